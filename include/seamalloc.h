@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* seamalloc.h - the public interface
+ *
+ * Every function exists under its standard name too (malloc for sea_malloc, and
+ * so on) in libseamalloc.so and libseamalloc.a; the prefixed names always mean
+ * this allocator, whatever else the process has loaded.
+ *
+ * For all of them:
+ *   - Blocks are aligned to 16 bytes or more, and a block of size 0 is unique.
+ *   - Requests above PTRDIFF_MAX, or that memory cannot serve, return NULL with
+ *     errno = ENOMEM and change nothing.  Freeing preserves errno.
+ *   - Thread safety: any thread may call any function at any time, and may free
+ *     what another has allocated.  Fork from any thread is safe.  None of them
+ *     is async-signal-safe.
+ *   - A mistake by the caller (a block freed twice, a pointer into the middle of
+ *     a block, memory of another owner) ends the process: one line on standard
+ *     error, then abort().
+ *   - Cost: a request up to 896 bytes that the thread's cache can serve takes no
+ *     lock, no atomic operation and no system call.
+ */
+#ifndef SEAMALLOC_H
+#define SEAMALLOC_H
+
+#include <malloc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SEAMALLOC_VERSION "0.1.0"
+
+#define SEA_API __attribute__((visibility("default"), nothrow))
+#define SEA_RETURNS_BLOCK __attribute__((malloc, warn_unused_result))
+#define SEA_SIZED(...) __attribute__((alloc_size(__VA_ARGS__)))
+#define SEA_ALIGNED(param) __attribute__((alloc_align(param)))
+
+/* --- C and POSIX ---------------------------------------------------------- */
+
+SEA_API SEA_RETURNS_BLOCK SEA_SIZED(1) void *sea_malloc(size_t size);
+
+/* The block reads as zero.  NULL and ENOMEM where count * size overflows. */
+SEA_API SEA_RETURNS_BLOCK SEA_SIZED(1, 2) void *sea_calloc(size_t count, size_t size);
+
+/* Keeps min(old, new) bytes, in place where it can, by moving pages where the
+ * block is large.  realloc(NULL, n) allocates.  realloc(p, 0) frees p and returns
+ * NULL, as glibc does.  On failure the old block stays as it was. */
+SEA_API __attribute__((warn_unused_result)) SEA_SIZED(2) void *sea_realloc(void *block, size_t size);
+SEA_API __attribute__((warn_unused_result)) SEA_SIZED(2, 3)
+void *sea_reallocarray(void *block, size_t count, size_t size);
+
+/* NULL is ignored. */
+SEA_API void sea_free(void *block);
+SEA_API void sea_cfree(void *block);
+
+/* C23: `size` (and `align`) must be what the block was asked for. */
+SEA_API void sea_free_sized(void *block, size_t size);
+SEA_API void sea_free_aligned_sized(void *block, size_t align, size_t size);
+
+/* Alignment is a power of two, up to 1 GiB at least.  Any other value gives EINVAL
+ * and no block: stricter than glibc, which rounds it up. */
+SEA_API SEA_RETURNS_BLOCK SEA_ALIGNED(1) SEA_SIZED(2) void *sea_aligned_alloc(size_t align, size_t size);
+SEA_API SEA_RETURNS_BLOCK SEA_ALIGNED(1) SEA_SIZED(2) void *sea_memalign(size_t align, size_t size);
+
+/* Returns 0, EINVAL (align is no power of two or no multiple of sizeof(void *))
+ * or ENOMEM; leaves errno alone, and *block too when it fails. */
+SEA_API int sea_posix_memalign(void **block, size_t align, size_t size);
+
+/* Aligned to the page; pvalloc rounds the size up to whole pages as well. */
+SEA_API SEA_RETURNS_BLOCK SEA_SIZED(1) void *sea_valloc(size_t size);
+SEA_API SEA_RETURNS_BLOCK void *sea_pvalloc(size_t size);
+
+/* --- glibc: the same questions, answered for this heap ---------------------- */
+
+/* Bytes the caller may touch; constant while the block lives.  0 for NULL. */
+SEA_API size_t sea_malloc_usable_size(void *block);
+
+/* Takes back what the calling thread has cached, merges, and returns all free
+ * pages but `keep` bytes to the system.  1 if any went back, else 0. */
+SEA_API int sea_malloc_trim(size_t keep);
+
+/* arena: bytes of address space made usable, hblks/hblkhd: blocks with a mapping
+ * of their own, uordblks: bytes in blocks that the program holds, fordblks: usable
+ * bytes it does not hold, fsmblks: those of them in thread caches, keepcost: free
+ * bytes that a trim could give back.  mallinfo saturates at INT_MAX. */
+SEA_API struct mallinfo sea_mallinfo(void);
+SEA_API struct mallinfo2 sea_mallinfo2(void);
+
+/* XML to `stream`; -1 and EINVAL where options is not 0. */
+SEA_API int sea_malloc_info(int options, FILE *stream);
+
+/* A few lines on standard error. */
+SEA_API void sea_malloc_stats(void);
+
+/* M_TRIM_THRESHOLD sets the budget of free dirty bytes, M_PERTURB the fill byte,
+ * M_ARENA_MAX the number of shards that new threads are spread over.  Other
+ * parameters of glibc are accepted and change nothing.  1 on success, 0 for a
+ * value out of range. */
+SEA_API int sea_mallopt(int param, int value);
+
+/* --- beyond the standard ---------------------------------------------------- */
+
+/* The usable size that malloc(size) would give.  0 above PTRDIFF_MAX. */
+SEA_API size_t sea_good_size(size_t size);
+
+/* Makes the block at least `size` bytes without moving it, or returns false and
+ * changes nothing.  True at once if it is already that large. */
+SEA_API bool sea_expand(void *block, size_t size);
+
+/* Fills blocks[0..count) with blocks of `size` bytes; returns how many it could
+ * allocate.  errno is ENOMEM if that is fewer. */
+SEA_API size_t sea_malloc_batch(size_t size, size_t count, void **blocks);
+
+/* Frees blocks[0..count); entries may be NULL. */
+SEA_API void sea_free_batch(size_t count, void **blocks);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

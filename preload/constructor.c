@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* constructor.c - what needs the C library to be ready
+ *
+ * Allocation works before this has run, and without it.
+ */
+#include "front.h"
+
+__attribute__((constructor)) static void start(void) { sea_front_start(); }

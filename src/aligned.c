@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* aligned.c - blocks with an alignment of the caller's choice (layer 10) */
+#include <errno.h>
+
+#include "arena.h"
+#include "bits.h"
+#include "engine.h"
+#include "front.h"
+#include "seamalloc.h"
+
+void *sea_front_alloc_aligned(size_t align, size_t size)
+{
+	if (!sea_is_power_of_two(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	void *block = sea_engine_alloc_aligned(align, size);
+	if (unlikely(!block))
+		errno = ENOMEM;
+	return block;
+}
+
+void *sea_aligned_alloc(size_t align, size_t size) { return sea_front_alloc_aligned(align, size); }
+
+void *sea_memalign(size_t align, size_t size) { return sea_front_alloc_aligned(align, size); }
+
+int sea_posix_memalign(void **block, size_t align, size_t size)
+{
+	if (!sea_is_power_of_two(align) || align % sizeof(void *))
+		return EINVAL;
+	void *aligned = sea_engine_alloc_aligned(align, size);
+	if (unlikely(!aligned))
+		return ENOMEM;
+	*block = aligned;
+	return 0;
+}
+
+void *sea_valloc(size_t size) { return sea_front_alloc_aligned(sea_page_size(), size); }
+
+void *sea_pvalloc(size_t size)
+{
+	size_t page = sea_page_size();
+	if (size > PTRDIFF_MAX - page) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return sea_front_alloc_aligned(page, size ? sea_round_up(size, page) : page);
+}

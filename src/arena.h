@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* arena.h - mmap as physical memory (layer 3)
+ *
+ *    base                     committed                      end
+ *    |  readable and writable |  reserved address space        |
+ *    |1 1 1 0 0 1 0 0 0 0 0 0 |  touched: a bit for each page
+ *
+ * An arena is one range of addresses that the page allocator treats as a machine's
+ * memory.  Below `committed` it may be used; above, the kernel has promised
+ * nothing, so that neither mlockall() nor a strict overcommit policy counts it.
+ */
+#ifndef SEA_ARENA_H
+#define SEA_ARENA_H
+
+#include "compiler.h"
+
+struct sea_pool;
+
+struct sea_arena {
+	char *base;	    /* aligned to 1 MiB and to the page */
+	size_t size;	    /* bytes of address space, whole slots */
+	size_t committed;   /* bytes from base; atomic, only grows but in a whole arena */
+	uint64_t *touched;  /* bit per page: may hold memory and old bytes; atomic.  NULL: whole */
+	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
+	size_t block_size;  /* whole arena: bytes of its only block, from base.  Else 0 */
+	struct sea_arena *next; /* page lock: list of arenas, or of spare structs */
+};
+
+/* Reserves address space aligned to `align` (a power of two, 1 MiB at least) and
+ * enters it in the region map and the page map.  `size` is rounded up to slots.
+ * Fills base and size; false if there is no room. */
+bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool whole);
+
+/* Gives all of it back to the system. */
+void sea_arena_release(struct sea_arena *arena);
+
+/* Makes [base, base + end) usable.  Idempotent; needs no lock. */
+bool sea_arena_commit(struct sea_arena *arena, size_t end);
+
+/* Marks pages [from, to) as touched.  Any thread. */
+void sea_arena_touch(struct sea_arena *arena, size_t from, size_t to);
+
+/* Pages of [from, to) that are touched. */
+size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to);
+
+/* Gives the memory of the touched pages in [from, to) back to the system.  The
+ * caller owns the pages.  Returns how many went. */
+size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to);
+
+/* log2 of the page size. */
+unsigned sea_page_shift(void);
+
+SEA_INLINE size_t sea_page_size(void) { return (size_t)1 << sea_page_shift(); }
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* atomic.h - every atomic operation of the project (layer 0)
+ *
+ * The name says the order.  A release in one thread pairs with an acquire in
+ * another; the field that is used so names its partner where it is declared.
+ */
+#ifndef SEA_ATOMIC_H
+#define SEA_ATOMIC_H
+
+#include "compiler.h"
+
+#define sea_load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define sea_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define sea_store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define sea_add_relaxed(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
+#define sea_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
+#define sea_fetch_or_release(p, v) __atomic_fetch_or(p, v, __ATOMIC_RELEASE)
+
+/* True if *p was `old` and is now `new`. */
+#define sea_swap_if(p, old, new)                                                                   \
+	({                                                                                         \
+		__typeof__(*(p)) expected_ = (old);                                                \
+		__atomic_compare_exchange_n(p, &expected_, new, false, __ATOMIC_ACQ_REL,           \
+					    __ATOMIC_ACQUIRE);                                     \
+	})
+
+/* A counter written by one thread and read by others: no locked instruction. */
+#define sea_count_own(p, v) sea_store_relaxed(p, sea_load_relaxed(p) + (v))
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* bits.h - arithmetic on powers of two, words and bitmaps (layer 0)
+ *
+ * A bitmap is an array of 64-bit words; bit i is bit i % 64 of word i / 64.
+ * Ranges are half open: [from, to).
+ */
+#ifndef SEA_BITS_H
+#define SEA_BITS_H
+
+#include "compiler.h"
+
+#define SEA_WORD_BITS 64u
+
+SEA_INLINE size_t sea_round_up(size_t value, size_t power) { return (value + power - 1) & ~(power - 1); }
+SEA_INLINE size_t sea_round_down(size_t value, size_t power) { return value & ~(power - 1); }
+SEA_INLINE bool sea_is_power_of_two(size_t value) { return value && !(value & (value - 1)); }
+
+/* Undefined for 0, like the instruction. */
+SEA_INLINE unsigned sea_lowest_bit(uint64_t word) { return (unsigned)__builtin_ctzll(word); }
+SEA_INLINE unsigned sea_highest_bit(uint64_t word) { return 63u - (unsigned)__builtin_clzll(word); }
+SEA_INLINE unsigned sea_count_bits(uint64_t word) { return (unsigned)__builtin_popcountll(word); }
+
+/* log2 rounded up; 0 for 0 and 1. */
+SEA_INLINE unsigned sea_log2_ceil(size_t value) { return value <= 1 ? 0 : sea_highest_bit(value - 1) + 1; }
+
+/* Bits [from, to) of one word, 0 <= from <= to <= 64. */
+SEA_INLINE uint64_t sea_mask(unsigned from, unsigned to)
+{
+	uint64_t below_to = to == SEA_WORD_BITS ? ~0ull : (1ull << to) - 1;
+	return from == SEA_WORD_BITS ? 0 : below_to & (~0ull << from);
+}
+
+SEA_INLINE bool sea_bit_test(const uint64_t *map, size_t bit) { return map[bit / 64] >> bit % 64 & 1; }
+SEA_INLINE void sea_bit_set(uint64_t *map, size_t bit) { map[bit / 64] |= 1ull << bit % 64; }
+SEA_INLINE void sea_bit_clear(uint64_t *map, size_t bit) { map[bit / 64] &= ~(1ull << bit % 64); }
+
+/* The part of [from, to) that lies in word `index`. */
+SEA_INLINE uint64_t sea_mask_in_word(size_t index, size_t from, size_t to)
+{
+	size_t base = index * 64;
+	unsigned low = from > base ? (unsigned)(from - base) : 0;
+	unsigned high = to < base + 64 ? (unsigned)(to - base) : 64;
+	return sea_mask(low, high);
+}
+
+/* Sets [from, to); returns how many of them were clear. */
+static inline size_t sea_bits_set(uint64_t *map, size_t from, size_t to)
+{
+	size_t changed = 0;
+	for (size_t w = from / 64; w * 64 < to; w++) {
+		uint64_t mask = sea_mask_in_word(w, from, to);
+		changed += sea_count_bits(mask & ~map[w]);
+		map[w] |= mask;
+	}
+	return changed;
+}
+
+/* Clears [from, to); returns how many of them were set. */
+static inline size_t sea_bits_clear(uint64_t *map, size_t from, size_t to)
+{
+	size_t changed = 0;
+	for (size_t w = from / 64; w * 64 < to; w++) {
+		uint64_t mask = sea_mask_in_word(w, from, to);
+		changed += sea_count_bits(mask & map[w]);
+		map[w] &= ~mask;
+	}
+	return changed;
+}
+
+static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
+{
+	size_t count = 0;
+	for (size_t w = from / 64; w * 64 < to; w++)
+		count += sea_count_bits(map[w] & sea_mask_in_word(w, from, to));
+	return count;
+}
+
+/* First bit in [from, to) that is `value`, else `to`. */
+static inline size_t sea_bits_find(const uint64_t *map, size_t from, size_t to, bool value)
+{
+	uint64_t flip = value ? 0 : ~0ull;
+	for (size_t w = from / 64; w * 64 < to; w++) {
+		uint64_t hits = (map[w] ^ flip) & sea_mask_in_word(w, from, to);
+		if (hits)
+			return w * 64 + sea_lowest_bit(hits);
+	}
+	return to;
+}
+
+/* Last bit in [0, before) that is `value`, plus one; 0 if there is none. */
+static inline size_t sea_bits_find_back(const uint64_t *map, size_t before, bool value)
+{
+	uint64_t flip = value ? 0 : ~0ull;
+	for (size_t w = (before + 63) / 64; w-- > 0;) {
+		uint64_t hits = (map[w] ^ flip) & sea_mask_in_word(w, 0, before);
+		if (hits)
+			return w * 64 + sea_highest_bit(hits) + 1;
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+/* cache.c - what the fast paths leave over (layer 8)
+ *
+ * K1  room[c] + length of stack c == stock[c].limit.  (room is below 0 after a refill
+ *     that brought more than the limit.)
+ * K2  Every chunk in stack c is at least sea_class_granules(c) long, used to its
+ *     zone, and carries its mark.
+ * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone.
+ * K4  Every chunk that is sent back carries its mark before its bit is set.
+ *
+ * Stock: a stack grows only by proven recurrence.  A chunk for which there is no
+ * room leaves; it is counted.  A refill of n chunks then earns min(n, left) of
+ * credit: the program wanted back what it had given away.  The next overflow spends
+ * credit on a larger limit instead of sending the chunk.  So a mass of frees goes to
+ * the bitmaps untouched, and only a pattern that comes back builds a large stack.
+ *
+ * Each time a thread has drawn as much as its budget, it looks its classes over:
+ * those that did not move since are emptied, and what the others have counted is
+ * halved.  The budget, which also bounds what all limits together may hold, is the
+ * option `cache` or the bytes that the thread holds, whichever is more.
+ */
+#include "cache.h"
+
+#include "atomic.h"
+#include "check.h"
+#include "meta.h"
+#include "mistake.h"
+#include "options.h"
+#include "os.h"
+#include "page_alloc.h"
+
+/* A class starts with room for 4 KiB, within these counts. */
+#define FIRST_LIMIT_BYTES (4 * SEA_KIB)
+#define FIRST_LIMIT_MAX 64
+/* A first refill brings half a KiB; later ones double up to 32 KiB. */
+#define FIRST_BATCH_BYTES 512
+#define LARGEST_BATCH_BYTES (32 * SEA_KIB)
+/* A thread that sent this much back sees whether there is a zone to drain. */
+#define HELP_BYTES (256 * SEA_KIB)
+
+static struct sea_cache nobody;	  /* of a thread that has not allocated yet */
+static struct sea_cache departed; /* of a thread whose exit hook has run */
+
+SEA_THREAD_LOCAL struct sea_cache *sea_cache_own = &nobody;
+
+static struct {
+	struct sea_lock lock;
+	struct sea_cache *first; /* all caches */
+	struct sea_cache *spare; /* structs */
+	size_t nr;
+} threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
+
+static uintptr_t mark_of(const void *block) { return sea_mark_of(block, sea_load_relaxed(&sea_pagemap_first)); }
+
+static size_t size_of_class(unsigned c) { return sea_class_granules(c) * SEA_GRANULE; }
+
+static size_t budget(const struct sea_cache *cache)
+{
+	return sea_max(sea_options.cache, (intptr_t)cache->net > 0 ? cache->net : 0);
+}
+
+/* --- sending back ---------------------------------------------------------------- */
+
+static void release_held(struct sea_cache *cache)
+{
+	if (!cache->held.mask)
+		return;
+	uint64_t mask = cache->held.mask;
+	cache->held.mask = 0;
+	uint64_t twice = sea_shard_send(cache->held.zone, cache->held.word, mask, cache->held.nr_granules);
+	if (unlikely(twice))
+		sea_mistake("free",
+			    sea_zone_address(cache->held.zone, cache->held.word * 64 + sea_lowest_bit(twice)));
+}
+
+/* Chunks of one word that follow each other share one atomic operation. */
+static void send(struct sea_cache *cache, struct sea_zone *zone, unsigned g, unsigned nr_granules)
+{
+	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
+	chunk->mark = mark_of(chunk);
+	if (cache->held.zone != zone || cache->held.word != g / 64) {
+		release_held(cache);
+		cache->held.zone = zone;
+		cache->held.word = g / 64;
+		cache->held.nr_granules = 0;
+	}
+	cache->held.mask |= 1ull << g % 64;
+	cache->held.nr_granules += nr_granules;
+	size_t bytes = nr_granules * SEA_GRANULE;
+	cache->net -= bytes;
+	cache->sent += bytes;
+	if (unlikely(cache->sent >= HELP_BYTES)) {
+		cache->sent = 0;
+		release_held(cache);
+		sea_shard_help(zone->shard);
+	}
+}
+
+static void send_chunk(struct sea_cache *cache, void *chunk)
+{
+	struct sea_zone *zone = sea_zone_of(chunk);
+	unsigned g = sea_granule_of(chunk);
+	send(cache, zone, g, sea_zone_chunk_size(zone, g));
+}
+
+/* Empties one class: its stack, and what was never handed out. */
+static void flush_class(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	size_t size = size_of_class(c);
+	while (cache->head[c]) {
+		struct sea_link *chunk = cache->head[c];
+		cache->head[c] = chunk->next;
+		send_chunk(cache, chunk);
+	}
+	for (; stock->cur < stock->end; stock->cur += size)
+		send_chunk(cache, stock->cur);
+	cache->granted -= stock->limit * size;
+	cache->room[c] = 0;
+	*stock = (struct sea_stock){0};
+}
+
+static void flush_all(struct sea_cache *cache)
+{
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
+		if (cache->head[c] || cache->stock[c].limit || cache->stock[c].cur)
+			flush_class(cache, c);
+	release_held(cache);
+}
+
+static void look_over(struct sea_cache *cache)
+{
+	cache->drawn = 0;
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		struct sea_stock *stock = &cache->stock[c];
+		bool moved = stock->active || stock->seen_room != cache->room[c];
+		if (!moved && (cache->head[c] || stock->cur < stock->end))
+			flush_class(cache, c);
+		stock->left /= 2;
+		stock->credit /= 2;
+		stock->active = 0;
+		stock->seen_room = cache->room[c];
+	}
+}
+
+/* --- threads ----------------------------------------------------------------------- */
+
+static void leave(void *argument)
+{
+	struct sea_cache *cache = argument;
+	sea_cache_own = &departed;
+	flush_all(cache);
+	struct sea_shard *shard = cache->shard;
+	sea_lock_take(&threads.lock);
+	*cache->link = cache->next;
+	if (cache->next)
+		cache->next->link = cache->link;
+	threads.nr--;
+	sea_shard_leave(shard);
+	cache->next = threads.spare;
+	threads.spare = cache;
+	sea_lock_drop(&threads.lock);
+	sea_shard_help(shard);
+}
+
+static struct sea_cache *take_struct(void)
+{
+	struct sea_cache *cache = threads.spare;
+	if (!cache)
+		return sea_meta_alloc(sizeof(*cache));
+	threads.spare = cache->next;
+	memset(cache, 0, sizeof(*cache));
+	return cache;
+}
+
+/* Gives the calling thread its cache; NULL if it has departed or there is no memory. */
+static struct sea_cache *enter(void)
+{
+	if (sea_cache_own == &departed)
+		return NULL;
+	sea_options_load();
+	sea_lock_take(&threads.lock);
+	struct sea_cache *cache = take_struct();
+	if (cache) {
+		cache->shard = sea_shard_join();
+		cache->next = threads.first;
+		cache->link = &threads.first;
+		if (cache->next)
+			cache->next->link = &cache->next;
+		threads.first = cache;
+		threads.nr++;
+	}
+	sea_lock_drop(&threads.lock);
+	if (!cache)
+		return NULL;
+	sea_cache_own = cache;
+	sea_os_at_thread_exit(leave, cache);
+	return cache;
+}
+
+static struct sea_cache *own(void)
+{
+	struct sea_cache *cache = sea_cache_own;
+	return likely(cache->shard) ? cache : enter();
+}
+
+/* --- refill ------------------------------------------------------------------------ */
+
+static void push(struct sea_cache *cache, unsigned c, void *block)
+{
+	struct sea_link *chunk = block;
+	chunk->next = cache->head[c];
+	chunk->mark = mark_of(chunk);
+	cache->head[c] = chunk;
+	cache->room[c]--;
+}
+
+static void *pop(struct sea_cache *cache, unsigned c)
+{
+	struct sea_link *chunk = cache->head[c];
+	cache->head[c] = chunk->next;
+	cache->room[c]++;
+	chunk->mark = 0;
+	return chunk;
+}
+
+/* The longest piece becomes the stock's watermark, the others go on the stack, lowest
+ * address on top. */
+static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	size_t size = size_of_class(c);
+	const struct sea_piece *last = &batch->piece[batch->nr_pieces - 1];
+	stock->cur = last->start;
+	stock->end = last->start + last->count * size;
+	for (uint32_t i = batch->nr_pieces - 1; i-- > 0;)
+		for (uint32_t j = batch->piece[i].count; j-- > 0;)
+			push(cache, c, batch->piece[i].start + j * size);
+}
+
+static uint32_t next_batch(const struct sea_stock *stock, size_t size)
+{
+	if (!stock->batch)
+		return (uint32_t)sea_max(FIRST_BATCH_BYTES / size, 1);
+	return (uint32_t)sea_max(sea_min(2 * stock->batch, LARGEST_BATCH_BYTES / size), 1);
+}
+
+static bool refill(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	struct sea_batch batch;
+	size_t size = size_of_class(c);
+	if (cache->drawn > budget(cache))
+		look_over(cache);
+	release_held(cache);
+	stock->batch = next_batch(stock, size);
+	if (!sea_shard_take(cache->shard, sea_class_granules(c), stock->batch, &batch))
+		return false;
+	uint32_t earned = (uint32_t)sea_min(batch.nr_chunks, stock->left);
+	stock->left -= earned;
+	stock->credit += earned;
+	stock->active++;
+	cache->drawn += batch.nr_chunks * size;
+	cache->net += batch.nr_chunks * size;
+	adopt(cache, c, &batch);
+	return true;
+}
+
+static void *alloc_cached(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	if (cache->head[c])
+		return pop(cache, c);
+	if (stock->cur == stock->end && !refill(cache, c)) {
+		sea_cache_flush();
+		sea_shard_drain(cache->shard);
+		if (!refill(cache, c))
+			return NULL;
+	}
+	if (cache->head[c])
+		return pop(cache, c);
+	struct sea_link *chunk = (struct sea_link *)stock->cur;
+	stock->cur += size_of_class(c);
+	chunk->mark = 0;
+	return chunk;
+}
+
+/* One chunk past the caches. */
+static void *alloc_chunk(struct sea_cache *cache, unsigned nr_granules, size_t align)
+{
+	struct sea_shard *shard = cache ? cache->shard : &sea_shards[0];
+	struct sea_link *chunk = sea_shard_take_aligned(shard, nr_granules, align);
+	if (chunk)
+		chunk->mark = 0;
+	if (chunk && cache)
+		cache->net += nr_granules * SEA_GRANULE;
+	return chunk;
+}
+
+void *sea_cache_alloc_slow(size_t size)
+{
+	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+		return size > PTRDIFF_MAX ? NULL : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
+	struct sea_cache *cache = own();
+	unsigned n = size ? sea_granules_for(size) : 1;
+	if (likely(cache && n <= SEA_MEDIUM_GRANULES))
+		return alloc_cached(cache, sea_class_for(n));
+	return alloc_chunk(cache, n, SEA_GRANULE);
+}
+
+void *sea_cache_alloc_aligned(size_t align, size_t size)
+{
+	if (align <= SEA_GRANULE)
+		return sea_cache_alloc(size, sea_cache_alloc_slow);
+	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+		return NULL;
+	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+		return sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, NULL);
+	return alloc_chunk(own(), size ? sea_granules_for(size) : 1, align);
+}
+
+/* --- free -------------------------------------------------------------------------- */
+
+/* True if the stack of class c may grow for one more chunk. */
+static bool grow_stack(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	size_t size = size_of_class(c);
+	uint32_t grant = (uint32_t)sea_min(stock->credit, sea_max(stock->limit, 1));
+	if (!stock->limit)
+		grant = (uint32_t)sea_max(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX), 1);
+	else if (cache->granted + grant * size > budget(cache))
+		grant = 0;
+	else
+		stock->credit -= grant;
+	stock->active++;
+	stock->limit += grant;
+	cache->granted += grant * size;
+	cache->room[c] += (int32_t)grant;
+	return cache->room[c] > 0;
+}
+
+/* Past the caches: the thread has none any more. */
+static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
+{
+	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
+	chunk->mark = mark_of(chunk);
+	if (sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules))
+		sea_mistake("free", chunk);
+	sea_shard_help(zone->shard);
+}
+
+static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
+{
+	struct sea_cache *cache = own();
+	unsigned g = sea_granule_of(block);
+	unsigned c = sea_class_below(nr_granules);
+	if (unlikely(!cache)) {
+		send_alone(zone, g, nr_granules);
+		return;
+	}
+	if (c && (cache->room[c] > 0 || grow_stack(cache, c))) {
+		push(cache, c, block);
+		return;
+	}
+	cache->stock[c].left++;
+	send(cache, zone, g, nr_granules);
+}
+
+/* Granules of the live chunk at `block`; 0 if there is none. */
+static unsigned live_chunk(const struct sea_zone *zone, const void *block)
+{
+	unsigned g = sea_granule_of(block);
+	if ((uintptr_t)block % SEA_GRANULE || !(sea_load_relaxed(&zone->used[g / 64]) >> g % 64 & 1))
+		return 0;
+	unsigned n = sea_zone_chunk_size(zone, g);
+	if (!n || ((const struct sea_link *)block)->mark == mark_of(block) ||
+	    sea_load_relaxed(&zone->pending[g / 64]) >> g % 64 & 1)
+		return 0;
+	return n;
+}
+
+void sea_cache_free_slow(void *block)
+{
+	if (!block)
+		return;
+	struct sea_zone *zone = sea_zone_of(block);
+	if (likely(zone)) {
+		unsigned n = live_chunk(zone, block);
+		if (unlikely(!n))
+			sea_mistake("free", block);
+		free_chunk(zone, block, n);
+	} else {
+		if (unlikely(!sea_pages_size(block)))
+			sea_mistake("free", block);
+		sea_pages_free(block);
+	}
+}
+
+size_t sea_cache_expect_live(const char *verb, const void *block)
+{
+	struct sea_zone *zone = sea_zone_of(block);
+	size_t size = zone ? live_chunk(zone, block) * SEA_GRANULE : sea_pages_size(block);
+	if (unlikely(!size))
+		sea_mistake(verb, block);
+	return size;
+}
+
+bool sea_cache_expand(void *block, size_t size)
+{
+	struct sea_zone *zone = sea_zone_of(block);
+	if (size > PTRDIFF_MAX)
+		return false;
+	if (!zone)
+		return sea_pages_resize(block, size);
+	unsigned g = sea_granule_of(block);
+	unsigned from = sea_zone_chunk_size(zone, g), to = sea_granules_for(size);
+	if (to > SEA_ZONE_GRANULES - g || !sea_shard_grow(zone, g, from, to))
+		return false;
+	return true;
+}
+
+size_t sea_cache_good_size(size_t size)
+{
+	if (size <= SEA_SMALL_MAX)
+		return sea_round_up(sea_max(size, 1), SEA_GRANULE);
+	if (size <= SEA_MEDIUM_MAX)
+		return size_of_class(sea_class_for(sea_granules_for(size)));
+	if (size <= SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+		return sea_round_up(size, SEA_GRANULE);
+	return size > PTRDIFF_MAX ? 0 : sea_round_up(size, sea_os_page_size());
+}
+
+void sea_cache_flush(void)
+{
+	if (sea_cache_own->shard)
+		flush_all(sea_cache_own);
+}
+
+/* --- observers --------------------------------------------------------------------- */
+
+/* Reads what other threads write: a moment's view of each class. */
+SEA_RACE_BY_DESIGN static size_t cached_bytes(const struct sea_cache *cache)
+{
+	size_t bytes = cache->held.mask ? cache->held.nr_granules * SEA_GRANULE : 0;
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		const struct sea_stock *stock = &cache->stock[c];
+		int64_t nr = (int64_t)stock->limit - cache->room[c];
+		bytes += nr > 0 ? (size_t)nr * size_of_class(c) : 0;
+		bytes += stock->end > stock->cur ? (size_t)(stock->end - stock->cur) : 0;
+	}
+	return bytes;
+}
+
+void sea_cache_stats(struct sea_cache_stats *stats)
+{
+	*stats = (struct sea_cache_stats){0};
+	sea_lock_take(&threads.lock);
+	for (const struct sea_cache *cache = threads.first; cache; cache = cache->next) {
+		stats->nr_threads++;
+		stats->cached += cached_bytes(cache);
+	}
+	sea_lock_drop(&threads.lock);
+}
+
+void sea_cache_forget_others(void)
+{
+	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
+		next = cache->next;
+		if (cache == sea_cache_own)
+			continue;
+		*cache->link = next;
+		if (next)
+			next->link = cache->link;
+		threads.nr--;
+		sea_shard_leave(cache->shard);
+	}
+}
+
+void sea_cache_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&threads.lock, context); }

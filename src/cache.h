@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* cache.h - per-thread caches: deferred coalescing (layer 8)
+ *
+ *    free(p) --> stack of p's class --> malloc()       most blocks never go further
+ *                      | no room
+ *                      v
+ *                one bit in the zone, merged later, in bulk
+ *
+ * A thread's cache has a stack of free chunks for each class, linked through the
+ * chunks; to their zone they are still used.  A stack grows only by proven
+ * recurrence (Stock, in cache.c).
+ *
+ * The mark.  The second word of a free chunk holds a value that depends on its
+ * address, and is wiped when the chunk is handed out: a second free() finds it.
+ *
+ * The fast paths below are whole; everything else is behind the two calls that end
+ * in _slow.  They read and write only what the thread owns, and read the seams of
+ * the chunk at hand, which do not change while its owner has it.
+ */
+#ifndef SEA_CACHE_H
+#define SEA_CACHE_H
+
+#include <string.h>
+
+#include "pagemap.h"
+#include "seam.h"
+#include "sizeclass.h"
+
+/* A free chunk in a stack. */
+struct sea_link {
+	struct sea_link *next;
+	uintptr_t mark;
+};
+
+/* What a class knows beyond its stack. */
+struct sea_stock {
+	char *cur, *end;  /* chunks that were never handed out, side by side */
+	uint32_t batch;	  /* chunks of the next refill */
+	uint32_t limit;	  /* chunks that the stack may hold */
+	uint32_t left;	  /* chunks that left by overflow, not yet answered by a refill */
+	uint32_t credit;  /* by how many chunks the limit may grow */
+	uint32_t active;  /* overflows and refills since the last look */
+	int32_t seen_room; /* room at the last look */
+};
+
+struct sea_cache {
+	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
+	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
+	struct sea_stock stock[SEA_NR_CLASSES];
+	struct sea_shard *shard;
+	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
+	size_t drawn;			       /* bytes refilled since the last look */
+	size_t sent;			       /* bytes sent back since the last help */
+	size_t net;			       /* bytes refilled less bytes sent back, ever; may wrap */
+	size_t granted;			       /* bytes that all limits together allow */
+	struct {			       /* the last word sent to, held back to save atomics */
+		struct sea_zone *zone;
+		size_t word;
+		uint64_t mask;
+		unsigned nr_granules;
+	} held;
+};
+
+/* The calling thread's cache.  At first it is one that never holds anything, so
+ * that no path has to ask whether there is one. */
+extern SEA_THREAD_LOCAL struct sea_cache *sea_cache_own;
+
+SEA_COLD void *sea_cache_alloc_slow(size_t size);
+SEA_COLD void sea_cache_free_slow(void *block);
+
+/* Address-dependent, and in no live block but by chance of one in 2^48. */
+SEA_INLINE uintptr_t sea_mark_of(const void *block, const struct sea_window *window)
+{
+	return (uintptr_t)block + (uintptr_t)window;
+}
+
+/* 14 instructions on x86-64, two branches.  What it cannot serve it leaves to `slow`,
+ * so that malloc and operator new share it. */
+SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
+{
+	struct sea_cache *cache = sea_cache_own;
+	size_t class = (size + SEA_GRANULE - 1) / SEA_GRANULE;
+	if (unlikely(class > SEA_SMALL_GRANULES))
+		return slow(size);
+	struct sea_link *chunk = cache->head[class];
+	if (unlikely(!chunk))
+		return slow(size);
+	cache->head[class] = chunk->next;
+	cache->room[class]++;
+	chunk->mark = 0;
+	return chunk;
+}
+
+/* 30 instructions on x86-64, three branches.  NULL, a pointer that is not aligned and
+ * one of another window fail the first test; a pointer to no chunk and a chunk too
+ * large for a stack lead to a class without room. */
+SEA_INLINE void sea_cache_free(void *block)
+{
+	struct sea_cache *cache = sea_cache_own;
+	uintptr_t place = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT);
+	size_t number = sea_load_acquire(&sea_pagemap_first_number);
+	if (unlikely(place >> (SEA_WINDOW_SHIFT - SEA_GRANULE_SHIFT) != number)) {
+		sea_cache_free_slow(block);
+		return;
+	}
+	struct sea_window *window = sea_load_relaxed(&sea_pagemap_first);
+	size_t slot = (uint32_t)place >> (SEA_SLOT_SHIFT - SEA_GRANULE_SHIFT);
+	const char *seams = (const char *)window + sea_load_relaxed(&window->zone[slot]);
+	size_t class = sea_seam_distance(seams, (uint16_t)place);
+	uintptr_t mark = sea_mark_of(block, window);
+	struct sea_link *chunk = block;
+	if (unlikely(cache->room[class] <= 0) || unlikely(chunk->mark == mark)) {
+		sea_cache_free_slow(block);
+		return;
+	}
+	cache->room[class]--;
+	chunk->next = cache->head[class];
+	chunk->mark = mark;
+	cache->head[class] = chunk;
+}
+
+/* Any size; contents undefined; NULL: no memory. */
+void *sea_cache_alloc_aligned(size_t align, size_t size);
+
+/* Ends the process unless `block` is a live block.  `verb` is what the program
+ * wanted to do to it.  Returns its usable size. */
+size_t sea_cache_expect_live(const char *verb, const void *block);
+
+/* Makes a live block `size` bytes or longer in place. */
+bool sea_cache_expand(void *block, size_t size);
+
+/* The usable size that a request gets. */
+size_t sea_cache_good_size(size_t size);
+
+/* Sends everything that the calling thread has cached back. */
+void sea_cache_flush(void);
+
+struct sea_cache_stats {
+	size_t nr_threads; /* that have a cache */
+	size_t cached;	   /* bytes in them; exact while they do not move */
+};
+void sea_cache_stats(struct sea_cache_stats *stats);
+
+/* In the child of a fork: other threads are gone, and so is what they had cached. */
+void sea_cache_forget_others(void);
+
+struct sea_lock;
+void sea_cache_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - what stands between the malloc front and the page layer (layer 9)
+ *
+ * Three engines implement this: seam (the product), freelist and watermark (the
+ * textbook).  A library links one of them, and compiles the front with the folder of
+ * that engine in its include path, where fast.h has the paths to inline.
+ *
+ * No function here sets errno.  Sizes above PTRDIFF_MAX give NULL.
+ */
+#ifndef SEA_ENGINE_H
+#define SEA_ENGINE_H
+
+#include "compiler.h"
+
+/* Aligned to 16 bytes; a request of 0 gives a block of its own. */
+void *sea_engine_alloc(size_t size);
+void *sea_engine_alloc_aligned(size_t align, size_t size);
+void *sea_engine_alloc_zeroed(size_t size);
+
+/* NULL is ignored; what is no live block ends the process. */
+void sea_engine_free(void *block);
+
+/* Usable bytes of a live block.  Ends the process if it is none; `verb` is what the
+ * program wanted to do to it. */
+size_t sea_engine_expect_live(const char *verb, const void *block);
+
+/* A live block gets `size` bytes (1 or more), here or elsewhere.  NULL: no memory,
+ * and the block is as it was. */
+void *sea_engine_resize(void *block, size_t size);
+
+/* A live block gets `size` bytes or more without moving, or false. */
+bool sea_engine_expand(void *block, size_t size);
+
+/* Usable size that a request would get; 0 above PTRDIFF_MAX. */
+size_t sea_engine_good_size(size_t size);
+
+/* Gives free memory back until at most `keep` bytes are left; returns how many went. */
+size_t sea_engine_trim(size_t keep);
+
+/* All in bytes, unless they begin with nr_. */
+struct sea_stats {
+	size_t reserved;   /* address space of arenas */
+	size_t committed;  /* of it usable */
+	size_t live;	   /* in blocks that the program holds */
+	size_t cached;	   /* in thread caches */
+	size_t dirty;	   /* in free pages outside zones that may hold memory */
+	size_t metadata;   /* our own structures */
+	size_t purged;	   /* given back to the system so far */
+	size_t whole;	   /* in blocks with a mapping of their own */
+	size_t nr_whole, nr_zones, nr_shards, nr_threads;
+	size_t nr_contended; /* lock takes that had to wait */
+};
+void sea_engine_stats(struct sea_stats *stats);
+
+/* Hands each lock to `apply`, lowest rank first. */
+struct sea_lock;
+void sea_engine_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
+
+/* In the child of a fork, with all locks dropped: other threads are gone. */
+void sea_engine_in_child(void);
+
+/* Claim: every structure keeps its invariants.  No other thread may be active. */
+bool sea_engine_is_sound(void);
+
+/* Name of the engine, for people. */
+extern const char sea_engine_name[];
+
+#endif

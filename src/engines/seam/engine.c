@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* seam/engine.c - the production engine: thread caches over shards over pages (layer 9) */
+#include "engine.h"
+
+#include <string.h>
+
+#include "cache.h"
+#include "check.h"
+#include "meta.h"
+#include "page_alloc.h"
+#include "region.h"
+
+const char sea_engine_name[] = "seam";
+
+/* Chunks below this are copied when they grow: quicker than a lock. */
+#define GROW_IN_PLACE_MIN SEA_KIB
+
+void *sea_engine_alloc(size_t size) { return sea_cache_alloc(size, sea_cache_alloc_slow); }
+
+void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_cache_alloc_aligned(align, size); }
+
+void *sea_engine_alloc_zeroed(size_t size)
+{
+	bool zeroed = false;
+	void *block;
+	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE && size <= PTRDIFF_MAX)
+		block = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, &zeroed);
+	else
+		block = sea_engine_alloc(size);
+	return block && !zeroed ? memset(block, 0, size) : block;
+}
+
+void sea_engine_free(void *block) { sea_cache_free(block); }
+
+size_t sea_engine_expect_live(const char *verb, const void *block) { return sea_cache_expect_live(verb, block); }
+
+static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }
+
+/* A block of `usable` bytes may serve `size` as it is: nothing is gained by moving. */
+static bool fits(size_t usable, size_t size)
+{
+	if (size > usable)
+		return false;
+	return size >= usable / 2 || usable <= 4 * SEA_GRANULE;
+}
+
+static void *resize_by_copy(void *block, size_t usable, size_t size)
+{
+	void *fresh = sea_engine_alloc(size);
+	if (!fresh)
+		return size <= usable ? block : NULL;
+	memcpy(fresh, block, sea_min(usable, size));
+	sea_engine_free(block);
+	return fresh;
+}
+
+static void *resize_run(void *run, size_t usable, size_t size)
+{
+	if (size <= SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+		return resize_by_copy(run, usable, size);
+	return sea_pages_resize(run, size) ? run : sea_pages_move(run, size);
+}
+
+void *sea_engine_resize(void *block, size_t size)
+{
+	size_t usable = sea_cache_expect_live("realloc", block);
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	if (is_run(block))
+		return resize_run(block, usable, size);
+	if (fits(usable, size))
+		return block;
+	if (size > usable && usable >= GROW_IN_PLACE_MIN && size <= SEA_ZONE_CHUNK_MAX * SEA_GRANULE &&
+	    sea_cache_expand(block, sea_cache_good_size(size)))
+		return block;
+	return resize_by_copy(block, usable, size);
+}
+
+bool sea_engine_expand(void *block, size_t size)
+{
+	return sea_cache_expect_live("sea_expand", block) >= size || sea_cache_expand(block, size);
+}
+
+size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
+
+size_t sea_engine_trim(size_t keep)
+{
+	size_t bytes = 0;
+	sea_cache_flush();
+	for (unsigned i = 0; i < sea_shard_count(); i++) {
+		sea_shard_drain(&sea_shards[i]);
+		if (!keep)
+			bytes += sea_shard_purge(&sea_shards[i]);
+	}
+	return bytes + sea_pages_trim(keep);
+}
+
+static void count_contended(struct sea_lock *lock, void *context)
+{
+	*(size_t *)context += sea_load_relaxed(&lock->nr_contended);
+}
+
+void sea_engine_stats(struct sea_stats *stats)
+{
+	struct sea_page_stats pages;
+	struct sea_cache_stats caches;
+	memset(stats, 0, sizeof(*stats));
+	sea_pages_stats(&pages);
+	sea_cache_stats(&caches);
+	stats->live = pages.in_use;
+	stats->nr_shards = sea_shard_count();
+	for (unsigned i = 0; i < stats->nr_shards; i++) {
+		struct sea_shard_stats shard;
+		sea_shard_stats(&sea_shards[i], &shard);
+		stats->nr_zones += shard.nr_zones;
+		stats->live -= shard.nr_zones * SEA_ZONE_SIZE - (shard.used - sea_min(shard.used, shard.pending));
+	}
+	stats->live -= sea_min(stats->live, caches.cached);
+	stats->cached = caches.cached;
+	stats->nr_threads = caches.nr_threads;
+	stats->reserved = pages.reserved;
+	stats->committed = pages.committed;
+	stats->dirty = pages.dirty;
+	stats->purged = pages.purged;
+	stats->whole = pages.whole;
+	stats->nr_whole = pages.nr_whole;
+	stats->metadata = sea_meta_size();
+	sea_engine_each_lock(count_contended, &stats->nr_contended);
+}
+
+void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
+{
+	sea_cache_each_lock(apply, context);
+	sea_shard_each_lock(apply, context);
+	sea_pages_each_lock(apply, context);
+	sea_meta_each_lock(apply, context);
+	sea_region_each_lock(apply, context);
+}
+
+void sea_engine_in_child(void) { sea_cache_forget_others(); }
+
+bool sea_engine_is_sound(void)
+{
+	bool sound = sea_region_is_sound() && sea_pages_are_sound();
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		sound &= sea_shard_is_sound(&sea_shards[i]);
+	return sound;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* seam/fast.h - the production engine's inline paths (layer 9) */
+#ifndef SEA_FAST_H
+#define SEA_FAST_H
+
+#include "cache.h"
+
+/* `slow` serves what this cannot. */
+SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return sea_cache_alloc(size, slow); }
+
+SEA_INLINE void sea_fast_free(void *block) { sea_cache_free(block); }
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* meta.c - a watermark and no free (layer 3)
+ *
+ *    |####### used #######|........ free ........|
+ *    base                 watermark              end
+ *
+ * M1  Bytes at and above the watermark have never been handed out and read as zero.
+ */
+#include "meta.h"
+
+#include "bits.h"
+#include "check.h"
+#include "lock.h"
+#include "os.h"
+#include "region.h"
+
+/* First mapping; the next ones double up to the limit.  256 KiB serve a process
+ * of one arena and some 4 MiB of zones. */
+#define FIRST_MAPPING (256 * SEA_KIB)
+#define LARGEST_MAPPING (16 * SEA_MIB)
+
+static struct {
+	struct sea_lock lock;
+	char *watermark, *end;
+	size_t next_mapping;
+	size_t nr_used; /* bytes */
+} meta = {.lock = SEA_LOCK_INIT(SEA_RANK_META), .next_mapping = FIRST_MAPPING};
+
+/* Starts a new mapping; what is left of the old one is forgone. */
+static bool map_more(size_t size)
+{
+	size_t bytes = sea_round_up(sea_max(size, meta.next_mapping), sea_os_page_size());
+	char *base = sea_os_reserve(bytes);
+	if (!base && bytes > size) {
+		bytes = sea_round_up(size, sea_os_page_size());
+		base = sea_os_reserve(bytes);
+	}
+	if (!base)
+		return false;
+	if (!sea_os_commit(base, bytes) || !sea_region_add(base, bytes, SEA_REGION_METADATA)) {
+		sea_os_release(base, bytes);
+		return false;
+	}
+	meta.watermark = base;
+	meta.end = base + bytes;
+	meta.next_mapping = sea_min(2 * meta.next_mapping, LARGEST_MAPPING);
+	return true;
+}
+
+static void *raise_watermark(size_t size, size_t align)
+{
+	char *block = (char *)sea_round_up((uintptr_t)meta.watermark, align);
+	if (!meta.watermark || block > meta.end || (size_t)(meta.end - block) < size) {
+		if (!map_more(size))
+			return NULL;
+		block = meta.watermark;
+	}
+	meta.watermark = block + size;
+	meta.nr_used += size;
+	return block;
+}
+
+static void *alloc(size_t size, size_t align)
+{
+	sea_lock_take(&meta.lock);
+	void *block = raise_watermark(sea_round_up(size, SEA_CACHE_LINE), align);
+	sea_lock_drop(&meta.lock);
+	return block;
+}
+
+void *sea_meta_alloc(size_t size) { return alloc(size, SEA_CACHE_LINE); }
+
+void *sea_meta_alloc_pages(size_t size) { return alloc(size, sea_os_page_size()); }
+
+size_t sea_meta_size(void)
+{
+	sea_lock_take(&meta.lock);
+	size_t used = meta.nr_used;
+	sea_lock_drop(&meta.lock);
+	return used;
+}
+
+void sea_meta_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&meta.lock, context); }

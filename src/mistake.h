@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* mistake.h - telling the caller what went wrong (layer 8) */
+#ifndef SEA_MISTAKE_H
+#define SEA_MISTAKE_H
+
+#include "compiler.h"
+
+/* `block` is no live block.  Finds out what it is instead, says so in one line and
+ * ends the process.  `verb` is what the program wanted to do to it. */
+SEA_COLD _Noreturn void sea_mistake(const char *verb, const void *block);
+
+#endif

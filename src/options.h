@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* options.h - what the user can set (layer 2)
+ *
+ * Set once while the process starts, from SEAMALLOC_CONF="name=value,name=value",
+ * read without a lock ever after.  Options named in glibc's variables
+ * MALLOC_ARENA_MAX and MALLOC_TRIM_THRESHOLD_ keep their meaning.  mallopt() may
+ * change a value later: fields are whole words, readers see the old or the new one.
+ */
+#ifndef SEA_OPTIONS_H
+#define SEA_OPTIONS_H
+
+#include "compiler.h"
+
+struct sea_options {
+#define OPTION(name, value, min, max, sentence) size_t name;
+#include "options.def"
+#undef OPTION
+};
+
+extern struct sea_options sea_options;
+
+/* Reads the environment, unless it is not to be trusted, the first time it is called
+ * when there is one; until then the defaults hold. */
+void sea_options_load(void);
+
+/* Applies "name=value,name=value" and warns once a call about what it cannot
+ * understand; false if there was anything. */
+bool sea_options_parse(const char *text);
+
+/* Sets one option; false if out of range. */
+bool sea_options_set(const char *name, size_t length, size_t value);
+
+#endif

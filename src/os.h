@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* os.h - everything the core asks of the operating system (layer 1)
+ *
+ * This header is the link seam: os.c answers with Linux system calls, the tests
+ * link a simulated kernel in its place that can fail any call.  Rules for all:
+ * addresses and sizes are multiples of the page size; a bool is true on success;
+ * a failure changes nothing; errno is not touched.
+ */
+#ifndef SEA_OS_H
+#define SEA_OS_H
+
+#include "compiler.h"
+
+/* What to advise about huge pages for a range. */
+enum sea_huge { SEA_HUGE_NEVER, SEA_HUGE_AUTO, SEA_HUGE_ALWAYS };
+
+/* Bytes of a page; constant, 4 KiB or more. */
+size_t sea_os_page_size(void);
+
+/* Processors this process may run on, 1 or more. */
+unsigned sea_os_nr_cpus(void);
+
+/* 64 bits that differ from process to process; no system call. */
+uint64_t sea_os_secret(void);
+
+/* True where the environment must not be trusted (setuid and the like). */
+bool sea_os_is_secure(void);
+
+/* Address space without memory, or NULL. */
+void *sea_os_reserve(size_t size);
+
+/* Reserved space again, whatever was there. */
+bool sea_os_reserve_again(void *base, size_t size);
+
+/* Makes a reserved range readable and writable; it reads as zero. */
+bool sea_os_commit(void *base, size_t size);
+
+/* Gives the memory of a committed range back; the range stays committed.  True
+ * means that it reads as zero from now on. */
+bool sea_os_purge(void *base, size_t size);
+
+/* Gives the address space back.  May fail where the process has too many mappings. */
+bool sea_os_release(void *base, size_t size);
+
+/* Moves the memory of [from, from + size) to the reserved range `to`; `from` stays
+ * committed and reads as zero. */
+bool sea_os_move(void *from, void *to, size_t size);
+
+/* Advice; failure is of no consequence. */
+void sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
+
+/* Sleeps while *word == value, at most until a wake. */
+void sea_os_wait(uint32_t *word, uint32_t value);
+void sea_os_wake(uint32_t *word);
+
+/* Number of the processor the caller runs on, now; a hint. */
+unsigned sea_os_current_cpu(void);
+
+/* Lets another thread run. */
+void sea_os_yield(void);
+
+/* Milliseconds of a clock that never goes back. */
+uint64_t sea_os_now_ms(void);
+
+/* Calls hook(argument) when the calling thread ends; one hook for the process. */
+void sea_os_at_thread_exit(void (*hook)(void *argument), void *argument);
+
+/* Writes one line on standard error, as far as it can be written. */
+void sea_os_report(const char *text, size_t length);
+
+/* False before the C library has found the environment. */
+bool sea_os_has_environment(void);
+
+/* Value of an environment variable, or NULL. */
+const char *sea_os_environment(const char *name);
+
+/* The calling thread's stack pointer lies at `here`: is `address` on that stack? */
+bool sea_os_is_on_stack(const void *here, const void *address);
+
+_Noreturn void sea_os_abort(void);
+
+#endif

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: MIT */
+/* page_alloc.c - arenas, watermarks, runs (layer 5)
+ *
+ *    request --> per-CPU list --> lowest block of the first arena that has one
+ *                             --> a new arena --> NULL
+ *    free    --> per-CPU list --> pool, merged --> above the high watermark: purge
+ *
+ * G1  A page is in exactly one of: a run, a per-CPU list, a free block, or the
+ *     hands of a purge under way.
+ * G2  nr_dirty is the number of touched pages that are in no run.
+ * G3  nr_used is the number of pages in runs of pools.
+ *
+ * The page lock protects the list of arenas, their pools and spare structs; the
+ * counts are atomic, so that the per-CPU lists can do without it.  No system call
+ * is made under the lock.  Watermarks after Linux's zone watermarks, turned
+ * around: they bound free pages that still cost memory.
+ */
+#include "page_alloc.h"
+
+#include <string.h>
+
+#include "arena.h"
+#include "atomic.h"
+#include "buddy.h"
+#include "check.h"
+#include "lock.h"
+#include "meta.h"
+#include "options.h"
+#include "os.h"
+#include "pagemap.h"
+#include "pcp.h"
+
+/* Regular arenas double from the option `arena` up to this: 2^SEA_MAX_ORDER pages
+ * of 4 KiB. */
+#define ARENA_MAX SEA_GIB
+/* Ranges of released whole arenas that are remembered, for reports. */
+#define NR_RELEASED 64
+/* Moving pages by system call pays from here on, and splits mappings. */
+#define MOVE_PAGES_MIN (4 * SEA_MIB)
+/* Blocks that one round of purging takes out of the pools. */
+#define PURGE_BATCH 32
+
+static struct {
+	struct sea_lock lock;
+	struct sea_arena *first, *last; /* regular arenas, oldest first */
+	struct sea_arena *spare;	/* structs of released whole arenas */
+	size_t next_size;		/* bytes of the next arena; 0: as the option says */
+	size_t nr_dirty, nr_used;	/* pages; atomic */
+	size_t nr_whole, whole;		/* runs, bytes; atomic */
+	size_t purged;			/* bytes; atomic */
+	uint32_t is_purging;		/* one thread at a time; atomic */
+	struct sea_range {
+		const char *base;
+		size_t size;
+	} released[NR_RELEASED];	/* page lock; a ring */
+	size_t nr_released;
+} state = {.lock = SEA_LOCK_INIT(SEA_RANK_PAGES)};
+
+static size_t to_pages(size_t size) { return (size + sea_page_size() - 1) >> sea_page_shift(); }
+
+static char *address_of(const struct sea_arena *arena, pfn_t pfn)
+{
+	return arena->base + ((size_t)pfn << sea_page_shift());
+}
+
+static pfn_t pfn_of(const struct sea_arena *arena, const void *address)
+{
+	return (pfn_t)((size_t)((const char *)address - arena->base) >> sea_page_shift());
+}
+
+static bool wants_whole(size_t size, size_t align)
+{
+	return size > sea_min(sea_options.arena, ARENA_MAX) / 2 || align > SEA_SLOT_SIZE;
+}
+
+/* --- arenas --------------------------------------------------------------- */
+
+static bool equip_arena(struct sea_arena *arena)
+{
+	size_t nr_pages = arena->size >> sea_page_shift();
+	size_t map_bytes = (nr_pages + 63) / 64 * sizeof(uint64_t);
+	struct sea_pool *pool = sea_meta_alloc(sizeof(*pool));
+	void *meta = sea_meta_alloc(sea_buddy_meta_size(nr_pages));
+	arena->touched = sea_meta_alloc(map_bytes);
+	if (!pool || !meta || !arena->touched)
+		return false;
+	sea_buddy_init(pool, nr_pages, meta);
+	arena->pool = pool;
+	return true;
+}
+
+/* Makes an arena that can hold `size` bytes; asks for less where the system refuses. */
+static struct sea_arena *make_arena(size_t size)
+{
+	size_t least = sea_round_up(size, SEA_SLOT_SIZE);
+	size_t want = sea_load_relaxed(&state.next_size);
+	want = sea_max(want ? want : sea_min(sea_options.arena, ARENA_MAX), least);
+	struct sea_arena *arena = sea_meta_alloc(sizeof(*arena));
+	if (!arena)
+		return NULL;
+	while (!sea_arena_reserve(arena, want, SEA_SLOT_SIZE, false)) {
+		if (want == least)
+			return NULL;
+		want = sea_max(sea_round_down(want / 2, SEA_SLOT_SIZE), least);
+	}
+	if (!equip_arena(arena)) {
+		sea_arena_release(arena);
+		return NULL;
+	}
+	sea_store_relaxed(&state.next_size, sea_min(2 * want, ARENA_MAX));
+	return arena;
+}
+
+static void link_arena(struct sea_arena *arena)
+{
+	sea_lock_take(&state.lock);
+	if (state.last)
+		state.last->next = arena;
+	else
+		state.first = arena;
+	state.last = arena;
+	sea_lock_drop(&state.lock);
+}
+
+/* --- runs of pools -------------------------------------------------------- */
+
+static bool take_from_pools(size_t nr_pages, size_t block_pages, struct sea_block *run)
+{
+	sea_lock_take(&state.lock);
+	run->pfn = SEA_NO_PFN;
+	for (run->arena = state.first; run->arena; run->arena = run->arena->next) {
+		run->pfn = sea_buddy_alloc(run->arena->pool, block_pages);
+		if (run->pfn == SEA_NO_PFN)
+			continue;
+		sea_buddy_free(run->arena->pool, run->pfn + (pfn_t)nr_pages, block_pages - nr_pages);
+		break;
+	}
+	sea_lock_drop(&state.lock);
+	return run->pfn != SEA_NO_PFN;
+}
+
+static bool take_block(size_t nr_pages, size_t block_pages, struct sea_block *run)
+{
+	unsigned order = sea_log2_ceil(nr_pages);
+	if (order <= SEA_PCP_MAX_ORDER && nr_pages == 1ull << order && nr_pages == block_pages &&
+	    sea_pcp_take(order, run))
+		return true;
+	if (take_from_pools(nr_pages, block_pages, run))
+		return true;
+	struct sea_arena *arena = make_arena(block_pages << sea_page_shift());
+	if (!arena)
+		return false;
+	link_arena(arena);
+	return take_from_pools(nr_pages, block_pages, run);
+}
+
+static void give_to_pool(struct sea_block run, size_t nr_pages)
+{
+	sea_lock_take(&state.lock);
+	run.arena->pool->pages[run.pfn].state = SEA_PAGE_INSIDE;
+	sea_buddy_free(run.arena->pool, run.pfn, nr_pages);
+	sea_lock_drop(&state.lock);
+}
+
+static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
+{
+	size_t nr_pages = to_pages(size);
+	size_t block_pages = sea_max(nr_pages, to_pages(align));
+	struct sea_block run;
+	if (!take_block(nr_pages, block_pages, &run))
+		return NULL;
+	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + nr_pages) << sea_page_shift())) {
+		give_to_pool(run, nr_pages);
+		return NULL;
+	}
+	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
+	if (touch == SEA_TOUCH_NOW)
+		sea_arena_touch(run.arena, run.pfn, run.pfn + nr_pages);
+	sea_add_relaxed(&state.nr_dirty, -nr_touched);
+	sea_add_relaxed(&state.nr_used, nr_pages);
+	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)nr_pages;
+	sea_store_release(&run.arena->pool->pages[run.pfn].state, SEA_PAGE_RUN);
+	*zeroed = nr_touched == 0;
+	return address_of(run.arena, run.pfn);
+}
+
+/* --- whole arenas --------------------------------------------------------- */
+
+static struct sea_arena *take_struct(void)
+{
+	sea_lock_take(&state.lock);
+	struct sea_arena *arena = state.spare;
+	if (arena)
+		state.spare = arena->next;
+	sea_lock_drop(&state.lock);
+	return arena ? arena : sea_meta_alloc(sizeof(*arena));
+}
+
+static void give_struct(struct sea_arena *arena)
+{
+	sea_lock_take(&state.lock);
+	state.released[state.nr_released++ % NR_RELEASED] = (struct sea_range){arena->base, arena->size};
+	arena->next = state.spare;
+	state.spare = arena;
+	sea_lock_drop(&state.lock);
+}
+
+/* Reserves `reserve` bytes (or just `size`, if that is too much) and commits `size`. */
+static struct sea_arena *make_whole(size_t size, size_t align, size_t reserve)
+{
+	struct sea_arena *arena = take_struct();
+	if (!arena)
+		return NULL;
+	if (sea_arena_reserve(arena, reserve, align, true) || sea_arena_reserve(arena, size, align, true)) {
+		if (sea_arena_commit(arena, size)) {
+			arena->block_size = size;
+			sea_add_relaxed(&state.nr_whole, 1);
+			sea_add_relaxed(&state.whole, size);
+			return arena;
+		}
+		sea_arena_release(arena);
+	}
+	give_struct(arena);
+	return NULL;
+}
+
+static void free_whole(struct sea_arena *arena)
+{
+	sea_add_relaxed(&state.nr_whole, -1ul);
+	sea_add_relaxed(&state.whole, -arena->block_size);
+	arena->block_size = 0;
+	sea_arena_release(arena);
+	give_struct(arena);
+}
+
+static bool resize_whole(struct sea_arena *arena, size_t size)
+{
+	if (size > arena->size || !sea_arena_commit(arena, size))
+		return false;
+	size_t keep = sea_round_up(size, sea_page_size());
+	if (keep < sea_load_relaxed(&arena->committed))
+		sea_os_purge(arena->base + keep, sea_load_relaxed(&arena->committed) - keep);
+	sea_add_relaxed(&state.whole, size - arena->block_size);
+	arena->block_size = size;
+	return true;
+}
+
+/* --- the watermarks -------------------------------------------------------- */
+
+struct sea_watermarks sea_pages_watermarks(void)
+{
+	size_t in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&state.whole);
+	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
+	return (struct sea_watermarks){.low = high / 2, .high = high};
+}
+
+static size_t dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
+
+static void flush_page_lists(void)
+{
+	struct sea_block blocks[PURGE_BATCH];
+	size_t nr;
+	while ((nr = sea_pcp_drain(blocks, PURGE_BATCH)) > 0)
+		for (size_t i = 0; i < nr; i++)
+			give_to_pool(blocks[i], 1ull << blocks[i].order);
+}
+
+/* Takes dirty free blocks of one order out of a pool, highest first; returns how
+ * many pages they held that are dirty. */
+static size_t take_dirty(struct sea_arena *arena, unsigned order, struct sea_block *blocks, size_t *nr, size_t want)
+{
+	const struct sea_bittree *set = &arena->pool->free[order];
+	size_t taken = 0, end = (arena->pool->nr_pages >> order) + 1;
+	while (*nr < PURGE_BATCH && taken < want && (end = sea_bits_find_back(set->level[0], end, true)) > 0) {
+		pfn_t pfn = (pfn_t)(--end << order);
+		size_t touched = sea_arena_count_touched(arena, pfn, pfn + (1ull << order));
+		if (!touched)
+			continue;
+		sea_buddy_take(arena->pool, pfn, 1ull << order);
+		blocks[(*nr)++] = (struct sea_block){arena, pfn, order};
+		taken += touched;
+	}
+	return taken;
+}
+
+static size_t collect_dirty(struct sea_block *blocks, size_t want)
+{
+	size_t nr = 0, taken = 0;
+	sea_lock_take(&state.lock);
+	for (struct sea_arena *arena = state.first; arena; arena = arena->next)
+		for (int order = SEA_MAX_ORDER; order >= 0 && taken < want; order--)
+			taken += take_dirty(arena, (unsigned)order, blocks, &nr, want - taken);
+	sea_lock_drop(&state.lock);
+	return nr;
+}
+
+static size_t purge_block(struct sea_block block)
+{
+	size_t nr = sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
+	sea_add_relaxed(&state.nr_dirty, -nr);
+	sea_add_relaxed(&state.purged, nr << sea_page_shift());
+	give_to_pool(block, 1ull << block.order);
+	return nr;
+}
+
+/* Purges free pages until at most `keep` bytes of them are dirty. */
+static size_t purge_down_to(size_t keep)
+{
+	size_t nr_purged = 0;
+	if (!sea_swap_if(&state.is_purging, 0, 1))
+		return 0;
+	flush_page_lists();
+	while (dirty_bytes() > keep) {
+		struct sea_block blocks[PURGE_BATCH];
+		size_t nr = collect_dirty(blocks, to_pages(dirty_bytes() - keep));
+		size_t round = 0;
+		for (size_t i = 0; i < nr; i++)
+			round += purge_block(blocks[i]);
+		nr_purged += round;
+		if (!round)
+			break;
+	}
+	sea_store_release(&state.is_purging, 0);
+	return nr_purged << sea_page_shift();
+}
+
+size_t sea_pages_trim(size_t keep) { return purge_down_to(keep); }
+
+/* --- the door -------------------------------------------------------------- */
+
+void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
+{
+	bool ignored;
+	if (!zeroed)
+		zeroed = &ignored;
+	if (!wants_whole(size, align))
+		return alloc_run(size, align, touch, zeroed);
+	struct sea_arena *arena = make_whole(size, align, size);
+	*zeroed = true;
+	return arena ? arena->base : NULL;
+}
+
+/* The arena and pfn of the run that starts at `address`; false if none does. */
+static bool find_run(const void *address, struct sea_block *run)
+{
+	run->arena = sea_pagemap_arena(address);
+	if (!run->arena || (uintptr_t)address % sea_page_size())
+		return false;
+	run->pfn = pfn_of(run->arena, address);
+	if (!run->arena->pool)
+		return run->pfn == 0 && run->arena->block_size > 0;
+	return sea_load_acquire(&run->arena->pool->pages[run->pfn].state) == SEA_PAGE_RUN;
+}
+
+size_t sea_pages_size(const void *address)
+{
+	struct sea_block run;
+	if (!find_run(address, &run))
+		return 0;
+	if (!run.arena->pool)
+		return sea_round_up(run.arena->block_size, sea_page_size());
+	return (size_t)run.arena->pool->pages[run.pfn].nr_pages << sea_page_shift();
+}
+
+void sea_pages_free(void *address)
+{
+	struct sea_block run;
+	SEA_CHECK(find_run(address, &run));
+	if (!run.arena->pool) {
+		free_whole(run.arena);
+		return;
+	}
+	size_t nr_pages = run.arena->pool->pages[run.pfn].nr_pages;
+	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
+	sea_add_relaxed(&state.nr_used, -nr_pages);
+	sea_add_relaxed(&state.nr_dirty, nr_touched);
+	run.order = sea_log2_ceil(nr_pages);
+	if (nr_pages != 1ull << run.order || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
+		give_to_pool(run, nr_pages);
+	struct sea_watermarks marks = sea_pages_watermarks();
+	if (unlikely(dirty_bytes() > marks.high))
+		purge_down_to(marks.low);
+}
+
+/* Lengthens a run of a pool in place. */
+static bool grow_run(struct sea_block run, size_t from, size_t to)
+{
+	pfn_t tail = run.pfn + (pfn_t)from;
+	sea_lock_take(&state.lock);
+	bool taken = tail + (to - from) <= run.arena->pool->nr_pages && sea_buddy_take(run.arena->pool, tail, to - from);
+	sea_lock_drop(&state.lock);
+	if (!taken)
+		return false;
+	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + to) << sea_page_shift())) {
+		give_to_pool((struct sea_block){run.arena, tail, 0}, to - from);
+		return false;
+	}
+	sea_add_relaxed(&state.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
+	sea_add_relaxed(&state.nr_used, to - from);
+	sea_arena_touch(run.arena, tail, run.pfn + to);
+	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
+	return true;
+}
+
+static void shrink_run(struct sea_block run, size_t from, size_t to)
+{
+	pfn_t tail = run.pfn + (pfn_t)to;
+	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
+	sea_add_relaxed(&state.nr_used, -(from - to));
+	sea_add_relaxed(&state.nr_dirty, sea_arena_count_touched(run.arena, tail, run.pfn + from));
+	give_to_pool((struct sea_block){run.arena, tail, 0}, from - to);
+}
+
+bool sea_pages_resize(void *address, size_t size)
+{
+	struct sea_block run;
+	SEA_CHECK(find_run(address, &run));
+	if (!run.arena->pool)
+		return resize_whole(run.arena, size);
+	size_t from = run.arena->pool->pages[run.pfn].nr_pages, to = to_pages(size);
+	if (to > from)
+		return grow_run(run, from, to);
+	if (to < from)
+		shrink_run(run, from, to);
+	return true;
+}
+
+void *sea_pages_move(void *address, size_t size)
+{
+	struct sea_block old;
+	SEA_CHECK(find_run(address, &old));
+	size_t bytes = sea_min(sea_pages_size(address), sea_round_up(size, sea_page_size()));
+	bool grows_large = wants_whole(size, 1);
+	/* A block that grew this far goes on growing: room for as much again. */
+	struct sea_arena *whole = grows_large ? make_whole(size, 1, 2 * size) : NULL;
+	char *to = whole ? whole->base : grows_large ? NULL : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
+	if (!to)
+		return NULL;
+	if (bytes < MOVE_PAGES_MIN || !sea_os_move(address, to, bytes))
+		memcpy(to, address, bytes);
+	sea_pages_free(address);
+	return to;
+}
+
+void sea_pages_touch(const void *from, const void *to)
+{
+	struct sea_arena *arena = sea_pagemap_arena(from);
+	sea_arena_touch(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1);
+}
+
+size_t sea_pages_count_touched(const void *from, const void *to)
+{
+	struct sea_arena *arena = sea_pagemap_arena(from);
+	return sea_arena_count_touched(arena, pfn_of(arena, from), pfn_of(arena, to));
+}
+
+size_t sea_pages_purge(void *from, void *to)
+{
+	struct sea_arena *arena = sea_pagemap_arena(from);
+	size_t bytes = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to)) << sea_page_shift();
+	sea_add_relaxed(&state.purged, bytes);
+	return bytes;
+}
+
+static bool was_released(const char *address)
+{
+	bool found = false;
+	sea_lock_take(&state.lock);
+	for (size_t i = 0; i < NR_RELEASED; i++)
+		found |= (size_t)(address - state.released[i].base) < state.released[i].size;
+	sea_lock_drop(&state.lock);
+	return found;
+}
+
+/* First page of the run that covers `pfn`, or SEA_NO_PFN. */
+static pfn_t run_of(const struct sea_pool *pool, pfn_t pfn)
+{
+	pfn_t head = pfn;
+	while (head > 0 && pool->pages[head].state == SEA_PAGE_INSIDE)
+		head--;
+	bool covers = pool->pages[head].state == SEA_PAGE_RUN && pfn - head < pool->pages[head].nr_pages;
+	return covers ? head : SEA_NO_PFN;
+}
+
+enum sea_place sea_pages_place(const void *address, void **base, size_t *size)
+{
+	const struct sea_arena *arena = sea_pagemap_arena(address);
+	if (!arena)
+		return was_released(address) ? SEA_PLACE_FREE : SEA_PLACE_FOREIGN;
+	if (!arena->pool) {
+		*base = arena->base;
+		*size = arena->block_size;
+		return SEA_PLACE_RUN;
+	}
+	pfn_t head = run_of(arena->pool, pfn_of(arena, address));
+	if (head == SEA_NO_PFN)
+		return SEA_PLACE_FREE;
+	*base = address_of(arena, head);
+	*size = (size_t)arena->pool->pages[head].nr_pages << sea_page_shift();
+	return SEA_PLACE_RUN;
+}
+
+/* --- observers -------------------------------------------------------------- */
+
+void sea_pages_stats(struct sea_page_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	sea_lock_take(&state.lock);
+	for (struct sea_arena *arena = state.first; arena; arena = arena->next) {
+		stats->reserved += arena->size;
+		stats->committed += sea_load_relaxed(&arena->committed);
+	}
+	sea_lock_drop(&state.lock);
+	stats->nr_whole = sea_load_relaxed(&state.nr_whole);
+	stats->whole = sea_load_relaxed(&state.whole);
+	stats->reserved += stats->whole;
+	stats->committed += stats->whole;
+	stats->in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + stats->whole;
+	stats->dirty = dirty_bytes();
+	stats->purged = sea_load_relaxed(&state.purged);
+}
+
+/* Pages of [0, nr_pages) that are in runs, and touched ones that are not. */
+static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dirty)
+{
+	const struct sea_pool *pool = arena->pool;
+	size_t touched = sea_arena_count_touched(arena, 0, pool->nr_pages);
+	for (pfn_t pfn = 0; pfn < pool->nr_pages; pfn++) {
+		if (pool->pages[pfn].state != SEA_PAGE_RUN)
+			continue;
+		*used += pool->pages[pfn].nr_pages;
+		touched -= sea_arena_count_touched(arena, pfn, pfn + pool->pages[pfn].nr_pages);
+	}
+	*dirty += touched;
+}
+
+bool sea_pages_are_sound(void)
+{
+	bool sound = true;
+	size_t used = 0, dirty = 0;
+	sea_lock_take(&state.lock);
+	for (struct sea_arena *arena = state.first; arena; arena = arena->next) {
+		sound &= sea_buddy_is_sound(arena->pool);
+		count_pages(arena, &used, &dirty);
+	}
+	sea_lock_drop(&state.lock);
+	return sound && used == sea_load_relaxed(&state.nr_used) && dirty == sea_load_relaxed(&state.nr_dirty);
+}
+
+void sea_pages_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
+{
+	sea_pcp_each_lock(apply, context);
+	apply(&state.lock, context);
+}

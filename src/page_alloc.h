@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* page_alloc.h - the door of the page layer (layer 5)
+ *
+ * Hands out runs of whole pages from arenas, and gives pages that stay unused back
+ * to the system.  A run larger than half an arena, or aligned beyond 1 MiB, gets an
+ * arena of its own ("whole"), which goes back to the system when it is freed.
+ *
+ * Sizes are bytes and are rounded up to pages; a run's first byte identifies it.
+ * Any thread may call any of these; the caller may hold a shard's lock.
+ */
+#ifndef SEA_PAGE_ALLOC_H
+#define SEA_PAGE_ALLOC_H
+
+#include "compiler.h"
+
+struct sea_arena;
+struct sea_lock;
+
+enum sea_touch {
+	SEA_TOUCH_NOW,	 /* the run counts as written to */
+	SEA_TOUCH_LATER, /* the caller says so by sea_pages_touch(), page by page */
+};
+
+/* `align` is a power of two.  *zeroed (may be NULL) tells whether the run reads as
+ * zero.  NULL if there is no memory. */
+void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed);
+
+/* Gives a run back.  May return memory to the system. */
+void sea_pages_free(void *run);
+
+/* Bytes of the run that starts at `address`; 0 if none does. */
+size_t sea_pages_size(const void *address);
+
+/* What lies at an address, for reports of mistakes. */
+enum sea_place {
+	SEA_PLACE_FOREIGN, /* not ours */
+	SEA_PLACE_FREE,	   /* ours, in no run; or part of a run freed not long ago */
+	SEA_PLACE_RUN,	   /* in the run [*base, *base + *size) */
+};
+enum sea_place sea_pages_place(const void *address, void **base, size_t *size);
+
+/* Makes the run `size` bytes long in place; it may grow or shrink. */
+bool sea_pages_resize(void *run, size_t size);
+
+/* Moves a run to where `size` bytes fit, page by page and without copying where the
+ * kernel can; NULL if there is no memory, and then the old run stays. */
+void *sea_pages_move(void *run, size_t size);
+
+/* The bytes [from, to) of a run of SEA_TOUCH_LATER are about to be written. */
+void sea_pages_touch(const void *from, const void *to);
+
+/* Pages of [from, to) that are touched. */
+size_t sea_pages_count_touched(const void *from, const void *to);
+
+/* The bytes [from, to), whole pages inside a run, are not in use: gives their
+ * memory back.  Returns how many bytes went.  No lock may be held. */
+size_t sea_pages_purge(void *from, void *to);
+
+/* Gives free memory back until at most `keep` bytes are left; returns how many
+ * bytes went.  No lock may be held. */
+size_t sea_pages_trim(size_t keep);
+
+/* Free dirty bytes at which pages go back to the system, and down to which: the
+ * watermarks of this page allocator. */
+struct sea_watermarks {
+	size_t low, high; /* bytes */
+};
+struct sea_watermarks sea_pages_watermarks(void);
+
+struct sea_page_stats {
+	size_t reserved;  /* bytes of address space in arenas */
+	size_t committed; /* of them usable */
+	size_t in_use;	  /* bytes in runs */
+	size_t dirty;	  /* bytes in free pages that may hold memory */
+	size_t nr_whole;  /* runs with an arena of their own */
+	size_t whole;	  /* bytes in them */
+	size_t purged;	  /* bytes given back so far */
+};
+void sea_pages_stats(struct sea_page_stats *stats);
+
+/* Claim: every pool is sound and the counts agree. */
+bool sea_pages_are_sound(void);
+
+void sea_pages_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* pcp.c - a small stack for each order and processor (layer 5)
+ *
+ * C1  nr_pages is the sum over the stacks of 2^order, and at most HIGH_PAGES.
+ * C2  The first page of a block in a list reads SEA_PAGE_CACHED.
+ */
+#include "pcp.h"
+
+#include "buddy.h"
+#include "check.h"
+#include "os.h"
+
+/* Processors share a list beyond this many; a power of two. */
+#define NR_LISTS 16
+/* Most blocks of one order in a list. */
+#define DEPTH 8
+/* Most pages in a list: 2 MiB of 4 KiB pages, the size of two zones. */
+#define HIGH_PAGES 512
+
+struct page_list {
+	struct sea_lock lock;
+	size_t nr_pages;
+	uint8_t nr[SEA_PCP_MAX_ORDER + 1];
+	struct sea_block stack[SEA_PCP_MAX_ORDER + 1][DEPTH];
+} SEA_LINE_ALIGNED;
+
+static struct page_list lists[NR_LISTS] = {[0 ... NR_LISTS - 1] = {.lock = SEA_LOCK_INIT(SEA_RANK_PCP)}};
+
+static struct page_list *list_of_cpu(void) { return &lists[sea_os_current_cpu() % NR_LISTS]; }
+
+static struct sea_block pop(struct page_list *list, unsigned order)
+{
+	struct sea_block block = list->stack[order][--list->nr[order]];
+	list->nr_pages -= 1ull << order;
+	SEA_CHECK(block.arena->pool->pages[block.pfn].state == SEA_PAGE_CACHED);
+	return block;
+}
+
+bool sea_pcp_take(unsigned order, struct sea_block *block)
+{
+	struct page_list *list = list_of_cpu();
+	sea_lock_take(&list->lock);
+	bool found = list->nr[order] > 0;
+	if (found)
+		*block = pop(list, order);
+	sea_lock_drop(&list->lock);
+	return found;
+}
+
+bool sea_pcp_give(struct sea_block block)
+{
+	struct page_list *list = list_of_cpu();
+	struct page *page = &block.arena->pool->pages[block.pfn];
+	sea_lock_take(&list->lock);
+	bool fits = list->nr[block.order] < DEPTH && list->nr_pages + (1ull << block.order) <= HIGH_PAGES;
+	if (fits) {
+		page->state = SEA_PAGE_CACHED;
+		page->order = (uint8_t)block.order;
+		list->stack[block.order][list->nr[block.order]++] = block;
+		list->nr_pages += 1ull << block.order;
+	}
+	sea_lock_drop(&list->lock);
+	return fits;
+}
+
+static size_t drain_list(struct page_list *list, struct sea_block *blocks, size_t capacity)
+{
+	size_t nr = 0;
+	sea_lock_take(&list->lock);
+	for (unsigned order = 0; order <= SEA_PCP_MAX_ORDER; order++)
+		while (list->nr[order] && nr < capacity)
+			blocks[nr++] = pop(list, order);
+	sea_lock_drop(&list->lock);
+	return nr;
+}
+
+size_t sea_pcp_drain(struct sea_block *blocks, size_t capacity)
+{
+	size_t nr = 0;
+	for (unsigned i = 0; i < NR_LISTS && nr < capacity; i++)
+		nr += drain_list(&lists[i], blocks + nr, capacity - nr);
+	return nr;
+}
+
+void sea_pcp_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
+{
+	for (unsigned i = 0; i < NR_LISTS; i++)
+		apply(&lists[i].lock, context);
+}

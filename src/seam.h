@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* seam.h - reading a seam map without a lock (layer 6)
+ *
+ * A chunk's own seam and the next one stand still while its owner has the chunk;
+ * other bits of the same bytes may change.  So the word may be torn, and what we
+ * look at is right all the same.
+ */
+#ifndef SEA_SEAM_H
+#define SEA_SEAM_H
+
+#include <string.h>
+
+#include "atomic.h"
+#include "bits.h"
+
+SEA_INLINE uintptr_t sea_rotate_right(uintptr_t word, unsigned by)
+{
+	return word >> by | word << (8 * sizeof(word) - by);
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define SEA_UNDER_TSAN 1
+#elif defined(__has_feature)
+#define SEA_UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define SEA_UNDER_TSAN 0
+#endif
+
+/* 57 to 64 bits of the map, from granule g on.  Big-endian machines are not
+ * supported: byte i has the bits 8i to 8i + 7. */
+#if SEA_UNDER_TSAN
+SEA_INLINE uint64_t sea_seam_bits(const char *seams, unsigned g)
+{
+	const uint64_t *word = (const uint64_t *)seams + g / 64;
+	uint64_t low = sea_load_relaxed(word) >> g % 64;
+	return g % 64 ? low | sea_load_relaxed(word + 1) << (64 - g % 64) : low;
+}
+#else
+SEA_INLINE uint64_t sea_seam_bits(const char *seams, unsigned g)
+{
+	uint64_t word;
+	memcpy(&word, seams + g / 8, sizeof(word));
+	return word >> g % 8;
+}
+#endif
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bit order of seam maps");
+
+/* Number of trailing zeros; 64, or on an x86-64 without BMI1 perhaps 0, for 0. */
+#if defined(__x86_64__)
+SEA_INLINE size_t sea_trailing_zeros(uint64_t word)
+{
+	__asm__("tzcnt %0, %0" : "+r"(word) : : "cc");
+	return word;
+}
+#else
+SEA_INLINE size_t sea_trailing_zeros(uint64_t word) { return word ? (size_t)__builtin_ctzll(word) : 64; }
+#endif
+
+/* Granules from the seam at g to the next one; 0 if there is no seam at g; above 56
+ * (or 0) if the next one is not in sight.  Subtracting 1 takes the seam at g away,
+ * or, if there is none, fills the zeros at the low end. */
+SEA_INLINE size_t sea_seam_distance(const char *seams, unsigned g)
+{
+	return sea_trailing_zeros(sea_seam_bits(seams, g) - 1);
+}
+
+#endif

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/* shard.c - which zone, when to drain, when to grow (layer 7)
+ *
+ * The way to memory, cheapest first: zones that wait to be drained; the sweep (small
+ * chunks) or the lists (others); all that is pending anywhere in the shard; a new
+ * zone.
+ *
+ * S1  zones[z->index] == z for each zone of the shard, and the page map leads from
+ *     its addresses to it.
+ * S2  zone_hint[i] is not below any hint of zone i.
+ * S3  A zone whose is_queued is set is in some shard's queue, once; a popped zone
+ *     that belongs to another shard by now is skipped.
+ *
+ * Zones are made and given back to the page allocator when the lock is not held:
+ * both may end in system calls.
+ */
+#include "shard.h"
+
+#include <string.h>
+
+#include "atomic.h"
+#include "check.h"
+#include "meta.h"
+#include "options.h"
+#include "os.h"
+#include "page_alloc.h"
+
+/* A zone is worth draining from this many pending granules on: 16 KiB, some 100 of
+ * the usual chunks for a pass over 1,024 words. */
+#define DRAIN_WORTH (16 * SEA_KIB / SEA_GRANULE)
+/* Page ranges that one round of purging takes out of a zone. */
+#define PURGE_BATCH 32
+/* A piece of this many chunks ends a refill: it is carved with a watermark. */
+#define LONG_PIECE 8
+
+struct sea_shard sea_shards[SEA_MAX_SHARDS] = {[0 ... SEA_MAX_SHARDS - 1] = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)}};
+
+static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; atomic */
+
+/* --- the set of zones --------------------------------------------------------- */
+
+static bool widen_table(struct sea_shard *shard)
+{
+	uint32_t capacity = shard->capacity ? 2 * shard->capacity : 32;
+	struct sea_zone **zones = sea_meta_alloc(capacity * sizeof(*zones));
+	uint8_t *hints = sea_meta_alloc(capacity);
+	if (!zones || !hints)
+		return false;
+	if (shard->nr_zones) {
+		memcpy(zones, shard->zones, shard->nr_zones * sizeof(*zones));
+		memcpy(hints, shard->zone_hint, shard->nr_zones);
+	}
+	shard->zones = zones;
+	shard->zone_hint = hints;
+	shard->capacity = capacity;
+	return true;
+}
+
+static struct sea_zone *take_struct(struct sea_shard *shard)
+{
+	struct sea_zone *zone = shard->spare;
+	if (zone)
+		shard->spare = zone->next;
+	else
+		zone = sea_meta_alloc_pages(sizeof(*zone));
+	return zone;
+}
+
+/* Enters the zone at `base`; false if there is no metadata for it. */
+static bool add_zone(struct sea_shard *shard, char *base)
+{
+	if (shard->nr_zones == shard->capacity && !widen_table(shard))
+		return false;
+	struct sea_zone *zone = take_struct(shard);
+	if (!zone)
+		return false;
+	zone->index = shard->nr_zones++;
+	shard->zones[zone->index] = zone;
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	sea_zone_init(zone, base, shard, &shard->holes);
+	sea_pagemap_set_zone(base, zone);
+	return true;
+}
+
+static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
+{
+	struct sea_zone *last = shard->zones[--shard->nr_zones];
+	shard->zones[zone->index] = last;
+	shard->zone_hint[zone->index] = shard->zone_hint[shard->nr_zones];
+	last->index = zone->index;
+	sea_pagemap_set_zone(zone->base, NULL);
+	sea_zone_retire(zone);
+	zone->next = shard->emptied;
+	shard->emptied = zone;
+}
+
+/* Drops the lock, then gives emptied zones to the page allocator. */
+static void drop_lock(struct sea_shard *shard)
+{
+	char *bases[8];
+	unsigned nr = 0;
+	while (shard->emptied && nr < sizeof(bases) / sizeof(bases[0])) {
+		struct sea_zone *zone = shard->emptied;
+		shard->emptied = zone->next;
+		bases[nr++] = zone->base;
+		zone->next = shard->spare;
+		shard->spare = zone;
+	}
+	sea_lock_drop(&shard->lock);
+	while (nr)
+		sea_pages_free(bases[--nr]);
+}
+
+/* Makes a zone and takes the lock again; false if there is no memory. */
+static bool grow(struct sea_shard *shard)
+{
+	drop_lock(shard);
+	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, SEA_TOUCH_LATER, NULL);
+	sea_lock_take(&shard->lock);
+	if (!base || add_zone(shard, base))
+		return base != NULL;
+	sea_lock_drop(&shard->lock);
+	sea_pages_free(base);
+	sea_lock_take(&shard->lock);
+	return false;
+}
+
+/* --- draining ------------------------------------------------------------------ */
+
+static void push_queue(struct sea_zone *zone)
+{
+	struct sea_shard *shard = zone->shard;
+	if (!shard || sea_load_relaxed(&zone->is_queued) || !sea_swap_if(&zone->is_queued, 0, 1))
+		return;
+	struct sea_zone *first = sea_load_relaxed(&shard->queue);
+	do
+		zone->queue_next = first = sea_load_relaxed(&shard->queue);
+	while (!sea_swap_if(&shard->queue, first, zone));
+}
+
+/* Only the holder of the lock pops, so that the first zone cannot come back. */
+static struct sea_zone *pop_queue(struct sea_shard *shard)
+{
+	struct sea_zone *zone = sea_load_acquire(&shard->queue);
+	while (zone && !sea_swap_if(&shard->queue, zone, zone->queue_next))
+		zone = sea_load_acquire(&shard->queue);
+	if (zone)
+		sea_store_release(&zone->is_queued, 0);
+	return zone;
+}
+
+static void drain_zone(struct sea_shard *shard, struct sea_zone *zone)
+{
+	sea_zone_drain(zone);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	if (!zone->nr_used && !sea_load_acquire(&zone->is_queued))
+		remove_zone(shard, zone);
+}
+
+/* Drains the next queued zone; false if there is none. */
+static bool drain_next(struct sea_shard *shard)
+{
+	struct sea_zone *zone = pop_queue(shard);
+	if (zone && zone->shard == shard)
+		drain_zone(shard, zone);
+	return zone != NULL;
+}
+
+/* Drains all zones that anything was sent to; true if there was one. */
+static bool drain_all(struct sea_shard *shard)
+{
+	bool any = false;
+	while (drain_next(shard))
+		any = true;
+	for (uint32_t i = shard->nr_zones; i-- > 0;) {
+		if (!sea_load_relaxed(&shard->zones[i]->nr_pending))
+			continue;
+		drain_zone(shard, shard->zones[i]);
+		any = true;
+	}
+	return any;
+}
+
+void sea_shard_drain(struct sea_shard *shard)
+{
+	do {
+		sea_lock_take(&shard->lock);
+		drain_all(shard);
+		drop_lock(shard);
+	} while (sea_load_relaxed(&shard->emptied));
+}
+
+void sea_shard_help(struct sea_shard *shard)
+{
+	if (!sea_load_relaxed(&shard->queue) || !sea_lock_try(&shard->lock))
+		return;
+	drain_next(shard);
+	drop_lock(shard);
+}
+
+uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+{
+	uint64_t before = sea_fetch_or_release(&zone->pending[word], mask) & mask;
+	if (sea_add_relaxed(&zone->nr_pending, nr_granules) >= DRAIN_WORTH)
+		push_queue(zone);
+	return before;
+}
+
+/* --- taking -------------------------------------------------------------------- */
+
+static uint8_t largest_hint(const struct sea_zone *zone)
+{
+	uint8_t largest = 0;
+	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
+		largest = zone->hint[h] > largest ? zone->hint[h] : largest;
+	return largest;
+}
+
+/* The next hole for small chunks, from where the last sweep for k stopped. */
+static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max)
+{
+	struct sea_cursor *cursor = &shard->cursor[k];
+	for (; cursor->zone < shard->nr_zones; cursor->zone++, cursor->block = 0) {
+		struct sea_zone *zone = shard->zones[cursor->zone];
+		if (shard->zone_hint[cursor->zone] < k)
+			continue;
+		struct sea_piece piece = sea_zone_sweep(zone, k, max, &cursor->block);
+		if (piece.count)
+			return piece;
+		shard->zone_hint[cursor->zone] = largest_hint(zone);
+	}
+	return (struct sea_piece){NULL, 0};
+}
+
+static struct sea_piece carve(struct sea_shard *shard, unsigned k, unsigned max)
+{
+	struct sea_hole *hole = sea_hole_find(&shard->holes, sea_max(k, SEA_HOLE_MIN));
+	if (!hole)
+		return (struct sea_piece){NULL, 0};
+	unsigned count = (unsigned)sea_min(hole->nr_granules / k, max);
+	struct sea_zone *zone = sea_zone_of(hole);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	return (struct sea_piece){sea_zone_carve(zone, hole, (char *)hole, k, count), count};
+}
+
+static struct sea_piece take_piece(struct sea_shard *shard, unsigned k, unsigned max)
+{
+	return k <= SEA_SMALL_GRANULES ? sweep(shard, k, max) : carve(shard, k, max);
+}
+
+/* Fills the batch from what is free now; true if it got anything. */
+static bool fill(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
+{
+	while (batch->nr_chunks < want && batch->nr_pieces < SEA_BATCH_PIECES) {
+		struct sea_piece piece = take_piece(shard, k, want - batch->nr_chunks);
+		if (!piece.count)
+			break;
+		batch->piece[batch->nr_pieces++] = piece;
+		batch->nr_chunks += piece.count;
+		if (piece.count >= LONG_PIECE)
+			break;
+	}
+	return batch->nr_chunks > 0;
+}
+
+/* The sweep for k starts again at the first zone. */
+static void rewind_cursor(struct sea_shard *shard, unsigned k)
+{
+	if (k <= SEA_SMALL_GRANULES)
+		shard->cursor[k] = (struct sea_cursor){0, 0};
+}
+
+bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
+{
+	batch->nr_pieces = batch->nr_chunks = 0;
+	sea_lock_take(&shard->lock);
+	while (drain_next(shard))
+		;
+	bool found = fill(shard, k, want, batch);
+	if (!found) {
+		drain_all(shard);
+		rewind_cursor(shard, k);
+		found = fill(shard, k, want, batch);
+	}
+	if (!found && grow(shard))
+		found = fill(shard, k, want, batch);
+	drop_lock(shard);
+	return found;
+}
+
+static void *carve_aligned(struct sea_shard *shard, unsigned k, size_t align)
+{
+	struct sea_hole *hole = sea_hole_find(&shard->holes, sea_max(k + align / SEA_GRANULE - 1, SEA_HOLE_MIN));
+	if (!hole)
+		return NULL;
+	struct sea_zone *zone = sea_zone_of(hole);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	return sea_zone_carve(zone, hole, (char *)sea_round_up((uintptr_t)hole, align), k, 1);
+}
+
+void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align)
+{
+	sea_lock_take(&shard->lock);
+	while (drain_next(shard))
+		;
+	void *chunk = carve_aligned(shard, k, align);
+	if (!chunk && drain_all(shard))
+		chunk = carve_aligned(shard, k, align);
+	if (!chunk && grow(shard))
+		chunk = carve_aligned(shard, k, align);
+	drop_lock(shard);
+	return chunk;
+}
+
+bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+{
+	struct sea_shard *shard = zone->shard;
+	sea_lock_take(&shard->lock);
+	bool grown = sea_zone_grow(zone, g, from, to);
+	if (grown)
+		shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	drop_lock(shard);
+	return grown;
+}
+
+void sea_shard_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+{
+	struct sea_shard *shard = zone->shard;
+	sea_lock_take(&shard->lock);
+	sea_zone_shrink(zone, g, from, to);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	drop_lock(shard);
+}
+
+/* --- purging -------------------------------------------------------------------- */
+
+struct purge {
+	unsigned nr;
+	struct {
+		struct sea_hole *hole;
+		char *from, *to; /* whole pages inside it, behind the descriptor */
+	} range[PURGE_BATCH];
+};
+
+static void note_pages(struct sea_zone *zone, unsigned from, unsigned to, void *context)
+{
+	struct purge *purge = context;
+	char *hole = sea_zone_address(zone, from);
+	size_t page = sea_os_page_size();
+	char *first = (char *)sea_round_up((uintptr_t)hole + sizeof(struct sea_hole), page);
+	char *last = (char *)sea_round_down((uintptr_t)sea_zone_address(zone, to), page);
+	if (first >= last || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
+		return;
+	purge->range[purge->nr].hole = (struct sea_hole *)hole;
+	purge->range[purge->nr].from = first;
+	purge->range[purge->nr++].to = last;
+}
+
+/* The ranges become used chunks while the lock is dropped for the system call. */
+static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
+{
+	size_t bytes = 0;
+	for (unsigned i = 0; i < purge->nr; i++) {
+		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
+		sea_zone_carve(zone, purge->range[i].hole, purge->range[i].from, (unsigned)granules, 1);
+	}
+	sea_lock_drop(&shard->lock);
+	for (unsigned i = 0; i < purge->nr; i++)
+		bytes += sea_pages_purge(purge->range[i].from, purge->range[i].to);
+	sea_lock_take(&shard->lock);
+	for (unsigned i = 0; i < purge->nr; i++) {
+		unsigned g = sea_granule_of(purge->range[i].from);
+		sea_fetch_or_release(&zone->pending[g / 64], 1ull << g % 64);
+	}
+	drain_zone(shard, zone);
+	return bytes;
+}
+
+size_t sea_shard_purge(struct sea_shard *shard)
+{
+	size_t bytes = 0;
+	sea_lock_take(&shard->lock);
+	for (uint32_t i = 0; i < shard->nr_zones; i++) {
+		struct purge purge = {0};
+		sea_zone_walk_holes(shard->zones[i], note_pages, &purge);
+		if (!purge.nr)
+			continue;
+		size_t round = purge_ranges(shard, shard->zones[i], &purge);
+		bytes += round;
+		i -= round && purge.nr == PURGE_BATCH;
+	}
+	drop_lock(shard);
+	return bytes;
+}
+
+/* --- threads and observers ------------------------------------------------------ */
+
+static unsigned shard_limit(void)
+{
+	static unsigned limit; /* 0: not asked yet; threads lock */
+	if (sea_options.shards)
+		return (unsigned)sea_options.shards;
+	if (!limit)
+		limit = (unsigned)sea_min(2 * sea_os_nr_cpus(), SEA_MAX_SHARDS);
+	return limit;
+}
+
+unsigned sea_shard_count(void) { return sea_load_relaxed(&nr_shards); }
+
+struct sea_shard *sea_shard_join(void)
+{
+	struct sea_shard *best = &sea_shards[0];
+	for (unsigned i = 1; i < sea_shard_count(); i++)
+		if (sea_shards[i].nr_threads < best->nr_threads)
+			best = &sea_shards[i];
+	if (best->nr_threads && sea_shard_count() < shard_limit())
+		best = &sea_shards[sea_add_relaxed(&nr_shards, 1) - 1];
+	best->nr_threads++;
+	return best;
+}
+
+void sea_shard_leave(struct sea_shard *shard) { shard->nr_threads--; }
+
+void sea_shard_stats(struct sea_shard *shard, struct sea_shard_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	sea_lock_take(&shard->lock);
+	stats->nr_zones = shard->nr_zones;
+	for (uint32_t i = 0; i < shard->nr_zones; i++) {
+		stats->used += (size_t)shard->zones[i]->nr_used * SEA_GRANULE;
+		stats->pending += (size_t)sea_load_relaxed(&shard->zones[i]->nr_pending) * SEA_GRANULE;
+	}
+	sea_lock_drop(&shard->lock);
+}
+
+bool sea_shard_is_sound(struct sea_shard *shard)
+{
+	sea_lock_take(&shard->lock);
+	bool sound = sea_holes_are_sound(&shard->holes);
+	for (uint32_t i = 0; i < shard->nr_zones; i++) {
+		struct sea_zone *zone = shard->zones[i];
+		sound &= zone->index == i && zone->shard == shard && sea_zone_of(zone->base) == zone;
+		sound &= shard->zone_hint[i] >= largest_hint(zone);
+		sound &= sea_zone_is_sound(zone);
+	}
+	sea_lock_drop(&shard->lock);
+	return sound;
+}
+
+void sea_shard_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
+{
+	for (unsigned i = 0; i < SEA_MAX_SHARDS; i++)
+		apply(&sea_shards[i].lock, context);
+}

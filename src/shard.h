@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* shard.h - independent heaps that threads are spread over (layer 7)
+ *
+ * A shard is a set of zones and a lock.  A thread is assigned to one for life; a
+ * block may be freed by any thread, which sets a bit in the block's zone and needs
+ * no lock.  The number of shards follows the processors that the process may use.
+ *
+ * Sizes are in granules of 16 bytes.  Functions take the shard's lock themselves.
+ */
+#ifndef SEA_SHARD_H
+#define SEA_SHARD_H
+
+#include "lock.h"
+#include "zone.h"
+
+#define SEA_MAX_SHARDS 256
+
+/* Small chunks are found by sweeping bitmaps, up to this many granules (896 bytes):
+ * as much as one unaligned word of a seam map always shows. */
+#define SEA_SMALL_GRANULES 56
+
+/* Chunks up to 256 KiB come from zones, larger blocks are page runs. */
+#define SEA_ZONE_CHUNK_MAX (256 * SEA_KIB / SEA_GRANULE)
+
+/* Where the sweep for a size goes on. */
+struct sea_cursor {
+	uint32_t zone, block;
+};
+
+struct sea_shard {
+	struct sea_lock lock;
+	uint32_t nr_threads;	   /* assigned now; threads lock */
+	struct sea_holes holes;
+	struct sea_zone **zones;
+	uint8_t *zone_hint;	   /* by zone: the largest of its hints, or more */
+	uint32_t nr_zones, capacity;
+	struct sea_zone *emptied;  /* waits until the lock is dropped */
+	struct sea_zone *spare;	   /* structs */
+	struct sea_zone *queue;	   /* zones worth draining: pushed by any thread (release), popped by
+				      the lock's holder (acquire) */
+	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
+} SEA_LINE_ALIGNED;
+
+extern struct sea_shard sea_shards[SEA_MAX_SHARDS];
+
+/* What one refill brings. */
+#define SEA_BATCH_PIECES 16
+struct sea_batch {
+	uint32_t nr_pieces, nr_chunks;
+	struct sea_piece piece[SEA_BATCH_PIECES];
+};
+
+/* Takes up to `want` chunks of k granules, one at least.  False: no memory. */
+bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch);
+
+/* Takes one chunk of k granules, SEA_HOLE_MIN or more, aligned to `align` bytes.
+ * NULL: no memory. */
+void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align);
+
+/* Sends the chunks whose bits are set in `mask` back to their zone: they start in
+ * word `word` and have nr_granules together.  Any thread, no lock.  Returns the bits
+ * that had been sent before. */
+uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
+
+/* Drains one zone if that is worth it and nobody holds the lock. */
+void sea_shard_help(struct sea_shard *shard);
+
+/* Drains every zone. */
+void sea_shard_drain(struct sea_shard *shard);
+
+/* Gives the memory of whole pages in holes back.  Returns how many bytes went. */
+size_t sea_shard_purge(struct sea_shard *shard);
+
+/* Changes a used chunk's size in place. */
+bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
+void sea_shard_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
+
+/* Assigns a thread to the shard with the fewest, and takes it away again.  Threads
+ * lock held. */
+struct sea_shard *sea_shard_join(void);
+void sea_shard_leave(struct sea_shard *shard);
+
+struct sea_shard_stats {
+	size_t nr_zones;
+	size_t used;	/* bytes in used chunks, thread caches and what was sent back included */
+	size_t pending; /* of them sent back and not merged yet; roughly */
+};
+void sea_shard_stats(struct sea_shard *shard, struct sea_shard_stats *stats);
+
+/* Shards in use so far; at least 1. */
+unsigned sea_shard_count(void);
+
+/* Claim: every zone, list and hint is sound. */
+bool sea_shard_is_sound(struct sea_shard *shard);
+
+void sea_shard_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* sizeclass.h - the steps in which thread caches sort chunks (layer 8)
+ *
+ *    class   0         never holds anything: where a pointer that is no chunk leads
+ *            1..56     1..56 granules: every multiple of 16 bytes up to 896
+ *            57..64    never hold anything: what a seam word shows beyond 56
+ *            65, 66    60 and 64 granules
+ *            67..106   8 for each doubling up to 32 KiB: 72, 80 ... 2048 granules
+ *
+ * A chunk that a class hands out is as long as the class says or longer.  Chunks
+ * beyond the last class are not cached.
+ */
+#ifndef SEA_SIZECLASS_H
+#define SEA_SIZECLASS_H
+
+#include "bits.h"
+#include "shard.h"
+
+#define SEA_CLASS_MEDIUM 65
+#define SEA_NR_CLASSES 107
+#define SEA_MEDIUM_GRANULES 2048
+
+#define SEA_SMALL_MAX (SEA_SMALL_GRANULES * SEA_GRANULE)
+#define SEA_MEDIUM_MAX (SEA_MEDIUM_GRANULES * SEA_GRANULE)
+
+SEA_INLINE unsigned sea_granules_for(size_t size) { return (unsigned)((size + SEA_GRANULE - 1) / SEA_GRANULE); }
+
+/* Granules of a chunk of class c; 0 for a class that holds none. */
+static inline unsigned sea_class_granules(unsigned c)
+{
+	if (c < SEA_CLASS_MEDIUM)
+		return c <= SEA_SMALL_GRANULES ? c : 0;
+	if (c <= SEA_CLASS_MEDIUM + 1)
+		return c == SEA_CLASS_MEDIUM ? 60 : 64;
+	unsigned step = c - (SEA_CLASS_MEDIUM + 2);
+	return (9 + step % 8) << (3 + step / 8);
+}
+
+/* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */
+static inline unsigned sea_class_for(unsigned n)
+{
+	if (n <= SEA_SMALL_GRANULES)
+		return n;
+	if (n <= 64)
+		return n <= 60 ? SEA_CLASS_MEDIUM : SEA_CLASS_MEDIUM + 1;
+	unsigned exponent = sea_highest_bit(n - 1);
+	return SEA_CLASS_MEDIUM + 2 + (exponent - 6) * 8 + ((n - 1) >> (exponent - 3) & 7);
+}
+
+/* The largest class of at most n granules: where a chunk of n may be cached.  0 if
+ * it is too long for any. */
+static inline unsigned sea_class_below(unsigned n)
+{
+	if (n > SEA_MEDIUM_GRANULES)
+		return 0;
+	unsigned c = sea_class_for(n);
+	if (sea_class_granules(c) <= n)
+		return c;
+	return c == SEA_CLASS_MEDIUM ? SEA_SMALL_GRANULES : c - 1;
+}
+
+#endif

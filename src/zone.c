@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* zone.c - split, send back, merge in bulk (layer 6)
+ *
+ * Z1  Bit g of `seam` is set  <=>  a chunk starts at granule g.  The bit behind the
+ *     last granule is always set, so that no chunk is looked for beyond it.
+ * Z2  `used` is constant over a chunk.  Its bit behind the last granule is set.
+ * Z3  No two free chunks touch.
+ * Z4  listed[w] names the hole of SEA_HOLE_MIN granules or more that starts in
+ *     word w; exactly these holes hang in the shard's lists.
+ * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
+ *     hint[h] is SEA_HINT_UNKNOWN.
+ * Z6  nr_used is the number of set bits in `used`.
+ *
+ * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
+ * these functions.
+ *
+ * Merging a word of chunks at once.  P has the chunks to free, S the seams, U the
+ * used granules.  Freeing a chunk means filling upward from its start to the next
+ * seam that stays: the carry of an addition does that for 64 granules,
+ *
+ *     X = ~(S & ~P)                 granules at which a fill may go on
+ *     A = (((X + P) ^ X) | P) & X   granules to free, from each P to the next seam
+ *
+ * and afterwards a seam between two free granules is erased: S &= ~(F & F << 1).
+ */
+#include "zone.h"
+
+#include "atomic.h"
+#include "check.h"
+#include "page_alloc.h"
+
+struct sea_zone *sea_zone_of(const void *address)
+{
+	struct sea_window *window = sea_pagemap_window(address);
+	intptr_t distance = window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : 0;
+	return distance ? (struct sea_zone *)((char *)window + distance) : NULL;
+}
+
+/* --- holes ------------------------------------------------------------------ */
+
+static struct sea_hole *hole_at(const struct sea_zone *zone, size_t g)
+{
+	return (struct sea_hole *)sea_zone_address(zone, g);
+}
+
+static bool is_listed(const struct sea_zone *zone, size_t g) { return zone->listed[g / 64] == 1 + g % 64; }
+
+static bool is_free(const struct sea_zone *zone, size_t g) { return !sea_bit_test(zone->used, g); }
+
+/* End of the hole that starts at g: where its descriptor says, if it has one that
+ * the bitmap confirms. */
+static size_t hole_end(const struct sea_zone *zone, size_t g)
+{
+	if (!is_listed(zone, g))
+		return sea_bits_find(zone->used, g, SEA_ZONE_GRANULES, true);
+	size_t end = g + hole_at(zone, g)->nr_granules;
+	SEA_CHECK(end > g && end <= SEA_ZONE_GRANULES && is_free(zone, end - 1) && !is_free(zone, end));
+	return end;
+}
+
+static void list_hole(struct sea_zone *zone, size_t from, size_t to)
+{
+	uint8_t *hint = &zone->hint[from / 64 / SEA_HINT_WORDS];
+	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
+	if (to - from < SEA_HOLE_MIN)
+		return;
+	struct sea_hole *hole = hole_at(zone, from);
+	sea_pages_touch(hole, hole + 1);
+	sea_hole_link(zone->holes, hole, to - from);
+	zone->listed[from / 64] = (uint8_t)(1 + from % 64);
+}
+
+static void unlist_word(struct sea_zone *zone, size_t word)
+{
+	if (!zone->listed[word])
+		return;
+	sea_hole_unlink(zone->holes, hole_at(zone, word * 64 + zone->listed[word] - 1));
+	zone->listed[word] = 0;
+}
+
+static void unlist_hole(struct sea_zone *zone, size_t from)
+{
+	if (is_listed(zone, from))
+		unlist_word(zone, from / 64);
+}
+
+static void put_seam(struct sea_zone *zone, size_t g)
+{
+	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] | 1ull << g % 64);
+}
+
+static void erase_seam(struct sea_zone *zone, size_t g)
+{
+	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] & ~(1ull << g % 64));
+}
+
+/* Takes `count` chunks of k granules at g out of the hole [from, to).  What is left
+ * in front and behind stays a hole. */
+static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, unsigned k, unsigned count)
+{
+	size_t end = g + (size_t)k * count;
+	SEA_ASSERT(from <= g && end <= to);
+	unlist_hole(zone, from);
+	sea_bits_set(zone->used, g, end);
+	zone->nr_used += (uint32_t)(end - g);
+	for (size_t seam = g; seam < end; seam += k)
+		put_seam(zone, seam);
+	if (end < to) {
+		put_seam(zone, end);
+		list_hole(zone, end, to);
+	}
+	if (from < g)
+		list_hole(zone, from, g);
+	sea_pages_touch(sea_zone_address(zone, g), sea_zone_address(zone, end));
+}
+
+void sea_zone_init(struct sea_zone *zone, char *base, struct sea_shard *shard, struct sea_holes *holes)
+{
+	zone->base = base;
+	zone->shard = shard;
+	zone->holes = holes;
+	zone->seam[0] = 1;
+	zone->seam[SEA_ZONE_WORDS] = ~0ull;
+	zone->used[SEA_ZONE_WORDS] = ~0ull;
+	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
+		zone->hint[h] = SEA_HINT_UNKNOWN;
+	list_hole(zone, 0, SEA_ZONE_GRANULES);
+}
+
+void sea_zone_retire(struct sea_zone *zone)
+{
+	SEA_CHECK(zone->nr_used == 0);
+	unlist_word(zone, 0);
+	zone->shard = NULL;
+}
+
+/* --- allocating ------------------------------------------------------------- */
+
+/* Bits at which k free granules start, for the first of two words of `used`. */
+static uint64_t fits_in_word(uint64_t used, uint64_t next, unsigned k)
+{
+	unsigned __int128 free = ~((unsigned __int128)next << 64 | used);
+	for (unsigned have = 1; have < k;) {
+		unsigned step = have < k - have ? have : k - have;
+		free &= free >> step;
+		have += step;
+	}
+	return (uint64_t)free;
+}
+
+/* First granule in the words of a hint at which k are free, or SEA_ZONE_GRANULES. */
+static size_t find_in_block(const struct sea_zone *zone, unsigned block, unsigned k)
+{
+	size_t word = (size_t)block * SEA_HINT_WORDS;
+	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
+		if (zone->used[word] == ~0ull)
+			continue;
+		uint64_t fits = fits_in_word(zone->used[word], zone->used[word + 1], k);
+		if (fits)
+			return word * 64 + sea_lowest_bit(fits);
+	}
+	return SEA_ZONE_GRANULES;
+}
+
+struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block)
+{
+	for (; *block < SEA_ZONE_HINTS; ++*block) {
+		if (zone->hint[*block] < k)
+			continue;
+		size_t g = find_in_block(zone, *block, k);
+		if (g == SEA_ZONE_GRANULES) {
+			zone->hint[*block] = (uint8_t)(k - 1);
+			continue;
+		}
+		size_t from = is_free(zone, g - (g > 0)) ? sea_bits_find_back(zone->used, g, true) : g;
+		size_t to = hole_end(zone, from);
+		unsigned count = (unsigned)sea_min((to - from) / k, max);
+		split_hole(zone, from, to, from, k, count);
+		return (struct sea_piece){sea_zone_address(zone, from), count};
+	}
+	return (struct sea_piece){NULL, 0};
+}
+
+char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
+{
+	size_t from = sea_granule_of(hole);
+	SEA_CHECK(is_listed(zone, from));
+	size_t to = hole_end(zone, from);
+	size_t g = sea_granule_of(at);
+	SEA_CHECK(from <= g && g + (size_t)k * count <= to);
+	split_hole(zone, from, to, g, k, count);
+	return at;
+}
+
+/* --- freeing ---------------------------------------------------------------- */
+
+bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules)
+{
+	uint64_t bit = 1ull << g % 64;
+	if (sea_fetch_or_release(&zone->pending[g / 64], bit) & bit)
+		return false;
+	sea_add_relaxed(&zone->nr_pending, nr_granules);
+	return true;
+}
+
+/* Frees the chunks pending in one word, and what a chunk of the word before has in
+ * it (carry).  Returns the granules freed. */
+static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
+{
+	uint64_t pending = sea_load_relaxed(&zone->pending[word]);
+	if (pending)
+		pending = sea_exchange_acq_rel(&zone->pending[word], 0);
+	uint64_t seams = zone->seam[word], used = zone->used[word];
+	uint64_t wrong = pending & ~(seams & used);
+	if (unlikely(wrong))
+		sea_fatal_block("free", sea_zone_address(zone, word * 64 + sea_lowest_bit(wrong)),
+				"this block was freed already (found while merging)", 0, 0);
+	uint64_t may_fill = ~(seams & ~pending);
+	uint64_t starts = pending | (carry & may_fill);
+	uint64_t freed = (((may_fill + starts) ^ may_fill) | starts) & may_fill;
+	zone->used[word] = used & ~freed;
+	zone->nr_used -= sea_count_bits(freed);
+	return freed;
+}
+
+static void merge_in_word(struct sea_zone *zone, size_t word)
+{
+	uint64_t holes = ~zone->used[word];
+	uint64_t before = word && is_free(zone, word * 64 - 1);
+	sea_store_relaxed(&zone->seam[word], zone->seam[word] & ~(holes & (holes << 1 | before)));
+}
+
+/* Lists the holes that start in words [first, last]; none of them is listed now. */
+static void list_holes(struct sea_zone *zone, size_t first, size_t last)
+{
+	for (size_t word = first; word <= last; word++) {
+		zone->hint[word / SEA_HINT_WORDS] = SEA_HINT_UNKNOWN;
+		uint64_t used = zone->used[word];
+		if (used >> 63)
+			continue;
+		size_t from = word * 64 + (used ? sea_highest_bit(used) + 1 : 0);
+		if (from % 64 == 0 && word && is_free(zone, from - 1))
+			continue;
+		list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
+	}
+}
+
+/* First word of the hole that reaches into `word` from the left, unlisted; or `word`. */
+static size_t unlist_left(struct sea_zone *zone, size_t word)
+{
+	if (!word || !is_free(zone, word * 64 - 1))
+		return word;
+	size_t from = sea_bits_find_back(zone->used, word * 64 - 1, true);
+	unlist_hole(zone, from);
+	return from / 64;
+}
+
+/* Drains words from `word` on, as long as they hang together; returns the next. */
+static size_t drain_words(struct sea_zone *zone, size_t word)
+{
+	size_t first = unlist_left(zone, word);
+	bool carry = false;
+	for (; word < SEA_ZONE_WORDS && (carry || sea_load_relaxed(&zone->pending[word])); word++) {
+		unlist_word(zone, word);
+		carry = free_in_word(zone, word, carry) >> 63;
+		merge_in_word(zone, word);
+	}
+	list_holes(zone, first, word - 1);
+	return word;
+}
+
+void sea_zone_drain(struct sea_zone *zone)
+{
+	sea_store_relaxed(&zone->nr_pending, 0);
+	for (size_t word = 0; word < SEA_ZONE_WORDS;) {
+		if (sea_load_relaxed(&zone->pending[word]))
+			word = drain_words(zone, word);
+		else
+			word++;
+	}
+	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
+}
+
+/* --- a chunk that changes its size ------------------------------------------- */
+
+bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+{
+	size_t end = (size_t)g + from;
+	if (end >= SEA_ZONE_GRANULES || !is_free(zone, end))
+		return false;
+	size_t behind = hole_end(zone, end);
+	if (behind < (size_t)g + to)
+		return false;
+	split_hole(zone, end, behind, end, to - from, 1);
+	erase_seam(zone, end);
+	return true;
+}
+
+void sea_zone_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+{
+	put_seam(zone, (size_t)g + to);
+	sea_fetch_or_release(&zone->pending[(g + to) / 64], 1ull << (g + to) % 64);
+	size_t word = (g + to) / 64;
+	drain_words(zone, word);
+	(void)from;
+}
+
+/* --- looking ------------------------------------------------------------------ */
+
+unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g)
+{
+	if (!(sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 & 1))
+		return 0;
+	uint64_t rest = sea_load_relaxed(&zone->seam[g / 64]) & sea_mask(g % 64, 64) & ~(1ull << g % 64);
+	size_t word = g / 64;
+	while (!rest)
+		rest = sea_load_relaxed(&zone->seam[++word]);
+	return (unsigned)(word * 64 + sea_lowest_bit(rest) - g);
+}
+
+unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g)
+{
+	return (unsigned)sea_bits_find_back(zone->seam, (size_t)g + 1, true) - 1;
+}
+
+void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *, unsigned, unsigned, void *),
+			 void *context)
+{
+	size_t from = 0;
+	while ((from = sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, false)) < SEA_ZONE_GRANULES) {
+		size_t to = sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true);
+		visit(zone, (unsigned)from, (unsigned)to, context);
+		from = to;
+	}
+}
+
+/* Z2, Z3, Z4 and Z5 for the chunk [from, to). */
+static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
+{
+	bool used = !is_free(zone, from);
+	if (sea_bits_find(zone->used, from, to, !used) != to)
+		return false;
+	if (used)
+		return !is_listed(zone, from);
+	uint8_t hint = zone->hint[from / 64 / SEA_HINT_WORDS];
+	bool merged = from == 0 || !is_free(zone, from - 1);
+	bool listed = to - from < SEA_HOLE_MIN ? !is_listed(zone, from)
+					       : is_listed(zone, from) && hole_at(zone, from)->nr_granules == to - from;
+	return merged && listed && (hint == SEA_HINT_UNKNOWN || to - from <= hint);
+}
+
+bool sea_zone_is_sound(const struct sea_zone *zone)
+{
+	size_t nr_listed = 0, nr_marks = 0;
+	if (!(zone->seam[0] & 1) || !(zone->seam[SEA_ZONE_WORDS] & 1) || !(zone->used[SEA_ZONE_WORDS] & 1))
+		return false;
+	for (size_t from = 0, to; from < SEA_ZONE_GRANULES; from = to) {
+		to = from + sea_zone_chunk_size(zone, (unsigned)from);
+		if (!chunk_is_sound(zone, from, to))
+			return false;
+		nr_listed += is_free(zone, from) && to - from >= SEA_HOLE_MIN;
+	}
+	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
+		nr_marks += zone->listed[word] != 0;
+	return nr_listed == nr_marks && zone->nr_used == sea_bits_count(zone->used, 0, SEA_ZONE_GRANULES);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* zone.h - a coalescing heap inside one MiB, kept in bitmaps (layer 6)
+ *
+ *    granule   0       4           10    13
+ *    chunk     | used  |   free    |used | free ...
+ *    seam      1 0 0 0 1 0 0 0 0 0 1 0 0 1 0 0
+ *    used      1 1 1 1 0 0 0 0 0 0 1 1 1 0 0 0
+ *
+ * A granule is 16 bytes.  A seam is the boundary at which a chunk starts; the size
+ * of a chunk is the distance to the next seam.  Nothing is written into a used
+ * chunk or next to it.
+ */
+#ifndef SEA_ZONE_H
+#define SEA_ZONE_H
+
+#include "bits.h"
+#include "hole.h"
+#include "pagemap.h"
+
+#define SEA_ZONE_SIZE SEA_SLOT_SIZE
+#define SEA_ZONE_GRANULES (SEA_ZONE_SIZE / SEA_GRANULE)
+#define SEA_ZONE_WORDS (SEA_ZONE_GRANULES / 64)
+
+/* Words that one hint byte stands for: 8 KiB of zone, one cache line of bitmap. */
+#define SEA_HINT_WORDS 8
+#define SEA_ZONE_HINTS (SEA_ZONE_WORDS / SEA_HINT_WORDS)
+#define SEA_HINT_UNKNOWN 255
+
+struct sea_shard;
+
+struct sea_zone {
+	uint64_t seam[SEA_SEAM_WORDS];	     /* shard lock to write; read by free() without */
+	uint64_t used[SEA_ZONE_WORDS + 1];   /* shard lock */
+	uint64_t pending[SEA_ZONE_WORDS];    /* chunks sent back: set by any thread (release), taken by
+						the lock's holder (acquire) */
+	uint8_t listed[SEA_ZONE_WORDS];	     /* 1 + bit at which a listed hole starts in the word, or 0 */
+	uint8_t hint[SEA_ZONE_HINTS];	     /* no hole that starts in these words is longer; granules */
+	char *base;
+	struct sea_shard *shard;	     /* constant while the zone lives; NULL: spare */
+	struct sea_holes *holes;	     /* the shard's lists */
+	struct sea_zone *queue_next;	     /* shard: zones to drain */
+	struct sea_zone *next;		     /* shard: emptied zones, spare structs */
+	uint32_t index;			     /* in the shard's table */
+	uint32_t nr_used;		     /* granules */
+	uint32_t nr_pending;		     /* granules, roughly; atomic */
+	uint32_t is_queued;		     /* waits to be drained; atomic */
+};
+
+/* Equal chunks side by side. */
+struct sea_piece {
+	char *start;
+	uint32_t count;
+};
+
+/* Prepares zeroed metadata, or that of an empty zone, for the zone at `base`. */
+void sea_zone_init(struct sea_zone *zone, char *base, struct sea_shard *shard, struct sea_holes *holes);
+
+/* Takes the metadata of an empty zone out of use. */
+void sea_zone_retire(struct sea_zone *zone);
+
+/* Takes up to `max` chunks of k granules (at most 63) from the first hole that fits
+ * at or after block *block, and moves *block there.  count is 0 if there is none. */
+struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block);
+
+/* Takes `count` chunks of k granules out of a listed hole of this zone, from address
+ * `at` on.  The hole must be long enough.  Returns `at`. */
+char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
+
+/* Marks the chunk at granule g as sent back.  Any thread, no lock.  False if it was
+ * so already. */
+bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules);
+
+/* Frees all chunks that were sent back, and merges them with their neighbours. */
+void sea_zone_drain(struct sea_zone *zone);
+
+/* Lengthens a used chunk into the hole behind it, if that is long enough. */
+bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
+
+/* Cuts a used chunk in two and frees the second part. */
+void sea_zone_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
+
+/* The zone that has `address`, or NULL. */
+struct sea_zone *sea_zone_of(const void *address);
+
+/* Granules of the used or free chunk that starts at g; 0 if no chunk starts there.
+ * Without the shard's lock only for a chunk that the caller owns. */
+unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g);
+
+/* Start of the chunk that covers granule g.  Shard lock. */
+unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g);
+
+/* Calls visit() for each run of free granules [from, to).  Shard lock. */
+void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *, unsigned, unsigned, void *),
+			 void *context);
+
+/* Claim: Z1 to Z6 of zone.c.  Walks everything.  Shard lock. */
+bool sea_zone_is_sound(const struct sea_zone *zone);
+
+SEA_INLINE unsigned sea_granule_of(const void *address)
+{
+	return (unsigned)((uintptr_t)address >> SEA_GRANULE_SHIFT & (SEA_ZONE_GRANULES - 1));
+}
+
+SEA_INLINE char *sea_zone_address(const struct sea_zone *zone, size_t granule)
+{
+	return zone->base + (granule << SEA_GRANULE_SHIFT);
+}
+
+#endif

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""misuse.py - runs every mistake of the file `expectations` and judges how it ends."""
+import itertools
+import os
+import re
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import Failed, Report, describe, program, run  # noqa: E402
+
+TEXTS = ("freed already", "inside a block", "not memory of this heap")
+
+
+def alternatives(text):
+    """{a,b} {c,d} -> a c, a d, b c, b d"""
+    parts = [part[1:-1].split(",") if part.startswith("{") else [part] for part in re.split(r"(\{[^}]*\})", text)]
+    return ["".join(choice) for choice in itertools.product(*parts)]
+
+
+def expectations():
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "expectations")
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip() and not line.startswith("#"):
+                yield [field.strip() for field in line.split("|")]
+
+
+def check_line(stderr, verb, address, text):
+    lines = stderr.splitlines()
+    if len(lines) != 1:
+        raise Failed(f"{len(lines)} lines on standard error instead of one\n{stderr}")
+    found = re.fullmatch(r"seamalloc: (\w+) of (0x[0-9a-f]+): (.+)", lines[0])
+    if not found:
+        raise Failed(f"unexpected form: {lines[0]}")
+    if found[1] != verb:
+        raise Failed(f"verb {verb} expected: {lines[0]}")
+    if found[2] != address:
+        raise Failed(f"address {address} expected: {lines[0]}")
+    if not any(t in found[3] for t in (TEXTS if text == "any" else (text,))):
+        raise Failed(f"\"{text}\" expected: {lines[0]}")
+
+
+def check_stopped(command, verb, text):
+    done = run([program("misuse/" + command[0]), *command[1:]], seconds=30, expect=None)
+    if done.returncode == 3:
+        raise Failed("the mistake could not be made")
+    if done.returncode != -signal.SIGABRT:
+        raise Failed(f"SIGABRT expected, ended with {describe(done.returncode)}\n{done.stderr}")
+    check_line(done.stderr, verb, done.stdout.split("\n")[0], text)
+
+
+def check_without_stderr():
+    """Nowhere to write the message: it ends all the same."""
+    done = run(["sh", "-c", 'exec "$0" 64 2>&-', program("misuse/double_free")], expect=None)
+    if done.returncode != -signal.SIGABRT:
+        raise Failed(f"SIGABRT expected, ended with {describe(done.returncode)}")
+
+
+def main():
+    report = Report("misuse")
+    for commands, verb, text, engines in expectations():
+        for command in alternatives(commands):
+            report.case(command, lambda c=command.split(), v=verb, t=text: check_stopped(c, v, t), engines.split())
+    report.case("double_free with standard error closed", check_without_stderr, ("seam", "freelist"))
+    report.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: MIT
+# run.bats - `seamalloc run`: what the program gets, and when it is refused
+
+bats_require_minimum_version 1.5.0
+load common
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	# A directory that other users can reach, where a test asks for one.
+	public=
+}
+
+teardown() {
+	if [ -n "$public" ]; then
+		rm -r "$public"
+	fi
+}
+
+# --- what the program gets ---------------------------------------------------
+
+@test "the production library is mapped in the program" {
+	run sea run cat /proc/self/maps
+	[ "$status" -eq 0 ]
+	contains "$output" "$(realpath "$BUILD/libseamalloc.so")"
+}
+
+@test "each engine maps its own library" {
+	for engine in freelist watermark; do
+		run sea run --engine=$engine -- cat /proc/self/maps
+		[ "$status" -eq 0 ]
+		contains "$output" "$(realpath "$BUILD/libseamalloc-$engine.so")"
+		lacks "$output" "$(realpath "$BUILD/libseamalloc.so")"
+	done
+	run sea run --engine=seam -- printenv LD_PRELOAD
+	equal "$output" "$BUILD/libseamalloc.so"
+}
+
+@test "the exit status is the program's" {
+	run sea run -- sh -c 'exit 7'
+	[ "$status" -eq 7 ]
+	run sea run true
+	[ "$status" -eq 0 ]
+}
+
+@test "a signal ends the process itself, not a child of it" {
+	run sea run -- sh -c 'kill -SEGV $$'
+	[ "$status" -eq 139 ]
+	run bash -c "echo \$\$; exec '$SEAMALLOC' run --libdir='$BUILD' -- sh -c 'echo \$\$'"
+	equal "${lines[0]}" "${lines[1]}"
+}
+
+@test "arguments arrive as they are, options of the program too" {
+	run sea run printf '[%s]' 'a b' '' --engine=x '*'
+	equal "$output" "[a b][][--engine=x][*]"
+}
+
+@test "standard input and output are the program's" {
+	run bash -c "printf 'one\ntwo\n' | '$SEAMALLOC' run --libdir='$BUILD' tail -n 1"
+	equal "$output" "two"
+}
+
+@test "the environment changes by LD_PRELOAD alone" {
+	before=$(env -i 'A=x y' B= PATH="$PATH" env | sort)
+	after=$(env -i 'A=x y' B= PATH="$PATH" "$SEAMALLOC" run --libdir="$BUILD" env | sort)
+	equal "$after" "$(printf '%s\nLD_PRELOAD=%s' "$before" "$BUILD/libseamalloc.so" | sort)"
+}
+
+@test "what was preloaded before stays, behind" {
+	run env LD_PRELOAD=libm.so.6 "$SEAMALLOC" run --libdir="$BUILD" printenv LD_PRELOAD
+	equal "$output" "$BUILD/libseamalloc.so:libm.so.6"
+}
+
+@test "no signal is left ignored" {
+	before=$(grep SigIgn: /proc/self/status)
+	if [ "$((0x${before##*[[:space:]]} & 0x1000))" -ne 0 ]; then
+		skip "SIGPIPE is ignored here already"
+	fi
+	run sea run grep SigIgn: /proc/self/status
+	equal "$output" "$before"
+}
+
+@test "SEAMALLOC_LIBDIR names the directory as --libdir does" {
+	run env SEAMALLOC_LIBDIR="$BUILD" "$SEAMALLOC" run printenv LD_PRELOAD
+	equal "$output" "$BUILD/libseamalloc.so"
+}
+
+# --- scripts -----------------------------------------------------------------
+
+@test "a script runs in its interpreter, with the library" {
+	script_file ./direct <<-'EOF'
+		#!/bin/sh
+		echo "$LD_PRELOAD $1"
+	EOF
+	script_file ./through-env <<-'EOF'
+		#!/usr/bin/env python3
+		import os, sys
+		print(os.environ["LD_PRELOAD"], sys.argv[1])
+	EOF
+	script_file ./without-line <<-'EOF'
+		echo "$LD_PRELOAD $1"
+	EOF
+	for script in ./direct ./through-env ./without-line; do
+		run sea run "$script" 'a b'
+		[ "$status" -eq 0 ]
+		equal "$output" "$BUILD/libseamalloc.so a b"
+	done
+}
+
+@test "a script is refused if its interpreter is" {
+	compile ./static -static <<<"$NOTHING"
+	script_file ./outer <<<"#!$PWD/static"
+	script_file ./outermost <<<"#!$PWD/outer -x"
+	script_file ./through-env <<<"#!/usr/bin/env -S A=1 $PWD/static -x"
+	for script in ./outer ./outermost ./through-env; do
+		run sea run "$script"
+		[ "$status" -eq 125 ]
+		contains "$output" "$PWD/static is statically linked"
+	done
+}
+
+@test "a script whose interpreter does not exist is not found" {
+	script_file ./orphan <<<"#!/nowhere/sh"
+	run -127 sea run ./orphan
+	contains "$output" "/nowhere/sh"
+}
+
+# --- programs that cannot be had ---------------------------------------------
+
+@test "127 for what does not exist" {
+	run -127 sea run no-such-program-here
+	run -127 sea run ./no-such-file
+}
+
+@test "126 for what may not be executed" {
+	echo text >./text
+	for name in ./text /; do
+		run sea run "$name"
+		[ "$status" -eq 126 ]
+		equal "${#lines[@]}" 1
+	done
+}
+
+@test "the search goes on behind a file that may not be executed" {
+	mkdir first second
+	echo text >first/tool
+	script_file second/tool <<<"#!/bin/sh
+echo second"
+	PATH="$PWD/first:$PWD/second:$PATH" run sea run tool
+	equal "$output" "second"
+	PATH="$PWD/first:$PATH" run sea run tool
+	[ "$status" -eq 126 ]
+}
+
+# --- programs in which the library could not take effect ----------------------
+
+@test "a static program is refused, position-independent or not" {
+	compile ./static -static <<<"$NOTHING"
+	compile ./static-pie -static-pie <<<"$NOTHING"
+	for program in ./static ./static-pie; do
+		run sea run $program
+		[ "$status" -eq 125 ]
+		contains "$output" "$program is statically linked"
+		equal "${#lines[@]}" 1
+	done
+}
+
+@test "another machine is refused" {
+	# A file header alone: 64 bits, ET_EXEC; 183 is aarch64, 243 riscv.
+	local machine=183
+	[ "$(uname -m)" != aarch64 ] || machine=243
+	/usr/bin/python3 - ./foreign "$machine" <<-'EOF'
+		import struct, sys
+		ident = b"\x7fELF\2\1\1".ljust(16, b"\0")
+		fields = struct.pack("<HHIQQQIHHHHHH", 2, int(sys.argv[2]), 1, 0, 0, 0, 0, 64, 56, 0, 64, 0, 0)
+		open(sys.argv[1], "wb").write(ident + fields)
+	EOF
+	chmod +x ./foreign
+	run sea run ./foreign
+	[ "$status" -eq 125 ]
+	contains "$output" "./foreign is a 64-bit "
+	contains "$output" "libseamalloc.so is for"
+}
+
+@test "another word size is refused" {
+	/usr/bin/python3 - ./narrow <<-'EOF'
+		import struct, sys
+		ident = b"\x7fELF\1\1\1".ljust(16, b"\0")
+		open(sys.argv[1], "wb").write(ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0, 0, 0, 0, 52, 32, 0, 40, 0, 0))
+	EOF
+	chmod +x ./narrow
+	run sea run ./narrow
+	[ "$status" -eq 125 ]
+	contains "$output" "is a 32-bit i386 program"
+}
+
+@test "a damaged header is refused" {
+	printf '\177ELF\2\1\1' >./damaged
+	head -c 100 /bin/true >./cut
+	chmod +x ./damaged ./cut
+	for program in ./damaged ./cut; do
+		run sea run $program
+		[ "$status" -eq 125 ]
+		contains "$output" "damaged ELF header"
+	done
+}
+
+@test "a program linked to musl is refused" {
+	compile ./musl -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 <<<"$NOTHING"
+	run sea run ./musl
+	[ "$status" -eq 125 ]
+	contains "$output" "./musl is linked to musl"
+}
+
+@test "a program that defines malloc is refused" {
+	compile ./own -rdynamic <<-'EOF'
+		#include <stddef.h>
+		void *malloc(size_t size) { (void)size; return NULL; }
+		int main(void) { return 0; }
+	EOF
+	run sea run ./own
+	[ "$status" -eq 125 ]
+	contains "$output" "defines malloc itself"
+}
+
+# A program that says whether the loader saw LD_PRELOAD; the bits of $2 on copy $1.
+secure_copy() {
+	compile "$1" <<-'EOF'
+		#include <stdio.h>
+		#include <sys/auxv.h>
+		int main(void) { return printf("secure=%lu\n", getauxval(AT_SECURE)) < 0; }
+	EOF
+	chown nobody:nogroup "$1"
+	chmod "$2" "$1"
+}
+
+@test "set-user-ID and set-group-ID programs are refused where they change the user" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	secure_copy ./setuid 4755
+	secure_copy ./setgid 2755
+	run ./setuid
+	equal "$output" "secure=1"
+	run sea run ./setuid
+	[ "$status" -eq 125 ]
+	contains "$output" "set-user-ID"
+	run sea run ./setgid
+	[ "$status" -eq 125 ]
+	contains "$output" "set-group-ID"
+}
+
+@test "a set-user-ID program of the same user runs" {
+	cp /bin/cat ./own-setuid
+	chmod 4755 ./own-setuid
+	run sea run ./own-setuid /proc/self/maps
+	[ "$status" -eq 0 ]
+	contains "$output" "$(realpath "$BUILD/libseamalloc.so")"
+}
+
+@test "a program with file capabilities is refused to an ordinary user" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	for tool in setcap setpriv; do
+		command -v $tool >/dev/null || skip "needs $tool"
+	done
+	public=$(mktemp -d /tmp/seamalloc-test.XXXXXX)
+	chmod 755 "$public"
+	cp -r "$ROOT/scripts" "$BUILD/libseamalloc.so" "$public/"
+	secure_copy "$public/capable" 755
+	setcap cap_net_raw+ep "$public/capable" || skip "no file capabilities here"
+	as_nobody="setpriv --reuid=nobody --regid=nogroup --clear-groups"
+	run $as_nobody "$public/capable"
+	equal "$output" "secure=1"
+	run $as_nobody "$public/scripts/seamalloc" run --libdir="$public" "$public/capable"
+	[ "$status" -eq 125 ]
+	contains "$output" "file capabilities"
+}
+
+# --- the library itself -------------------------------------------------------
+
+@test "a library that is not built is named, with what to do" {
+	mkdir empty
+	run "$SEAMALLOC" run --libdir=empty true
+	[ "$status" -eq 125 ]
+	contains "$output" "$PWD/empty: run make first"
+}
+
+@test "a directory that LD_PRELOAD cannot express is refused" {
+	mkdir 'a b'
+	cp "$BUILD/libseamalloc.so" 'a b/'
+	run "$SEAMALLOC" run --libdir='a b' true
+	[ "$status" -eq 125 ]
+	contains "$output" "LD_PRELOAD cannot name"
+}
+
+@test "an installed copy finds its modules and its library" {
+	mkdir -p prefix/bin prefix/lib/seamalloc prefix/include
+	cp "$SEAMALLOC" prefix/bin/
+	cp "$ROOT"/scripts/lib/*.py prefix/lib/seamalloc/
+	cp "$BUILD/libseamalloc.so" prefix/lib/
+	cp "$ROOT/include/seamalloc.h" prefix/include/
+	run prefix/bin/seamalloc run printenv LD_PRELOAD
+	equal "$output" "$PWD/prefix/lib/libseamalloc.so"
+	run prefix/bin/seamalloc --version
+	equal "$output" "$("$SEAMALLOC" --version)"
+}
+
+# --- the command line ----------------------------------------------------------
+
+@test "help and version" {
+	for option in --help -h help; do
+		run "$SEAMALLOC" $option
+		[ "$status" -eq 0 ]
+		contains "$output" "usage: seamalloc run"
+	done
+	for command in run compare; do
+		run "$SEAMALLOC" $command --help
+		[ "$status" -eq 0 ]
+		contains "$output" "usage: seamalloc $command"
+	done
+	run "$SEAMALLOC" --version
+	contains "$(cat "$ROOT/include/seamalloc.h")" "\"${output#seamalloc }\""
+}
+
+@test "2 and one line for a command line that makes no sense" {
+	for arguments in "" "--nonsense" "nonsense" "run" "run --nonsense" "run --engine=x true" \
+		"compare" "compare --nonsense true"; do
+		# shellcheck disable=SC2086  # a list of arguments
+		run "$SEAMALLOC" $arguments
+		[ "$status" -eq 2 ]
+		equal "${#lines[@]}" 1
+		contains "$output" "seamalloc: "
+	done
+}
