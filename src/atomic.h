@@ -17,6 +17,13 @@
 #define sea_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
 #define sea_fetch_or_release(p, v) __atomic_fetch_or(p, v, __ATOMIC_RELEASE)
 
+/* A word that was written before the caller could ask for it: a plain load, which
+ * compilers fold into the instruction that uses it, as they do not with atomics. */
+#define sea_load_settled(p) (*(p))
+
+/* The compiler must forget what it knows of this object's value. */
+#define sea_reload(object) __asm__ volatile("" : "+m"(object))
+
 /* True if *p was `old` and is now `new`. */
 #define sea_swap_if(p, old, new)                                                                   \
 	({                                                                                         \

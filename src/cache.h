@@ -63,7 +63,7 @@ struct sea_cache {
 
 /* The calling thread's cache.  At first it is one that never holds anything, so
  * that no path has to ask whether there is one. */
-extern SEA_THREAD_LOCAL struct sea_cache *sea_cache_own;
+extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_cache *sea_cache_own;
 
 SEA_COLD void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
@@ -98,14 +98,13 @@ SEA_INLINE void sea_cache_free(void *block)
 {
 	struct sea_cache *cache = sea_cache_own;
 	uintptr_t place = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT);
-	size_t number = sea_load_acquire(&sea_pagemap_first_number);
-	if (unlikely(place >> (SEA_WINDOW_SHIFT - SEA_GRANULE_SHIFT) != number)) {
+	if (unlikely(place >> (SEA_WINDOW_SHIFT - SEA_GRANULE_SHIFT) != sea_load_settled(&sea_pagemap_first_number))) {
 		sea_cache_free_slow(block);
 		return;
 	}
-	struct sea_window *window = sea_load_relaxed(&sea_pagemap_first);
+	struct sea_window *window = sea_load_settled(&sea_pagemap_first);
 	size_t slot = (uint32_t)place >> (SEA_SLOT_SHIFT - SEA_GRANULE_SHIFT);
-	const char *seams = (const char *)window + sea_load_relaxed(&window->zone[slot]);
+	const char *seams = (const char *)window + sea_load_settled(&window->zone[slot]);
 	size_t class = sea_seam_distance(seams, (uint16_t)place);
 	uintptr_t mark = sea_mark_of(block, window);
 	struct sea_link *chunk = block;
@@ -113,6 +112,7 @@ SEA_INLINE void sea_cache_free(void *block)
 		sea_cache_free_slow(block);
 		return;
 	}
+	sea_reload(cache->room[class]);
 	cache->room[class]--;
 	chunk->next = cache->head[class];
 	chunk->mark = mark;

@@ -15,6 +15,9 @@
 #define SEA_NOINLINE __attribute__((noinline))
 #define SEA_INLINE static inline __attribute__((always_inline))
 
+/* Inside the shared object, so that no table stands between code and variable. */
+#define SEA_HIDDEN __attribute__((visibility("hidden")))
+
 /* One cache line: fields written by different threads are kept this far apart. */
 #define SEA_CACHE_LINE 64
 #define SEA_LINE_ALIGNED __attribute__((aligned(SEA_CACHE_LINE)))

@@ -17,7 +17,7 @@ struct sea_options {
 #undef OPTION
 };
 
-extern struct sea_options sea_options;
+extern SEA_HIDDEN struct sea_options sea_options;
 
 /* Reads the environment, unless it is not to be trusted, the first time it is called
  * when there is one; until then the defaults hold. */

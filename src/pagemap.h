@@ -44,8 +44,8 @@ struct sea_window {
 };
 
 /* The first window and its number; a window of zeros before there is any. */
-extern struct sea_window *sea_pagemap_first;
-extern size_t sea_pagemap_first_number;
+extern SEA_HIDDEN struct sea_window *sea_pagemap_first;
+extern SEA_HIDDEN size_t sea_pagemap_first_number;
 
 /* The window that covers `address`, or NULL. */
 struct sea_window *sea_pagemap_window(const void *address);

@@ -41,7 +41,7 @@ struct sea_shard {
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
 } SEA_LINE_ALIGNED;
 
-extern struct sea_shard sea_shards[SEA_MAX_SHARDS];
+extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
 
 /* What one refill brings. */
 #define SEA_BATCH_PIECES 16

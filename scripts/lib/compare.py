@@ -98,7 +98,7 @@ def prepare(target, options):
     """(a Column for each allocator, names of absent peers); Refusal if none can load."""
     reason = program.why_no_library(target.binary)
     if reason:
-        raise Refusal(f"{launch.named(target)} {reason}")
+        raise Refusal(f"{launch.subject(target)} {reason}")
     chosen, absent = allocators.chosen(options.allocators, target.binary, options.libdir)
     columns = [rounds.Column(allocator) for allocator in chosen]
     for column in columns:
@@ -107,7 +107,7 @@ def prepare(target, options):
             column.give_up(NOT_LOADED, reason)
     preloaded = [column for column in columns if column.allocator.library]
     if preloaded and all(column.status == NOT_LOADED for column in preloaded):
-        raise Refusal(f"{launch.named(target)} {preloaded[0].reason}")
+        raise Refusal(f"{launch.subject(target)} {preloaded[0].reason}")
     measure.prepare(options.libdir)
     return columns, absent
 
@@ -143,7 +143,7 @@ class Runner:
         output is read, so that it can be shown; a counted run's goes nowhere."""
         with tempfile.TemporaryFile() as errors, open(self.input_path, "rb") as source:
             stdout = subprocess.PIPE if warm_up else subprocess.DEVNULL
-            run = measure.Run(self.argv(), self.preload(allocator), env=self.environment,
+            run = measure.Run(self.target.argv, self.preload(allocator), env=self.environment,
                               stdin=source, stdout=stdout, stderr=errors)
             tail = Tail(run.process.stdout) if warm_up else None
             outcome = run.finish()
@@ -152,10 +152,6 @@ class Runner:
             complaints = errors.read(STDERR_BYTES_READ).decode(errors="replace")
         check(allocator, outcome, complaints, self.output)
         return outcome.sample
-
-    def argv(self):
-        """The command line, with the file that a search found."""
-        return [self.target.path, *self.target.argv[1:]]
 
     def preload(self, allocator):
         """LD_PRELOAD for a run, in front of the user's own."""

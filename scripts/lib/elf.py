@@ -51,12 +51,14 @@ class Elf:
             raise ValueError("damaged ELF file") from error
 
     def _read_header(self):
+        """The file header behind its 16 identifying bytes, and the segments."""
         (self.kind, self.machine, _, _, self.phoff, self.shoff, _, _, self.phentsize,
          self.phnum, self.shentsize, self.shnum, _) = self._unpack(self.layout.header, 16)
         self.segments = [self._unpack(self.layout.segment, self.phoff + i * self.phentsize)
                          for i in range(self.phnum)]
 
     def _unpack(self, members, offset):
+        """The members at `offset` of the file, in its byte order."""
         return struct.unpack_from(self.order + members, self.data, offset)
 
     def _string(self, offset):
@@ -82,6 +84,7 @@ class Elf:
 
     @property
     def machine_name(self):
+        """The architecture in words."""
         name = MACHINES.get(self.machine, f"machine {self.machine}")
         return f"{self.layout.bits}-bit {name}"
 
@@ -102,6 +105,7 @@ class Elf:
         return []
 
     def _needed_in(self, segment):
+        """The DT_NEEDED names of a PT_DYNAMIC segment."""
         offset, _, size = self._span(segment)
         members = self.order + self.layout.dynamic
         entries = list(struct.iter_unpack(members, self._whole(members, offset, size)))
@@ -125,6 +129,7 @@ class Elf:
         return False
 
     def _symbol_defined(self, symbols, strings, name):
+        """Whether a symbol section, with its section of strings, defines `name`."""
         names = self.data[strings[4]:strings[4] + strings[5]]
         if b"\0" + name + b"\0" not in names:
             return False

@@ -43,7 +43,7 @@ def main(arguments):
     library = paths.library(engine, folder)
     reason = program.why_not(target.binary, library)
     if reason:
-        raise Refusal(f"{named(target)} {reason}")
+        raise Refusal(f"{subject(target)} {reason}")
     add_preload(environment, library)
     return become(target, environment)
 
@@ -69,11 +69,11 @@ def parse(arguments):
     return engine, folder, argv
 
 
-def named(target):
-    """How to speak of a program: a script together with its interpreter."""
+def subject(target):
+    """The subject of a sentence on a program, which for a script is its interpreter."""
     if target.binary == target.path:
         return target.path
-    return f"{target.path}: its interpreter {target.binary}"
+    return f"{target.path} runs {target.binary}, which"
 
 
 def original_environment():

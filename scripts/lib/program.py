@@ -23,8 +23,8 @@ FIRST_LINE_BYTES = 256
 # VFS_CAP_FLAGS_EFFECTIVE of <linux/capability.h>.
 CAP_EFFECTIVE = 1
 
-# path: the file to execute; argv: its arguments, [0] as typed; binary: the ELF
-# file that will hold the process, which differs from path for a script.
+# path: the file to execute; argv: its arguments, [0] as typed; binary: the ELF file
+# that will hold the process, which differs from path for a script and for env(1).
 Target = namedtuple("Target", "path argv binary")
 
 
@@ -35,7 +35,17 @@ def resolve(argv, environment):
     if is_shell_text(path):
         argv = ["/bin/sh", path, *argv[1:]]
         path = argv[0]
-    return Target(path, argv, binary_of(path, search))
+    return Target(path, argv, binary_of(behind_env(path, argv, search), search))
+
+
+def behind_env(path, argv, search):
+    """The program that env(1) starts, where the command line begins with env."""
+    if os.path.basename(path) != "env":
+        return path
+    try:
+        return find(program_in(argv[1:]) or path, search)
+    except Refusal:
+        return path
 
 
 def find(name, search):
@@ -110,11 +120,15 @@ def program_of_env(argument):
 
     The kernel passes one argument; env(1) cuts it into words after -S only.
     """
-    words = [argument.strip()]
+    argument = argument.strip()
     for flag in ("-S", "--split-string=", "-vS"):
-        if words[0].startswith(flag):
-            words = shlex.split(words[0][len(flag):])
-            break
+        if argument.startswith(flag):
+            return program_in(shlex.split(argument[len(flag):]))
+    return program_in([argument])
+
+
+def program_in(words):
+    """The program among the arguments of env(1): behind options and assignments."""
     while words and (words[0].startswith("-") or "=" in words[0]):
         takes_value = words[0] in ("-u", "-C")
         words = words[2 if takes_value else 1:]

@@ -68,6 +68,8 @@ hungry() {
 	run sea compare --runs=1 --allocators=seamalloc --json=- ./linked
 	[ "$status" -eq 0 ]
 	contains "$(jq -r '.allocators[0].library' <<<"$output")" "/libc.so.6"
+	run sea compare --runs=1 --allocators=seamalloc --json=- env A=1 ./linked
+	contains "$(jq -r '.allocators[0].library' <<<"$output")" "/libc.so.6"
 	run sea compare --runs=1 --allocators=seamalloc --json=- true
 	equal "$(jq '.allocators[0].library' <<<"$output")" "null"
 }

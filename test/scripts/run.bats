@@ -114,8 +114,18 @@ teardown() {
 	for script in ./outer ./outermost ./through-env; do
 		run sea run "$script"
 		[ "$status" -eq 125 ]
-		contains "$output" "$PWD/static is statically linked"
+		contains "$output" "$script runs $PWD/static, which is statically linked"
 	done
+}
+
+@test "env on the command line is looked through" {
+	compile ./static -static <<<"$NOTHING"
+	run sea run env -u NAME A=1 ./static
+	[ "$status" -eq 125 ]
+	contains "$output" "/env runs ./static, which is statically linked"
+	run sea run env A=1 printenv A
+	equal "$output" "1"
+	run -127 sea run env no-such-program-here
 }
 
 @test "a script whose interpreter does not exist is not found" {
