@@ -22,7 +22,7 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
 
 # Layers below the engines, and the front above them.
 BASE  := check lock os options region meta pagemap arena buddy pcp page_alloc
-SEAM  := hole zone shard mistake cache
+SEAM  := hole zone shard reclaim mistake cache
 FRONT := malloc realloc aligned glibc start
 NAMES := interpose cxx constructor
 

@@ -81,7 +81,7 @@ static size_t commit_step(const struct sea_arena *arena, size_t committed)
 {
 	if (!arena->pool)
 		return 0;
-	return sea_min(sea_max(committed / 8, COMMIT_MIN), COMMIT_MAX);
+	return sea_round_up(sea_min(sea_max(committed / 8, COMMIT_MIN), COMMIT_MAX), sea_page_size());
 }
 
 /* Commits [from, to) and publishes `to`.  Two threads may do this at once: whoever

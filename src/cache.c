@@ -28,6 +28,7 @@
 #include "options.h"
 #include "os.h"
 #include "page_alloc.h"
+#include "reclaim.h"
 
 /* A class starts with room for 4 KiB, within these counts. */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
@@ -93,6 +94,7 @@ static void send(struct sea_cache *cache, struct sea_zone *zone, unsigned g, uns
 		cache->sent = 0;
 		release_held(cache);
 		sea_shard_help(zone->shard);
+		sea_reclaim();
 	}
 }
 
@@ -161,6 +163,7 @@ static void leave(void *argument)
 	threads.spare = cache;
 	sea_lock_drop(&threads.lock);
 	sea_shard_help(shard);
+	sea_reclaim();
 }
 
 static struct sea_cache *take_struct(void)

@@ -46,6 +46,7 @@ static struct {
 	struct sea_arena *spare;	/* structs of released whole arenas */
 	size_t next_size;		/* bytes of the next arena; 0: as the option says */
 	size_t nr_dirty, nr_used;	/* pages; atomic */
+	size_t nr_idle;			/* touched pages unused inside runs; atomic */
 	size_t nr_whole, whole;		/* runs, bytes; atomic */
 	size_t purged;			/* bytes; atomic */
 	uint32_t is_purging;		/* one thread at a time; atomic */
@@ -250,11 +251,19 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 struct sea_watermarks sea_pages_watermarks(void)
 {
 	size_t in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&state.whole);
-	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
+	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
+	size_t high = sea_max(sea_options.dirty_max, (in_use - sea_min(in_use, idle)) / sea_options.dirty_ratio);
 	return (struct sea_watermarks){.low = high / 2, .high = high};
 }
 
-static size_t dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
+static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
+
+size_t sea_pages_dirty(void)
+{
+	return free_dirty_bytes() + (sea_load_relaxed(&state.nr_idle) << sea_page_shift());
+}
+
+void sea_pages_note_idle(intptr_t nr_pages) { sea_add_relaxed(&state.nr_idle, (size_t)nr_pages); }
 
 static void flush_page_lists(void)
 {
@@ -303,16 +312,15 @@ static size_t purge_block(struct sea_block block)
 	return nr;
 }
 
-/* Purges free pages until at most `keep` bytes of them are dirty. */
-static size_t purge_down_to(size_t keep)
+size_t sea_pages_trim(size_t keep)
 {
-	size_t nr_purged = 0;
-	if (!sea_swap_if(&state.is_purging, 0, 1))
+	size_t nr_purged = 0, dirty;
+	if (!free_dirty_bytes() || !sea_swap_if(&state.is_purging, 0, 1))
 		return 0;
 	flush_page_lists();
-	while (dirty_bytes() > keep) {
+	while ((dirty = sea_pages_dirty()) > keep) {
 		struct sea_block blocks[PURGE_BATCH];
-		size_t nr = collect_dirty(blocks, to_pages(dirty_bytes() - keep));
+		size_t nr = collect_dirty(blocks, to_pages(dirty - keep));
 		size_t round = 0;
 		for (size_t i = 0; i < nr; i++)
 			round += purge_block(blocks[i]);
@@ -323,8 +331,6 @@ static size_t purge_down_to(size_t keep)
 	sea_store_release(&state.is_purging, 0);
 	return nr_purged << sea_page_shift();
 }
-
-size_t sea_pages_trim(size_t keep) { return purge_down_to(keep); }
 
 /* --- the door -------------------------------------------------------------- */
 
@@ -378,8 +384,8 @@ void sea_pages_free(void *address)
 	if (nr_pages != 1ull << run.order || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
 		give_to_pool(run, nr_pages);
 	struct sea_watermarks marks = sea_pages_watermarks();
-	if (unlikely(dirty_bytes() > marks.high))
-		purge_down_to(marks.low);
+	if (unlikely(sea_pages_dirty() > marks.high))
+		sea_pages_trim(marks.low);
 }
 
 /* Lengthens a run of a pool in place. */
@@ -516,7 +522,7 @@ void sea_pages_stats(struct sea_page_stats *stats)
 	stats->reserved += stats->whole;
 	stats->committed += stats->whole;
 	stats->in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + stats->whole;
-	stats->dirty = dirty_bytes();
+	stats->dirty = sea_pages_dirty();
 	stats->purged = sea_load_relaxed(&state.purged);
 }
 

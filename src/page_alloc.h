@@ -56,9 +56,16 @@ size_t sea_pages_count_touched(const void *from, const void *to);
  * memory back.  Returns how many bytes went.  No lock may be held. */
 size_t sea_pages_purge(void *from, void *to);
 
-/* Gives free memory back until at most `keep` bytes are left; returns how many
- * bytes went.  No lock may be held. */
+/* Gives memory of free pages back until at most `keep` bytes are dirty; returns how
+ * many bytes went.  No lock may be held. */
 size_t sea_pages_trim(size_t keep);
+
+/* Inside runs of SEA_TOUCH_LATER, so many more touched pages lie idle (or fewer, if
+ * negative): they count as dirty too. */
+void sea_pages_note_idle(intptr_t nr_pages);
+
+/* Bytes in touched pages that nobody uses. */
+size_t sea_pages_dirty(void);
 
 /* Free dirty bytes at which pages go back to the system, and down to which: the
  * watermarks of this page allocator. */
@@ -71,7 +78,7 @@ struct sea_page_stats {
 	size_t reserved;  /* bytes of address space in arenas */
 	size_t committed; /* of them usable */
 	size_t in_use;	  /* bytes in runs */
-	size_t dirty;	  /* bytes in free pages that may hold memory */
+	size_t dirty;	  /* bytes in touched pages that nobody uses, idle ones in runs included */
 	size_t nr_whole;  /* runs with an arena of their own */
 	size_t whole;	  /* bytes in them */
 	size_t purged;	  /* bytes given back so far */

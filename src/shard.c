@@ -28,8 +28,6 @@
 /* A zone is worth draining from this many pending granules on: 16 KiB, some 100 of
  * the usual chunks for a pass over 1,024 words. */
 #define DRAIN_WORTH (16 * SEA_KIB / SEA_GRANULE)
-/* Page ranges that one round of purging takes out of a zone. */
-#define PURGE_BATCH 32
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
@@ -95,7 +93,7 @@ static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 }
 
 /* Drops the lock, then gives emptied zones to the page allocator. */
-static void drop_lock(struct sea_shard *shard)
+void sea_shard_drop_lock(struct sea_shard *shard)
 {
 	char *bases[8];
 	unsigned nr = 0;
@@ -114,7 +112,7 @@ static void drop_lock(struct sea_shard *shard)
 /* Makes a zone and takes the lock again; false if there is no memory. */
 static bool grow(struct sea_shard *shard)
 {
-	drop_lock(shard);
+	sea_shard_drop_lock(shard);
 	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, SEA_TOUCH_LATER, NULL);
 	sea_lock_take(&shard->lock);
 	if (!base || add_zone(shard, base))
@@ -149,9 +147,16 @@ static struct sea_zone *pop_queue(struct sea_shard *shard)
 	return zone;
 }
 
-static void drain_zone(struct sea_shard *shard, struct sea_zone *zone)
+static void recount_idle(struct sea_zone *zone, unsigned nr_idle)
+{
+	sea_pages_note_idle((intptr_t)nr_idle - (intptr_t)zone->nr_idle);
+	zone->nr_idle = nr_idle;
+}
+
+void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
 	sea_zone_drain(zone);
+	recount_idle(zone, zone->nr_used ? sea_zone_count_idle(zone) : 0);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	if (!zone->nr_used && !sea_load_acquire(&zone->is_queued))
 		remove_zone(shard, zone);
@@ -162,7 +167,7 @@ static bool drain_next(struct sea_shard *shard)
 {
 	struct sea_zone *zone = pop_queue(shard);
 	if (zone && zone->shard == shard)
-		drain_zone(shard, zone);
+		sea_shard_drain_zone(shard, zone);
 	return zone != NULL;
 }
 
@@ -175,7 +180,7 @@ static bool drain_all(struct sea_shard *shard)
 	for (uint32_t i = shard->nr_zones; i-- > 0;) {
 		if (!sea_load_relaxed(&shard->zones[i]->nr_pending))
 			continue;
-		drain_zone(shard, shard->zones[i]);
+		sea_shard_drain_zone(shard, shard->zones[i]);
 		any = true;
 	}
 	return any;
@@ -186,7 +191,7 @@ void sea_shard_drain(struct sea_shard *shard)
 	do {
 		sea_lock_take(&shard->lock);
 		drain_all(shard);
-		drop_lock(shard);
+		sea_shard_drop_lock(shard);
 	} while (sea_load_relaxed(&shard->emptied));
 }
 
@@ -195,7 +200,7 @@ void sea_shard_help(struct sea_shard *shard)
 	if (!sea_load_relaxed(&shard->queue) || !sea_lock_try(&shard->lock))
 		return;
 	drain_next(shard);
-	drop_lock(shard);
+	sea_shard_drop_lock(shard);
 }
 
 uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
@@ -284,7 +289,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 	}
 	if (!found && grow(shard))
 		found = fill(shard, k, want, batch);
-	drop_lock(shard);
+	sea_shard_drop_lock(shard);
 	return found;
 }
 
@@ -308,7 +313,7 @@ void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align)
 		chunk = carve_aligned(shard, k, align);
 	if (!chunk && grow(shard))
 		chunk = carve_aligned(shard, k, align);
-	drop_lock(shard);
+	sea_shard_drop_lock(shard);
 	return chunk;
 }
 
@@ -319,7 +324,7 @@ bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned t
 	bool grown = sea_zone_grow(zone, g, from, to);
 	if (grown)
 		shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	drop_lock(shard);
+	sea_shard_drop_lock(shard);
 	return grown;
 }
 
@@ -329,68 +334,7 @@ void sea_shard_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned
 	sea_lock_take(&shard->lock);
 	sea_zone_shrink(zone, g, from, to);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	drop_lock(shard);
-}
-
-/* --- purging -------------------------------------------------------------------- */
-
-struct purge {
-	unsigned nr;
-	struct {
-		struct sea_hole *hole;
-		char *from, *to; /* whole pages inside it, behind the descriptor */
-	} range[PURGE_BATCH];
-};
-
-static void note_pages(struct sea_zone *zone, unsigned from, unsigned to, void *context)
-{
-	struct purge *purge = context;
-	char *hole = sea_zone_address(zone, from);
-	size_t page = sea_os_page_size();
-	char *first = (char *)sea_round_up((uintptr_t)hole + sizeof(struct sea_hole), page);
-	char *last = (char *)sea_round_down((uintptr_t)sea_zone_address(zone, to), page);
-	if (first >= last || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
-		return;
-	purge->range[purge->nr].hole = (struct sea_hole *)hole;
-	purge->range[purge->nr].from = first;
-	purge->range[purge->nr++].to = last;
-}
-
-/* The ranges become used chunks while the lock is dropped for the system call. */
-static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
-{
-	size_t bytes = 0;
-	for (unsigned i = 0; i < purge->nr; i++) {
-		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
-		sea_zone_carve(zone, purge->range[i].hole, purge->range[i].from, (unsigned)granules, 1);
-	}
-	sea_lock_drop(&shard->lock);
-	for (unsigned i = 0; i < purge->nr; i++)
-		bytes += sea_pages_purge(purge->range[i].from, purge->range[i].to);
-	sea_lock_take(&shard->lock);
-	for (unsigned i = 0; i < purge->nr; i++) {
-		unsigned g = sea_granule_of(purge->range[i].from);
-		sea_fetch_or_release(&zone->pending[g / 64], 1ull << g % 64);
-	}
-	drain_zone(shard, zone);
-	return bytes;
-}
-
-size_t sea_shard_purge(struct sea_shard *shard)
-{
-	size_t bytes = 0;
-	sea_lock_take(&shard->lock);
-	for (uint32_t i = 0; i < shard->nr_zones; i++) {
-		struct purge purge = {0};
-		sea_zone_walk_holes(shard->zones[i], note_pages, &purge);
-		if (!purge.nr)
-			continue;
-		size_t round = purge_ranges(shard, shard->zones[i], &purge);
-		bytes += round;
-		i -= round && purge.nr == PURGE_BATCH;
-	}
-	drop_lock(shard);
-	return bytes;
+	sea_shard_drop_lock(shard);
 }
 
 /* --- threads and observers ------------------------------------------------------ */

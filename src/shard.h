@@ -68,8 +68,10 @@ void sea_shard_help(struct sea_shard *shard);
 /* Drains every zone. */
 void sea_shard_drain(struct sea_shard *shard);
 
-/* Gives the memory of whole pages in holes back.  Returns how many bytes went. */
-size_t sea_shard_purge(struct sea_shard *shard);
+/* For reclaim.c.  Drains one zone; the lock is held.  Drops the lock, then gives
+ * emptied zones to the page allocator. */
+void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone);
+void sea_shard_drop_lock(struct sea_shard *shard);
 
 /* Changes a used chunk's size in place. */
 bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);

@@ -27,6 +27,7 @@
 
 #include "atomic.h"
 #include "check.h"
+#include "os.h"
 #include "page_alloc.h"
 
 struct sea_zone *sea_zone_of(const void *address)
@@ -332,6 +333,35 @@ void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *,
 		visit(zone, (unsigned)from, (unsigned)to, context);
 		from = to;
 	}
+}
+
+/* Granules of a hole that its descriptor takes. */
+#define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
+
+/* The page that starts at `word` is free, and so is what stands before it as far as a
+ * descriptor may reach. */
+static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t words_per_page)
+{
+	uint64_t any = word ? zone->used[word - 1] >> (64 - DESCRIPTOR_GRANULES) : 1;
+	for (size_t w = word; w < word + words_per_page; w++)
+		any |= zone->used[w];
+	return any == 0;
+}
+
+unsigned sea_zone_count_idle(const struct sea_zone *zone)
+{
+	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
+	unsigned count = 0;
+	for (size_t word = 0; word < SEA_ZONE_WORDS;) {
+		size_t end = word;
+		while (end < SEA_ZONE_WORDS && page_is_idle(zone, end, step))
+			end += step;
+		if (end > word)
+			count += (unsigned)sea_pages_count_touched(sea_zone_address(zone, word * 64),
+								   sea_zone_address(zone, end * 64));
+		word = end + step;
+	}
+	return count;
 }
 
 /* Z2, Z3, Z4 and Z5 for the chunk [from, to). */

@@ -42,6 +42,7 @@ struct sea_zone {
 	struct sea_zone *next;		     /* shard: emptied zones, spare structs */
 	uint32_t index;			     /* in the shard's table */
 	uint32_t nr_used;		     /* granules */
+	uint32_t nr_idle;		     /* touched pages inside holes, as the last drain found them */
 	uint32_t nr_pending;		     /* granules, roughly; atomic */
 	uint32_t is_queued;		     /* waits to be drained; atomic */
 };
@@ -92,6 +93,10 @@ unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g);
 /* Calls visit() for each run of free granules [from, to).  Shard lock. */
 void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *, unsigned, unsigned, void *),
 			 void *context);
+
+/* Touched pages that lie inside holes, behind the descriptor: what purging would give
+ * back.  Shard lock. */
+unsigned sea_zone_count_idle(const struct sea_zone *zone);
 
 /* Claim: Z1 to Z6 of zone.c.  Walks everything.  Shard lock. */
 bool sea_zone_is_sound(const struct sea_zone *zone);

@@ -16,7 +16,7 @@ static int answer(void)
 	return 42;
 }
 
-static int (*resolve(void))(void)
+__attribute__((used)) static int (*resolve(void))(void)
 {
 	for (int i = 0; i < NR_BLOCKS; i++) {
 		blocks[i] = malloc((size_t)i * i + 1);

@@ -46,7 +46,7 @@ hungry() {
 @test "without --allocators every installed peer takes part" {
 	expected=glibc
 	for peer in jemalloc.so.2 mimalloc.so.2 tcmalloc_minimal.so.4; do
-		if ldconfig -p | grep -q "lib$peer "; then
+		if /sbin/ldconfig -p | grep -q "lib$peer "; then
 			expected=$expected,${peer%%[._]*}
 		fi
 	done
@@ -63,7 +63,7 @@ hungry() {
 }
 
 @test "glibc comes first for a program that is linked to another allocator" {
-	ldconfig -p | grep -q 'libjemalloc.so.2 ' || skip "needs jemalloc"
+	/sbin/ldconfig -p | grep -q 'libjemalloc.so.2 ' || skip "needs jemalloc"
 	compile ./linked -Wl,--no-as-needed -l:libjemalloc.so.2 <<<"$NOTHING"
 	run sea compare --runs=1 --allocators=seamalloc --json=- ./linked
 	[ "$status" -eq 0 ]

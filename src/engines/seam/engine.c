@@ -8,6 +8,7 @@
 #include "check.h"
 #include "meta.h"
 #include "page_alloc.h"
+#include "reclaim.h"
 #include "region.h"
 
 const char sea_engine_name[] = "seam";
@@ -85,14 +86,14 @@ size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
 
 size_t sea_engine_trim(size_t keep)
 {
-	size_t bytes = 0;
+	size_t bytes;
 	sea_cache_flush();
-	for (unsigned i = 0; i < sea_shard_count(); i++) {
+	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_shard_drain(&sea_shards[i]);
-		if (!keep)
-			bytes += sea_shard_purge(&sea_shards[i]);
-	}
-	return bytes + sea_pages_trim(keep);
+	bytes = sea_pages_trim(keep);
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		bytes += sea_reclaim_shard(&sea_shards[i], keep);
+	return bytes;
 }
 
 static void count_contended(struct sea_lock *lock, void *context)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* reclaim.h - giving memory inside zones back (layer 7) */
+#ifndef SEA_RECLAIM_H
+#define SEA_RECLAIM_H
+
+#include "shard.h"
+
+/* If more memory lies idle than the high watermark allows, gives some of it back,
+ * free pages first.  Cheap if not.  No lock may be held. */
+void sea_reclaim(void);
+
+/* Gives the memory of whole pages in the shard's holes back until at most `keep` bytes
+ * are dirty in the process.  Returns how many bytes went.  No lock may be held. */
+size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);
+
+#endif

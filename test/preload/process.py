@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""process.py - processes under unusual conditions: limits, sandboxes, early and late use,
+no /proc, no descriptors, static programs, an environment that must not be trusted."""
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from harness import (EVERY, GLIBC, LIBRARY, OURS, SEAM, FREELIST, Failed, Report, Skipped, describe,  # noqa: E402
+                     pick, preloaded, program, run)
+
+MIB = 1024 * 1024
+NOBODY = 65534
+MAX_SYSCALLS = 40
+MAX_EXTRA_RSS = 400  # KiB over glibc
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def demand(claim, text):
+    if not claim:
+        raise Failed(text)
+
+
+def silent(done):
+    demand(done.stderr == "", f"it writes to standard error:\n{done.stderr}")
+
+
+def need(*tools):
+    for tool in tools:
+        if shutil.which(tool) is None:
+            raise Skipped(f"no {tool}")
+
+
+def need_root():
+    if os.geteuid() != 0:
+        raise Skipped("needs root")
+
+
+def exercise(*arguments, **options):
+    silent(run([program("preload/exercise"), *arguments], **options))
+
+
+# --- early and late ---------------------------------------------------------------------
+
+def before_its_constructor():
+    library = program("preload/libearly.so")
+    os.stat(library)
+    silent(run([program("preload/early")], seconds=90))
+
+
+def in_ifunc_resolver():
+    silent(run([program("preload/ifunc")]))
+
+
+def behind_a_wrapper():
+    silent(run([program("preload/exercise"), "threads"], env=preloaded(program("preload/libwrapper.so"))))
+
+
+def opened_late():
+    silent(run([program("preload/opened"), LIBRARY], env=preloaded(library="")))
+
+
+def opened_in_preloaded():
+    silent(run([program("preload/opened"), LIBRARY]))
+
+
+def twice():
+    silent(run([program("preload/exercise"), "threads"], env=preloaded(LIBRARY, LIBRARY)))
+
+
+# --- limits -------------------------------------------------------------------------------
+
+def limited(which, size):
+    exercise(preexec_fn=lambda: resource.setrlimit(which, (size, size)))
+
+
+def with_threads():
+    exercise("threads")
+
+
+def address_space_limit():
+    limited(resource.RLIMIT_AS, 64 * MIB)
+
+
+def data_limit():
+    limited(resource.RLIMIT_DATA, 64 * MIB)
+
+
+def tiny_limits():
+    """Too little to work in: an honest failure, no crash, and no hang."""
+    for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        for mib in (4, 6, 8, 12, 16, 24):
+            done = run([program("preload/exercise")], expect=None, seconds=30,
+                       preexec_fn=lambda w=which, m=mib: resource.setrlimit(w, (m * MIB, m * MIB)))
+            if done.returncode not in (0, 1, 127):
+                raise Failed(f"with {mib} MiB: {describe(done.returncode)}\n{done.stderr}")
+
+
+# --- sandboxes --------------------------------------------------------------------------------
+
+def sandboxed(error, calls):
+    done = run([program("preload/sandbox"), error, calls, program("preload/exercise"), "threads"], expect=None)
+    if done.returncode == 77:
+        raise Skipped("seccomp is not available")
+    demand(done.returncode == 0, f"{describe(done.returncode)}\n{done.stderr}")
+    silent(done)
+
+
+def without_calls():
+    for error in ("EPERM", "ENOSYS"):
+        for call in ("madvise", "getrandom", "sched_getaffinity", "membarrier", "mremap", "prctl"):
+            sandboxed(error, call)
+        sandboxed(error, "madvise,getrandom,sched_getaffinity,membarrier,mremap,prctl,getcpu")
+
+
+def without_proc():
+    need_root()
+    need("unshare")
+    script = 'umount -l /proc && test ! -e /proc/self && exec "$0" threads'
+    env = preloaded()
+    preload = env.pop("LD_PRELOAD", "")
+    script = script.replace("exec ", f"LD_PRELOAD='{preload}' exec ")
+    done = run(["unshare", "-m", "sh", "-c", script, program("preload/exercise")], env=env, expect=None)
+    if done.returncode != 0 and re.search("unshare|umount", done.stderr):
+        raise Skipped("no mount namespace to be had")
+    demand(done.returncode == 0, f"{describe(done.returncode)}\n{done.stderr}")
+    silent(done)
+
+
+def without_descriptors():
+    for closing in ("0<&- 1>&- 2>&-", "0<&-", "1>&-", "2>&-", "1>&- 2>&-"):
+        reopening = " ".join(f"{fd}<&-" for fd in (0, 1, 2))
+        run(["sh", "-c", f'exec "$0" {reopening}', program("preload/descriptors")])
+        run(["sh", "-c", f'exec "$0" threads {closing}', program("preload/exercise")])
+
+
+def without_environment():
+    kept = {k: v for k, v in preloaded().items() if k == "LD_PRELOAD"}
+    silent(run([program("preload/exercise"), "threads"], env=kept))
+
+
+# --- options -----------------------------------------------------------------------------------
+
+def configured(value, **options):
+    return run([program("preload/exercise")], env=dict(preloaded(), SEAMALLOC_CONF=value), **options)
+
+
+def unknown_option():
+    done = configured("no_such_option=1")
+    lines = done.stderr.splitlines()
+    demand(len(lines) == 1 and lines[0].startswith("seamalloc:") and "no_such_option" in lines[0],
+           f"one warning that names the option expected, got\n{done.stderr}")
+
+
+def unknown_option_strict():
+    done = configured("strict=1,no_such_option=1", expect=None)
+    demand(done.returncode == -6, f"SIGABRT expected, ended with {describe(done.returncode)}\n{done.stderr}")
+
+
+def malformed_options():
+    for value in (",", "=", ",,,", "=1", "arena", "arena=", "arena=,", "arena=-1", "arena=1x", "arena=K",
+                  "arena=999999999999999999999999G", "arena=0x10", "cache=18446744073709551615", "shards=256,",
+                  "arena=1M,arena=2M", " arena=1M", "arena=1M ", "\t\n", "\xff\xfe", "a" * 100000, "arena=1," * 5000):
+        done = configured(value, expect=None)
+        demand(done.returncode == 0, f"{value[:40]!r}: {describe(done.returncode)}\n{done.stderr[:500]}")
+        demand(all(line.startswith("seamalloc: ") for line in done.stderr.splitlines()),
+               f"{value[:40]!r}: {done.stderr[:500]}")
+
+
+def every_setting():
+    for value in ("arena=1M", "arena=1G", "cache=0", "cache=64K", "cache=1G", "dirty_max=0", "dirty_max=1G",
+                  "shards=1", "shards=256", "thp=0", "thp=1", "thp=2", "arena=1M,cache=0,dirty_max=0,shards=1"):
+        done = run([program("preload/exercise"), "threads"], env=dict(preloaded(), SEAMALLOC_CONF=value))
+        silent(done)
+
+
+# --- static programs and setuid --------------------------------------------------------------------
+
+class Static:
+    """A program linked with libseamalloc.a, in a directory that goes away."""
+
+    def __init__(self, source, *flags):
+        self.archive = os.path.join(os.path.dirname(LIBRARY), "libseamalloc.a")
+        if not os.path.exists(self.archive):
+            raise Failed("no libseamalloc.a")
+        self.directory = tempfile.mkdtemp()
+        os.chmod(self.directory, 0o755)
+        self.path = os.path.join(self.directory, "program")
+        self.map = os.path.join(self.directory, "map")
+        done = subprocess.run(
+            [os.environ.get("SEA_TEST_CC", "gcc"), "-O2", "-g", "-fno-builtin", "-pthread", *flags,
+             os.path.join(HERE, source), self.archive, f"-Wl,-Map={self.map}", "-o", self.path],
+            capture_output=True, text=True, check=False)
+        self.messages = done.stderr
+        self.linked = done.returncode == 0
+
+    def __enter__(self):
+        if not self.linked or self.messages:
+            self.__exit__()
+            raise Failed(f"it does not link cleanly:\n{self.messages}")
+        return self
+
+    def __exit__(self, *unused):
+        shutil.rmtree(self.directory)
+
+
+def check_symbols(static):
+    with open(static.map, encoding="utf-8") as text:
+        demand("libc.a(malloc.o)" not in text.read(), "malloc.o of libc is linked in")
+    symbols = subprocess.run(["nm", static.path], check=True, capture_output=True, text=True).stdout
+    for name in ("malloc", "free", "calloc", "realloc", "memalign", "malloc_usable_size"):
+        count = len(re.findall(rf" [TW] {name}$", symbols, re.M))
+        demand(count == 1, f"{count} definitions of {name}")
+    demand(not re.search(r" _int_(malloc|free)$", symbols, re.M), "_int_malloc of libc is linked in")
+
+
+def linked_statically(*flags):
+    with Static("exercise.c", *flags) as static:
+        check_symbols(static)
+        silent(run([static.path, "threads"], env=preloaded(library="")))
+        done = run([static.path], env=dict(preloaded(library=""), SEAMALLOC_CONF="verbose=1"))
+        demand("seamalloc" in done.stderr, "the static program does not use seamalloc")
+
+
+def linked_dynamically_with_archive():
+    with Static("exercise.c") as static:
+        silent(run([static.path, "threads"], env=preloaded(library="")))
+
+
+def setuid():
+    need_root()
+    need("setpriv")
+    with Static("secure.c", "-static") as static:
+        env = dict(preloaded(library=""), SEAMALLOC_CONF="verbose=1,no_such_option=1,strict=0")
+        heard = run([static.path], env=env)
+        demand(heard.stdout == "0\n" and heard.stderr != "", "the environment has an effect where it is trusted")
+        os.chown(static.path, 0, 0)
+        os.chmod(static.path, 0o4755)
+        done = run(["setpriv", "--reuid", str(NOBODY), "--clear-groups", static.path], env=env)
+        if done.stdout != "1\n":
+            raise Skipped("setuid has no effect here")
+        silent(done)
+
+
+def preloaded_into_setuid():
+    """The dynamic linker ignores the preload; nothing else may break."""
+    need_root()
+    need("setpriv")
+    directory = tempfile.mkdtemp()
+    try:
+        os.chmod(directory, 0o755)
+        path = shutil.copy(program("preload/exercise"), directory)
+        os.chmod(path, 0o4755)
+        run(["setpriv", "--reuid", str(NOBODY), "--clear-groups", path])
+    finally:
+        shutil.rmtree(directory)
+
+
+# --- what a small process pays ------------------------------------------------------------------------
+
+def count_syscalls():
+    need("strace")
+    with tempfile.NamedTemporaryFile(mode="r") as log:
+        preload = preloaded().get("LD_PRELOAD", "")
+        command = ["strace", "-f", "-o", log.name, "-E", f"LD_PRELOAD={preload}", "/bin/true"]
+        done = run(command, env=preloaded(library=""), expect=None)
+        if done.returncode != 0:
+            raise Skipped("strace cannot trace here")
+        calls = [line for line in log if re.search(r"\w+\(", line) and "+++" not in line]
+    demand(len(calls) <= MAX_SYSCALLS, f"{len(calls)} system calls, at most {MAX_SYSCALLS}\n{''.join(calls)}")
+    strange = [line for line in calls if "/proc" in line or "/sys/" in line]
+    demand(not strange, f"it reads at start\n{''.join(strange)}")
+
+
+def resident(env):
+    return statistics.median(int(run([program("preload/hello")], env=env).stdout) for _ in range(7))
+
+
+def small_process():
+    plain, ours = resident(preloaded(library="")), resident(preloaded())
+    demand(ours <= plain + MAX_EXTRA_RSS, f"{ours} KiB resident, {plain} without us")
+
+
+def start_up_time():
+    def batch(env):
+        run(["sh", "-c", f"i=0; while [ $i -lt {pick(100, 300, 1000)} ]; do /bin/true; i=$((i+1)); done"],
+            env=preloaded(library=""))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for _ in range(pick(50, 200, 1000)):
+            subprocess.run(["/bin/true"], env=env, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    plain, ours = batch(preloaded(library="")), batch(preloaded())
+    demand(ours <= 1.6 * plain + 0.05, f"{ours:.3f} s of CPU time, {plain:.3f} without us")
+
+
+def main():
+    report = Report("process")
+    report.case("plain, with threads and a child", with_threads)
+    report.case("used before its constructor has run", before_its_constructor)
+    report.case("used by an ifunc resolver", in_ifunc_resolver)
+    report.case("behind a tool that wraps malloc", behind_a_wrapper)
+    report.case("opened by dlopen in a normal program", opened_late, OURS)
+    report.case("opened by dlopen where it is preloaded", opened_in_preloaded, OURS)
+    report.case("preloaded twice", twice, OURS)
+    report.case("ulimit -v 65536", address_space_limit)
+    report.case("RLIMIT_DATA of 64 MiB", data_limit)
+    report.case("limits too small to work in", tiny_limits)
+    report.case("a sandbox that denies optional system calls", without_calls)
+    report.case("no /proc", without_proc)
+    report.case("no standard descriptors", without_descriptors)
+    report.case("an empty environment", without_environment)
+    report.case("an unknown option gives one warning", unknown_option, OURS)
+    report.case("an unknown option aborts if strict", unknown_option_strict, OURS)
+    report.case("malformed options do no harm", malformed_options, OURS)
+    report.case("every option at its ends", every_setting, OURS)
+    report.case("linked statically", lambda: linked_statically("-static"), (SEAM,))
+    report.case("linked statically, position-independent", lambda: linked_statically("-static-pie"), (SEAM,))
+    report.case("linked dynamically with the archive", linked_dynamically_with_archive, (SEAM,))
+    report.case("a setuid program ignores the environment", setuid, (SEAM,))
+    report.case("preloaded into a setuid program", preloaded_into_setuid)
+    report.case("/bin/true: at most 40 system calls", count_syscalls)
+    report.case("a trivial program: at most 0.4 MiB over glibc", small_process)
+    report.case("/bin/true: CPU time", start_up_time)
+    report.close()
+
+
+if __name__ == "__main__":
+    main()
