@@ -94,9 +94,9 @@ SEA_API int sea_malloc_info(int options, FILE *stream);
 /* A few lines on standard error. */
 SEA_API void sea_malloc_stats(void);
 
-/* M_TRIM_THRESHOLD sets the budget of free dirty bytes, M_PERTURB the fill byte,
- * M_ARENA_MAX the number of shards that new threads are spread over.  Other
- * parameters of glibc are accepted and change nothing.  1 on success, 0 for a
+/* M_TRIM_THRESHOLD sets the budget of free dirty bytes, M_ARENA_MAX the number of
+ * shards that new threads are spread over.  Other parameters of glibc (M_PERTURB among
+ * them) are accepted and change nothing.  1 on success, 0 for a
  * value out of range. */
 SEA_API int sea_mallopt(int param, int value);
 

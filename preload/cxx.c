@@ -5,6 +5,9 @@
  * calls the handler and throws; where it has not, it ends the process.
  * The names are those of the Itanium C++ ABI: m is size_t, a[] is `na`.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+
 #include "bits.h"
 #include "check.h"
 #include "engine.h"
@@ -14,6 +17,9 @@
 #define EXPORT __attribute__((visibility("default"), used))
 
 typedef void (*new_handler)(void);
+
+/* Absent from a static program. */
+#pragma weak dlsym
 
 /* std::get_new_handler() and std::__throw_bad_alloc(). */
 extern new_handler _ZSt15get_new_handlerv(void) __attribute__((weak));
@@ -61,13 +67,26 @@ SEA_COLD static void *new_aligned(size_t size, size_t align)
 	}
 }
 
-/* The nothrow forms: the handler may throw bad_alloc, which C cannot catch, so it is
- * not called. */
-static void *new_nothrow(size_t size) { return sea_fast_alloc(size, sea_engine_alloc); }
+/* The nothrow forms call the handler too, and catch what it throws.  C cannot catch:
+ * but the C++ library's own forms do, around the throwing operator, which is ours. */
+SEA_COLD static void *new_nothrow_slow(size_t size)
+{
+	void *block = sea_engine_alloc(size);
+	if (block || !_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
+		return block;
+	void *(*theirs)(size_t, const void *) = dlsym(RTLD_NEXT, "_ZnwmRKSt9nothrow_t");
+	return theirs ? theirs(size, NULL) : NULL;
+}
+
+static void *new_nothrow(size_t size) { return sea_fast_alloc(size, new_nothrow_slow); }
 
 static void *new_aligned_nothrow(size_t size, size_t align)
 {
-	return sea_is_power_of_two(align) ? sea_engine_alloc_aligned(align, size) : NULL;
+	void *block = sea_is_power_of_two(align) ? sea_engine_alloc_aligned(align, size) : NULL;
+	if (block || !_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
+		return block;
+	void *(*theirs)(size_t, size_t, const void *) = dlsym(RTLD_NEXT, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+	return theirs ? theirs(size, align, NULL) : NULL;
 }
 
 #define NEW(name)                                                                                  \

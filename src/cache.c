@@ -5,7 +5,8 @@
  *     that brought more than the limit.)
  * K2  Every chunk in stack c is at least sea_class_granules(c) long, used to its
  *     zone, and carries its mark.
- * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone.
+ * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone; the
+ *     chunk at cur carries its mark once the first has been handed out.
  * K4  Every chunk that is sent back carries its mark before its bit is set.
  *
  * Stock: a stack grows only by proven recurrence.  A chunk for which there is no
@@ -227,6 +228,18 @@ static void *pop(struct sea_cache *cache, unsigned c)
 	return chunk;
 }
 
+/* Hands out the lowest chunk, and marks the next: freeing what lies behind a block is
+ * the likeliest way to meet it. */
+static void *pop_stock(struct sea_stock *stock, size_t size)
+{
+	struct sea_link *chunk = (struct sea_link *)stock->cur;
+	stock->cur += size;
+	if (stock->cur < stock->end)
+		((struct sea_link *)stock->cur)->mark = mark_of(stock->cur);
+	chunk->mark = 0;
+	return chunk;
+}
+
 /* The longest piece becomes the stock's watermark, the others go on the stack, lowest
  * address on top. */
 static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
@@ -274,18 +287,11 @@ static void *alloc_cached(struct sea_cache *cache, unsigned c)
 	struct sea_stock *stock = &cache->stock[c];
 	if (cache->head[c])
 		return pop(cache, c);
-	if (stock->cur == stock->end && !refill(cache, c)) {
-		sea_cache_flush();
-		sea_shard_drain(cache->shard);
-		if (!refill(cache, c))
-			return NULL;
-	}
+	if (stock->cur == stock->end && !refill(cache, c))
+		return NULL;
 	if (cache->head[c])
 		return pop(cache, c);
-	struct sea_link *chunk = (struct sea_link *)stock->cur;
-	stock->cur += size_of_class(c);
-	chunk->mark = 0;
-	return chunk;
+	return pop_stock(stock, size_of_class(c));
 }
 
 /* One chunk past the caches. */
@@ -300,15 +306,34 @@ static void *alloc_chunk(struct sea_cache *cache, unsigned nr_granules, size_t a
 	return chunk;
 }
 
-void *sea_cache_alloc_slow(size_t size)
+/* Anything but what the fast path serves. */
+static void *alloc(size_t size)
 {
 	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
-		return size > PTRDIFF_MAX ? NULL : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
+		return sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
 	struct sea_cache *cache = own();
 	unsigned n = size ? sea_granules_for(size) : 1;
 	if (likely(cache && n <= SEA_MEDIUM_GRANULES))
 		return alloc_cached(cache, sea_class_for(n));
 	return alloc_chunk(cache, n, SEA_GRANULE);
+}
+
+void *sea_cache_alloc_slow(size_t size)
+{
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	void *block = alloc(size);
+	if (likely(block))
+		return block;
+	sea_cache_scavenge();
+	return alloc(size);
+}
+
+static void *alloc_aligned(size_t align, size_t size)
+{
+	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+		return sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, NULL);
+	return alloc_chunk(own(), size ? sea_granules_for(size) : 1, align);
 }
 
 void *sea_cache_alloc_aligned(size_t align, size_t size)
@@ -317,9 +342,11 @@ void *sea_cache_alloc_aligned(size_t align, size_t size)
 		return sea_cache_alloc(size, sea_cache_alloc_slow);
 	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
 		return NULL;
-	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
-		return sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, NULL);
-	return alloc_chunk(own(), size ? sea_granules_for(size) : 1, align);
+	void *block = alloc_aligned(align, size);
+	if (likely(block))
+		return block;
+	sea_cache_scavenge();
+	return alloc_aligned(align, size);
 }
 
 /* --- free -------------------------------------------------------------------------- */
@@ -412,15 +439,12 @@ size_t sea_cache_expect_live(const char *verb, const void *block)
 bool sea_cache_expand(void *block, size_t size)
 {
 	struct sea_zone *zone = sea_zone_of(block);
-	if (size > PTRDIFF_MAX)
-		return false;
 	if (!zone)
 		return sea_pages_resize(block, size);
 	unsigned g = sea_granule_of(block);
-	unsigned from = sea_zone_chunk_size(zone, g), to = sea_granules_for(size);
-	if (to > SEA_ZONE_GRANULES - g || !sea_shard_grow(zone, g, from, to))
+	if (size > SEA_ZONE_SIZE - g * SEA_GRANULE)
 		return false;
-	return true;
+	return sea_shard_grow(zone, g, sea_zone_chunk_size(zone, g), sea_granules_for(size));
 }
 
 size_t sea_cache_good_size(size_t size)
@@ -438,6 +462,13 @@ void sea_cache_flush(void)
 {
 	if (sea_cache_own->shard)
 		flush_all(sea_cache_own);
+}
+
+void sea_cache_scavenge(void)
+{
+	sea_cache_flush();
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		sea_shard_drain(&sea_shards[i]);
 }
 
 /* --- observers --------------------------------------------------------------------- */

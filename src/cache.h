@@ -135,6 +135,10 @@ size_t sea_cache_good_size(size_t size);
 /* Sends everything that the calling thread has cached back. */
 void sea_cache_flush(void);
 
+/* When memory has run out: sends everything that the calling thread has cached back,
+ * and merges all that was sent back by anyone. */
+SEA_COLD void sea_cache_scavenge(void);
+
 struct sea_cache_stats {
 	size_t nr_threads; /* that have a cache */
 	size_t cached;	   /* bytes in them; exact while they do not move */

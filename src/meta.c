@@ -15,9 +15,10 @@
 #include "region.h"
 
 /* First mapping; the next ones double up to the limit.  256 KiB serve a process
- * of one arena and some 4 MiB of zones. */
+ * of one arena and some 4 MiB of zones; what the last mapping has left over counts
+ * against limits on address space. */
 #define FIRST_MAPPING (256 * SEA_KIB)
-#define LARGEST_MAPPING (16 * SEA_MIB)
+#define LARGEST_MAPPING SEA_MIB
 
 static struct {
 	struct sea_lock lock;

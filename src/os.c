@@ -70,7 +70,7 @@ bool sea_os_is_secure(void) { return getauxval(AT_SECURE) != 0; }
 static void *map(void *at, size_t size, int protection, int flags)
 {
 	int saved = errno;
-	void *base = mmap(at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+	void *base = mmap(at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 	errno = saved;
 	return base == MAP_FAILED ? NULL : base;
 }

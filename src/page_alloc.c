@@ -44,6 +44,7 @@ static struct {
 	struct sea_lock lock;
 	struct sea_arena *first, *last; /* regular arenas, oldest first */
 	struct sea_arena *spare;	/* structs of released whole arenas */
+	struct sea_arena *equipped;	/* released regular arenas, with their metadata */
 	size_t next_size;		/* bytes of the next arena; 0: as the option says */
 	size_t nr_dirty, nr_used;	/* pages; atomic */
 	size_t nr_idle;			/* touched pages unused inside runs; atomic */
@@ -69,16 +70,59 @@ static pfn_t pfn_of(const struct sea_arena *arena, const void *address)
 	return (pfn_t)((size_t)((const char *)address - arena->base) >> sea_page_shift());
 }
 
+/* More than half of what can be addressed cannot be served, and would overflow. */
+static bool is_possible(size_t size) { return size <= (size_t)1 << (SEA_ADDRESS_BITS - 1); }
+
 static bool wants_whole(size_t size, size_t align)
 {
 	return size > sea_min(sea_options.arena, ARENA_MAX) / 2 || align > SEA_SLOT_SIZE;
 }
 
+/* --- free pages ------------------------------------------------------------- */
+
+static void give_to_pool(struct sea_block run, size_t nr_pages)
+{
+	sea_lock_take(&state.lock);
+	run.arena->pool->pages[run.pfn].state = SEA_PAGE_INSIDE;
+	sea_buddy_free(run.arena->pool, run.pfn, nr_pages);
+	sea_lock_drop(&state.lock);
+}
+
+static void flush_page_lists(void)
+{
+	struct sea_block blocks[PURGE_BATCH];
+	size_t nr;
+	while ((nr = sea_pcp_drain(blocks, PURGE_BATCH)) > 0)
+		for (size_t i = 0; i < nr; i++)
+			give_to_pool(blocks[i], 1ull << blocks[i].order);
+}
+
 /* --- arenas --------------------------------------------------------------- */
+
+/* A released arena's metadata that fits, or NULL. */
+static struct sea_arena *take_equipped(size_t size)
+{
+	sea_lock_take(&state.lock);
+	struct sea_arena **link = &state.equipped;
+	while (*link && (*link)->size != size)
+		link = &(*link)->next;
+	struct sea_arena *arena = *link;
+	if (arena)
+		*link = arena->next;
+	sea_lock_drop(&state.lock);
+	return arena;
+}
 
 static bool equip_arena(struct sea_arena *arena)
 {
 	size_t nr_pages = arena->size >> sea_page_shift();
+	struct sea_arena *old = take_equipped(arena->size);
+	if (old) {
+		arena->pool = old->pool;
+		arena->touched = old->touched;
+		memset(arena->touched, 0, (nr_pages + 63) / 64 * sizeof(uint64_t));
+		return true;
+	}
 	size_t map_bytes = (nr_pages + 63) / 64 * sizeof(uint64_t);
 	struct sea_pool *pool = sea_meta_alloc(sizeof(*pool));
 	void *meta = sea_meta_alloc(sea_buddy_meta_size(nr_pages));
@@ -110,6 +154,37 @@ static struct sea_arena *make_arena(size_t size)
 	}
 	sea_store_relaxed(&state.next_size, sea_min(2 * want, ARENA_MAX));
 	return arena;
+}
+
+/* Gives arenas without a run back to the system, to make room for others; true if
+ * there was one. */
+static bool release_empty_arenas(void)
+{
+	struct sea_arena *empty = NULL;
+	flush_page_lists();
+	sea_lock_take(&state.lock);
+	state.last = NULL;
+	for (struct sea_arena **link = &state.first, *arena; (arena = *link);) {
+		if (arena->pool->nr_free == arena->pool->nr_pages) {
+			*link = arena->next;
+			arena->next = empty;
+			empty = arena;
+		} else {
+			state.last = arena;
+			link = &arena->next;
+		}
+	}
+	sea_lock_drop(&state.lock);
+	for (struct sea_arena *arena = empty, *next; arena; arena = next) {
+		next = arena->next;
+		sea_add_relaxed(&state.nr_dirty, -sea_arena_count_touched(arena, 0, arena->pool->nr_pages));
+		sea_arena_release(arena);
+		sea_lock_take(&state.lock);
+		arena->next = state.equipped;
+		state.equipped = arena;
+		sea_lock_drop(&state.lock);
+	}
+	return empty != NULL;
 }
 
 static void link_arena(struct sea_arena *arena)
@@ -148,19 +223,14 @@ static bool take_block(size_t nr_pages, size_t block_pages, struct sea_block *ru
 		return true;
 	if (take_from_pools(nr_pages, block_pages, run))
 		return true;
-	struct sea_arena *arena = make_arena(block_pages << sea_page_shift());
+	size_t bytes = block_pages << sea_page_shift();
+	struct sea_arena *arena = make_arena(bytes);
+	if (!arena && release_empty_arenas())
+		arena = make_arena(bytes);
 	if (!arena)
 		return false;
 	link_arena(arena);
 	return take_from_pools(nr_pages, block_pages, run);
-}
-
-static void give_to_pool(struct sea_block run, size_t nr_pages)
-{
-	sea_lock_take(&state.lock);
-	run.arena->pool->pages[run.pfn].state = SEA_PAGE_INSIDE;
-	sea_buddy_free(run.arena->pool, run.pfn, nr_pages);
-	sea_lock_drop(&state.lock);
 }
 
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
@@ -265,15 +335,6 @@ size_t sea_pages_dirty(void)
 
 void sea_pages_note_idle(intptr_t nr_pages) { sea_add_relaxed(&state.nr_idle, (size_t)nr_pages); }
 
-static void flush_page_lists(void)
-{
-	struct sea_block blocks[PURGE_BATCH];
-	size_t nr;
-	while ((nr = sea_pcp_drain(blocks, PURGE_BATCH)) > 0)
-		for (size_t i = 0; i < nr; i++)
-			give_to_pool(blocks[i], 1ull << blocks[i].order);
-}
-
 /* Takes dirty free blocks of one order out of a pool, highest first; returns how
  * many pages they held that are dirty. */
 static size_t take_dirty(struct sea_arena *arena, unsigned order, struct sea_block *blocks, size_t *nr, size_t want)
@@ -337,11 +398,15 @@ size_t sea_pages_trim(size_t keep)
 void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
 	bool ignored;
+	if (!is_possible(size) || !is_possible(align))
+		return NULL;
 	if (!zeroed)
 		zeroed = &ignored;
 	if (!wants_whole(size, align))
 		return alloc_run(size, align, touch, zeroed);
 	struct sea_arena *arena = make_whole(size, align, size);
+	if (!arena && release_empty_arenas())
+		arena = make_whole(size, align, size);
 	*zeroed = true;
 	return arena ? arena->base : NULL;
 }
@@ -421,6 +486,8 @@ bool sea_pages_resize(void *address, size_t size)
 {
 	struct sea_block run;
 	SEA_CHECK(find_run(address, &run));
+	if (!is_possible(size))
+		return false;
 	if (!run.arena->pool)
 		return resize_whole(run.arena, size);
 	size_t from = run.arena->pool->pages[run.pfn].nr_pages, to = to_pages(size);
@@ -435,6 +502,8 @@ void *sea_pages_move(void *address, size_t size)
 {
 	struct sea_block old;
 	SEA_CHECK(find_run(address, &old));
+	if (!is_possible(size))
+		return NULL;
 	size_t bytes = sea_min(sea_pages_size(address), sea_round_up(size, sea_page_size()));
 	bool grows_large = wants_whole(size, 1);
 	/* A block that grew this far goes on growing: room for as much again. */

@@ -80,6 +80,33 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
 	return bytes;
 }
 
+/* The bitmaps of an empty zone need no memory: zeros are as good, but for bits that
+ * sea_zone_init() sets. */
+static void purge_bitmaps(struct sea_zone *zone)
+{
+	size_t bytes = sea_round_down(offsetof(struct sea_zone, listed), sea_os_page_size());
+	if (bytes && (uintptr_t)zone % sea_os_page_size() == 0)
+		sea_os_purge(zone, bytes);
+}
+
+void sea_reclaim_metadata(struct sea_shard *shard)
+{
+	sea_lock_take(&shard->lock);
+	struct sea_zone *first = shard->spare, *last = first;
+	shard->spare = NULL;
+	sea_lock_drop(&shard->lock);
+	if (!first)
+		return;
+	for (struct sea_zone *zone = first; zone; zone = zone->next) {
+		purge_bitmaps(zone);
+		last = zone;
+	}
+	sea_lock_take(&shard->lock);
+	last->next = shard->spare;
+	shard->spare = first;
+	sea_lock_drop(&shard->lock);
+}
+
 void sea_reclaim(void)
 {
 	static uint32_t is_running;

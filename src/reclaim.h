@@ -13,4 +13,7 @@ void sea_reclaim(void);
  * are dirty in the process.  Returns how many bytes went.  No lock may be held. */
 size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);
 
+/* Gives the memory of spare zones' metadata back.  No lock may be held. */
+void sea_reclaim_metadata(struct sea_shard *shard);
+
 #endif

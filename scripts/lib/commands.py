@@ -27,8 +27,13 @@ def main(arguments):
 
 
 def guarded(command, arguments):
-    """Runs a command; turns its refusals and interruptions into an exit status."""
+    """Runs a command; turns its refusals and interruptions into an exit status.
+
+    Python ignores SIGPIPE and SIGXFSZ from its start, and a program executed would
+    inherit that: both get their default action back.
+    """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, end)
     try:
         return command(arguments)

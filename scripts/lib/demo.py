@@ -141,11 +141,10 @@ def measured(workload, options):
 def show(results, runs):
     """Prints the table and what a reader has to know about it."""
     names = list(dict.fromkeys(name for columns in results.values() for name in columns))
-    print(f"\nmedians of {runs} runs each, all allocators in turn after one uncounted run; "
-          "lower is better")
+    print(f"\nmedians; runs of each: {runs}, in turn, after one uncounted; lower is better")
     for title, field, form, unit in BLOCKS:
         print(f"\n{report.painted(title, report.BOLD)}")
-        print(f"{'':<{NAME_WIDTH}}" + "".join(f"{name:<{CELL_WIDTH}}" for name in names))
+        print(f"{'':<{NAME_WIDTH}}" + "".join(f"{name:<{CELL_WIDTH}}" for name in names).rstrip())
         for program, columns in results.items():
             cells = [cell(columns, name, field, form, unit) for name in names]
             print(f"{program:<{NAME_WIDTH}}{''.join(cells)}".rstrip())

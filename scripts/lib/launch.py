@@ -4,13 +4,12 @@
 Nothing but LD_PRELOAD changes between what this command was given and what the
 program gets.  Python itself disturbs two things at its start: it may add
 LC_CTYPE to the environment, so the environment is read from the kernel; and it
-ignores SIGPIPE and SIGXFSZ, which are set back to their default action (it
-does not tell whether they were ignored before).
+ignores two signals, which commands.py has set back to their default action
+(Python does not tell whether they were ignored before).
 """
 
 import getopt
 import os
-import signal
 
 import paths
 import program
@@ -95,8 +94,6 @@ def add_preload(environment, library):
 
 def become(target, environment):
     """Executes the program in this process; returns only by an exception."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     try:
         os.execve(target.path, target.argv, environment)
     except OSError as error:

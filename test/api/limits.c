@@ -60,17 +60,17 @@ static void use_and_reuse(size_t size, size_t at_least)
 
 static void small_blocks(void)
 {
-	use_and_reuse(1000, 180 * MiB);
+	use_and_reuse(1000, 170 * MiB);
 }
 
 static void medium_blocks(void)
 {
-	use_and_reuse(60000, 180 * MiB);
+	use_and_reuse(60000, 170 * MiB);
 }
 
 static void large_blocks(void)
 {
-	use_and_reuse(1 * MiB, 185 * MiB);
+	use_and_reuse(1 * MiB, 190 * MiB);
 }
 
 /* No recycling needed: the promise that holds for every engine. */

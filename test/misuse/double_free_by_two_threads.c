@@ -4,19 +4,27 @@
 
 #include <pthread.h>
 
-static void *free_it(void *p)
+static pthread_barrier_t barriers[2];
+static void *again;
+
+static void *free_it(void *barrier)
 {
-	free(p);
+	pthread_barrier_wait(barrier);
+	free(again);
 	return NULL;
 }
 
 int main(int argc, char **argv)
 {
-	void *again = accused(block(number(argv, argc - 1)));
+	pthread_t threads[2];
+	again = accused(block(number(argv, argc - 1)));
 	for (int i = 0; i < 2; i++) {
-		pthread_t thread;
-		pthread_create(&thread, NULL, free_it, again);
-		pthread_join(thread, NULL);
+		pthread_barrier_init(&barriers[i], NULL, 2);
+		pthread_create(&threads[i], NULL, free_it, &barriers[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		pthread_barrier_wait(&barriers[i]);
+		pthread_join(threads[i], NULL);
 	}
 	return 0;
 }

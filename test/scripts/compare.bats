@@ -211,6 +211,15 @@ hungry() {
 	grep -Eq '^seamalloc( +[0-9.]+ +[0-9.]+){4}' <<<"$output"
 }
 
+@test "a library that lacks a library of its own is not run" {
+	echo 'int lost;' | compile ./liblost.so -shared -fPIC
+	echo 'int broken;' | compile ./libbroken.so -shared -fPIC -L. -Wl,--no-as-needed -llost
+	rm ./liblost.so
+	run sea compare --runs=1 --allocators=seamalloc,./libbroken.so true
+	[ "$status" -eq 1 ]
+	grep -Eq '^libbroken.so +NOT LOADED' <<<"$output"
+}
+
 @test "a library that a child process could not load is pointed out" {
 	# The loader's own words, as a 32-bit child would cause them.
 	script_file ./mixed <<-'EOF'
@@ -258,8 +267,9 @@ hungry() {
 	script_file ./sleeper <<-'EOF'
 		#!/bin/sh
 		echo $$ >pid
-		exec sleep 30
+		exec sleep 100
 	EOF
+	SECONDS=0
 	"$SEAMALLOC" compare --libdir="$BUILD" --allocators=seamalloc ./sleeper &
 	comparison=$!
 	for _ in $(seq 100); do
@@ -272,6 +282,7 @@ hungry() {
 	equal "$ended" 143
 	run kill -0 "$(cat pid)"
 	[ "$status" -ne 0 ]
+	[ "$SECONDS" -lt 50 ]
 }
 
 # --- the terminal --------------------------------------------------------------

@@ -59,7 +59,13 @@ static void *resize_run(void *run, size_t usable, size_t size)
 {
 	if (size <= SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
 		return resize_by_copy(run, usable, size);
-	return sea_pages_resize(run, size) ? run : sea_pages_move(run, size);
+	if (sea_pages_resize(run, size))
+		return run;
+	void *moved = sea_pages_move(run, size);
+	if (likely(moved))
+		return moved;
+	sea_cache_scavenge();
+	return sea_pages_move(run, size);
 }
 
 void *sea_engine_resize(void *block, size_t size)
@@ -87,12 +93,12 @@ size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
 size_t sea_engine_trim(size_t keep)
 {
 	size_t bytes;
-	sea_cache_flush();
-	for (unsigned i = 0; i < sea_shard_count(); i++)
-		sea_shard_drain(&sea_shards[i]);
+	sea_cache_scavenge();
 	bytes = sea_pages_trim(keep);
-	for (unsigned i = 0; i < sea_shard_count(); i++)
+	for (unsigned i = 0; i < sea_shard_count(); i++) {
 		bytes += sea_reclaim_shard(&sea_shards[i], keep);
+		sea_reclaim_metadata(&sea_shards[i]);
+	}
 	return bytes;
 }
 
