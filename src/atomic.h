@@ -21,8 +21,21 @@
  * compilers fold into the instruction that uses it, as they do not with atomics. */
 #define sea_load_settled(p) (*(p))
 
-/* The compiler must forget what it knows of this object's value. */
-#define sea_reload(object) __asm__ volatile("" : "+m"(object))
+/* Counts a variable of the calling thread down; true if it fell below 0.  One
+ * instruction and its flags, where compilers would load, test and store. */
+#if defined(__x86_64__)
+SEA_INLINE bool sea_count_down(int32_t *count)
+{
+	bool is_negative;
+	__asm__("subl $1, %0" : "+m"(*count), "=@ccs"(is_negative));
+	return is_negative;
+}
+#else
+SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
+#endif
+
+/* Keeps the compiler from joining what comes before with what comes after. */
+#define sea_settle(variable) __asm__("" : "+r"(variable))
 
 /* True if *p was `old` and is now `new`. */
 #define sea_swap_if(p, old, new)                                                                   \

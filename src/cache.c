@@ -40,10 +40,12 @@
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define HELP_BYTES (256 * SEA_KIB)
 
-static struct sea_cache nobody;	  /* of a thread that has not allocated yet */
-static struct sea_cache departed; /* of a thread whose exit hook has run */
+struct sea_cache sea_cache_nobody; /* of a thread that has not allocated yet */
+static struct sea_cache departed;  /* of a thread whose exit hook has run */
 
-SEA_THREAD_LOCAL struct sea_cache *sea_cache_own = &nobody;
+SEA_THREAD_LOCAL intptr_t sea_cache_distance;
+
+static void set_own(struct sea_cache *cache) { sea_cache_distance = (char *)cache - (char *)&sea_cache_nobody; }
 
 static struct {
 	struct sea_lock lock;
@@ -151,7 +153,7 @@ static void look_over(struct sea_cache *cache)
 static void leave(void *argument)
 {
 	struct sea_cache *cache = argument;
-	sea_cache_own = &departed;
+	set_own(&departed);
 	flush_all(cache);
 	struct sea_shard *shard = cache->shard;
 	sea_lock_take(&threads.lock);
@@ -180,7 +182,7 @@ static struct sea_cache *take_struct(void)
 /* Gives the calling thread its cache; NULL if it has departed or there is no memory. */
 static struct sea_cache *enter(void)
 {
-	if (sea_cache_own == &departed)
+	if (sea_cache_own() == &departed)
 		return NULL;
 	sea_options_load();
 	sea_lock_take(&threads.lock);
@@ -197,14 +199,14 @@ static struct sea_cache *enter(void)
 	sea_lock_drop(&threads.lock);
 	if (!cache)
 		return NULL;
-	sea_cache_own = cache;
+	set_own(cache);
 	sea_os_at_thread_exit(leave, cache);
 	return cache;
 }
 
 static struct sea_cache *own(void)
 {
-	struct sea_cache *cache = sea_cache_own;
+	struct sea_cache *cache = sea_cache_own();
 	return likely(cache->shard) ? cache : enter();
 }
 
@@ -427,6 +429,18 @@ void sea_cache_free_slow(void *block)
 	}
 }
 
+/* Nobody's cache is shared by all who have none: counting it up again would not be
+ * exact.  Classes that hold nothing have no room either. */
+void sea_cache_free_full(void *block, size_t c)
+{
+	struct sea_cache *cache = sea_cache_own();
+	if (!cache->shard || !sea_class_granules((unsigned)c))
+		cache->room[c] = 0;
+	else
+		cache->room[c]++;
+	sea_cache_free_slow(block);
+}
+
 size_t sea_cache_expect_live(const char *verb, const void *block)
 {
 	struct sea_zone *zone = sea_zone_of(block);
@@ -460,8 +474,8 @@ size_t sea_cache_good_size(size_t size)
 
 void sea_cache_flush(void)
 {
-	if (sea_cache_own->shard)
-		flush_all(sea_cache_own);
+	if (sea_cache_own()->shard)
+		flush_all(sea_cache_own());
 }
 
 void sea_cache_scavenge(void)
@@ -501,7 +515,7 @@ void sea_cache_forget_others(void)
 {
 	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
 		next = cache->next;
-		if (cache == sea_cache_own)
+		if (cache == sea_cache_own())
 			continue;
 		*cache->link = next;
 		if (next)

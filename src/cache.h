@@ -61,12 +61,25 @@ struct sea_cache {
 	} held;
 };
 
-/* The calling thread's cache.  At first it is one that never holds anything, so
- * that no path has to ask whether there is one. */
-extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_cache *sea_cache_own;
+/* The cache of a thread that has none: it never holds anything, so that no path has
+ * to ask whether there is one. */
+extern SEA_HIDDEN struct sea_cache sea_cache_nobody;
+
+/* How far the calling thread's cache is from that one.  A distance, because a thread's
+ * variables read as zero at first: the dynamic linker may call us before it has given
+ * them their initial values. */
+extern SEA_HIDDEN SEA_THREAD_LOCAL intptr_t sea_cache_distance;
+
+SEA_INLINE struct sea_cache *sea_cache_own(void)
+{
+	return (struct sea_cache *)((char *)&sea_cache_nobody + sea_cache_distance);
+}
 
 SEA_COLD void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
+
+/* The same after the room of class c has been counted down below 0. */
+SEA_COLD void sea_cache_free_full(void *block, size_t c);
 
 /* Address-dependent, and in no live block but by chance of one in 2^48. */
 SEA_INLINE uintptr_t sea_mark_of(const void *block, const struct sea_window *window)
@@ -78,8 +91,9 @@ SEA_INLINE uintptr_t sea_mark_of(const void *block, const struct sea_window *win
  * so that malloc and operator new share it. */
 SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 {
-	struct sea_cache *cache = sea_cache_own;
+	struct sea_cache *cache = sea_cache_own();
 	size_t class = (size + SEA_GRANULE - 1) / SEA_GRANULE;
+	sea_settle(class);
 	if (unlikely(class > SEA_SMALL_GRANULES))
 		return slow(size);
 	struct sea_link *chunk = cache->head[class];
@@ -91,12 +105,13 @@ SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 	return chunk;
 }
 
-/* 30 instructions on x86-64, three branches.  NULL, a pointer that is not aligned and
+/* 31 instructions on x86-64, three branches.  NULL, a pointer that is not aligned and
  * one of another window fail the first test; a pointer to no chunk and a chunk too
- * large for a stack lead to a class without room. */
+ * large for a stack lead to a class without room.  The slow path puts right what the
+ * count lost. */
 SEA_INLINE void sea_cache_free(void *block)
 {
-	struct sea_cache *cache = sea_cache_own;
+	struct sea_cache *cache = sea_cache_own();
 	uintptr_t place = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT);
 	if (unlikely(place >> (SEA_WINDOW_SHIFT - SEA_GRANULE_SHIFT) != sea_load_settled(&sea_pagemap_first_number))) {
 		sea_cache_free_slow(block);
@@ -104,16 +119,20 @@ SEA_INLINE void sea_cache_free(void *block)
 	}
 	struct sea_window *window = sea_load_settled(&sea_pagemap_first);
 	size_t slot = (uint32_t)place >> (SEA_SLOT_SHIFT - SEA_GRANULE_SHIFT);
+	uint32_t granule = (uint16_t)place;
+	sea_settle(granule);
 	const char *seams = (const char *)window + sea_load_settled(&window->zone[slot]);
-	size_t class = sea_seam_distance(seams, (uint16_t)place);
+	size_t class = sea_seam_distance(seams, granule);
 	uintptr_t mark = sea_mark_of(block, window);
 	struct sea_link *chunk = block;
-	if (unlikely(cache->room[class] <= 0) || unlikely(chunk->mark == mark)) {
+	if (unlikely(chunk->mark == mark)) {
 		sea_cache_free_slow(block);
 		return;
 	}
-	sea_reload(cache->room[class]);
-	cache->room[class]--;
+	if (unlikely(sea_count_down(&cache->room[class]))) {
+		sea_cache_free_full(block, class);
+		return;
+	}
 	chunk->next = cache->head[class];
 	chunk->mark = mark;
 	cache->head[class] = chunk;

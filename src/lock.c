@@ -90,10 +90,14 @@ void sea_lock_fork_take(struct sea_lock *lock)
 {
 	if (!sea_swap_if(&lock->state, 0, 1))
 		take_slow(lock);
+	sea_store_relaxed(&lock->is_forking, 1);
 }
 
 void sea_lock_fork_drop(struct sea_lock *lock, bool in_child)
 {
+	if (!sea_load_relaxed(&lock->is_forking))
+		return;
+	sea_store_relaxed(&lock->is_forking, 0);
 	if (sea_exchange_acq_rel(&lock->state, 0) == 2 && !in_child)
 		sea_os_wake(&lock->state);
 }

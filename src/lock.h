@@ -26,7 +26,8 @@ enum sea_lock_rank {
 struct sea_lock {
 	uint32_t state; /* 0 free, 1 held, 2 held and somebody sleeps */
 	uint32_t rank;
-	uint64_t nr_contended; /* takes that found it held; lock held to write */
+	uint32_t nr_contended; /* takes that found it held; lock held to write */
+	uint32_t is_forking;   /* taken by sea_lock_fork_take(); lock held to write */
 };
 
 #define SEA_LOCK_INIT(r) {.rank = (r)}

@@ -79,7 +79,8 @@ static void complain(const char *item, size_t length)
 	char text[96] = "not an option with a value in range, ignored: ";
 	size_t used = strlen(text);
 	size_t room = sizeof(text) - 1 - used;
-	memcpy(text + used, item, length < room ? length : room);
+	for (size_t i = 0; i < length && i < room; i++)
+		text[used + i] = item[i] >= ' ' && item[i] <= '~' ? item[i] : '?';
 	if (sea_options.strict)
 		sea_fatal("SEAMALLOC_CONF", text);
 	sea_warn("SEAMALLOC_CONF", text);

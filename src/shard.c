@@ -197,10 +197,10 @@ void sea_shard_drain(struct sea_shard *shard)
 
 void sea_shard_help(struct sea_shard *shard)
 {
-	if (!sea_load_relaxed(&shard->queue) || !sea_lock_try(&shard->lock))
-		return;
-	drain_next(shard);
-	sea_shard_drop_lock(shard);
+	while (sea_load_relaxed(&shard->queue) && sea_lock_try(&shard->lock)) {
+		drain_next(shard);
+		sea_shard_drop_lock(shard);
+	}
 }
 
 uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
@@ -393,6 +393,6 @@ bool sea_shard_is_sound(struct sea_shard *shard)
 
 void sea_shard_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
 {
-	for (unsigned i = 0; i < SEA_MAX_SHARDS; i++)
+	for (unsigned i = 0; i < sea_shard_count(); i++)
 		apply(&sea_shards[i].lock, context);
 }

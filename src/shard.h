@@ -62,7 +62,8 @@ void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align);
  * that had been sent before. */
 uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
-/* Drains one zone if that is worth it and nobody holds the lock. */
+/* Drains the zones that are worth it, one at a time, as long as nobody else holds the
+ * lock. */
 void sea_shard_help(struct sea_shard *shard);
 
 /* Drains every zone. */

@@ -18,6 +18,9 @@
 
 extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+static bool has_stream_list(void) { return _IO_list_lock && _IO_list_unlock && _IO_list_resetlock; }
 
 static void take(struct sea_lock *lock, void *context)
 {
@@ -29,7 +32,7 @@ static void drop(struct sea_lock *lock, void *in_child) { sea_lock_fork_drop(loc
 
 static void before_fork(void)
 {
-	if (_IO_list_lock && _IO_list_unlock)
+	if (has_stream_list())
 		_IO_list_lock();
 	sea_engine_each_lock(take, NULL);
 	sea_lock_fork_begin();
@@ -39,17 +42,20 @@ static void after_fork_in_parent(void)
 {
 	sea_lock_fork_end();
 	sea_engine_each_lock(drop, NULL);
-	if (_IO_list_lock && _IO_list_unlock)
+	if (has_stream_list())
 		_IO_list_unlock();
 }
 
-/* The C library has made its stream list anew in the child. */
+/* The C library makes the stream list's lock anew in the child, but only if the parent
+ * had several threads. */
 static void after_fork_in_child(void)
 {
 	static int in_child;
 	sea_lock_fork_end();
 	sea_engine_each_lock(drop, &in_child);
 	sea_engine_in_child();
+	if (has_stream_list())
+		_IO_list_resetlock();
 }
 
 void sea_front_start(void)

@@ -173,6 +173,29 @@ static void recycled_blocks(void)
 	}
 }
 
+/* Recycled blocks hold what the allocator left in them.  Copied into other blocks, by a
+ * program that copies structures with padding, it must accuse nobody of a double free. */
+static void leftovers_accuse_nobody(void)
+{
+	enum { COUNT = 64 };
+	static unsigned char leftover[2048];
+	for (size_t size = 16; size <= sizeof(leftover); size += 16)
+		for (size_t round = 0; round < 4; round++) {
+			for (size_t i = 0; i < COUNT; i++)
+				pieces[i] = piece_of(size);
+			for (size_t i = 0; i < COUNT; i += round + 1)
+				free(pieces[i].start);
+			for (size_t i = 0; i < COUNT; i += round + 1)
+				pieces[i] = piece_of(size);
+			memcpy(leftover, opaque(pieces[round].start), size);
+			for (size_t i = 0; i < COUNT; i++) {
+				if (i % 2 == 0)
+					memcpy(pieces[i].start, leftover, size);
+				free(pieces[i].start);
+			}
+		}
+}
+
 static const struct test_case cases[] = {
 	{.name = "every size up to 4200 bytes, three at a time", .run = every_small_size},
 	{.name = "larger sizes up to 6 MiB", .run = larger_sizes},
@@ -180,6 +203,7 @@ static const struct test_case cases[] = {
 	{.name = "empty blocks are unique from every entry point", .run = empty_blocks},
 	{.name = "usable size stays while others come and go", .run = usable_size_stays},
 	{.name = "recycled blocks are apart and keep their bytes", .run = recycled_blocks},
+	{.name = "what the allocator leaves in a block accuses nobody", .run = leftovers_accuse_nobody},
 };
 
 HARNESS_MAIN(cases)

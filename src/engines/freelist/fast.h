@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* freelist/fast.h - the inline paths of an engine that has none (layer 9) */
+#ifndef SEA_FAST_H
+#define SEA_FAST_H
+
+#include "engine.h"
+
+SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return slow(size); }
+
+SEA_INLINE void sea_fast_free(void *block) { sea_engine_free(block); }
+
+#endif

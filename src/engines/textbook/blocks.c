@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* textbook/blocks.c - small block or run of pages? (layer 9)
+ *
+ *    request --> small: the engine's chunks (freelist/engine.c, watermark/engine.c)
+ *            --> large: sea_pages_alloc()
+ *
+ * B1  A run of chunks starts with a sealed header, a run that is a block does not.
+ */
+#include "blocks.h"
+
+#include <string.h>
+
+#include "arena.h"
+#include "check.h"
+#include "engine.h"
+#include "meta.h"
+#include "mistake.h"
+#include "options.h"
+#include "os.h"
+#include "page_alloc.h"
+#include "region.h"
+
+_Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves several of the largest small blocks");
+
+struct sea_small sea_small = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)};
+uint64_t sea_chunk_secret;
+
+/* Threads that come here together store the same value. */
+void sea_blocks_start(void)
+{
+	sea_options_load();
+	sea_store_relaxed(&sea_chunk_secret, sea_os_secret());
+}
+
+void *sea_block_alloc_run(size_t align, size_t size, bool *zeroed)
+{
+	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+		return NULL;
+	sea_blocks_start();
+	return sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, zeroed);
+}
+
+size_t sea_block_run_size(const void *block)
+{
+	if ((uintptr_t)block % sea_page_size())
+		return 0;
+	size_t size = sea_pages_size(block);
+	return size && !sea_chunk_is_sealed(block) ? size : 0;
+}
+
+struct sea_chunk *sea_block_chunk(const void *block)
+{
+	char *header = (char *)block - SEA_CHUNK_HEADER;
+	const struct sea_arena *arena = sea_pagemap_arena(header);
+	if (!arena || (uintptr_t)block % SEA_GRANULE)
+		return NULL;
+	bool is_readable = (size_t)(header - arena->base) < sea_load_acquire(&arena->committed);
+	return is_readable ? (struct sea_chunk *)header : NULL;
+}
+
+void *sea_block_copy(void *block, size_t usable, size_t size)
+{
+	void *fresh = sea_engine_alloc(size);
+	if (!fresh)
+		return NULL;
+	memcpy(fresh, block, sea_min(usable, size));
+	sea_engine_free(block);
+	return fresh;
+}
+
+/* A chunk's header is written by the owner of its block alone while it is live. */
+size_t sea_engine_expect_live(const char *verb, const void *block)
+{
+	size_t size = sea_block_run_size(block);
+	if (size)
+		return size;
+	const struct sea_chunk *chunk = sea_block_chunk(block);
+	if (!chunk || !sea_chunk_is_live(chunk))
+		sea_mistake(verb, block);
+	return chunk->size;
+}
+
+size_t sea_engine_good_size(size_t size)
+{
+	if (size > PTRDIFF_MAX)
+		return 0;
+	return size <= SEA_SMALL_MAX ? sea_small_size(size) : sea_round_up(size, sea_page_size());
+}
+
+static void count_contended(struct sea_lock *lock, void *context)
+{
+	*(size_t *)context += sea_load_relaxed(&lock->nr_contended);
+}
+
+void sea_engine_stats(struct sea_stats *stats)
+{
+	struct sea_page_stats pages;
+	memset(stats, 0, sizeof(*stats));
+	sea_pages_stats(&pages);
+	sea_lock_take(&sea_small.lock);
+	stats->live = pages.in_use - sea_min(pages.in_use, sea_small.run_bytes) + sea_small.live;
+	stats->metadata = sea_small.nr_live * SEA_CHUNK_HEADER;
+	stats->nr_zones = sea_small.nr_runs;
+	sea_lock_drop(&sea_small.lock);
+	stats->nr_shards = 1;
+	stats->reserved = pages.reserved;
+	stats->committed = pages.committed;
+	stats->dirty = pages.dirty;
+	stats->purged = pages.purged;
+	stats->whole = pages.whole;
+	stats->nr_whole = pages.nr_whole;
+	stats->metadata += sea_meta_size();
+	sea_engine_each_lock(count_contended, &stats->nr_contended);
+}
+
+void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
+{
+	apply(&sea_small.lock, context);
+	sea_pages_each_lock(apply, context);
+	sea_meta_each_lock(apply, context);
+	sea_region_each_lock(apply, context);
+}
+
+/* Nothing here belongs to a thread. */
+void sea_engine_in_child(void) {}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* textbook/chunk.h - the header in front of a small block (layer 9)
+ *
+ *    run   |size|seal| block .... |size|seal| block .... |size|seal| ...
+ *          ^ chunk     `- size -' ^ next chunk
+ *
+ * Chunks cover a run of pages from its first byte on; a chunk is live (its block is
+ * the program's) or free.
+ *
+ * K1  A valid seal stands where a chunk starts, and nowhere else in memory of ours.
+ *     So one look in front of a pointer tells whether it is a block, and an overrun
+ *     of the block before is found at the next look.
+ *
+ * The seal mixes address and size with a number that differs from process to
+ * process: data that the program writes or copies is no seal but by a chance of
+ * 2^-63.  Whoever makes a start of chunk vanish erases its header.
+ */
+#ifndef SEA_TEXTBOOK_CHUNK_H
+#define SEA_TEXTBOOK_CHUNK_H
+
+#include "pagemap.h"
+
+struct sea_chunk {
+	size_t size;   /* bytes behind this header, a multiple of a granule */
+	uint64_t seal; /* of a live chunk; its complement is that of a free one */
+};
+
+#define SEA_CHUNK_HEADER sizeof(struct sea_chunk)
+_Static_assert(SEA_CHUNK_HEADER == SEA_GRANULE, "blocks are aligned to a granule");
+
+/* Set before there is the first chunk, constant ever after. */
+extern SEA_HIDDEN uint64_t sea_chunk_secret;
+
+SEA_INLINE uint64_t sea_chunk_seal(const struct sea_chunk *chunk)
+{
+	return (sea_chunk_secret ^ (uintptr_t)chunk) + chunk->size * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
+}
+
+SEA_INLINE bool sea_chunk_is_live(const struct sea_chunk *chunk) { return chunk->seal == sea_chunk_seal(chunk); }
+SEA_INLINE bool sea_chunk_is_free(const struct sea_chunk *chunk) { return chunk->seal == ~sea_chunk_seal(chunk); }
+
+SEA_INLINE bool sea_chunk_is_sealed(const struct sea_chunk *chunk)
+{
+	return sea_chunk_is_live(chunk) || sea_chunk_is_free(chunk);
+}
+
+SEA_INLINE void sea_chunk_make_live(struct sea_chunk *chunk, size_t size)
+{
+	chunk->size = size;
+	chunk->seal = sea_chunk_seal(chunk);
+}
+
+SEA_INLINE void sea_chunk_make_free(struct sea_chunk *chunk, size_t size)
+{
+	chunk->size = size;
+	chunk->seal = ~sea_chunk_seal(chunk);
+}
+
+/* No chunk starts here any more. */
+SEA_INLINE void sea_chunk_erase(struct sea_chunk *chunk) { *chunk = (struct sea_chunk){0}; }
+
+SEA_INLINE void *sea_chunk_block(const struct sea_chunk *chunk) { return (void *)(chunk + 1); }
+
+SEA_INLINE struct sea_chunk *sea_chunk_next(const struct sea_chunk *chunk)
+{
+	return (struct sea_chunk *)((char *)sea_chunk_block(chunk) + chunk->size);
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* textbook/mistake.c - what is this pointer, where blocks have headers? (layer 9)
+ *
+ * Walks the chunks of a run without the lock: the process is about to end, and a
+ * thread that holds it may be the one that is wrong.
+ */
+#include "mistake.h"
+
+#include "blocks.h"
+#include "check.h"
+#include "os.h"
+#include "page_alloc.h"
+
+#define FREED "this block was freed already (double free)"
+#define INSIDE "this points inside a block, %z bytes behind the start of a block of %z bytes"
+
+/* The last chunk whose block starts at or below `address`; the first one if none does.
+ * A header thus counts to the block before it. */
+static const struct sea_chunk *find_chunk(const struct sea_chunk *first, const void *address)
+{
+	const struct sea_chunk *chunk = first, *next = first;
+	while (sea_chunk_block(next) <= address) {
+		chunk = next;
+		next = sea_chunk_next(chunk);
+		if (next == chunk + 1)
+			break;
+		SEA_CHECK(sea_chunk_is_sealed(next));
+	}
+	return chunk;
+}
+
+static _Noreturn void explain_chunk(const char *verb, const char *block, const struct sea_chunk *chunk)
+{
+	const char *start = sea_chunk_block(chunk);
+	if (sea_chunk_is_free(chunk))
+		sea_fatal_block(verb, block, sea_small_free_text, 0, 0);
+	if (block == start)
+		sea_fatal_block(verb, block, FREED "; it has %z bytes", chunk->size, 0);
+	sea_fatal_block(verb, block, INSIDE, (size_t)(block - start), chunk->size);
+}
+
+static _Noreturn void explain_foreign(const char *verb, const void *block)
+{
+	if (sea_os_is_on_stack(__builtin_frame_address(0), block))
+		sea_fatal_block(verb, block, "this is not memory of this heap: it lies on the stack", 0, 0);
+	sea_fatal_block(verb, block, "this is not memory of this heap (static data, another allocator, or no pointer)",
+			0, 0);
+}
+
+void sea_mistake(const char *verb, const void *block)
+{
+	void *base = NULL;
+	size_t size = 0;
+	switch (sea_pages_place(block, &base, &size)) {
+	case SEA_PLACE_FREE:
+		sea_fatal_block(verb, block, FREED, 0, 0);
+	case SEA_PLACE_RUN:
+		if (sea_chunk_is_sealed(base))
+			explain_chunk(verb, block, find_chunk(base, block));
+		sea_fatal_block(verb, block, INSIDE, (size_t)((const char *)block - (char *)base), size);
+	default:
+		explain_foreign(verb, block);
+	}
+}
