@@ -23,12 +23,15 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
 # Layers below the engines, and the front above them.
 BASE  := check lock os options region meta pagemap arena buddy pcp page_alloc
 SEAM  := hole zone shard reclaim mistake cache
+TEXTBOOK := blocks mistake
 FRONT := malloc realloc aligned glibc start
 NAMES := interpose cxx constructor
 
 SEAM_OBJECTS      := $(BASE:%=base/%.o) $(SEAM:%=base/%.o) $(FRONT:%=seam/%.o) seam/engine.o $(NAMES:%=seam/%.o)
-FREELIST_OBJECTS  := $(BASE:%=base/%.o) $(FRONT:%=freelist/%.o) freelist/engine.o $(NAMES:%=freelist/%.o)
-WATERMARK_OBJECTS := $(BASE:%=base/%.o) $(FRONT:%=watermark/%.o) watermark/engine.o $(NAMES:%=watermark/%.o)
+FREELIST_OBJECTS  := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=freelist/%.o) \
+                     freelist/list.o freelist/engine.o $(NAMES:%=freelist/%.o)
+WATERMARK_OBJECTS := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=watermark/%.o) \
+                     watermark/engine.o $(NAMES:%=watermark/%.o)
 HEADERS := $(wildcard include/*.h src/*.h src/*.def src/engines/*/*.h)
 
 LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a \
@@ -67,14 +70,14 @@ $(BUILD)/obj/base/%.o: src/%.c $(HEADERS)
 	$(call compile,)
 
 define engine_rules
-$(BUILD)/obj/$(1)/engine.o: src/engines/$(1)/engine.c $(HEADERS)
+$(BUILD)/obj/$(1)/%.o: src/engines/$(1)/%.c $(HEADERS)
 	$$(call compile,-Isrc/engines/$(1))
 $(BUILD)/obj/$(1)/%.o: src/%.c $(HEADERS)
 	$$(call compile,-Isrc/engines/$(1))
 $(BUILD)/obj/$(1)/%.o: preload/%.c $(HEADERS)
 	$$(call compile,-Isrc/engines/$(1) -fexceptions)
 endef
-$(foreach e,seam freelist watermark,$(eval $(call engine_rules,$(e))))
+$(foreach e,seam freelist watermark textbook,$(eval $(call engine_rules,$(e))))
 
 $(BUILD)/measure: scripts/lib/measure.c
 	$(call say,CC,$<)

@@ -22,6 +22,8 @@ struct sea_arena {
 	size_t committed;   /* bytes from base; atomic, only grows but in a whole arena */
 	uint64_t *touched;  /* bit per page: may hold memory and old bytes; atomic.  NULL: whole */
 	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
+	char *meta;	    /* what pool and touched lie in, whole pages; meta_size bytes */
+	size_t meta_size;
 	size_t block_size;  /* whole arena: bytes of its only block, from base.  Else 0 */
 	struct sea_arena *next; /* page lock: list of arenas, or of spare structs */
 };

@@ -34,9 +34,14 @@
 /* A class starts with room for 4 KiB, within these counts. */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
 #define FIRST_LIMIT_MAX 64
-/* A first refill brings half a KiB; later ones double up to 32 KiB. */
-#define FIRST_BATCH_BYTES 512
+/* A refill brings a quarter of what the class has drawn so far, so that not more than
+ * that lies unused; within these bounds, and one chunk at least. */
+#define BATCH_SHARE 4
+#define FIRST_BATCH_BYTES 128
 #define LARGEST_BATCH_BYTES (32 * SEA_KIB)
+/* A thread that sent this much back without one refill is clearing up: its stacks are
+ * emptied as well, and stay so until it allocates again. */
+#define CLEARING_BYTES SEA_MIB
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define HELP_BYTES (256 * SEA_KIB)
 
@@ -45,7 +50,10 @@ static struct sea_cache departed;  /* of a thread whose exit hook has run */
 
 SEA_THREAD_LOCAL intptr_t sea_cache_distance;
 
-static void set_own(struct sea_cache *cache) { sea_cache_distance = (char *)cache - (char *)&sea_cache_nobody; }
+static void set_own(const struct sea_cache *cache)
+{
+	sea_cache_distance = (intptr_t)((uintptr_t)cache - (uintptr_t)&sea_cache_nobody);
+}
 
 static struct {
 	struct sea_lock lock;
@@ -77,6 +85,8 @@ static void release_held(struct sea_cache *cache)
 			    sea_zone_address(cache->held.zone, cache->held.word * 64 + sea_lowest_bit(twice)));
 }
 
+static bool is_clearing(const struct sea_cache *cache) { return cache->returned >= CLEARING_BYTES; }
+
 /* Chunks of one word that follow each other share one atomic operation. */
 static void send(struct sea_cache *cache, struct sea_zone *zone, unsigned g, unsigned nr_granules)
 {
@@ -93,12 +103,7 @@ static void send(struct sea_cache *cache, struct sea_zone *zone, unsigned g, uns
 	size_t bytes = nr_granules * SEA_GRANULE;
 	cache->net -= bytes;
 	cache->sent += bytes;
-	if (unlikely(cache->sent >= HELP_BYTES)) {
-		cache->sent = 0;
-		release_held(cache);
-		sea_shard_help(zone->shard);
-		sea_reclaim();
-	}
+	cache->returned += bytes;
 }
 
 static void send_chunk(struct sea_cache *cache, void *chunk)
@@ -146,6 +151,17 @@ static void look_over(struct sea_cache *cache)
 		stock->active = 0;
 		stock->seen_room = cache->room[c];
 	}
+}
+
+/* Now and then after sending: merges what has come together. */
+static void help(struct sea_cache *cache, struct sea_shard *shard)
+{
+	cache->sent = 0;
+	if (is_clearing(cache))
+		flush_all(cache);
+	release_held(cache);
+	sea_shard_help(shard);
+	sea_reclaim();
 }
 
 /* --- threads ----------------------------------------------------------------------- */
@@ -258,9 +274,8 @@ static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *b
 
 static uint32_t next_batch(const struct sea_stock *stock, size_t size)
 {
-	if (!stock->batch)
-		return (uint32_t)sea_max(FIRST_BATCH_BYTES / size, 1);
-	return (uint32_t)sea_max(sea_min(2 * stock->batch, LARGEST_BATCH_BYTES / size), 1);
+	size_t share = sea_max(stock->drawn / BATCH_SHARE, FIRST_BATCH_BYTES / size);
+	return (uint32_t)sea_max(sea_min(share, LARGEST_BATCH_BYTES / size), 1);
 }
 
 static bool refill(struct sea_cache *cache, unsigned c)
@@ -271,13 +286,14 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	if (cache->drawn > budget(cache))
 		look_over(cache);
 	release_held(cache);
-	stock->batch = next_batch(stock, size);
-	if (!sea_shard_take(cache->shard, sea_class_granules(c), stock->batch, &batch))
+	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(stock, size), &batch))
 		return false;
 	uint32_t earned = (uint32_t)sea_min(batch.nr_chunks, stock->left);
 	stock->left -= earned;
 	stock->credit += earned;
+	cache->returned = 0;
 	stock->active++;
+	stock->drawn += batch.nr_chunks;
 	cache->drawn += batch.nr_chunks * size;
 	cache->net += batch.nr_chunks * size;
 	adopt(cache, c, &batch);
@@ -359,6 +375,8 @@ static bool grow_stack(struct sea_cache *cache, unsigned c)
 	struct sea_stock *stock = &cache->stock[c];
 	size_t size = size_of_class(c);
 	uint32_t grant = (uint32_t)sea_min(stock->credit, sea_max(stock->limit, 1));
+	if (!stock->limit && is_clearing(cache))
+		return false;
 	if (!stock->limit)
 		grant = (uint32_t)sea_max(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX), 1);
 	else if (cache->granted + grant * size > budget(cache))
@@ -397,6 +415,8 @@ static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
 	}
 	cache->stock[c].left++;
 	send(cache, zone, g, nr_granules);
+	if (unlikely(cache->sent >= HELP_BYTES))
+		help(cache, zone->shard);
 }
 
 /* Granules of the live chunk at `block`; 0 if there is none. */

@@ -35,7 +35,7 @@ struct sea_link {
 /* What a class knows beyond its stack. */
 struct sea_stock {
 	char *cur, *end;  /* chunks that were never handed out, side by side */
-	uint32_t batch;	  /* chunks of the next refill */
+	uint32_t drawn;	  /* chunks refilled since the class was last emptied */
 	uint32_t limit;	  /* chunks that the stack may hold */
 	uint32_t left;	  /* chunks that left by overflow, not yet answered by a refill */
 	uint32_t credit;  /* by how many chunks the limit may grow */
@@ -51,6 +51,7 @@ struct sea_cache {
 	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
 	size_t drawn;			       /* bytes refilled since the last look */
 	size_t sent;			       /* bytes sent back since the last help */
+	size_t returned;		       /* bytes sent back since the last refill */
 	size_t net;			       /* bytes refilled less bytes sent back, ever; may wrap */
 	size_t granted;			       /* bytes that all limits together allow */
 	struct {			       /* the last word sent to, held back to save atomics */
@@ -72,7 +73,7 @@ extern SEA_HIDDEN SEA_THREAD_LOCAL intptr_t sea_cache_distance;
 
 SEA_INLINE struct sea_cache *sea_cache_own(void)
 {
-	return (struct sea_cache *)((char *)&sea_cache_nobody + sea_cache_distance);
+	return (struct sea_cache *)((uintptr_t)&sea_cache_nobody + (uintptr_t)sea_cache_distance);
 }
 
 SEA_COLD void *sea_cache_alloc_slow(size_t size);

@@ -99,7 +99,7 @@ static void flush_page_lists(void)
 
 /* --- arenas --------------------------------------------------------------- */
 
-/* A released arena's metadata that fits, or NULL. */
+/* A released arena whose metadata fits, or NULL. */
 static struct sea_arena *take_equipped(size_t size)
 {
 	sea_lock_take(&state.lock);
@@ -113,24 +113,22 @@ static struct sea_arena *take_equipped(size_t size)
 	return arena;
 }
 
+/* Gives the arena its metadata, in pages of its own: zeroed, or that of a released
+ * arena, which has been purged but for its last page. */
 static bool equip_arena(struct sea_arena *arena)
 {
 	size_t nr_pages = arena->size >> sea_page_shift();
-	struct sea_arena *old = take_equipped(arena->size);
-	if (old) {
-		arena->pool = old->pool;
-		arena->touched = old->touched;
-		memset(arena->touched, 0, (nr_pages + 63) / 64 * sizeof(uint64_t));
-		return true;
-	}
 	size_t map_bytes = (nr_pages + 63) / 64 * sizeof(uint64_t);
-	struct sea_pool *pool = sea_meta_alloc(sizeof(*pool));
-	void *meta = sea_meta_alloc(sea_buddy_meta_size(nr_pages));
-	arena->touched = sea_meta_alloc(map_bytes);
-	if (!pool || !meta || !arena->touched)
+	struct sea_arena *old = take_equipped(arena->size);
+	arena->meta_size = sizeof(struct sea_pool) + map_bytes + sea_buddy_meta_size(nr_pages);
+	arena->meta = old ? old->meta : sea_meta_alloc_pages(arena->meta_size);
+	if (!arena->meta)
 		return false;
-	sea_buddy_init(pool, nr_pages, meta);
-	arena->pool = pool;
+	if (old)
+		memset(arena->meta, 0, arena->meta_size);
+	arena->pool = (struct sea_pool *)arena->meta;
+	arena->touched = (uint64_t *)(arena->pool + 1);
+	sea_buddy_init(arena->pool, nr_pages, arena->touched + map_bytes / sizeof(uint64_t));
 	return true;
 }
 
@@ -156,35 +154,53 @@ static struct sea_arena *make_arena(size_t size)
 	return arena;
 }
 
-/* Gives arenas without a run back to the system, to make room for others; true if
- * there was one. */
-static bool release_empty_arenas(void)
+/* Unlinks the arenas without a run, but for the first `keep` of them. */
+static struct sea_arena *unlink_empty(size_t keep)
 {
 	struct sea_arena *empty = NULL;
-	flush_page_lists();
 	sea_lock_take(&state.lock);
 	state.last = NULL;
 	for (struct sea_arena **link = &state.first, *arena; (arena = *link);) {
-		if (arena->pool->nr_free == arena->pool->nr_pages) {
+		bool is_empty = arena->pool->nr_free == arena->pool->nr_pages;
+		if (is_empty && keep-- == 0) {
 			*link = arena->next;
 			arena->next = empty;
 			empty = arena;
+			keep = 0;
 		} else {
 			state.last = arena;
 			link = &arena->next;
 		}
 	}
 	sea_lock_drop(&state.lock);
+	return empty;
+}
+
+/* Gives arenas without a run back to the system, all but the first `keep`; true if
+ * there was one. */
+static bool release_empty_arenas(size_t keep)
+{
+	struct sea_arena *empty = unlink_empty(keep);
 	for (struct sea_arena *arena = empty, *next; arena; arena = next) {
 		next = arena->next;
-		sea_add_relaxed(&state.nr_dirty, -sea_arena_count_touched(arena, 0, arena->pool->nr_pages));
+		size_t nr_touched = sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
+		sea_add_relaxed(&state.nr_dirty, -nr_touched);
+		sea_add_relaxed(&state.purged, nr_touched << sea_page_shift());
 		sea_arena_release(arena);
+		sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));
 		sea_lock_take(&state.lock);
 		arena->next = state.equipped;
 		state.equipped = arena;
 		sea_lock_drop(&state.lock);
 	}
 	return empty != NULL;
+}
+
+/* Address space has run out: gives back what is not used. */
+static bool give_room(void)
+{
+	flush_page_lists();
+	return release_empty_arenas(0);
 }
 
 static void link_arena(struct sea_arena *arena)
@@ -225,7 +241,7 @@ static bool take_block(size_t nr_pages, size_t block_pages, struct sea_block *ru
 		return true;
 	size_t bytes = block_pages << sea_page_shift();
 	struct sea_arena *arena = make_arena(bytes);
-	if (!arena && release_empty_arenas())
+	if (!arena && give_room())
 		arena = make_arena(bytes);
 	if (!arena)
 		return false;
@@ -379,6 +395,7 @@ size_t sea_pages_trim(size_t keep)
 	if (!free_dirty_bytes() || !sea_swap_if(&state.is_purging, 0, 1))
 		return 0;
 	flush_page_lists();
+	release_empty_arenas(1);
 	while ((dirty = sea_pages_dirty()) > keep) {
 		struct sea_block blocks[PURGE_BATCH];
 		size_t nr = collect_dirty(blocks, to_pages(dirty - keep));
@@ -405,7 +422,7 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 	if (!wants_whole(size, align))
 		return alloc_run(size, align, touch, zeroed);
 	struct sea_arena *arena = make_whole(size, align, size);
-	if (!arena && release_empty_arenas())
+	if (!arena && give_room())
 		arena = make_whole(size, align, size);
 	*zeroed = true;
 	return arena ? arena->base : NULL;

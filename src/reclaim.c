@@ -85,8 +85,9 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
 static void purge_bitmaps(struct sea_zone *zone)
 {
 	size_t bytes = sea_round_down(offsetof(struct sea_zone, listed), sea_os_page_size());
-	if (bytes && (uintptr_t)zone % sea_os_page_size() == 0)
-		sea_os_purge(zone, bytes);
+	if (zone->is_purged || !bytes || (uintptr_t)zone % sea_os_page_size())
+		return;
+	zone->is_purged = sea_os_purge(zone, bytes);
 }
 
 void sea_reclaim_metadata(struct sea_shard *shard)
@@ -116,5 +117,7 @@ void sea_reclaim(void)
 	sea_pages_trim(marks.low);
 	for (unsigned i = 0; i < sea_shard_count() && sea_pages_dirty() > marks.low; i++)
 		sea_reclaim_shard(&sea_shards[i], marks.low);
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		sea_reclaim_metadata(&sea_shards[i]);
 	sea_store_release(&is_running, 0);
 }

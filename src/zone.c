@@ -133,6 +133,7 @@ void sea_zone_retire(struct sea_zone *zone)
 	SEA_CHECK(zone->nr_used == 0);
 	unlist_word(zone, 0);
 	zone->shard = NULL;
+	zone->is_purged = 0;
 }
 
 /* --- allocating ------------------------------------------------------------- */

@@ -45,6 +45,7 @@ struct sea_zone {
 	uint32_t nr_idle;		     /* touched pages inside holes, as the last drain found them */
 	uint32_t nr_pending;		     /* granules, roughly; atomic */
 	uint32_t is_queued;		     /* waits to be drained; atomic */
+	uint32_t is_purged;		     /* spare: its bitmaps have no memory */
 };
 
 /* Equal chunks side by side. */

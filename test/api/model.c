@@ -9,6 +9,7 @@
 #include "../harness.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -150,7 +151,10 @@ static void op_batch(struct model *m)
 
 static void op_free(struct model *m)
 {
-	free(take_out(m, below(m, m->nr_live)).start);
+	struct interval i = take_out(m, below(m, m->nr_live));
+	errno = 12345;
+	free(i.start);
+	CHECK_EQ(errno, 12345);
 }
 
 static void op_free_otherwise(struct model *m)

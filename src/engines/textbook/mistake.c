@@ -18,13 +18,10 @@
  * A header thus counts to the block before it. */
 static const struct sea_chunk *find_chunk(const struct sea_chunk *first, const void *address)
 {
-	const struct sea_chunk *chunk = first, *next = first;
-	while (sea_chunk_block(next) <= address) {
-		chunk = next;
-		next = sea_chunk_next(chunk);
-		if (next == chunk + 1)
-			break;
-		SEA_CHECK(sea_chunk_is_sealed(next));
+	const struct sea_chunk *chunk = first;
+	while (chunk->size && sea_chunk_block(sea_chunk_next(chunk)) <= address) {
+		chunk = sea_chunk_next(chunk);
+		SEA_CHECK(sea_chunk_is_sealed(chunk));
 	}
 	return chunk;
 }

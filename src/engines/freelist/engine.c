@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* freelist/engine.c - blocks from the textbook's free list (layer 9)
+ *
+ *    request --> small: first hole that fits (list.c) --> new zone --> NULL
+ *            --> large: run of pages
+ *    free    --> hole, merged --> empty zones to the page allocator
+ *
+ * E1  sea_small counts the zones, and the live chunks but for those that trim has taken
+ *     out of the list.
+ *
+ * sea_small.lock is held while chunks change; system calls are made without it.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+#include "arena.h"
+#include "check.h"
+#include "engines/textbook/blocks.h"
+#include "list.h"
+#include "mistake.h"
+#include "page_alloc.h"
+
+const char sea_engine_name[] = "freelist";
+const char sea_small_free_text[] = "this block was freed already (double free)";
+
+/* The smallest chunk: a header, and links if it becomes a hole. */
+#define CHUNK_MIN (2 * SEA_GRANULE)
+
+/* --- allocating ----------------------------------------------------------------- */
+
+/* Frees what is behind the first `size` bytes of a used chunk, if that is a chunk. */
+static void cut_behind(struct sea_chunk *chunk, size_t size)
+{
+	size_t left = chunk->size - size;
+	if (left < CHUNK_MIN)
+		return;
+	sea_chunk_make_live(chunk, size);
+	sea_chunk_make_live(sea_chunk_next(chunk), left - SEA_CHUNK_HEADER);
+	sea_list_give(sea_chunk_next(chunk));
+}
+
+/* Frees what is in front of the first place for an aligned block in a used chunk, and
+ * returns the chunk of that block.  There is nothing in front, or a chunk. */
+static struct sea_chunk *cut_front(struct sea_chunk *chunk, size_t align)
+{
+	uintptr_t start = (uintptr_t)sea_chunk_block(chunk);
+	size_t gap = sea_round_up(start, align) - start;
+	if (!gap)
+		return chunk;
+	if (gap < CHUNK_MIN)
+		gap += align;
+	size_t size = chunk->size - gap;
+	sea_chunk_make_live(chunk, gap - SEA_CHUNK_HEADER);
+	struct sea_chunk *aligned = sea_chunk_next(chunk);
+	sea_chunk_make_live(aligned, size);
+	sea_list_give(chunk);
+	return aligned;
+}
+
+static struct sea_chunk *take(size_t align, size_t size)
+{
+	if (align <= SEA_GRANULE)
+		return sea_list_take(size);
+	struct sea_chunk *chunk = sea_list_take(size + align + SEA_GRANULE);
+	if (!chunk)
+		return NULL;
+	chunk = cut_front(chunk, align);
+	cut_behind(chunk, size);
+	return chunk;
+}
+
+static void *alloc_small(size_t align, size_t size)
+{
+	sea_lock_take(&sea_small.lock);
+	struct sea_chunk *chunk = take(align, size);
+	if (chunk) {
+		sea_small.nr_live++;
+		sea_small.live += chunk->size;
+	}
+	sea_lock_drop(&sea_small.lock);
+	return chunk ? sea_chunk_block(chunk) : NULL;
+}
+
+void *sea_engine_alloc_aligned(size_t align, size_t size)
+{
+	if (!sea_is_small(align, size))
+		return sea_block_alloc_run(align, size, NULL);
+	return alloc_small(align, sea_small_size(size));
+}
+
+void *sea_engine_alloc(size_t size) { return sea_engine_alloc_aligned(SEA_GRANULE, size); }
+
+void *sea_engine_alloc_zeroed(size_t size)
+{
+	bool zeroed = false;
+	void *block;
+	if (sea_is_small(SEA_GRANULE, size))
+		block = alloc_small(SEA_GRANULE, sea_small_size(size));
+	else
+		block = sea_block_alloc_run(SEA_GRANULE, size, &zeroed);
+	return block && !zeroed ? memset(block, 0, size) : block;
+}
+
+/* --- freeing -------------------------------------------------------------------- */
+
+/* Frees a small block by its chunk; false if that is no live one. */
+static bool free_small(struct sea_chunk *chunk)
+{
+	void *empty_zone = NULL;
+	sea_lock_take(&sea_small.lock);
+	bool is_live = chunk && sea_chunk_is_live(chunk);
+	if (is_live) {
+		sea_small.nr_live--;
+		sea_small.live -= chunk->size;
+		empty_zone = sea_list_give(chunk);
+	}
+	sea_lock_drop(&sea_small.lock);
+	if (empty_zone)
+		sea_pages_free(empty_zone);
+	return is_live;
+}
+
+void sea_engine_free(void *block)
+{
+	if (!block)
+		return;
+	if (sea_block_run_size(block))
+		sea_pages_free(block);
+	else if (!free_small(sea_block_chunk(block)))
+		sea_mistake("free", block);
+}
+
+/* Gives the memory of the whole pages behind a withheld hole's links back, and the hole
+ * to the list. */
+static size_t purge(struct sea_chunk *chunk)
+{
+	char *from = (char *)sea_round_up((uintptr_t)(chunk + 2), sea_page_size());
+	char *to = (char *)sea_round_down((uintptr_t)sea_chunk_next(chunk), sea_page_size());
+	size_t bytes = from < to ? sea_pages_purge(from, to) : 0;
+	sea_lock_take(&sea_small.lock);
+	void *empty_zone = sea_list_give(chunk);
+	sea_lock_drop(&sea_small.lock);
+	if (empty_zone)
+		sea_pages_free(empty_zone);
+	return bytes;
+}
+
+size_t sea_engine_trim(size_t keep)
+{
+	size_t bytes = 0;
+	sea_lock_take(&sea_small.lock);
+	struct sea_chunk *chunk = keep ? NULL : sea_list_withhold(sea_page_size());
+	sea_lock_drop(&sea_small.lock);
+	while (chunk) {
+		struct sea_chunk *next = *(struct sea_chunk **)sea_chunk_block(chunk);
+		bytes += purge(chunk);
+		chunk = next;
+	}
+	return bytes + sea_pages_trim(keep);
+}
+
+/* --- resizing ------------------------------------------------------------------- */
+
+static bool resize_chunk(struct sea_chunk *chunk, size_t size)
+{
+	sea_lock_take(&sea_small.lock);
+	size_t before = chunk->size;
+	bool done = size <= before || sea_list_extend(chunk, size);
+	if (size < before)
+		cut_behind(chunk, size);
+	sea_small.live += chunk->size - before;
+	sea_lock_drop(&sea_small.lock);
+	return done;
+}
+
+static bool resize_in_place(void *block, size_t size)
+{
+	if (sea_block_run_size(block))
+		return size > SEA_SMALL_MAX && sea_pages_resize(block, size);
+	return size <= SEA_SMALL_MAX && resize_chunk(sea_block_chunk(block), sea_small_size(size));
+}
+
+void *sea_engine_resize(void *block, size_t size)
+{
+	size_t usable = sea_engine_expect_live("realloc", block);
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	if (resize_in_place(block, size))
+		return block;
+	if (size > SEA_SMALL_MAX && sea_block_run_size(block))
+		return sea_pages_move(block, size);
+	void *fresh = sea_block_copy(block, usable, size);
+	return fresh || size > usable ? fresh : block;
+}
+
+bool sea_engine_expand(void *block, size_t size)
+{
+	if (size <= sea_engine_expect_live("sea_expand", block))
+		return true;
+	return size <= PTRDIFF_MAX && resize_in_place(block, size);
+}
+
+/* --- audit ---------------------------------------------------------------------- */
+
+bool sea_engine_is_sound(void)
+{
+	struct sea_list_count count = {0};
+	sea_lock_take(&sea_small.lock);
+	bool sound = sea_list_is_sound(&count);
+	sound &= count.nr_zones == sea_small.nr_runs && count.zone_bytes == sea_small.run_bytes;
+	sound &= count.nr_live == sea_small.nr_live && count.live == sea_small.live;
+	sea_lock_drop(&sea_small.lock);
+	return sound && sea_pages_are_sound();
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/* os_sim.c - the simulated kernel
+ *
+ *    range   |committed|reserved|      |reserved|committed|
+ *
+ * T1  Ranges are in address order, not empty and do not overlap.
+ * T2  reserved and committed are the sums of their sizes.
+ *
+ * One lock protects all of it.  Memory comes from mmap, aligned to the simulated page
+ * and to no more than that.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "os_sim.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "os.h"
+
+#define MAX_RANGES 65536
+/* How far from the stack pointer an address counts as on the stack. */
+#define STACK_REACH (8u << 20)
+
+struct sim sim = {
+	.page_size = 4096,
+	.nr_cpus = 2,
+	.secret = 0x5ea5ea5ea5ea5ea5ull,
+	.has_environment = true,
+};
+
+static struct range {
+	char *base;
+	size_t size;
+	bool is_committed;
+} ranges[MAX_RANGES];
+static size_t nr_ranges;
+
+static struct {
+	size_t at; /* fails when nr_calls reaches this; 0: never */
+	bool is_persistent;
+} faults[SIM_NR_CALLS + 1];
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* --- rules --------------------------------------------------------------------- */
+
+__attribute__((noreturn)) static void broken(const char *rule, const void *base, size_t size)
+{
+	char text[256];
+	int length = snprintf(text, sizeof(text), "simulated kernel: %s: %p, %zu bytes\n", rule, base, size);
+	if (write(STDERR_FILENO, text, (size_t)length) < 0)
+		_exit(98);
+	_exit(99);
+}
+
+static void expect_aligned(const char *call, const void *base, size_t size)
+{
+	if ((uintptr_t)base % sim.page_size || size % sim.page_size || !size)
+		broken(call, base, size);
+}
+
+/* Counts the call, and tells whether it has to fail. */
+static bool is_faulty(enum sim_call kind)
+{
+	enum sim_call both[2] = {kind, SIM_ANY};
+	bool faulty = false;
+	for (int i = 0; i < 2; i++) {
+		size_t nr = ++sim.nr_calls[both[i]];
+		size_t at = faults[both[i]].at;
+		faulty |= at && (nr == at || (nr > at && faults[both[i]].is_persistent));
+	}
+	sim.nr_failed += faulty;
+	return faulty;
+}
+
+void sim_fail(enum sim_call kind, size_t n, bool persistent)
+{
+	faults[kind].at = sim.nr_calls[kind] + n;
+	faults[kind].is_persistent = persistent;
+}
+
+void sim_heal(void) { memset(faults, 0, sizeof(faults)); }
+
+/* --- the shadow ------------------------------------------------------------------ */
+
+/* Index of the first range that ends above `address`. */
+static size_t range_above(const char *address)
+{
+	size_t low = 0, high = nr_ranges;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (ranges[middle].base + ranges[middle].size <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void insert(size_t at, struct range range)
+{
+	if (nr_ranges == MAX_RANGES)
+		broken("too many ranges", range.base, range.size);
+	memmove(ranges + at + 1, ranges + at, (nr_ranges - at) * sizeof(*ranges));
+	ranges[at] = range;
+	nr_ranges++;
+}
+
+static void erase(size_t at)
+{
+	memmove(ranges + at, ranges + at + 1, (nr_ranges - at - 1) * sizeof(*ranges));
+	nr_ranges--;
+}
+
+/* Makes `address` a boundary between ranges. */
+static void cut(char *address)
+{
+	size_t i = range_above(address);
+	if (i == nr_ranges || ranges[i].base >= address)
+		return;
+	struct range upper = {address, (size_t)(ranges[i].base + ranges[i].size - address), ranges[i].is_committed};
+	ranges[i].size -= upper.size;
+	insert(i + 1, upper);
+}
+
+/* Bytes of [base, base + size) that are reserved; of them committed. */
+static size_t count(const char *base, size_t size, size_t *committed)
+{
+	size_t reserved = 0;
+	*committed = 0;
+	for (size_t i = range_above(base); i < nr_ranges && ranges[i].base < base + size; i++) {
+		const char *from = ranges[i].base > base ? ranges[i].base : base;
+		const char *end = ranges[i].base + ranges[i].size;
+		const char *to = end < base + size ? end : base + size;
+		reserved += (size_t)(to - from);
+		*committed += ranges[i].is_committed ? (size_t)(to - from) : 0;
+	}
+	return reserved;
+}
+
+static void expect_reserved(const char *call, const char *base, size_t size)
+{
+	size_t committed;
+	expect_aligned(call, base, size);
+	if (count(base, size, &committed) != size)
+		broken(call, base, size);
+}
+
+static void expect_committed(const char *call, const char *base, size_t size)
+{
+	size_t committed;
+	expect_aligned(call, base, size);
+	count(base, size, &committed);
+	if (committed != size)
+		broken(call, base, size);
+}
+
+static void remove_range(char *base, size_t size)
+{
+	size_t committed;
+	sim.reserved -= count(base, size, &committed);
+	sim.committed -= committed;
+	cut(base);
+	cut(base + size);
+	for (size_t i = range_above(base); i < nr_ranges && ranges[i].base < base + size;)
+		erase(i);
+}
+
+static void add_range(char *base, size_t size, bool is_committed)
+{
+	size_t at = range_above(base);
+	sim.reserved += size;
+	sim.committed += is_committed ? size : 0;
+	if (at > 0 && ranges[at - 1].base + ranges[at - 1].size == base &&
+	    ranges[at - 1].is_committed == is_committed)
+		ranges[at - 1].size += size;
+	else
+		insert(at, (struct range){base, size, is_committed});
+}
+
+void sim_walk(void (*visit)(char *, size_t, bool, void *), void *context)
+{
+	for (size_t i = 0; i < nr_ranges; i++)
+		visit(ranges[i].base, ranges[i].size, ranges[i].is_committed, context);
+}
+
+bool sim_is_reserved(const void *base, size_t size)
+{
+	size_t committed;
+	pthread_mutex_lock(&mutex);
+	bool all = count(base, size, &committed) == size;
+	pthread_mutex_unlock(&mutex);
+	return all;
+}
+
+bool sim_is_committed(const void *base, size_t size)
+{
+	size_t committed;
+	pthread_mutex_lock(&mutex);
+	count(base, size, &committed);
+	pthread_mutex_unlock(&mutex);
+	return committed == size;
+}
+
+/* --- memory ------------------------------------------------------------------------ */
+
+static void *map_host(void *at, size_t size, int flags)
+{
+	void *base = mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+	return base == MAP_FAILED ? NULL : base;
+}
+
+/* Host memory at a multiple of the simulated page. */
+static char *map_aligned(size_t size)
+{
+	size_t slack = sim.page_size;
+	char *wide = size + slack < size ? NULL : map_host(NULL, size + slack, 0);
+	if (!wide)
+		return NULL;
+	char *base = (char *)(((uintptr_t)wide + slack - 1) & ~(slack - 1));
+	if (base > wide)
+		munmap(wide, (size_t)(base - wide));
+	munmap(base + size, (size_t)(wide + slack - base));
+	return base;
+}
+
+void *sea_os_reserve(size_t size)
+{
+	char *base = NULL;
+	pthread_mutex_lock(&mutex);
+	expect_aligned("reserve: not whole pages", NULL, size);
+	bool fits = !sim.max_reserved || sim.reserved + size <= sim.max_reserved;
+	if (!is_faulty(SIM_RESERVE) && fits && (base = map_aligned(size)))
+		add_range(base, size, false);
+	pthread_mutex_unlock(&mutex);
+	return base;
+}
+
+bool sea_os_reserve_again(void *base, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_reserved("reserve again: not reserved", base, size);
+	bool done = !is_faulty(SIM_RESERVE_AGAIN) && map_host(base, size, MAP_FIXED);
+	if (done) {
+		remove_range(base, size);
+		add_range(base, size, false);
+	}
+	pthread_mutex_unlock(&mutex);
+	return done;
+}
+
+static bool commit(char *base, size_t size)
+{
+	size_t already;
+	count(base, size, &already);
+	if (sim.max_committed && sim.committed + size - already > sim.max_committed)
+		return false;
+	if (mprotect(base, size, PROT_READ | PROT_WRITE))
+		return false;
+	remove_range(base, size);
+	add_range(base, size, true);
+	return true;
+}
+
+bool sea_os_commit(void *base, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_reserved("commit: not reserved", base, size);
+	bool done = !is_faulty(SIM_COMMIT) && commit(base, size);
+	pthread_mutex_unlock(&mutex);
+	return done;
+}
+
+bool sea_os_purge(void *base, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_committed("purge: not committed", base, size);
+	bool done = !is_faulty(SIM_PURGE) && !sim.purge_is_ignored && !madvise(base, size, MADV_DONTNEED);
+	if (done)
+		sim.purged += size;
+	pthread_mutex_unlock(&mutex);
+	return done;
+}
+
+bool sea_os_release(void *base, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_reserved("release: not reserved", base, size);
+	bool done = !is_faulty(SIM_RELEASE) && !munmap(base, size);
+	if (done)
+		remove_range(base, size);
+	pthread_mutex_unlock(&mutex);
+	return done;
+}
+
+bool sea_os_move(void *from, void *to, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_committed("move: source not committed", from, size);
+	expect_reserved("move: target not reserved", to, size);
+	bool done = !is_faulty(SIM_MOVE) && commit(to, size);
+	if (done) {
+		memcpy(to, from, size);
+		madvise(from, size, MADV_DONTNEED);
+	}
+	pthread_mutex_unlock(&mutex);
+	return done;
+}
+
+void sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
+{
+	(void)huge;
+	pthread_mutex_lock(&mutex);
+	expect_reserved("advise: not reserved", base, size);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* --- the rest ------------------------------------------------------------------------ */
+
+size_t sea_os_page_size(void) { return sim.page_size; }
+
+unsigned sea_os_nr_cpus(void) { return sim.nr_cpus; }
+
+uint64_t sea_os_secret(void) { return sim.secret; }
+
+bool sea_os_is_secure(void) { return sim.is_secure; }
+
+/* May return early: the caller looks again. */
+void sea_os_wait(uint32_t *word, uint32_t value)
+{
+	__atomic_add_fetch(&sim.nr_waits, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 100 && __atomic_load_n(word, __ATOMIC_RELAXED) == value; i++)
+		sched_yield();
+}
+
+void sea_os_wake(uint32_t *word)
+{
+	(void)word;
+	__atomic_add_fetch(&sim.nr_wakes, 1, __ATOMIC_RELAXED);
+}
+
+unsigned sea_os_current_cpu(void) { return __atomic_load_n(&sim.cpu, __ATOMIC_RELAXED); }
+
+void sea_os_yield(void) { sched_yield(); }
+
+uint64_t sea_os_now_ms(void) { return __atomic_load_n(&sim.now_ms, __ATOMIC_RELAXED); }
+
+static pthread_key_t exit_key;
+static void (*exit_hook)(void *);
+
+static void make_exit_key(void) { pthread_key_create(&exit_key, exit_hook); }
+
+void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_mutex_lock(&mutex);
+	exit_hook = hook;
+	pthread_mutex_unlock(&mutex);
+	pthread_once(&once, make_exit_key);
+	pthread_setspecific(exit_key, argument);
+}
+
+void sim_forget_reports(void)
+{
+	sim.report_length = 0;
+	sim.report[0] = '\0';
+}
+
+void sea_os_report(const char *text, size_t length)
+{
+	pthread_mutex_lock(&mutex);
+	size_t room = sizeof(sim.report) - 1 - sim.report_length;
+	size_t kept = length < room ? length : room;
+	memcpy(sim.report + sim.report_length, text, kept);
+	sim.report_length += kept;
+	sim.report[sim.report_length] = '\0';
+	if (!sim.is_quiet && !sim.on_abort && write(STDERR_FILENO, text, length) < 0)
+		_exit(98);
+	pthread_mutex_unlock(&mutex);
+}
+
+bool sea_os_has_environment(void) { return sim.has_environment; }
+
+const char *sea_os_environment(const char *name)
+{
+	for (size_t i = 0; i < sizeof(sim.environment) / sizeof(sim.environment[0]); i++)
+		if (sim.environment[i].name && !strcmp(sim.environment[i].name, name))
+			return sim.environment[i].value;
+	return NULL;
+}
+
+bool sea_os_is_on_stack(const void *here, const void *address)
+{
+	return (uintptr_t)address - (uintptr_t)here < STACK_REACH;
+}
+
+_Noreturn void sea_os_abort(void)
+{
+	if (sim.on_abort)
+		longjmp(*sim.on_abort, 1);
+	abort();
+}

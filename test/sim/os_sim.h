@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* os_sim.h - a kernel for tests, linked in place of src/os.c
+ *
+ * It serves real memory, so that the core can work on it, and keeps a shadow: which
+ * ranges are reserved, and which of these are committed.  A call that breaks a rule
+ * of os.h (a range that was not reserved, an address that is no multiple of the page,
+ * a range released twice) ends the test with a line that says so.
+ *
+ * Everything else a test can choose: the size of a page, the processor, the clock,
+ * the environment, limits, and which call fails.
+ */
+#ifndef SEA_TEST_OS_SIM_H
+#define SEA_TEST_OS_SIM_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The calls that may fail. */
+enum sim_call { SIM_RESERVE, SIM_RESERVE_AGAIN, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE, SIM_NR_CALLS };
+#define SIM_ANY SIM_NR_CALLS
+
+struct sim_variable {
+	const char *name, *value;
+};
+
+struct sim {
+	/* What a test sets, before it first calls the core. */
+	size_t page_size;      /* 4 KiB (as at first), 16 KiB or 64 KiB */
+	unsigned nr_cpus;
+	unsigned cpu;	       /* that every thread runs on; may change at any time */
+	uint64_t secret;
+	uint64_t now_ms;
+	bool is_secure;
+	bool has_environment;
+	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */
+	bool is_quiet;	       /* reports are kept, but not shown on standard error */
+	size_t max_reserved;   /* bytes; 0: as much as there is */
+	size_t max_committed;
+	struct sim_variable environment[8];
+	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
+
+	/* What a test reads. */
+	size_t reserved, committed, purged; /* bytes */
+	size_t nr_calls[SIM_NR_CALLS + 1];  /* by kind; the last is their sum */
+	size_t nr_failed;		    /* calls that were made to fail */
+	size_t nr_waits, nr_wakes;
+	char report[4096];		    /* all reports, one behind the other */
+	size_t report_length;
+};
+extern struct sim sim;
+
+/* The n-th call of this kind from now on fails (1 is the next); if persistent, so do
+ * all after it.  Calls of other kinds go on working. */
+void sim_fail(enum sim_call kind, size_t n, bool persistent);
+
+/* No call fails any more. */
+void sim_heal(void);
+
+/* Calls visit() for each range of one state, in address order. */
+void sim_walk(void (*visit)(char *base, size_t size, bool is_committed, void *context), void *context);
+
+/* True if all of [base, base + size) is reserved, or committed. */
+bool sim_is_reserved(const void *base, size_t size);
+bool sim_is_committed(const void *base, size_t size);
+
+void sim_forget_reports(void);
+
+/* Runs the statement, which is expected to end the process: true if it tried to. */
+#define SIM_ABORTS(statement)                                                                      \
+	({                                                                                         \
+		jmp_buf target_;                                                                   \
+		volatile bool aborted_ = true;                                                     \
+		sim.on_abort = &target_;                                                           \
+		sim_forget_reports();                                                              \
+		if (!setjmp(target_)) {                                                            \
+			statement;                                                                 \
+			aborted_ = false;                                                          \
+		}                                                                                  \
+		sim.on_abort = NULL;                                                               \
+		aborted_;                                                                          \
+	})
+
+#endif

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+# unit.mk - tests of single layers, included by the Makefile
+#
+# Each program test/unit/X.c is linked with the whole core in place of nothing but
+# os.c, for which the simulated kernel stands.  It is built twice: `plain` as users
+# have it, `debug` with asserts, audits and sanitizers.  test/stress is built on the
+# real system, and with the thread sanitizer too.
+
+UNIT       := $(BUILD)/unit
+UNIT_CC    ?= $(CC)
+UNIT_CORE  := $(patsubst src/%.c,%,$(filter-out src/os.c,$(wildcard src/*.c))) engines/seam/engine
+UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
+UNIT_HEADERS = $(HEADERS) $(wildcard test/*.h test/sim/*.h test/unit/*.h)
+
+UNIT_WARNINGS := -Wall -Wextra -Wundef -Wmissing-prototypes -Wstrict-prototypes -Werror
+UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(UNIT_WARNINGS) -fno-builtin-malloc -fno-strict-aliasing \
+               -Iinclude -Isrc -Isrc/engines/seam -Itest -Itest/sim -pthread
+UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+UNIT_FLAGS_plain := -O2 -g
+UNIT_FLAGS_debug := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE)
+UNIT_FLAGS_asan  := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE)
+UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+
+UNIT_ENV := ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+            SEA_TEST_LENGTH=$(or $(LENGTH),normal)
+
+define unit_compile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(UNIT_CC) $(CPPFLAGS) $(UNIT_CFLAGS) $(UNIT_FLAGS_$(1)) -c -o $@ $<
+endef
+
+define unit_rules
+$(UNIT)/$(1)/src/%.o: src/%.c $(UNIT_HEADERS)
+	$$(call unit_compile,$(1))
+$(UNIT)/$(1)/test/%.o: test/%.c $(UNIT_HEADERS)
+	$$(call unit_compile,$(1))
+$(UNIT)/$(1)/%: $(UNIT)/$(1)/test/unit/%.o $(UNIT)/$(1)/test/sim/os_sim.o $(UNIT)/$(1)/test/harness.o \
+                $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
+	$$(call say,LINK,$$@)
+	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
+$(UNIT)/$(1)/stress: $(UNIT)/$(1)/test/stress/stress.o $(UNIT)/$(1)/src/os.o $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
+	$$(call say,LINK,$$@)
+	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
+endef
+$(foreach v,plain debug asan tsan,$(eval $(call unit_rules,$(v))))
+
+# $(call unit_run,PROGRAMS): runs each, and adds up what they print last.
+unit_run = @$(UNIT_ENV) sh test/unit/run $(1)
+
+UNIT_PROGRAMS := $(foreach v,plain debug,$(UNIT_TESTS:%=$(UNIT)/$(v)/%))
+
+check-unit: $(UNIT_PROGRAMS) ## test each layer on a simulated kernel
+	$(call unit_run,$(filter-out %/fault,$^))
+
+check-fault: $(UNIT)/plain/fault $(UNIT)/debug/fault ## fail every system call once
+	$(call unit_run,$^)
+
+STRESS_SECONDS ?= 5
+STRESS_THREADS ?= 4
+STRESS_SEED    ?= 1
+check-stress: $(foreach v,plain asan tsan,$(UNIT)/$(v)/stress) ## all calls from many threads, with sanitizers
+	$(Q)for program in $^; do \
+		echo "$$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED)"; \
+		$(UNIT_ENV) TSAN_OPTIONS="suppressions=test/tsan.supp halt_on_error=1" \
+			$$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED) || exit 1; \
+	done
+
+check-layers: ## includes go downward only
+	$(Q)python3 scripts/check-layers
+
+check-exports: $(LIBS) ## what the libraries show and need
+	$(Q)python3 scripts/check-exports $(filter %.so,$^)
+
+check-headers: ## each header compiles alone
+	$(Q)sh scripts/check-headers "$(CC)" "$(or $(CXX),g++)"
+
+.SECONDARY:
+.PHONY: check-unit check-fault check-stress check-layers check-exports check-headers

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* arena.c - reserve, commit, touch, purge, release */
+#include "arena.h"
+
+#include "bits.h"
+#include "options.h"
+#include "pagemap.h"
+#include "region.h"
+#include "unit.h"
+
+#define PAGES 1024
+
+static struct sea_arena arena;
+static uint64_t touched[PAGES / 64 + 1];
+static char pool_stands_in; /* arena.c only asks whether there is one */
+
+static void reserve(size_t size, size_t align, bool whole)
+{
+	CHECK(sea_arena_reserve(&arena, size, align, whole));
+	if (!whole) {
+		arena.pool = (struct sea_pool *)&pool_stands_in;
+		arena.touched = touched;
+	}
+}
+
+static void count_region(const struct sea_region *region, void *nr)
+{
+	*(size_t *)nr += region->kind != SEA_REGION_METADATA;
+}
+
+static size_t nr_regions(void)
+{
+	size_t nr = 0;
+	sea_region_walk(count_region, &nr);
+	return nr;
+}
+
+/* A1 */
+static void check_reserved(size_t size, size_t align)
+{
+	CHECK_EQ((uintptr_t)arena.base % sea_max(align, SEA_SLOT_SIZE), 0);
+	CHECK_EQ(arena.size, sea_round_up(size, SEA_SLOT_SIZE));
+	CHECK(sim_is_reserved(arena.base, arena.size));
+	CHECK_EQ(arena.committed, 0);
+	for (size_t offset = 0; offset < arena.size; offset += SEA_SLOT_SIZE)
+		CHECK(sea_pagemap_arena(arena.base + offset) == &arena);
+	CHECK_EQ(nr_regions(), 1);
+}
+
+static void aligned_reservations(void)
+{
+	static const size_t pages[] = {4 * KiB, 16 * KiB, 64 * KiB};
+	for (size_t p = 0; p < NR(pages); p++)
+		for (size_t align = 1; align <= 256 * MiB; align *= 4)
+			for (size_t size = 1; size <= 8 * MiB; size = 3 * size + 1) {
+				reserve(size, align, true);
+				check_reserved(size, align);
+				sea_arena_release(&arena);
+				CHECK(!sea_pagemap_arena(arena.base));
+				CHECK_EQ(nr_regions(), 0);
+				CHECK(!sim_is_reserved(arena.base, 4096));
+			}
+}
+
+/* Nothing stays behind: the ends that alignment cost are given back as well. */
+static void the_slack_goes_back(void)
+{
+	reserve(MiB, 64 * MiB, true);
+	size_t overhead = sim.reserved - MiB;
+	sea_arena_release(&arena);
+	CHECK_EQ(sim.reserved, overhead);
+	CHECK(overhead < 2 * MiB); /* one window */
+}
+
+static void impossible_sizes(void)
+{
+	CHECK(!sea_arena_reserve(&arena, (size_t)1 << 47, 1, true));
+	CHECK(!sea_arena_reserve(&arena, PTRDIFF_MAX - SEA_SLOT_SIZE, (size_t)1 << 62, true));
+	CHECK_EQ(nr_regions(), 0);
+}
+
+/* A2 */
+static void check_committed(size_t end)
+{
+	CHECK(arena.committed >= end);
+	CHECK(arena.committed <= arena.size);
+	CHECK_EQ(arena.committed % sim.page_size, 0);
+	CHECK(!arena.committed || sim_is_committed(arena.base, arena.committed));
+}
+
+static void commit_grows_only(void)
+{
+	uint64_t seed = test_seed();
+	size_t largest = 0;
+	reserve(32 * MiB, 1, false);
+	for (int i = 0; i < 300; i++) {
+		size_t end = below(&seed, 1 + (arena.size >> (below(&seed, 2) * 6)));
+		largest = sea_max(largest, end);
+		CHECK(sea_arena_commit(&arena, end));
+		check_committed(largest);
+	}
+	CHECK(sea_arena_commit(&arena, arena.size));
+	CHECK_EQ(arena.committed, arena.size);
+}
+
+static void few_calls_for_much_memory(void)
+{
+	reserve(64 * MiB, 1, false);
+	for (size_t end = 4096; end <= arena.size; end += 4096)
+		CHECK(sea_arena_commit(&arena, end));
+	CHECK_AT_MOST(sim.nr_calls[SIM_COMMIT], 45);
+}
+
+/* A whole arena commits what it is asked for and no more. */
+static void whole_commits_exactly(void)
+{
+	reserve(8 * MiB, 1, true);
+	CHECK(sea_arena_commit(&arena, 3 * MiB + 1));
+	CHECK_EQ(arena.committed, 3 * MiB + 4096);
+}
+
+/* Where the generous step is refused, the exact one may pass. */
+static void short_of_memory(void)
+{
+	reserve(8 * MiB, 1, false);
+	sim.max_committed = sim.committed + 64 * KiB;
+	CHECK(sea_arena_commit(&arena, 60 * KiB));
+	CHECK_EQ(arena.committed, 60 * KiB);
+	CHECK(!sea_arena_commit(&arena, 80 * KiB));
+	CHECK_EQ(arena.committed, 60 * KiB);
+}
+
+static void commit_can_fail(void)
+{
+	reserve(8 * MiB, 1, false);
+	sim_fail(SIM_COMMIT, 1, true);
+	CHECK(!sea_arena_commit(&arena, 4096));
+	CHECK_EQ(arena.committed, 0);
+	sim_heal();
+	CHECK(sea_arena_commit(&arena, 4096));
+	check_committed(4096);
+}
+
+static void *commit_all(void *unused)
+{
+	for (size_t end = 4096; end <= arena.size; end += 4096) {
+		CHECK(sea_arena_commit(&arena, end));
+		arena.base[end - 1] = 1; /* faults if it is not usable */
+	}
+	return unused;
+}
+
+static void threads_commit_at_once(void)
+{
+	pthread_t threads[3];
+	reserve(16 * MiB, 1, false);
+	for (size_t i = 0; i < NR(threads); i++)
+		threads[i] = start_thread(commit_all, NULL);
+	for (size_t i = 0; i < NR(threads); i++)
+		pthread_join(threads[i], NULL);
+	check_committed(arena.size);
+}
+
+/* --- touched pages ------------------------------------------------------------------- */
+
+static bool naive[PAGES];
+
+static size_t naive_count(size_t from, size_t to)
+{
+	size_t count = 0;
+	for (; from < to; from++)
+		count += naive[from];
+	return count;
+}
+
+/* A3, seen from outside: what is not touched reads as zero; the others were written. */
+static void check_pages(size_t page)
+{
+	CHECK_EQ(sea_arena_count_touched(&arena, 0, PAGES), naive_count(0, PAGES));
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(arena.base[i * page], naive[i]);
+}
+
+static void touch(size_t from, size_t to, size_t page)
+{
+	sea_arena_touch(&arena, from, to);
+	for (size_t i = from; i < to; i++) {
+		arena.base[i * page] = 1;
+		naive[i] = true;
+	}
+}
+
+static void purge(size_t from, size_t to, bool works)
+{
+	size_t want = naive_count(from, to);
+	CHECK_EQ(sea_arena_purge(&arena, from, to), works ? want : 0);
+	if (works)
+		memset(naive + from, 0, to - from);
+}
+
+static void touch_and_purge(size_t page)
+{
+	uint64_t seed = test_seed();
+	sim.page_size = page;
+	reserve(PAGES * page, 1, false);
+	CHECK(sea_arena_commit(&arena, arena.size));
+	for (size_t step = 0; step < rounds(600); step++) {
+		size_t from = below(&seed, PAGES), to = from + below(&seed, PAGES - from + 1);
+		if (below(&seed, 3) == 0)
+			purge(from, to, true);
+		else
+			touch(from, sea_min(to, from + 20), page);
+		CHECK_EQ(sea_arena_count_touched(&arena, from, to), naive_count(from, to));
+	}
+	check_pages(page);
+}
+
+static void touched_pages(void) { touch_and_purge(4 * KiB); }
+static void touched_pages_of_16k(void) { touch_and_purge(16 * KiB); }
+
+static void purge_asks_for_touched_pages_only(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	CHECK(sea_arena_commit(&arena, arena.size));
+	CHECK_EQ(sea_arena_purge(&arena, 0, PAGES), 0);
+	CHECK_EQ(sim.nr_calls[SIM_PURGE], 0);
+	touch(10, 20, 4096);
+	touch(30, 31, 4096);
+	purge(0, PAGES, true);
+	CHECK_EQ(sim.nr_calls[SIM_PURGE], 2);
+	CHECK_EQ(sim.purged, 11 * 4096);
+}
+
+/* The pages stay touched: they may hold old bytes. */
+static void purge_can_fail(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	CHECK(sea_arena_commit(&arena, arena.size));
+	touch(10, 20, 4096);
+	sim.purge_is_ignored = true;
+	purge(0, PAGES, false);
+	sim.purge_is_ignored = false;
+	sim_fail(SIM_PURGE, 1, false);
+	purge(0, PAGES, false);
+	check_pages(4096);
+	purge(0, PAGES, true);
+}
+
+/* --- failures ---------------------------------------------------------------------------- */
+
+static void reserve_can_fail(void)
+{
+	for (size_t n = 1;; n++) {
+		size_t reserved = sim.reserved, failed = sim.nr_failed;
+		sim_fail(SIM_ANY, n, false);
+		bool done = sea_arena_reserve(&arena, MiB, 16 * MiB, true);
+		sim_heal();
+		if (done) {
+			check_reserved(MiB, 16 * MiB);
+			sea_arena_release(&arena);
+		} else {
+			CHECK_EQ(nr_regions(), 0);
+			CHECK(sim.reserved >= reserved); /* a window may have come to stay */
+		}
+		if (sim.nr_failed == failed)
+			break;
+	}
+	CHECK(sea_region_is_sound());
+}
+
+/* Too many mappings to unmap one: at least the memory goes. */
+static void release_can_fail(void)
+{
+	reserve(4 * MiB, 1, true);
+	CHECK(sea_arena_commit(&arena, MiB));
+	memset(arena.base, 1, MiB);
+	sim_fail(SIM_RELEASE, 1, false);
+	sea_arena_release(&arena);
+	CHECK_EQ(sim.nr_calls[SIM_PURGE], 1);
+	CHECK_EQ(arena.base[0], 0);
+	CHECK(!sea_pagemap_arena(arena.base));
+}
+
+static void release_can_fail_before_any_commit(void)
+{
+	reserve(4 * MiB, 1, true);
+	sim_fail(SIM_RELEASE, 1, false);
+	sea_arena_release(&arena);
+	CHECK(!sea_pagemap_arena(arena.base));
+}
+
+static const struct test_case cases[] = {
+	PASSES(aligned_reservations), PASSES(the_slack_goes_back), PASSES(impossible_sizes), PASSES(commit_grows_only),
+	PASSES(few_calls_for_much_memory), PASSES(whole_commits_exactly), PASSES(short_of_memory),
+	PASSES(commit_can_fail), PASSES(threads_commit_at_once), PASSES(touched_pages), PASSES(touched_pages_of_16k),
+	PASSES(purge_asks_for_touched_pages_only), PASSES(purge_can_fail), PASSES(reserve_can_fail),
+	PASSES(release_can_fail), PASSES(release_can_fail_before_any_commit),
+};
+
+HARNESS_MAIN(cases)

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* region.c - the map of ranges against an array without order */
+#include "region.h"
+
+#include "unit.h"
+
+#define NR_SLOTS 400
+#define SLOT ((size_t)1 << 20)
+#define FIRST ((char *)0x100000000000)
+
+/* Slot i of the address space is empty (0) or holds a range of this size. */
+static size_t naive[NR_SLOTS];
+static enum sea_region_kind kinds[NR_SLOTS];
+
+static char *address(size_t slot) { return FIRST + slot * SLOT; }
+
+/* R1: what the walk visits is the naive copy, in address order. */
+static void compare(const struct sea_region *region, void *context)
+{
+	size_t *slot = context;
+	while (*slot < NR_SLOTS && !naive[*slot])
+		++*slot;
+	CHECK(*slot < NR_SLOTS);
+	CHECK(region->base == address(*slot));
+	CHECK_EQ(region->size, naive[*slot]);
+	CHECK_EQ(region->kind, kinds[*slot]);
+	++*slot;
+}
+
+static void check_map(void)
+{
+	size_t slot = 0;
+	sea_region_walk(compare, &slot);
+	while (slot < NR_SLOTS && !naive[slot])
+		slot++;
+	CHECK_EQ(slot, NR_SLOTS);
+	CHECK(sea_region_is_sound());
+}
+
+static void add(size_t slot, size_t size, enum sea_region_kind kind)
+{
+	CHECK(sea_region_add(address(slot), size, kind));
+	naive[slot] = size;
+	kinds[slot] = kind;
+}
+
+static void an_empty_map(void) { check_map(); }
+
+static void neighbours_stay_apart(void)
+{
+	add(1, SLOT, SEA_REGION_AVAILABLE);
+	add(0, SLOT, SEA_REGION_AVAILABLE);
+	add(2, SLOT, SEA_REGION_METADATA);
+	check_map();
+}
+
+static void random_changes(void)
+{
+	uint64_t seed = test_seed();
+	for (size_t step = 0; step < rounds(4000); step++) {
+		size_t slot = below(&seed, NR_SLOTS), size = (1 + below(&seed, 256)) << 12;
+		if (!naive[slot]) {
+			add(slot, size, (enum sea_region_kind)below(&seed, 3));
+		} else if (below(&seed, 3)) {
+			sea_region_resize(address(slot), size);
+			naive[slot] = size;
+		} else {
+			sea_region_remove(address(slot));
+			naive[slot] = 0;
+		}
+		check_map();
+	}
+}
+
+static void grows_and_keeps_what_it_had(void)
+{
+	for (size_t slot = NR_SLOTS; slot-- > 0;)
+		add(slot, SLOT, SEA_REGION_WHOLE);
+	check_map();
+	CHECK(sim.nr_calls[SIM_RESERVE] > 0);
+}
+
+/* The tables that it has outgrown are given back. */
+static void gives_old_tables_back(void)
+{
+	grows_and_keeps_what_it_had();
+	CHECK_EQ(sim.nr_calls[SIM_RELEASE], sim.nr_calls[SIM_RESERVE] - 1);
+	CHECK_EQ(sim.reserved, sim.committed);
+}
+
+static void fail_to_grow(enum sim_call kind)
+{
+	size_t slot = 0;
+	sim_fail(kind, 1, true);
+	while (sea_region_add(address(slot), SLOT, SEA_REGION_WHOLE))
+		naive[slot] = SLOT, kinds[slot++] = SEA_REGION_WHOLE;
+	CHECK(slot >= 16);
+	check_map();
+	CHECK_EQ(sim.reserved, 0);
+	sim_heal();
+	add(slot, SLOT, SEA_REGION_WHOLE);
+	check_map();
+}
+
+static void no_address_space_to_grow(void) { fail_to_grow(SIM_RESERVE); }
+static void no_memory_to_grow(void) { fail_to_grow(SIM_COMMIT); }
+
+static void removing_what_is_not_there(void)
+{
+	add(3, SLOT, SEA_REGION_WHOLE);
+	sea_region_remove(address(2));
+}
+
+static void resizing_what_is_not_there(void) { sea_region_resize(address(2), SLOT); }
+
+/* The claim notices what it is there to notice. */
+static void overlap_is_unsound(void)
+{
+	add(1, SLOT, SEA_REGION_WHOLE);
+	add(2, SLOT, SEA_REGION_WHOLE);
+	sea_region_resize(address(1), SLOT + 4096);
+	CHECK(!sea_region_is_sound());
+	sea_region_resize(address(1), 0);
+	CHECK(!sea_region_is_sound());
+}
+
+static const struct test_case cases[] = {
+	PASSES(an_empty_map),
+	PASSES(neighbours_stay_apart),
+	PASSES(random_changes),
+	PASSES(grows_and_keeps_what_it_had),
+	PASSES(gives_old_tables_back),
+	PASSES(no_address_space_to_grow),
+	PASSES(no_memory_to_grow),
+	ABORTS(removing_what_is_not_there, "heap corrupted: at < map.nr"),
+	ABORTS(resizing_what_is_not_there, "heap corrupted: at < map.nr"),
+	PASSES(overlap_is_unsound),
+};
+
+HARNESS_MAIN(cases)
