@@ -69,6 +69,9 @@ endef
 $(BUILD)/obj/base/%.o: src/%.c $(HEADERS)
 	$(call compile,)
 
+$(BUILD)/obj/textbook/%.o: src/engines/textbook/%.c $(HEADERS)
+	$(call compile,)
+
 define engine_rules
 $(BUILD)/obj/$(1)/%.o: src/engines/$(1)/%.c $(HEADERS)
 	$$(call compile,-Isrc/engines/$(1))
@@ -77,7 +80,7 @@ $(BUILD)/obj/$(1)/%.o: src/%.c $(HEADERS)
 $(BUILD)/obj/$(1)/%.o: preload/%.c $(HEADERS)
 	$$(call compile,-Isrc/engines/$(1) -fexceptions)
 endef
-$(foreach e,seam freelist watermark textbook,$(eval $(call engine_rules,$(e))))
+$(foreach e,seam freelist watermark,$(eval $(call engine_rules,$(e))))
 
 $(BUILD)/measure: scripts/lib/measure.c
 	$(call say,CC,$<)

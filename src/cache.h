@@ -108,8 +108,8 @@ SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 
 /* 31 instructions on x86-64, three branches.  NULL, a pointer that is not aligned and
  * one of another window fail the first test; a pointer to no chunk and a chunk too
- * large for a stack lead to a class without room.  The slow path puts right what the
- * count lost. */
+ * large for a stack lead to a class without room, and are not read.  The slow path
+ * puts right what the count lost. */
 SEA_INLINE void sea_cache_free(void *block)
 {
 	struct sea_cache *cache = sea_cache_own();
@@ -126,12 +126,12 @@ SEA_INLINE void sea_cache_free(void *block)
 	size_t class = sea_seam_distance(seams, granule);
 	uintptr_t mark = sea_mark_of(block, window);
 	struct sea_link *chunk = block;
-	if (unlikely(chunk->mark == mark)) {
-		sea_cache_free_slow(block);
-		return;
-	}
 	if (unlikely(sea_count_down(&cache->room[class]))) {
 		sea_cache_free_full(block, class);
+		return;
+	}
+	if (unlikely(chunk->mark == mark)) {
+		sea_cache_free_slow(block);
 		return;
 	}
 	chunk->next = cache->head[class];

@@ -75,7 +75,8 @@ static bool is_possible(size_t size) { return size <= (size_t)1 << (SEA_ADDRESS_
 
 static bool wants_whole(size_t size, size_t align)
 {
-	return size > sea_min(sea_options.arena, ARENA_MAX) / 2 || align > SEA_SLOT_SIZE;
+	size_t half = sea_min(sea_options.arena, ARENA_MAX) / 2;
+	return size > sea_max(half, SEA_SLOT_SIZE) || align > SEA_SLOT_SIZE;
 }
 
 /* --- free pages ------------------------------------------------------------- */

@@ -6,16 +6,23 @@
  */
 #include "../harness.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <locale.h>
 #include <malloc.h>
+#include <netdb.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NR_BUSY = 6, NR_SHARED = 512, CHILD_SECONDS = 20 };
@@ -224,6 +231,74 @@ static void during_stdio(void)
 	stop_busy(threads, 6);
 }
 
+/* --- inside the rest of libc ------------------------------------------------------------- */
+
+/* The first use loads /etc/nsswitch.conf, and allocates, under a lock of libc that fork()
+ * takes after it has called the handlers. */
+static void *name_service(void *unused)
+{
+	struct passwd entry, *found;
+	char text[4096];
+	free(malloc(50000));
+	getpwnam_r("root", &entry, text, sizeof(text), &found);
+	return unused;
+}
+
+static void fork_during_first_use(void)
+{
+	pthread_t threads[2];
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, name_service, NULL), 0);
+	for (int i = 0; i < 5; i++) {
+		int status = 0;
+		pid_t child = fork();
+		CHECK(child >= 0);
+		if (child == 0)
+			_exit(EXIT_SUCCESS);
+		CHECK_EQ(waitpid(child, &status, 0), child);
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+static void during_name_service(void)
+{
+	for (size_t i = 0; i < nr_forks(); i++)
+		in_child(fork_during_first_use);
+}
+
+static void *many_corners(void *unused)
+{
+	while (!atomic_load(&stop)) {
+		struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *found = NULL;
+		struct tm broken_down;
+		time_t now = 0;
+		void *library = dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
+		if (library != NULL)
+			dlclose(library);
+		CHECK_EQ(getaddrinfo("127.0.0.1", "80", &hints, &found), 0);
+		freeaddrinfo(found);
+		localtime_r(&now, &broken_down);
+		locale_t locale = newlocale(LC_ALL_MASK, "C", NULL);
+		if (locale != NULL)
+			freelocale(locale);
+		DIR *directory = opendir("/");
+		if (directory != NULL)
+			closedir(directory);
+	}
+	return unused;
+}
+
+static void during_much_of_libc(void)
+{
+	pthread_t threads[4];
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, many_corners, NULL), 0);
+	for (size_t i = 0; i < nr_forks() / 2; i++)
+		in_child(use_heap);
+	stop_busy(threads, 4);
+}
+
 /* --- fork handlers of the program --------------------------------------------------------- */
 
 static unsigned nr_prepared, nr_in_parent;
@@ -344,6 +419,8 @@ static const struct test_case cases[] = {
 	{.name = "storm from three threads at once", .run = storm_from_threads, .seconds = 60},
 	{.name = "children that start threads", .run = children_with_threads, .seconds = 60},
 	{.name = "while other threads are inside stdio", .run = during_stdio, .seconds = 60},
+	{.name = "while threads first use the name service", .run = during_name_service, .seconds = 60},
+	{.name = "while other threads are all over libc", .run = during_much_of_libc, .seconds = 60},
 	{.name = "handlers of the program allocate", .run = handlers_allocate, .seconds = 60},
 	{.name = "the child's heap is a copy", .run = child_has_a_copy},
 	{.name = "thirty generations", .run = generations, .seconds = 60, .engines = SEAM | FREELIST | GLIBC},

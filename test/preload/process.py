@@ -215,7 +215,7 @@ def check_symbols(static):
         demand("libc.a(malloc.o)" not in text.read(), "malloc.o of libc is linked in")
     symbols = subprocess.run(["nm", static.path], check=True, capture_output=True, text=True).stdout
     for name in ("malloc", "free", "calloc", "realloc", "memalign", "malloc_usable_size"):
-        count = len(re.findall(rf" [TW] {name}$", symbols, re.M))
+        count = len(re.findall(rf" [TWt] {name}$", symbols, re.M))
         demand(count == 1, f"{count} definitions of {name}")
     demand(not re.search(r" _int_(malloc|free)$", symbols, re.M), "_int_malloc of libc is linked in")
 
