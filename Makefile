@@ -29,7 +29,7 @@ NAMES := interpose cxx constructor
 
 SEAM_OBJECTS      := $(BASE:%=base/%.o) $(SEAM:%=base/%.o) $(FRONT:%=seam/%.o) seam/engine.o $(NAMES:%=seam/%.o)
 FREELIST_OBJECTS  := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=freelist/%.o) \
-                     freelist/list.o freelist/engine.o $(NAMES:%=freelist/%.o)
+                     freelist/index.o freelist/list.o freelist/engine.o $(NAMES:%=freelist/%.o)
 WATERMARK_OBJECTS := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=watermark/%.o) \
                      watermark/engine.o $(NAMES:%=watermark/%.o)
 HEADERS := $(wildcard include/*.h src/*.h src/*.def src/engines/*/*.h)

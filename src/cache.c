@@ -18,7 +18,7 @@
  * Each time a thread has drawn as much as its budget, it looks its classes over:
  * those that did not move since are emptied, and what the others have counted is
  * halved.  The budget, which also bounds what all limits together may hold, is the
- * option `cache` or the bytes that the thread holds, whichever is more.
+ * option `cache` or the bytes that the thread held at most of late, whichever is more.
  */
 #include "cache.h"
 
@@ -39,6 +39,9 @@
 #define BATCH_SHARE 4
 #define FIRST_BATCH_BYTES 128
 #define LARGEST_BATCH_BYTES (32 * SEA_KIB)
+/* The budget grows with what the thread holds up to so many times the option: 8 MiB
+ * by default. */
+#define BUDGET_GROWTH 16
 /* A thread that sent this much back without one refill is clearing up: its stacks are
  * emptied as well, and stay so until it allocates again. */
 #define CLEARING_BYTES SEA_MIB
@@ -66,41 +69,59 @@ static uintptr_t mark_of(const void *block) { return sea_mark_of(block, sea_load
 
 static size_t size_of_class(unsigned c) { return sea_class_granules(c) * SEA_GRANULE; }
 
+static size_t net_bytes(const struct sea_cache *cache)
+{
+	return (intptr_t)cache->net > 0 ? cache->net : 0;
+}
+
 static size_t budget(const struct sea_cache *cache)
 {
-	return sea_max(sea_options.cache, (intptr_t)cache->net > 0 ? cache->net : 0);
+	return sea_max(sea_options.cache, sea_min(cache->peak, sea_options.cache * BUDGET_GROWTH));
 }
 
 /* --- sending back ---------------------------------------------------------------- */
 
-static void release_held(struct sea_cache *cache)
+/* Sets the bits of the letters from `first` on that go to the same word; returns the
+ * next letter. */
+static uint32_t deliver(const struct sea_cache *cache, uint32_t first)
 {
-	if (!cache->held.mask)
-		return;
-	uint64_t mask = cache->held.mask;
-	cache->held.mask = 0;
-	uint64_t twice = sea_shard_send(cache->held.zone, cache->held.word, mask, cache->held.nr_granules);
+	const struct sea_letter *letter = &cache->outbox[first];
+	size_t word = letter->granule / 64;
+	uint64_t mask = 0;
+	unsigned nr_granules = 0;
+	uint32_t next = first;
+	for (; next < cache->nr_out && letter->zone == cache->outbox[first].zone && letter->granule / 64 == word;
+	     next++, letter++) {
+		mask |= 1ull << letter->granule % 64;
+		nr_granules += letter->nr_granules;
+	}
+	struct sea_zone *zone = cache->outbox[first].zone;
+	uint64_t twice = sea_shard_send(zone, word, mask, nr_granules);
 	if (unlikely(twice))
-		sea_mistake("free",
-			    sea_zone_address(cache->held.zone, cache->held.word * 64 + sea_lowest_bit(twice)));
+		sea_mistake("free", sea_zone_address(zone, word * 64 + sea_lowest_bit(twice)));
+	return next;
+}
+
+static void empty_outbox(struct sea_cache *cache)
+{
+	for (uint32_t i = 0; i < cache->nr_out;)
+		i = deliver(cache, i);
+	cache->nr_out = 0;
+	cache->posted = 0;
 }
 
 static bool is_clearing(const struct sea_cache *cache) { return cache->returned >= CLEARING_BYTES; }
 
-/* Chunks of one word that follow each other share one atomic operation. */
 static void send(struct sea_cache *cache, struct sea_zone *zone, unsigned g, unsigned nr_granules)
 {
 	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
-	chunk->mark = mark_of(chunk);
-	if (cache->held.zone != zone || cache->held.word != g / 64) {
-		release_held(cache);
-		cache->held.zone = zone;
-		cache->held.word = g / 64;
-		cache->held.nr_granules = 0;
-	}
-	cache->held.mask |= 1ull << g % 64;
-	cache->held.nr_granules += nr_granules;
 	size_t bytes = nr_granules * SEA_GRANULE;
+	chunk->mark = mark_of(chunk);
+	if (cache->nr_out == SEA_OUTBOX)
+		empty_outbox(cache);
+	cache->outbox[cache->nr_out++] = (struct sea_letter){zone, g, nr_granules};
+	__builtin_prefetch(&zone->pending[g / 64], 1);
+	cache->posted += bytes;
 	cache->net -= bytes;
 	cache->sent += bytes;
 	cache->returned += bytes;
@@ -113,7 +134,8 @@ static void send_chunk(struct sea_cache *cache, void *chunk)
 	send(cache, zone, g, sea_zone_chunk_size(zone, g));
 }
 
-/* Empties one class: its stack, and what was never handed out. */
+/* Empties one class: its stack, and what was never handed out.  What it has learnt of
+ * recurrence stays. */
 static void flush_class(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
@@ -127,7 +149,8 @@ static void flush_class(struct sea_cache *cache, unsigned c)
 		send_chunk(cache, stock->cur);
 	cache->granted -= stock->limit * size;
 	cache->room[c] = 0;
-	*stock = (struct sea_stock){0};
+	stock->limit = 0;
+	stock->drawn = 0;
 }
 
 static void flush_all(struct sea_cache *cache)
@@ -135,12 +158,13 @@ static void flush_all(struct sea_cache *cache)
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		if (cache->head[c] || cache->stock[c].limit || cache->stock[c].cur)
 			flush_class(cache, c);
-	release_held(cache);
+	empty_outbox(cache);
 }
 
 static void look_over(struct sea_cache *cache)
 {
 	cache->drawn = 0;
+	cache->peak = sea_max(net_bytes(cache), cache->peak / 2);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		struct sea_stock *stock = &cache->stock[c];
 		bool moved = stock->active || stock->seen_room != cache->room[c];
@@ -159,7 +183,7 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
 	cache->sent = 0;
 	if (is_clearing(cache))
 		flush_all(cache);
-	release_held(cache);
+	empty_outbox(cache);
 	sea_shard_help(shard);
 	sea_reclaim();
 }
@@ -285,7 +309,7 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	size_t size = size_of_class(c);
 	if (cache->drawn > budget(cache))
 		look_over(cache);
-	release_held(cache);
+	empty_outbox(cache);
 	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(stock, size), &batch))
 		return false;
 	uint32_t earned = (uint32_t)sea_min(batch.nr_chunks, stock->left);
@@ -296,6 +320,7 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	stock->drawn += batch.nr_chunks;
 	cache->drawn += batch.nr_chunks * size;
 	cache->net += batch.nr_chunks * size;
+	cache->peak = sea_max(cache->peak, net_bytes(cache));
 	adopt(cache, c, &batch);
 	return true;
 }
@@ -419,17 +444,13 @@ static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
 		help(cache, zone->shard);
 }
 
-/* Granules of the live chunk at `block`; 0 if there is none. */
+/* Granules of the live chunk at `block`; 0 if there is none.  Free chunks of every kind
+ * carry the mark: in a stack or a stock (K2, K3), sent back (K4), or a hole (Z7). */
 static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 {
-	unsigned g = sea_granule_of(block);
-	if ((uintptr_t)block % SEA_GRANULE || !(sea_load_relaxed(&zone->used[g / 64]) >> g % 64 & 1))
+	if ((uintptr_t)block % SEA_GRANULE || ((const struct sea_link *)block)->mark == mark_of(block))
 		return 0;
-	unsigned n = sea_zone_chunk_size(zone, g);
-	if (!n || ((const struct sea_link *)block)->mark == mark_of(block) ||
-	    sea_load_relaxed(&zone->pending[g / 64]) >> g % 64 & 1)
-		return 0;
-	return n;
+	return sea_zone_chunk_size(zone, sea_granule_of(block));
 }
 
 void sea_cache_free_slow(void *block)
@@ -510,7 +531,7 @@ void sea_cache_scavenge(void)
 /* Reads what other threads write: a moment's view of each class. */
 SEA_RACE_BY_DESIGN static size_t cached_bytes(const struct sea_cache *cache)
 {
-	size_t bytes = cache->held.mask ? cache->held.nr_granules * SEA_GRANULE : 0;
+	size_t bytes = cache->posted;
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		const struct sea_stock *stock = &cache->stock[c];
 		int64_t nr = (int64_t)stock->limit - cache->room[c];

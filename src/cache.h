@@ -29,7 +29,7 @@
 /* A free chunk in a stack. */
 struct sea_link {
 	struct sea_link *next;
-	uintptr_t mark;
+	uintptr_t mark; /* sea_mark_of() */
 };
 
 /* What a class knows beyond its stack. */
@@ -43,6 +43,11 @@ struct sea_stock {
 	int32_t seen_room; /* room at the last look */
 };
 
+/* Chunks that are sent back together: by the time the last one comes, the memory that
+ * the first one's mark was written to has arrived, and atomic operations, which wait
+ * for all stores before them, do not wait. */
+#define SEA_OUTBOX 32
+
 struct sea_cache {
 	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
 	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
@@ -53,13 +58,14 @@ struct sea_cache {
 	size_t sent;			       /* bytes sent back since the last help */
 	size_t returned;		       /* bytes sent back since the last refill */
 	size_t net;			       /* bytes refilled less bytes sent back, ever; may wrap */
+	size_t peak;			       /* the largest net of late */
 	size_t granted;			       /* bytes that all limits together allow */
-	struct {			       /* the last word sent to, held back to save atomics */
+	size_t posted;			       /* bytes in the outbox */
+	uint32_t nr_out;
+	struct sea_letter {
 		struct sea_zone *zone;
-		size_t word;
-		uint64_t mask;
-		unsigned nr_granules;
-	} held;
+		uint32_t granule, nr_granules;
+	} outbox[SEA_OUTBOX];		       /* on the way back to their zones */
 };
 
 /* The cache of a thread that has none: it never holds anything, so that no path has
@@ -81,12 +87,6 @@ SEA_COLD void sea_cache_free_slow(void *block);
 
 /* The same after the room of class c has been counted down below 0. */
 SEA_COLD void sea_cache_free_full(void *block, size_t c);
-
-/* Address-dependent, and in no live block but by chance of one in 2^48. */
-SEA_INLINE uintptr_t sea_mark_of(const void *block, const struct sea_window *window)
-{
-	return (uintptr_t)block + (uintptr_t)window;
-}
 
 /* 14 instructions on x86-64, two branches.  What it cannot serve it leaves to `slow`,
  * so that malloc and operator new share it. */

@@ -6,7 +6,7 @@
  * in their zone, found by sweeping.
  *
  *    |  8  |  8  | next | prev | size |   free ...
- *     `---------' left alone: the mark against a second free (cache.h)
+ *     `---------' the mark against a second free (zone.h)
  */
 #ifndef SEA_HOLE_H
 #define SEA_HOLE_H
@@ -20,7 +20,7 @@
 #define SEA_HOLE_BINS 81
 
 struct sea_hole {
-	void *mark[2];
+	uintptr_t mark[2]; /* [1]: sea_mark_of() */
 	struct sea_hole *next, *prev; /* the list ends in NULL on both sides */
 	size_t nr_granules;
 };

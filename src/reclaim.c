@@ -18,6 +18,7 @@
 #define PURGE_BATCH 32
 
 struct purge {
+	size_t least; /* bytes that a range must have */
 	unsigned nr;
 	struct {
 		struct sea_hole *hole;
@@ -32,7 +33,7 @@ static void note_pages(struct sea_zone *zone, unsigned from, unsigned to, void *
 	size_t page = sea_os_page_size();
 	char *first = (char *)sea_round_up((uintptr_t)hole + sizeof(struct sea_hole), page);
 	char *last = (char *)sea_round_down((uintptr_t)sea_zone_address(zone, to), page);
-	if (first >= last || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
+	if (first >= last || (size_t)(last - first) < purge->least || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
 		return;
 	purge->range[purge->nr].hole = (struct sea_hole *)hole;
 	purge->range[purge->nr].from = first;
@@ -59,23 +60,39 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	return bytes;
 }
 
-static size_t purge_zone(struct sea_shard *shard, struct sea_zone *zone)
+static size_t purge_zone(struct sea_shard *shard, struct sea_zone *zone, size_t least)
 {
-	struct purge purge = {0};
+	struct purge purge = {.least = least};
 	sea_zone_walk_holes(zone, note_pages, &purge);
 	return purge.nr ? purge_ranges(shard, zone, &purge) : 0;
+}
+
+/* The zone at index i gives back ranges of `least` bytes and more. */
+static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least)
+{
+	size_t bytes = 0, round;
+	while (i < shard->nr_zones && (round = purge_zone(shard, shard->zones[i], least)) > 0)
+		bytes += round;
+	return bytes;
 }
 
 size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
 {
 	size_t bytes = 0;
 	sea_lock_take(&shard->lock);
-	for (uint32_t i = shard->nr_zones; i-- > 0 && sea_pages_dirty() > keep;) {
-		size_t round = 0;
-		while (i < shard->nr_zones && shard->zones[i]->nr_idle &&
-		       (round = purge_zone(shard, shard->zones[i])) > 0)
-			bytes += round;
-	}
+	for (uint32_t i = shard->nr_zones; i-- > 0 && sea_pages_dirty() > keep;)
+		if (shard->zones[i]->nr_idle)
+			bytes += purge_at(shard, i, SEA_WORTH_PURGING);
+	sea_shard_drop_lock(shard);
+	return bytes;
+}
+
+size_t sea_reclaim_all(struct sea_shard *shard)
+{
+	size_t bytes = 0;
+	sea_lock_take(&shard->lock);
+	for (uint32_t i = shard->nr_zones; i-- > 0;)
+		bytes += purge_at(shard, i, sea_os_page_size());
 	sea_shard_drop_lock(shard);
 	return bytes;
 }

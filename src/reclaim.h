@@ -9,9 +9,13 @@
  * free pages first.  Cheap if not.  No lock may be held. */
 void sea_reclaim(void);
 
-/* Gives the memory of whole pages in the shard's holes back until at most `keep` bytes
- * are dirty in the process.  Returns how many bytes went.  No lock may be held. */
+/* Gives memory in the shard's holes back, where it is worth it, until at most `keep`
+ * bytes are dirty in the process.  Returns how many bytes went.  No lock may be held. */
 size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);
+
+/* Gives the memory of every whole page in the shard's holes back.  Returns how many
+ * bytes went.  No lock may be held. */
+size_t sea_reclaim_all(struct sea_shard *shard);
 
 /* Gives the memory of spare zones' metadata back.  No lock may be held. */
 void sea_reclaim_metadata(struct sea_shard *shard);

@@ -25,9 +25,9 @@
 #include "os.h"
 #include "page_alloc.h"
 
-/* A zone is worth draining from this many pending granules on: 16 KiB, some 100 of
- * the usual chunks for a pass over 1,024 words. */
-#define DRAIN_WORTH (16 * SEA_KIB / SEA_GRANULE)
+/* Before a shard grows it drains whatever is pending, if all of it together comes to a
+ * 16th of a zone. */
+#define DRAIN_BEFORE_GROWTH (SEA_ZONE_GRANULES / 16)
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
@@ -206,7 +206,7 @@ void sea_shard_help(struct sea_shard *shard)
 uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	uint64_t before = sea_fetch_or_release(&zone->pending[word], mask) & mask;
-	if (sea_add_relaxed(&zone->nr_pending, nr_granules) >= DRAIN_WORTH)
+	if (sea_add_relaxed(&zone->nr_pending, nr_granules) >= sea_load_relaxed(&zone->worth))
 		push_queue(zone);
 	return before;
 }
@@ -275,6 +275,14 @@ static void rewind_cursor(struct sea_shard *shard, unsigned k)
 		shard->cursor[k] = (struct sea_cursor){0, 0};
 }
 
+static size_t count_pending(const struct sea_shard *shard)
+{
+	size_t granules = 0;
+	for (uint32_t i = 0; i < shard->nr_zones; i++)
+		granules += sea_load_relaxed(&shard->zones[i]->nr_pending);
+	return granules;
+}
+
 bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
 {
 	batch->nr_pieces = batch->nr_chunks = 0;
@@ -282,8 +290,9 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 	while (drain_next(shard))
 		;
 	bool found = fill(shard, k, want, batch);
-	if (!found) {
+	if (!found && count_pending(shard) >= DRAIN_BEFORE_GROWTH)
 		drain_all(shard);
+	if (!found) {
 		rewind_cursor(shard, k);
 		found = fill(shard, k, want, batch);
 	}
@@ -309,7 +318,7 @@ void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align)
 	while (drain_next(shard))
 		;
 	void *chunk = carve_aligned(shard, k, align);
-	if (!chunk && drain_all(shard))
+	if (!chunk && count_pending(shard) >= DRAIN_BEFORE_GROWTH && drain_all(shard))
 		chunk = carve_aligned(shard, k, align);
 	if (!chunk && grow(shard))
 		chunk = carve_aligned(shard, k, align);

@@ -10,6 +10,7 @@
  * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
  *     hint[h] is SEA_HINT_UNKNOWN.
  * Z6  nr_used is the number of set bits in `used`.
+ * Z7  A hole's second word is its mark (sea_mark_of).
  *
  * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
  * these functions.
@@ -61,11 +62,13 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 
 static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 {
+	struct sea_hole *hole = hole_at(zone, from);
+	sea_pages_touch(hole, hole->mark + 2);
+	hole->mark[1] = sea_mark_of(hole, sea_pagemap_first);
 	uint8_t *hint = &zone->hint[from / 64 / SEA_HINT_WORDS];
 	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
 	if (to - from < SEA_HOLE_MIN)
 		return;
-	struct sea_hole *hole = hole_at(zone, from);
 	sea_pages_touch(hole, hole + 1);
 	sea_hole_link(zone->holes, hole, to - from);
 	zone->listed[from / 64] = (uint8_t)(1 + from % 64);
@@ -115,11 +118,17 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 	sea_pages_touch(sea_zone_address(zone, g), sea_zone_address(zone, end));
 }
 
+/* A zone is worth draining when a quarter of what it holds is pending, or 16 KiB: some
+ * 100 of the usual chunks for a pass over 1,024 words. */
+#define DRAIN_SHARE 4u
+#define DRAIN_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
+
 void sea_zone_init(struct sea_zone *zone, char *base, struct sea_shard *shard, struct sea_holes *holes)
 {
 	zone->base = base;
 	zone->shard = shard;
 	zone->holes = holes;
+	sea_store_relaxed(&zone->worth, DRAIN_SHARE * DRAIN_LEAST);
 	zone->seam[0] = 1;
 	zone->seam[SEA_ZONE_WORDS] = ~0ull;
 	zone->used[SEA_ZONE_WORDS] = ~0ull;
@@ -271,15 +280,31 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 	return word;
 }
 
+/* First word at or after `word` that has a pending chunk, a cache line at a time. */
+static size_t next_pending(const struct sea_zone *zone, size_t word)
+{
+	for (; word % 8 && word < SEA_ZONE_WORDS; word++)
+		if (sea_load_relaxed(&zone->pending[word]))
+			return word;
+	for (; word < SEA_ZONE_WORDS; word += 8) {
+		const uint64_t *line = &zone->pending[word];
+		uint64_t any = 0;
+		for (unsigned i = 0; i < 8; i++)
+			any |= sea_load_relaxed(&line[i]);
+		if (any)
+			break;
+	}
+	while (word < SEA_ZONE_WORDS && !sea_load_relaxed(&zone->pending[word]))
+		word++;
+	return word;
+}
+
 void sea_zone_drain(struct sea_zone *zone)
 {
 	sea_store_relaxed(&zone->nr_pending, 0);
-	for (size_t word = 0; word < SEA_ZONE_WORDS;) {
-		if (sea_load_relaxed(&zone->pending[word]))
-			word = drain_words(zone, word);
-		else
-			word++;
-	}
+	for (size_t word = next_pending(zone, 0); word < SEA_ZONE_WORDS; word = next_pending(zone, word))
+		word = drain_words(zone, word);
+	sea_store_relaxed(&zone->worth, sea_max(DRAIN_LEAST, zone->nr_used / DRAIN_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
 }
 
@@ -357,7 +382,7 @@ unsigned sea_zone_count_idle(const struct sea_zone *zone)
 		size_t end = word;
 		while (end < SEA_ZONE_WORDS && page_is_idle(zone, end, step))
 			end += step;
-		if (end > word)
+		if ((end - word) * 64 * SEA_GRANULE >= SEA_WORTH_PURGING)
 			count += (unsigned)sea_pages_count_touched(sea_zone_address(zone, word * 64),
 								   sea_zone_address(zone, end * 64));
 		word = end + step;
@@ -365,7 +390,7 @@ unsigned sea_zone_count_idle(const struct sea_zone *zone)
 	return count;
 }
 
-/* Z2, Z3, Z4 and Z5 for the chunk [from, to). */
+/* Z2, Z3, Z4, Z5 and Z7 for the chunk [from, to). */
 static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
 {
 	bool used = !is_free(zone, from);
@@ -377,7 +402,8 @@ static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
 	bool merged = from == 0 || !is_free(zone, from - 1);
 	bool listed = to - from < SEA_HOLE_MIN ? !is_listed(zone, from)
 					       : is_listed(zone, from) && hole_at(zone, from)->nr_granules == to - from;
-	return merged && listed && (hint == SEA_HINT_UNKNOWN || to - from <= hint);
+	bool marked = hole_at(zone, from)->mark[1] == sea_mark_of(hole_at(zone, from), sea_pagemap_first);
+	return merged && listed && marked && (hint == SEA_HINT_UNKNOWN || to - from <= hint);
 }
 
 bool sea_zone_is_sound(const struct sea_zone *zone)

@@ -22,6 +22,9 @@ UNIT_FLAGS_debug := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE
 UNIT_FLAGS_asan  := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE)
 UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
+# Calls that a test looks in on.
+UNIT_LDFLAGS_cache := -Wl,--wrap=sea_shard_send
+
 UNIT_ENV := ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
             SEA_TEST_LENGTH=$(or $(LENGTH),normal)
 
@@ -39,7 +42,7 @@ $(UNIT)/$(1)/test/%.o: test/%.c $(UNIT_HEADERS)
 $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/unit/%.o $(UNIT)/$(1)/test/sim/os_sim.o $(UNIT)/$(1)/test/harness.o \
                 $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
 	$$(call say,LINK,$$@)
-	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
+	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) $$(UNIT_LDFLAGS_$$(@F)) -pthread -o $$@ $$^
 $(UNIT)/$(1)/stress: $(UNIT)/$(1)/test/stress/stress.o $(UNIT)/$(1)/src/os.o $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^

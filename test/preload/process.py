@@ -18,7 +18,7 @@ from harness import (EVERY, GLIBC, LIBRARY, OURS, SEAM, FREELIST, Failed, Report
 MIB = 1024 * 1024
 NOBODY = 65534
 MAX_SYSCALLS = 40
-MAX_EXTRA_RSS = 400  # KiB over glibc
+MAX_EXTRA_RSS = 0.4 * 1024  # KiB over glibc
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

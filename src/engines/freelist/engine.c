@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* freelist/engine.c - blocks from the textbook's free list (layer 9)
  *
- *    request --> small: first hole that fits (list.c) --> new zone --> NULL
+ *    request --> small: lowest hole that fits (list.c) --> new zone --> NULL
  *            --> large: run of pages
  *    free    --> hole, merged --> empty zones to the page allocator
  *
@@ -17,6 +17,7 @@
 #include "arena.h"
 #include "check.h"
 #include "engines/textbook/blocks.h"
+#include "hole.h"
 #include "list.h"
 #include "mistake.h"
 #include "page_alloc.h"
@@ -24,23 +25,9 @@
 const char sea_engine_name[] = "freelist";
 const char sea_small_free_text[] = "this block was freed already (double free)";
 
-/* The smallest chunk: a header, and links if it becomes a hole. */
-#define CHUNK_MIN (2 * SEA_GRANULE)
-
 /* --- allocating ----------------------------------------------------------------- */
 
-/* Frees what is behind the first `size` bytes of a used chunk, if that is a chunk. */
-static void cut_behind(struct sea_chunk *chunk, size_t size)
-{
-	size_t left = chunk->size - size;
-	if (left < CHUNK_MIN)
-		return;
-	sea_chunk_make_live(chunk, size);
-	sea_chunk_make_live(sea_chunk_next(chunk), left - SEA_CHUNK_HEADER);
-	sea_list_give(sea_chunk_next(chunk));
-}
-
-/* Frees what is in front of the first place for an aligned block in a used chunk, and
+/* Frees what is in front of the first place for an aligned block in a live chunk, and
  * returns the chunk of that block.  There is nothing in front, or a chunk. */
 static struct sea_chunk *cut_front(struct sea_chunk *chunk, size_t align)
 {
@@ -50,10 +37,10 @@ static struct sea_chunk *cut_front(struct sea_chunk *chunk, size_t align)
 		return chunk;
 	if (gap < CHUNK_MIN)
 		gap += align;
-	size_t size = chunk->size - gap;
-	sea_chunk_make_live(chunk, gap - SEA_CHUNK_HEADER);
+	size_t room = sea_chunk_room(chunk) - gap;
+	sea_chunk_make_live(chunk, gap - SEA_CHUNK_HEADER, 0);
 	struct sea_chunk *aligned = sea_chunk_next(chunk);
-	sea_chunk_make_live(aligned, size);
+	sea_chunk_make_live(aligned, room, 0);
 	sea_list_give(chunk);
 	return aligned;
 }
@@ -66,7 +53,7 @@ static struct sea_chunk *take(size_t align, size_t size)
 	if (!chunk)
 		return NULL;
 	chunk = cut_front(chunk, align);
-	cut_behind(chunk, size);
+	sea_list_cut(chunk, size);
 	return chunk;
 }
 
@@ -164,11 +151,13 @@ size_t sea_engine_trim(size_t keep)
 
 static bool resize_chunk(struct sea_chunk *chunk, size_t size)
 {
+	bool done = true;
 	sea_lock_take(&sea_small.lock);
 	size_t before = chunk->size;
-	bool done = size <= before || sea_list_extend(chunk, size);
-	if (size < before)
-		cut_behind(chunk, size);
+	if (size <= sea_chunk_room(chunk))
+		sea_list_cut(chunk, size);
+	else
+		done = sea_list_extend(chunk, size);
 	sea_small.live += chunk->size - before;
 	sea_lock_drop(&sea_small.lock);
 	return done;

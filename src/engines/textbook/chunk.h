@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* textbook/chunk.h - the header in front of a small block (layer 9)
  *
- *    run   |size|seal| block .... |size|seal| block .... |size|seal| ...
- *          ^ chunk     `- size -' ^ next chunk
+ *    run   |size,slack|seal| block ..... |size,slack|seal| block ...
+ *          ^ chunk          size + slack ^ next chunk
  *
  * Chunks cover a run of pages from its first byte on; a chunk is live (its block is
  * the program's) or free.
@@ -22,8 +22,9 @@
 #include "pagemap.h"
 
 struct sea_chunk {
-	size_t size;   /* bytes behind this header, a multiple of a granule */
-	uint64_t seal; /* of a live chunk; its complement is that of a free one */
+	uint32_t size;	/* bytes of the block, a multiple of a granule */
+	uint32_t slack; /* bytes behind it that are too few for a chunk */
+	uint64_t seal;	/* of a live chunk; its complement is that of a free one */
 };
 
 #define SEA_CHUNK_HEADER sizeof(struct sea_chunk)
@@ -34,7 +35,8 @@ extern SEA_HIDDEN uint64_t sea_chunk_secret;
 
 SEA_INLINE uint64_t sea_chunk_seal(const struct sea_chunk *chunk)
 {
-	return (sea_chunk_secret ^ (uintptr_t)chunk) + chunk->size * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
+	uint64_t lengths = (uint64_t)chunk->slack << 32 | chunk->size;
+	return (sea_chunk_secret ^ (uintptr_t)chunk) + lengths * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
 }
 
 SEA_INLINE bool sea_chunk_is_live(const struct sea_chunk *chunk) { return chunk->seal == sea_chunk_seal(chunk); }
@@ -45,15 +47,17 @@ SEA_INLINE bool sea_chunk_is_sealed(const struct sea_chunk *chunk)
 	return sea_chunk_is_live(chunk) || sea_chunk_is_free(chunk);
 }
 
-SEA_INLINE void sea_chunk_make_live(struct sea_chunk *chunk, size_t size)
+SEA_INLINE void sea_chunk_make_live(struct sea_chunk *chunk, size_t size, size_t slack)
 {
-	chunk->size = size;
+	chunk->size = (uint32_t)size;
+	chunk->slack = (uint32_t)slack;
 	chunk->seal = sea_chunk_seal(chunk);
 }
 
 SEA_INLINE void sea_chunk_make_free(struct sea_chunk *chunk, size_t size)
 {
-	chunk->size = size;
+	chunk->size = (uint32_t)size;
+	chunk->slack = 0;
 	chunk->seal = ~sea_chunk_seal(chunk);
 }
 
@@ -62,9 +66,12 @@ SEA_INLINE void sea_chunk_erase(struct sea_chunk *chunk) { *chunk = (struct sea_
 
 SEA_INLINE void *sea_chunk_block(const struct sea_chunk *chunk) { return (void *)(chunk + 1); }
 
+/* Bytes from the block to the next chunk. */
+SEA_INLINE size_t sea_chunk_room(const struct sea_chunk *chunk) { return (size_t)chunk->size + chunk->slack; }
+
 SEA_INLINE struct sea_chunk *sea_chunk_next(const struct sea_chunk *chunk)
 {
-	return (struct sea_chunk *)((char *)sea_chunk_block(chunk) + chunk->size);
+	return (struct sea_chunk *)((char *)sea_chunk_block(chunk) + sea_chunk_room(chunk));
 }
 
 #endif

@@ -94,7 +94,7 @@ static void *raise_watermark(size_t align, size_t size, size_t *nr_stale)
 	}
 	void *block = sea_chunk_block(chunk);
 	*nr_stale = count_stale(block, size);
-	sea_chunk_make_live(chunk, size);
+	sea_chunk_make_live(chunk, size, 0);
 	set_rest(sea_chunk_next(chunk));
 	sea_small.nr_live++;
 	sea_small.live += size;
@@ -176,13 +176,13 @@ void sea_engine_free(void *block)
 static bool move_watermark(struct sea_chunk *chunk, size_t size)
 {
 	struct sea_chunk *behind = sea_chunk_next(chunk);
-	if (!sea_chunk_is_free(behind) || size >= chunk->size + behind->size)
+	if (!sea_chunk_is_free(behind) || size >= (size_t)chunk->size + behind->size)
 		return false;
 	bool is_newest = behind == heap.rest;
-	size_t left = chunk->size + behind->size - size;
+	size_t left = (size_t)chunk->size + behind->size - size;
 	sea_small.live += size - chunk->size;
 	sea_chunk_erase(behind);
-	sea_chunk_make_live(chunk, size);
+	sea_chunk_make_live(chunk, size, 0);
 	if (is_newest)
 		set_rest(sea_chunk_next(chunk));
 	else
