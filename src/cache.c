@@ -42,8 +42,8 @@
 /* The budget grows with what the thread holds up to so many times the option: 8 MiB
  * by default. */
 #define BUDGET_GROWTH 16
-/* A thread that sent this much back without one refill is clearing up: its stacks are
- * emptied as well, and stay so until it allocates again. */
+/* A thread that sent this much back without one refill, and most of what it held, is
+ * clearing up: its stacks are emptied as well, and stay so until it allocates again. */
 #define CLEARING_BYTES SEA_MIB
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define HELP_BYTES (256 * SEA_KIB)
@@ -110,7 +110,10 @@ static void empty_outbox(struct sea_cache *cache)
 	cache->posted = 0;
 }
 
-static bool is_clearing(const struct sea_cache *cache) { return cache->returned >= CLEARING_BYTES; }
+static bool is_clearing(const struct sea_cache *cache)
+{
+	return cache->returned >= sea_max(CLEARING_BYTES, cache->peak / 4 * 3);
+}
 
 static void send(struct sea_cache *cache, struct sea_zone *zone, unsigned g, unsigned nr_granules)
 {

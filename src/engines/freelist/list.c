@@ -133,7 +133,6 @@ static struct sea_chunk *split(struct hole *hole, size_t size)
 	struct hole *rest = (struct hole *)((char *)sea_chunk_block(chunk) + size), *below = hole->prev;
 	size_t left = chunk->size - size;
 	bool has_rest = left >= CHUNK_MIN;
-	sea_pages_touch(hole, rest + has_rest);
 	unlink_hole(hole);
 	sea_chunk_make_live(chunk, size, has_rest ? 0 : left);
 	if (has_rest) {
@@ -143,6 +142,12 @@ static struct sea_chunk *split(struct hole *hole, size_t size)
 	if (list.spare == zone_of(chunk))
 		list.spare = NULL;
 	return chunk;
+}
+
+/* The program, and the list behind it, may write to a chunk from now on. */
+static void touch(const struct sea_chunk *chunk)
+{
+	sea_pages_touch(chunk, (char *)sea_chunk_next(chunk) + CHUNK_MIN);
 }
 
 static void absorb_next(struct hole *hole)
@@ -162,7 +167,9 @@ struct sea_chunk *sea_list_take(size_t size)
 	while (!(hole = sea_index_find(size)))
 		if (!grow())
 			return NULL;
-	return split(hole, size);
+	struct sea_chunk *chunk = split(hole, size);
+	touch(chunk);
+	return chunk;
 }
 
 void *sea_list_give(struct sea_chunk *chunk)
@@ -210,6 +217,7 @@ bool sea_list_extend(struct sea_chunk *chunk, size_t size)
 	size_t slack = behind->slack;
 	sea_chunk_erase(behind);
 	sea_chunk_make_live(chunk, size, slack);
+	touch(chunk);
 	return true;
 }
 

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* freelist/index.c - a table of zones, and a table of contents in each (layer 9)
+ *
+ *    table    |zone, largest|zone, largest|zone, largest|    lowest zone first
+ *                 |
+ *    zone     |first, largest|first, largest|...| chunks ... |mark|
+ *                 |             one line for each stretch
+ *    list     ...hole <-> hole <-> hole <-> ...
+ *
+ * X1  The table has all zones, in address order.
+ * X2  first[s] is the lowest hole or mark that starts in stretch s, or 0.
+ * X3  No hole that starts in stretch s is longer than largest[s], and none in a zone is
+ *     longer than the largest of its entry: bounds, raised at once when a hole comes
+ *     or grows, lowered only by a search that meant to find more.  So a search passes
+ *     the same small holes again only if one of their stretch has changed.
+ */
+#include "index.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "meta.h"
+
+/* Entries of the first table: 64 MiB of zones; it doubles. */
+#define FIRST_CAPACITY 64
+
+struct entry {
+	struct zone *zone;
+	size_t largest; /* granules */
+};
+
+static struct {
+	struct entry *table;
+	size_t nr, capacity;
+} zones;
+
+/* --- arithmetic ------------------------------------------------------------------- */
+
+static size_t stretch_of(const void *address) { return (uintptr_t)address % ZONE_SIZE / STRETCH_SIZE; }
+
+static uint16_t granule_of(const void *address)
+{
+	return (uint16_t)((uintptr_t)address % ZONE_SIZE / SEA_GRANULE);
+}
+
+static bool is_in_stretch(const struct hole *hole, const struct zone *zone, size_t s)
+{
+	return (uintptr_t)hole - ((uintptr_t)zone + s * STRETCH_SIZE) < STRETCH_SIZE;
+}
+
+/* The lowest hole or mark of a stretch, or NULL. */
+static struct hole *first_in(const struct zone *zone, size_t s)
+{
+	return zone->first[s] ? (struct hole *)((char *)zone + zone->first[s] * SEA_GRANULE) : NULL;
+}
+
+static uint16_t granules_in(const struct hole *hole) { return (uint16_t)(hole->chunk.size / SEA_GRANULE); }
+
+/* --- the table of zones -------------------------------------------------------------- */
+
+/* Number of the first entry whose zone is at or above `zone`. */
+static size_t lower_bound(const struct zone *zone)
+{
+	size_t low = 0, high = zones.nr;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (zones.table[middle].zone < zone)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct entry *entry_of(const struct zone *zone)
+{
+	size_t number = lower_bound(zone);
+	SEA_CHECK(number < zones.nr && zones.table[number].zone == zone);
+	return &zones.table[number];
+}
+
+/* The old table is forgone: all of them together are smaller than the new one. */
+static bool grow_table(void)
+{
+	size_t capacity = zones.capacity ? 2 * zones.capacity : FIRST_CAPACITY;
+	struct entry *table = sea_meta_alloc(capacity * sizeof(*table));
+	if (!table)
+		return false;
+	if (zones.nr)
+		memcpy(table, zones.table, zones.nr * sizeof(*table));
+	zones.table = table;
+	zones.capacity = capacity;
+	return true;
+}
+
+bool sea_index_add_zone(struct zone *zone, struct hole **below)
+{
+	if (zones.nr == zones.capacity && !grow_table())
+		return false;
+	size_t number = lower_bound(zone);
+	struct entry *entry = &zones.table[number];
+	memmove(entry + 1, entry, (zones.nr - number) * sizeof(*entry));
+	*entry = (struct entry){.zone = zone};
+	zones.nr++;
+	memset(zone->first, 0, sizeof(zone->first));
+	memset(zone->largest, 0, sizeof(zone->largest));
+	*below = number ? mark_of(entry[-1].zone) : NULL;
+	return true;
+}
+
+void sea_index_remove_zone(const struct zone *zone)
+{
+	struct entry *entry = entry_of(zone), *end = zones.table + zones.nr;
+	memmove(entry, entry + 1, (size_t)(end - (entry + 1)) * sizeof(*entry));
+	zones.nr--;
+}
+
+struct zone *sea_index_zone(size_t number) { return number < zones.nr ? zones.table[number].zone : NULL; }
+
+/* --- the table of contents ------------------------------------------------------------- */
+
+void sea_index_enter(struct hole *hole)
+{
+	struct zone *zone = zone_of(hole);
+	size_t s = stretch_of(hole);
+	uint16_t size = granules_in(hole), granule = granule_of(hole);
+	if (!zone->first[s] || granule < zone->first[s])
+		zone->first[s] = granule;
+	if (size <= zone->largest[s])
+		return;
+	zone->largest[s] = size;
+	struct entry *entry = entry_of(zone);
+	entry->largest = sea_max(entry->largest, size);
+}
+
+void sea_index_leave(const struct hole *hole)
+{
+	struct zone *zone = zone_of(hole);
+	size_t s = stretch_of(hole);
+	if (zone->first[s] != granule_of(hole))
+		return;
+	bool has_more = is_in_stretch(hole->next, zone, s);
+	zone->first[s] = has_more ? granule_of(hole->next) : 0;
+	if (!has_more)
+		zone->largest[s] = 0;
+}
+
+struct hole *sea_index_above(const struct sea_chunk *chunk)
+{
+	const struct zone *zone = zone_of(chunk);
+	size_t s = stretch_of(chunk);
+	struct hole *hole = first_in(zone, s);
+	while (!hole)
+		hole = first_in(zone, ++s);
+	while (&hole->chunk < chunk)
+		hole = hole->next;
+	return hole;
+}
+
+static struct hole *find_in_stretch(struct zone *zone, size_t s, size_t size)
+{
+	uint16_t largest = 0;
+	for (struct hole *hole = first_in(zone, s); is_in_stretch(hole, zone, s); hole = hole->next) {
+		if (hole->chunk.size >= size)
+			return hole;
+		largest = sea_max(largest, granules_in(hole));
+	}
+	zone->largest[s] = largest;
+	return NULL;
+}
+
+static struct hole *find_in_zone(struct entry *entry, size_t size)
+{
+	size_t largest = 0;
+	for (size_t s = 0; s < NR_STRETCHES; s++) {
+		struct hole *hole = NULL;
+		if (entry->zone->largest[s] >= size / SEA_GRANULE)
+			hole = find_in_stretch(entry->zone, s, size);
+		if (hole)
+			return hole;
+		largest = sea_max(largest, entry->zone->largest[s]);
+	}
+	entry->largest = largest;
+	return NULL;
+}
+
+struct hole *sea_index_find(size_t size)
+{
+	struct hole *hole = NULL;
+	for (struct entry *entry = zones.table; !hole && entry < zones.table + zones.nr; entry++)
+		if (entry->largest >= size / SEA_GRANULE)
+			hole = find_in_zone(entry, size);
+	return hole;
+}
+
+/* --- audit -------------------------------------------------------------------------- */
+
+/* X2 and X3 of one stretch, whose first hole or mark would be `hole`; *hole becomes that
+ * of the next stretch. */
+static bool stretch_is_sound(const struct entry *entry, size_t s, const struct hole **hole)
+{
+	bool sound = first_in(entry->zone, s) == (is_in_stretch(*hole, entry->zone, s) ? *hole : NULL);
+	for (; is_in_stretch(*hole, entry->zone, s); *hole = (*hole)->next)
+		sound &= granules_in(*hole) <= sea_min(entry->zone->largest[s], entry->largest);
+	return sound;
+}
+
+bool sea_index_is_sound(void)
+{
+	const struct hole *hole = zones.nr ? sea_index_above(&zones.table[0].zone->chunk) : NULL;
+	for (size_t i = 0; i < zones.nr; i++) {
+		if (i && zones.table[i - 1].zone >= zones.table[i].zone)
+			return false;
+		for (size_t s = 0; s < NR_STRETCHES; s++)
+			if (!stretch_is_sound(&zones.table[i], s, &hole))
+				return false;
+	}
+	return !hole;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* freelist/index.h - where to enter the list, and what need not be walked (layer 9)
+ *
+ * A walk over the list from its front finds the first hole that fits, and the place of
+ * a new one.  It is linear in the number of holes: Python would spend nine tenths of
+ * its time there.  The index finds the same holes in some hundred steps.
+ *
+ * The sea_small.lock is held for all of these.
+ */
+#ifndef SEA_FREELIST_INDEX_H
+#define SEA_FREELIST_INDEX_H
+
+#include "bits.h"
+#include "hole.h"
+
+/* Zones are equal and aligned, so that the address of a chunk leads to its zone. */
+#define ZONE_SIZE SEA_MIB
+
+/* A stretch of a zone has a line in its table of contents.  A page of 4 KiB has 21
+ * holes at most if blocks have 64 bytes. */
+#define STRETCH_SIZE (8 * SEA_KIB)
+#define NR_STRETCHES (ZONE_SIZE / STRETCH_SIZE)
+
+/* The head of a zone.  It begins as a free chunk, which is nobody's block. */
+struct zone {
+	struct sea_chunk chunk;
+	uint16_t first[NR_STRETCHES];	/* granule at which the lowest hole or mark of the stretch starts, or 0 */
+	uint16_t largest[NR_STRETCHES]; /* no hole that starts there has more granules behind its header */
+};
+_Static_assert(ZONE_SIZE / SEA_GRANULE - 1 <= UINT16_MAX, "a granule's number has 16 bits");
+_Static_assert(sizeof(struct zone) % SEA_GRANULE == 0, "the next chunk is aligned");
+
+SEA_INLINE struct zone *zone_of(const void *address)
+{
+	return (struct zone *)sea_round_down((uintptr_t)address, ZONE_SIZE);
+}
+
+SEA_INLINE struct hole *mark_of(struct zone *zone) { return (struct hole *)((char *)zone + ZONE_SIZE) - 1; }
+
+/* The lowest hole of at least `size` bytes, or NULL. */
+struct hole *sea_index_find(size_t size);
+
+/* The lowest hole or mark above a chunk. */
+struct hole *sea_index_above(const struct sea_chunk *chunk);
+
+/* A hole or mark has entered the list, or has grown. */
+void sea_index_enter(struct hole *hole);
+
+/* It is about to leave. */
+void sea_index_leave(const struct hole *hole);
+
+/* Enters a zone without holes; false if there is no memory.  *below is the last mark
+ * below it, or NULL. */
+bool sea_index_add_zone(struct zone *zone, struct hole **below);
+
+void sea_index_remove_zone(const struct zone *zone);
+
+/* Zones in address order; NULL behind the last. */
+struct zone *sea_index_zone(size_t number);
+
+/* Claim: X1 to X3 of index.c, for holes that are in the list. */
+bool sea_index_is_sound(void);
+
+#endif

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+/* shard.c - chunks of a shard against a list of them, with a pattern in each */
+#include "shard.h"
+
+#include "arena.h"
+#include "options.h"
+#include "page_alloc.h"
+#include "unit.h"
+
+#define MAX_CHUNKS 40000
+
+static struct sea_shard *shard = &sea_shards[0];
+static struct chunk {
+	char *start;
+	unsigned nr;
+	uint64_t key;
+} chunks[MAX_CHUNKS];
+static size_t nr_chunks;
+static uint64_t next_key;
+
+/* --- the naive copy ------------------------------------------------------------------ */
+
+static void add(char *start, unsigned nr)
+{
+	CHECK(nr_chunks < MAX_CHUNKS);
+	CHECK(sim_is_committed((void *)sea_round_down((uintptr_t)start, 4096), 4096));
+	struct sea_zone *zone = sea_zone_of(start);
+	CHECK(zone && zone->shard == shard);
+	CHECK_EQ(sea_zone_chunk_size(zone, sea_granule_of(start)), nr);
+	chunks[nr_chunks++] = (struct chunk){start, nr, ++next_key};
+	test_fill(start, nr * SEA_GRANULE, next_key);
+}
+
+static void check_chunk(size_t i) { CHECK(test_is_filled(chunks[i].start, chunks[i].nr * SEA_GRANULE, chunks[i].key)); }
+
+static bool take(unsigned k, unsigned want)
+{
+	struct sea_batch batch;
+	if (!sea_shard_take(shard, k, want, &batch))
+		return false;
+	unsigned nr = 0;
+	CHECK(batch.nr_chunks >= 1 && batch.nr_chunks <= want && batch.nr_pieces <= SEA_BATCH_PIECES);
+	for (unsigned p = 0; p < batch.nr_pieces; p++)
+		for (unsigned i = 0; i < batch.piece[p].count; i++, nr++)
+			add(batch.piece[p].start + (size_t)i * k * SEA_GRANULE, k);
+	CHECK_EQ(nr, batch.nr_chunks);
+	return true;
+}
+
+static bool take_aligned(unsigned k, size_t align)
+{
+	char *start = sea_shard_take_aligned(shard, k, align);
+	if (!start)
+		return false;
+	CHECK_EQ((uintptr_t)start % align, 0);
+	add(start, k);
+	return true;
+}
+
+static void give(size_t i)
+{
+	check_chunk(i);
+	struct sea_zone *zone = sea_zone_of(chunks[i].start);
+	unsigned g = sea_granule_of(chunks[i].start);
+	CHECK_EQ(sea_shard_send(zone, g / 64, 1ull << g % 64, chunks[i].nr), 0);
+	chunks[i] = chunks[--nr_chunks];
+}
+
+static void give_all(void)
+{
+	while (nr_chunks)
+		give(0);
+}
+
+static size_t nr_granules(void)
+{
+	size_t nr = 0;
+	for (size_t i = 0; i < nr_chunks; i++)
+		nr += chunks[i].nr;
+	return nr;
+}
+
+static struct sea_shard_stats stats(void)
+{
+	struct sea_shard_stats stats;
+	sea_shard_stats(shard, &stats);
+	return stats;
+}
+
+/* S1, S2 and all below; after a drain, what is used is what the naive copy has. */
+static void check_shard(bool drained)
+{
+	CHECK(sea_shard_is_sound(shard));
+	CHECK(sea_pages_are_sound());
+	if (drained)
+		CHECK_EQ(stats().used, nr_granules() * SEA_GRANULE);
+}
+
+/* --- single answers --------------------------------------------------------------------- */
+
+static void every_size(void)
+{
+	for (unsigned k = 1; k <= SEA_SMALL_GRANULES; k++)
+		CHECK(take(k, 3));
+	for (unsigned k = 57; k <= SEA_ZONE_CHUNK_MAX; k += 1 + k / 7)
+		CHECK(take(k, 1));
+	check_shard(true);
+	give_all();
+	sea_shard_drain(shard);
+	check_shard(true);
+	CHECK_EQ(stats().nr_zones, 0);
+}
+
+static void every_alignment(void)
+{
+	for (size_t align = 16; align <= 256 * KiB; align *= 2)
+		for (unsigned k = 1; k < 5000; k = 3 * k + 5)
+			CHECK(take_aligned(k, align));
+	check_shard(true);
+	give_all();
+	sea_shard_drain(shard);
+	check_shard(true);
+}
+
+static void a_batch_holds_no_more_than_was_asked_for(void)
+{
+	struct sea_batch batch;
+	for (unsigned want = 1; want < 3000; want = 2 * want + 1) {
+		CHECK(sea_shard_take(shard, 7, want, &batch));
+		CHECK(batch.nr_chunks <= want);
+	}
+	check_shard(false);
+}
+
+/* What was sent back is found again before the heap grows. */
+static void drains_before_it_grows(void)
+{
+	while (stats().nr_zones < 2)
+		CHECK(take(20, 100));
+	for (int round = 0; round < 5; round++) {
+		give_all();
+		for (int i = 0; i < 20; i++)
+			CHECK(take(25, 100));
+		CHECK_AT_MOST(stats().nr_zones, 2);
+	}
+	check_shard(false);
+}
+
+static void empty_zones_go_back(void)
+{
+	while (stats().nr_zones < 20)
+		CHECK(take(50, 100));
+	give_all();
+	sea_shard_drain(shard);
+	CHECK_EQ(stats().nr_zones, 0);
+	CHECK_EQ(stats().used, 0);
+	struct sea_page_stats pages;
+	sea_pages_stats(&pages);
+	CHECK_EQ(pages.in_use, 0);
+	check_shard(true);
+	CHECK(take(50, 100));
+	check_shard(true);
+}
+
+static void sending_twice_is_noticed(void)
+{
+	CHECK(take(5, 1));
+	struct sea_zone *zone = sea_zone_of(chunks[0].start);
+	unsigned g = sea_granule_of(chunks[0].start);
+	CHECK_EQ(sea_shard_send(zone, g / 64, 1ull << g % 64, 5), 0);
+	CHECK_EQ(sea_shard_send(zone, g / 64, 1ull << g % 64, 5), 1ull << g % 64);
+}
+
+static void several_of_a_word_at_once(void)
+{
+	CHECK(take(2, 20));
+	struct sea_zone *zone = sea_zone_of(chunks[0].start);
+	unsigned g = sea_granule_of(chunks[0].start);
+	CHECK_EQ(g % 64, 0);
+	CHECK_EQ(sea_shard_send(zone, g / 64, 0x15, 6), 0);
+	CHECK_EQ(sea_shard_send(zone, g / 64, 0x54, 6), 0x14);
+}
+
+static void help_drains_what_is_worth_it(void)
+{
+	while (nr_chunks < 2000)
+		CHECK(take(10, 100));
+	size_t used = stats().used;
+	give(0);
+	sea_shard_help(shard);
+	CHECK_EQ(stats().used, used);
+	while (nr_chunks > 800)
+		give(0);
+	sea_shard_help(shard);
+	CHECK(stats().used < used);
+	check_shard(false);
+}
+
+static void help_does_not_wait(void)
+{
+	while (nr_chunks < 2000)
+		CHECK(take(10, 100));
+	give_all();
+	size_t used = stats().used;
+	sea_lock_take(&shard->lock);
+	sea_shard_help(shard);
+	sea_lock_drop(&shard->lock);
+	CHECK_EQ(stats().used, used);
+}
+
+static void grow_and_shrink(void)
+{
+	CHECK(take_aligned(100, 16));
+	struct chunk *chunk = &chunks[0];
+	struct sea_zone *zone = sea_zone_of(chunk->start);
+	unsigned g = sea_granule_of(chunk->start);
+	CHECK(sea_shard_grow(zone, g, 100, 5000));
+	check_shard(false);
+	CHECK_EQ(sea_zone_chunk_size(zone, g), 5000);
+	CHECK(!sea_shard_grow(zone, g, 5000, SEA_ZONE_GRANULES - g + 1));
+	CHECK(sea_shard_grow(zone, g, 5000, SEA_ZONE_GRANULES - g));
+	sea_shard_shrink(zone, g, SEA_ZONE_GRANULES - g, 3);
+	CHECK_EQ(sea_zone_chunk_size(zone, g), 3);
+	chunk->nr = 3;
+	check_shard(true);
+}
+
+static void no_memory(void)
+{
+	struct sea_batch batch;
+	CHECK(take(5, 1));
+	for (int round = 0; round < 2; round++) {
+		sim.max_committed = sim.committed + (round ? 3 * MiB : 0);
+		while (take(2000, 1))
+			;
+		CHECK(!sea_shard_take(shard, 16000, 1, &batch));
+		CHECK(!sea_shard_take_aligned(shard, 16000, 4096));
+		check_shard(true);
+		sim.max_committed = 0;
+		CHECK(take(2000, 1));
+	}
+}
+
+/* With too little address space for an arena of the usual size, smaller ones do. */
+static void little_address_space(void)
+{
+	CHECK(take(10, 1));
+	sim.max_reserved = sim.reserved + 7 * MiB;
+	sea_options.arena = 2 * MiB;
+	size_t before = stats().nr_zones;
+	while (take(2048, 1))
+		;
+	CHECK(stats().nr_zones > before);
+	check_shard(true);
+}
+
+/* The same, in arenas of 1 MiB: a zone is all of one. */
+static void zones_in_the_smallest_arenas(void)
+{
+	sea_options.arena = MiB;
+	every_size();
+	every_alignment();
+	empty_zones_go_back();
+}
+
+/* --- idle pages ------------------------------------------------------------------------------ */
+
+static void idle_pages_count_as_dirty(void)
+{
+	while (stats().nr_zones < 4)
+		CHECK(take(30, 100));
+	for (size_t i = nr_chunks; i-- > 0;)
+		if ((uintptr_t)chunks[i].start % (64 * KiB) > 4 * KiB)
+			give(i);
+	sea_shard_drain(shard);
+	CHECK(sea_pages_dirty() > 2 * MiB);
+	give_all();
+	sea_shard_drain(shard);
+	CHECK_AT_MOST(sea_pages_dirty(), sea_pages_watermarks().high);
+	sea_pages_trim(0);
+	CHECK_EQ(sea_pages_dirty(), 0);
+}
+
+/* Pages that have come into use again are not counted any more. */
+static void idle_pages_in_use_again(void)
+{
+	while (stats().nr_zones < 4)
+		CHECK(take(30, 100));
+	for (size_t i = nr_chunks; i-- > 0;)
+		if ((uintptr_t)chunks[i].start % (64 * KiB) > 4 * KiB)
+			give(i);
+	sea_shard_drain(shard);
+	size_t idle = sea_pages_dirty();
+	while (stats().nr_zones < 5)
+		CHECK(take(30, 100));
+	CHECK_AT_MOST(sea_pages_dirty(), idle / 8);
+}
+
+/* --- threads ------------------------------------------------------------------------------------- */
+
+static void threads_are_spread(void)
+{
+	sim.nr_cpus = 2;
+	struct sea_shard *joined[12];
+	for (size_t i = 0; i < NR(joined); i++)
+		joined[i] = sea_shard_join();
+	CHECK_EQ(sea_shard_count(), 4);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(sea_shards[i].nr_threads, 3);
+	sea_shard_leave(joined[2]);
+	CHECK(sea_shard_join() == joined[2]);
+}
+
+static void the_option_bounds_shards(void)
+{
+	sea_options.shards = 1;
+	for (int i = 0; i < 5; i++)
+		CHECK(sea_shard_join() == &sea_shards[0]);
+	CHECK_EQ(sea_shard_count(), 1);
+}
+
+static void no_more_shards_than_there_are(void)
+{
+	sim.nr_cpus = 100000;
+	for (int i = 0; i < 300; i++)
+		sea_shard_join();
+	CHECK_EQ(sea_shard_count(), SEA_MAX_SHARDS);
+}
+
+static void *churn(void *argument)
+{
+	uint64_t seed = *(uint64_t *)argument;
+	for (size_t i = 0; i < rounds(4000); i++) {
+		struct sea_batch batch;
+		unsigned k = 1 + (unsigned)test_random_size(&seed, 300);
+		CHECK(sea_shard_take(shard, k, 8, &batch));
+		for (unsigned p = 0; p < batch.nr_pieces; p++)
+			for (unsigned j = 0; j < batch.piece[p].count; j++) {
+				char *chunk = batch.piece[p].start + (size_t)j * k * SEA_GRANULE;
+				struct sea_zone *zone = sea_zone_of(chunk);
+				unsigned g = sea_granule_of(chunk);
+				memset(chunk, 1, k * SEA_GRANULE);
+				CHECK_EQ(sea_shard_send(zone, g / 64, 1ull << g % 64, k), 0);
+			}
+		if (below(&seed, 8) == 0)
+			sea_shard_help(shard);
+		if (below(&seed, 100) == 0)
+			sea_shard_drain(shard);
+	}
+	return NULL;
+}
+
+static void threads_share_a_shard(void)
+{
+	pthread_t threads[3];
+	uint64_t seeds[NR(threads)];
+	for (size_t i = 0; i < NR(threads); i++) {
+		seeds[i] = test_seed() + 2 * i;
+		threads[i] = start_thread(churn, &seeds[i]);
+	}
+	for (size_t i = 0; i < NR(threads); i++)
+		pthread_join(threads[i], NULL);
+	sea_shard_drain(shard);
+	sea_shard_drain(shard);
+	check_shard(true);
+	CHECK_EQ(stats().used, 0);
+}
+
+/* --- random operations ---------------------------------------------------------------------------- */
+
+static void step_randomly(uint64_t *seed)
+{
+	size_t action = below(seed, 100), i = nr_chunks ? below(seed, nr_chunks) : 0;
+	bool room = nr_chunks < 6000;
+	if (!nr_chunks || (action < 30 && room))
+		take(1 + (unsigned)below(seed, 56), 1 + (unsigned)below(seed, 90));
+	else if (action < 40 && room)
+		take(57 + (unsigned)test_random_size(seed, 4000), 1 + (unsigned)below(seed, 4));
+	else if (action < 50 && room)
+		take_aligned(1 + (unsigned)test_random_size(seed, 2000), (size_t)16 << below(seed, 13));
+	else if (action < 90)
+		for (size_t n = below(seed, 60); n > 0 && nr_chunks; n--)
+			give(below(seed, 2) ? below(seed, nr_chunks) : i % nr_chunks);
+	else if (action < 97)
+		sea_shard_help(shard);
+	else
+		sea_shard_drain(shard);
+}
+
+static void random_operations(void)
+{
+	uint64_t seed = test_seed();
+	for (size_t step = 0; step < rounds(3000); step++) {
+		step_randomly(&seed);
+		if (step % 8 == 0)
+			check_shard(false);
+	}
+	for (size_t i = 0; i < nr_chunks; i++)
+		check_chunk(i);
+	sea_shard_drain(shard);
+	check_shard(true);
+	give_all();
+	sea_shard_drain(shard);
+	check_shard(true);
+	CHECK_EQ(stats().nr_zones, 0);
+}
+
+static void with_random_faults(void)
+{
+	uint64_t seed = test_seed();
+	sea_options.arena = 2 * MiB;
+	for (size_t step = 0; step < rounds(2000); step++) {
+		if (below(&seed, 3) == 0)
+			sim_fail((enum sim_call)below(&seed, SIM_NR_CALLS + 1), 1 + below(&seed, 3), below(&seed, 2));
+		step_randomly(&seed);
+		sim_heal();
+		if (step % 8 == 0)
+			check_shard(false);
+	}
+	give_all();
+	sea_shard_drain(shard);
+	check_shard(true);
+}
+
+static void unsound_shards_are_noticed(void)
+{
+	CHECK(take(5, 1));
+	CHECK(sea_shard_is_sound(shard));
+	shard->zone_hint[0] = 7;
+	CHECK(!sea_shard_is_sound(shard)); /* S2 */
+	shard->zone_hint[0] = SEA_HINT_UNKNOWN;
+	shard->zones[0]->index = 1;
+	CHECK(!sea_shard_is_sound(shard)); /* S1 */
+	shard->zones[0]->index = 0;
+	CHECK(sea_shard_is_sound(shard));
+}
+
+static const struct test_case cases[] = {
+	PASSES(every_size), PASSES(every_alignment), PASSES(a_batch_holds_no_more_than_was_asked_for),
+	PASSES(drains_before_it_grows), PASSES(empty_zones_go_back), PASSES(sending_twice_is_noticed),
+	PASSES(several_of_a_word_at_once), PASSES(help_drains_what_is_worth_it), PASSES(help_does_not_wait),
+	PASSES(grow_and_shrink), PASSES(no_memory), PASSES(little_address_space), PASSES(zones_in_the_smallest_arenas),
+	PASSES(idle_pages_count_as_dirty), PASSES(idle_pages_in_use_again), PASSES(threads_are_spread),
+	PASSES(the_option_bounds_shards), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard),
+	PASSES(random_operations), PASSES(with_random_faults), PASSES(unsound_shards_are_noticed),
+};
+
+HARNESS_MAIN(cases)

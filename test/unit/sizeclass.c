@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* sizeclass.c - every class and every size */
+#include "sizeclass.h"
+
+#include "unit.h"
+
+static void classes_ascend(void)
+{
+	unsigned before = 0;
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		unsigned n = sea_class_granules(c);
+		if (!n)
+			continue;
+		CHECK(n > before);
+		before = n;
+	}
+	CHECK_EQ(before, SEA_MEDIUM_GRANULES);
+}
+
+static void classes_that_hold_nothing(void)
+{
+	CHECK_EQ(sea_class_granules(0), 0);
+	for (unsigned c = SEA_SMALL_GRANULES + 1; c < SEA_CLASS_MEDIUM; c++)
+		CHECK_EQ(sea_class_granules(c), 0);
+}
+
+/* What a fast path reads off a seam map is the class itself. */
+static void small_classes_are_their_size(void)
+{
+	for (unsigned n = 1; n <= SEA_SMALL_GRANULES; n++) {
+		CHECK_EQ(sea_class_granules(n), n);
+		CHECK_EQ(sea_class_for(n), n);
+		CHECK_EQ(sea_class_below(n), n);
+	}
+}
+
+static void the_smallest_class_that_fits(void)
+{
+	for (unsigned n = 1; n <= SEA_MEDIUM_GRANULES; n++) {
+		unsigned c = sea_class_for(n), smaller = c - 1;
+		CHECK(c < SEA_NR_CLASSES && sea_class_granules(c) >= n);
+		while (smaller > 0 && !sea_class_granules(smaller))
+			smaller--;
+		CHECK(sea_class_granules(smaller) < n);
+	}
+}
+
+static void the_largest_class_not_above(void)
+{
+	for (unsigned n = 1; n <= SEA_MEDIUM_GRANULES; n++) {
+		unsigned c = sea_class_below(n), larger = c + 1;
+		CHECK(sea_class_granules(c) && sea_class_granules(c) <= n);
+		while (larger < SEA_NR_CLASSES && !sea_class_granules(larger))
+			larger++;
+		CHECK(larger == SEA_NR_CLASSES || sea_class_granules(larger) > n);
+	}
+	CHECK_EQ(sea_class_below(SEA_MEDIUM_GRANULES + 1), 0);
+	CHECK_EQ(sea_class_below(SEA_ZONE_GRANULES), 0);
+}
+
+static void steps_waste_an_eighth_at_most(void)
+{
+	for (unsigned n = SEA_SMALL_GRANULES; n <= SEA_MEDIUM_GRANULES; n++)
+		CHECK(8 * (sea_class_granules(sea_class_for(n)) - n) < n + 8);
+}
+
+static void granules_of_sizes(void)
+{
+	CHECK_EQ(sea_granules_for(0), 0);
+	CHECK_EQ(sea_granules_for(1), 1);
+	CHECK_EQ(sea_granules_for(16), 1);
+	CHECK_EQ(sea_granules_for(17), 2);
+	CHECK_EQ(sea_granules_for(SEA_MIB), SEA_ZONE_GRANULES);
+}
+
+static const struct test_case cases[] = {
+	PASSES(classes_ascend), PASSES(classes_that_hold_nothing), PASSES(small_classes_are_their_size),
+	PASSES(the_smallest_class_that_fits), PASSES(the_largest_class_not_above),
+	PASSES(steps_waste_an_eighth_at_most), PASSES(granules_of_sizes),
+};
+
+HARNESS_MAIN(cases)
