@@ -82,12 +82,72 @@ $(BUILD)/obj/$(1)/%.o: preload/%.c $(HEADERS)
 endef
 $(foreach e,seam freelist watermark,$(eval $(call engine_rules,$(e))))
 
+# Static where that works: a small launcher does not hide how small a program is.
 $(BUILD)/measure: scripts/lib/measure.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -Werror -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -Werror -static -o $@ $< 2>/dev/null || \
+		$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -Werror -o $@ $<
+
+demo: all ## show real programs on seamalloc beside glibc and its peers
+	$(Q)scripts/setup --for demo
+	$(Q)scripts/demo
+
+# --- tests -----------------------------------------------------------------------
+
+include test/unit.mk
+
+# What `make check` runs, in this order; each prints what it finds.
+CHECKS := check-layers check-headers check-exports check-docs check-unit check-fault check-stress \
+          check-black-box check-scripts check-builds
+
+check: ## install what is missing, then run every test; below 10 minutes
+	$(Q)scripts/setup --for check
+	$(Q)scripts/check-all $(MAKE) $(CHECKS)
+
+check-long: all ## the tests with large counts
+	$(Q)test/run-tests --long
+	$(Q)$(MAKE) check-unit check-fault LENGTH=long
+	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
+
+check-black-box: all ## API, misuse, preload traps and real programs, on the three engines
+	$(Q)test/run-tests --quick
+
+check-scripts: all ## the commands
+	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash
+	$(Q)SEAMALLOC_BUILD=$(BUILD) bats test/scripts
+
+check-docs: ## generated pages are up to date, man pages are sound
+	$(Q)scripts/options-table | cmp - docs/options.md
+	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning docs/man/*.[13]; fi
+
+# The libraries with another compiler, and for other processors.
+check-builds: ## clang 14, aarch64, riscv64
+	$(Q)if command -v clang >/dev/null; then $(MAKE) BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/libs; fi
+	$(Q)for machine in aarch64 riscv64; do \
+		if command -v $$machine-linux-gnu-gcc >/dev/null; then \
+			$(MAKE) BUILD=$(BUILD)/$$machine CC=$$machine-linux-gnu-gcc AR=$$machine-linux-gnu-ar \
+				OBJCOPY=$$machine-linux-gnu-objcopy $(BUILD)/$$machine/libs || exit 1; \
+		fi; \
+	done
+
+$(BUILD)/libs: $(LIBS)
+
+# --- install ----------------------------------------------------------------------
+
+install: all ## libraries, header, command and manual pages into PREFIX
+	install -d $(DESTDIR)$(PREFIX)/$(LIBDIR) $(DESTDIR)$(PREFIX)/lib/seamalloc $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/$(LIBDIR)
+	for lib in $(notdir $(filter %.so,$(LIBS))); do ln -sf $$lib $(DESTDIR)$(PREFIX)/$(LIBDIR)/$$lib.0; done
+	install -m 644 include/seamalloc.h $(DESTDIR)$(PREFIX)/include
+	install -m 755 scripts/seamalloc $(DESTDIR)$(PREFIX)/bin
+	install -m 644 scripts/lib/*.py scripts/lib/measure.c $(DESTDIR)$(PREFIX)/lib/seamalloc
+	install -m 755 $(BUILD)/measure $(DESTDIR)$(PREFIX)/lib/seamalloc
+	install -m 644 docs/man/seamalloc.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/man/seamalloc.3 $(DESTDIR)$(PREFIX)/share/man/man3
 
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
-.PHONY: all help clean
+.PHONY: all help demo check check-long check-black-box check-scripts check-docs check-builds install clean

@@ -8,7 +8,9 @@
  * S1  zones[z->index] == z for each zone of the shard, and the page map leads from
  *     its addresses to it.
  * S2  zone_hint[i] is not below any hint of zone i.
- * S3  A zone whose is_queued is set is in some shard's queue, once; a popped zone
+ * S3  nr_unlisted counts the zones whose zone_unlisted is set; others have all their
+ *     large holes in the lists.
+ * S4  A zone whose is_queued is set is in some shard's queue, once; a popped zone
  *     that belongs to another shard by now is skipped.
  *
  * Zones are made and given back to the page allocator when the lock is not held:
@@ -42,14 +44,17 @@ static bool widen_table(struct sea_shard *shard)
 	uint32_t capacity = shard->capacity ? 2 * shard->capacity : 32;
 	struct sea_zone **zones = sea_meta_alloc(capacity * sizeof(*zones));
 	uint8_t *hints = sea_meta_alloc(capacity);
-	if (!zones || !hints)
+	uint8_t *unlisted = sea_meta_alloc(capacity);
+	if (!zones || !hints || !unlisted)
 		return false;
 	if (shard->nr_zones) {
 		memcpy(zones, shard->zones, shard->nr_zones * sizeof(*zones));
 		memcpy(hints, shard->zone_hint, shard->nr_zones);
+		memcpy(unlisted, shard->zone_unlisted, shard->nr_zones);
 	}
 	shard->zones = zones;
 	shard->zone_hint = hints;
+	shard->zone_unlisted = unlisted;
 	shard->capacity = capacity;
 	return true;
 }
@@ -75,16 +80,26 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	zone->index = shard->nr_zones++;
 	shard->zones[zone->index] = zone;
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	shard->zone_unlisted[zone->index] = 0;
 	sea_zone_init(zone, base, shard, &shard->holes);
 	sea_pagemap_set_zone(base, zone);
 	return true;
 }
 
+static void set_unlisted(struct sea_shard *shard, const struct sea_zone *zone, uint8_t is_unlisted)
+{
+	shard->nr_unlisted += is_unlisted;
+	shard->nr_unlisted -= shard->zone_unlisted[zone->index];
+	shard->zone_unlisted[zone->index] = is_unlisted;
+}
+
 static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
+	set_unlisted(shard, zone, 0);
 	struct sea_zone *last = shard->zones[--shard->nr_zones];
 	shard->zones[zone->index] = last;
 	shard->zone_hint[zone->index] = shard->zone_hint[shard->nr_zones];
+	shard->zone_unlisted[zone->index] = shard->zone_unlisted[shard->nr_zones];
 	last->index = zone->index;
 	sea_pagemap_set_zone(zone->base, NULL);
 	sea_zone_retire(zone);
@@ -158,6 +173,7 @@ void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 	sea_zone_drain(zone);
 	recount_idle(zone, zone->nr_used ? sea_zone_count_idle(zone) : 0);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	set_unlisted(shard, zone, 1);
 	if (!zone->nr_used && !sea_load_acquire(&zone->is_queued))
 		remove_zone(shard, zone);
 }
@@ -237,9 +253,21 @@ static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max)
 	return (struct sea_piece){NULL, 0};
 }
 
+/* A listed hole of at least nr_granules; first lists those that drains have made. */
+static struct sea_hole *find_hole(struct sea_shard *shard, size_t nr_granules)
+{
+	for (uint32_t i = 0; shard->nr_unlisted && i < shard->nr_zones; i++) {
+		if (!shard->zone_unlisted[i])
+			continue;
+		sea_zone_list(shard->zones[i]);
+		set_unlisted(shard, shard->zones[i], 0);
+	}
+	return sea_hole_find(&shard->holes, sea_max(nr_granules, SEA_HOLE_MIN));
+}
+
 static struct sea_piece carve(struct sea_shard *shard, unsigned k, unsigned max)
 {
-	struct sea_hole *hole = sea_hole_find(&shard->holes, sea_max(k, SEA_HOLE_MIN));
+	struct sea_hole *hole = find_hole(shard, k);
 	if (!hole)
 		return (struct sea_piece){NULL, 0};
 	unsigned count = (unsigned)sea_min(hole->nr_granules / k, max);
@@ -304,7 +332,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 
 static void *carve_aligned(struct sea_shard *shard, unsigned k, size_t align)
 {
-	struct sea_hole *hole = sea_hole_find(&shard->holes, sea_max(k + align / SEA_GRANULE - 1, SEA_HOLE_MIN));
+	struct sea_hole *hole = find_hole(shard, k + align / SEA_GRANULE - 1);
 	if (!hole)
 		return NULL;
 	struct sea_zone *zone = sea_zone_of(hole);
@@ -342,6 +370,7 @@ void sea_shard_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned
 	struct sea_shard *shard = zone->shard;
 	sea_lock_take(&shard->lock);
 	sea_zone_shrink(zone, g, from, to);
+	set_unlisted(shard, zone, 1);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	sea_shard_drop_lock(shard);
 }

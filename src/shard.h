@@ -33,7 +33,9 @@ struct sea_shard {
 	struct sea_holes holes;
 	struct sea_zone **zones;
 	uint8_t *zone_hint;	   /* by zone: the largest of its hints, or more */
+	uint8_t *zone_unlisted;	   /* by zone: drained since its holes were listed */
 	uint32_t nr_zones, capacity;
+	uint32_t nr_unlisted;	   /* zones of which that is true */
 	struct sea_zone *emptied;  /* waits until the lock is dropped */
 	struct sea_zone *spare;	   /* structs */
 	struct sea_zone *queue;	   /* zones worth draining: pushed by any thread (release), popped by

@@ -5,8 +5,9 @@
  *     last granule is always set, so that no chunk is looked for beyond it.
  * Z2  `used` is constant over a chunk.  Its bit behind the last granule is set.
  * Z3  No two free chunks touch.
- * Z4  listed[w] names the hole of SEA_HOLE_MIN granules or more that starts in
- *     word w; exactly these holes hang in the shard's lists.
+ * Z4  listed[w] names a hole of SEA_HOLE_MIN granules or more that starts in word w;
+ *     exactly these holes hang in the shard's lists.  A hole of that size that is not
+ *     listed came from a drain since the last sea_zone_list().
  * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
  *     hint[h] is SEA_HINT_UNKNOWN.
  * Z6  nr_used is the number of set bits in `used`.
@@ -195,7 +196,7 @@ struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max,
 char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
 {
 	size_t from = sea_granule_of(hole);
-	SEA_CHECK(is_listed(zone, from));
+	SEA_CHECK(is_free(zone, from));
 	size_t to = hole_end(zone, from);
 	size_t g = sea_granule_of(at);
 	SEA_CHECK(from <= g && g + (size_t)k * count <= to);
@@ -241,19 +242,28 @@ static void merge_in_word(struct sea_zone *zone, size_t word)
 	sea_store_relaxed(&zone->seam[word], zone->seam[word] & ~(holes & (holes << 1 | before)));
 }
 
-/* Lists the holes that start in words [first, last]; none of them is listed now. */
-static void list_holes(struct sea_zone *zone, size_t first, size_t last)
+/* The hole that starts in `word` and reaches its end, if there is one: where it starts. */
+static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 {
-	for (size_t word = first; word <= last; word++) {
-		zone->hint[word / SEA_HINT_WORDS] = SEA_HINT_UNKNOWN;
-		uint64_t used = zone->used[word];
-		if (used >> 63)
-			continue;
-		size_t from = word * 64 + (used ? sea_highest_bit(used) + 1 : 0);
-		if (from % 64 == 0 && word && is_free(zone, from - 1))
-			continue;
-		list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
-	}
+	uint64_t used = zone->used[word];
+	if (used >> 63)
+		return false;
+	*from = word * 64 + (used ? sea_highest_bit(used) + 1 : 0);
+	return *from % 64 || !word || !is_free(zone, *from - 1);
+}
+
+void sea_zone_list(struct sea_zone *zone)
+{
+	size_t from;
+	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
+		if (!zone->listed[word] && starts_hole(zone, word, &from))
+			list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
+}
+
+static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
+{
+	for (size_t hint = first / SEA_HINT_WORDS; hint <= last / SEA_HINT_WORDS; hint++)
+		zone->hint[hint] = SEA_HINT_UNKNOWN;
 }
 
 /* First word of the hole that reaches into `word` from the left, unlisted; or `word`. */
@@ -276,7 +286,7 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 		carry = free_in_word(zone, word, carry) >> 63;
 		merge_in_word(zone, word);
 	}
-	list_holes(zone, first, word - 1);
+	forget_hints(zone, first, word - 1);
 	return word;
 }
 
@@ -400,8 +410,8 @@ static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
 		return !is_listed(zone, from);
 	uint8_t hint = zone->hint[from / 64 / SEA_HINT_WORDS];
 	bool merged = from == 0 || !is_free(zone, from - 1);
-	bool listed = to - from < SEA_HOLE_MIN ? !is_listed(zone, from)
-					       : is_listed(zone, from) && hole_at(zone, from)->nr_granules == to - from;
+	bool listed = !is_listed(zone, from) ||
+		      (to - from >= SEA_HOLE_MIN && hole_at(zone, from)->nr_granules == to - from);
 	bool marked = hole_at(zone, from)->mark[1] == sea_mark_of(hole_at(zone, from), sea_pagemap_first);
 	return merged && listed && marked && (hint == SEA_HINT_UNKNOWN || to - from <= hint);
 }
@@ -415,7 +425,7 @@ bool sea_zone_is_sound(const struct sea_zone *zone)
 		to = from + sea_zone_chunk_size(zone, (unsigned)from);
 		if (!chunk_is_sound(zone, from, to))
 			return false;
-		nr_listed += is_free(zone, from) && to - from >= SEA_HOLE_MIN;
+		nr_listed += is_listed(zone, from);
 	}
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
 		nr_marks += zone->listed[word] != 0;

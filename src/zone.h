@@ -65,16 +65,19 @@ void sea_zone_retire(struct sea_zone *zone);
  * at or after block *block, and moves *block there.  count is 0 if there is none. */
 struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block);
 
-/* Takes `count` chunks of k granules out of a listed hole of this zone, from address
- * `at` on.  The hole must be long enough.  Returns `at`. */
+/* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.  The hole must be long enough.  Returns `at`. */
 char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
 
 /* Marks the chunk at granule g as sent back.  Any thread, no lock.  False if it was
  * so already. */
 bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules);
 
-/* Frees all chunks that were sent back, and merges them with their neighbours. */
+/* Frees all chunks that were sent back, and merges them with their neighbours.  Touches
+ * bitmaps only: large holes that come of it are not listed yet. */
 void sea_zone_drain(struct sea_zone *zone);
+
+/* Lists the large holes that are not. */
+void sea_zone_list(struct sea_zone *zone);
 
 /* Lengthens a used chunk into the hole behind it, if that is long enough. */
 bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);

@@ -13,7 +13,7 @@ UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 UNIT_HEADERS = $(HEADERS) $(wildcard test/*.h test/sim/*.h test/unit/*.h)
 
 UNIT_WARNINGS := -Wall -Wextra -Wundef -Wmissing-prototypes -Wstrict-prototypes -Werror
-UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(UNIT_WARNINGS) -fno-builtin-malloc -fno-strict-aliasing \
+UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(UNIT_WARNINGS) -fno-builtin-malloc -fno-strict-aliasing \
                -Iinclude -Isrc -Isrc/engines/seam -Itest -Itest/sim -pthread
 UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 

@@ -4,7 +4,8 @@
  * A case is a script: it prepares a heap, and then does one thing.  That thing is
  * repeated in fresh processes with its first call of the system failing, its second,
  * and so on, until one run meets no fault any more; first with one call failing, then
- * with that call and all after it.
+ * with that call and all after it.  (Of the many calls of one kind that a long script
+ * makes, the later ones are thinned out.)  Arenas are small, so that they come and go.
  *
  * Whatever the outcome: blocks that were there are intact, a failed operation says so
  * and nothing else, the heap is sound, everything can be freed and counted, and the
@@ -86,8 +87,8 @@ static void resize(size_t i, size_t size, bool *done)
 static bool do_malloc_small(void) { return try_alloc(100); }
 static bool do_malloc_medium(void) { return try_alloc(10000); }
 static bool do_malloc_zone_direct(void) { return try_alloc(200000); }
-static bool do_malloc_large(void) { return try_alloc(3 * MiB); }
-static bool do_malloc_whole(void) { return try_alloc(40 * MiB); }
+static bool do_malloc_large(void) { return try_alloc(MiB); }
+static bool do_malloc_whole(void) { return try_alloc(5 * MiB); }
 
 static bool do_malloc_many(void)
 {
@@ -110,8 +111,8 @@ static bool calloc_of(size_t count, size_t size)
 }
 
 static bool do_calloc_small(void) { return calloc_of(10, 33); }
-static bool do_calloc_large(void) { return calloc_of(1000, 5000); }
-static bool do_calloc_whole(void) { return calloc_of(10000, 5000); }
+static bool do_calloc_large(void) { return calloc_of(100, 5000); }
+static bool do_calloc_whole(void) { return calloc_of(1000, 5000); }
 
 static bool aligned_of(size_t align, size_t size)
 {
@@ -138,10 +139,10 @@ static bool resize_last(size_t size)
 
 static bool do_realloc_grow_small(void) { return resize_last(900); }
 static bool do_realloc_grow_medium(void) { return resize_last(90000); }
-static bool do_realloc_grow_run(void) { return resize_last(2 * MiB); }
-static bool do_realloc_move_run(void) { return resize_last(20 * MiB); }
-static bool do_realloc_to_whole(void) { return resize_last(50 * MiB); }
-static bool do_realloc_move_whole(void) { return resize_last(150 * MiB); }
+static bool do_realloc_grow_run(void) { return resize_last(500000); }
+static bool do_realloc_move_run(void) { return resize_last(1800000); }
+static bool do_realloc_to_whole(void) { return resize_last(6 * MiB); }
+static bool do_realloc_move_whole(void) { return resize_last(20 * MiB); }
 static bool do_realloc_shrink(void) { return resize_last(10); }
 
 static bool do_free_all(void)
@@ -177,7 +178,7 @@ static bool do_replace_all(void)
 {
 	bool done = true;
 	do_free_all();
-	for (size_t size = 1; size < 60 * MiB; size = 2 * size + 13)
+	for (size_t size = 1; size < 6 * MiB; size = 2 * size + 13)
 		done &= try_alloc(size);
 	return done;
 }
@@ -212,10 +213,10 @@ static void prepare(const size_t *sizes, size_t nr, size_t count)
 static void prepare_mixture(void)
 {
 	static const size_t sizes[] = {1, 24, 100, 800, 900, 5000, 30000, 100000, 300000, 1000000};
-	prepare(sizes, NR(sizes), 40);
+	prepare(sizes, NR(sizes), 10);
 	for (size_t i = 0; i < nr_blocks; i += 3)
 		drop_block(i);
-	prepare((const size_t[]){40 * MiB}, 1, 1);
+	prepare((const size_t[]){5 * MiB}, 1, 1);
 }
 
 static void prepare_small(void) { prepare((const size_t[]){600}, 1, 5); }
@@ -229,11 +230,11 @@ static void prepare_full_zone(void)
 	CHECK(try_alloc(20000));
 }
 
-static void prepare_run(void) { prepare((const size_t[]){MiB}, 1, 2); }
-static void prepare_large_run(void) { prepare((const size_t[]){5 * MiB}, 1, 2); }
-static void prepare_whole(void) { prepare((const size_t[]){40 * MiB}, 1, 2); }
+static void prepare_run(void) { prepare((const size_t[]){400000}, 1, 2); }
+static void prepare_large_run(void) { prepare((const size_t[]){1500000}, 1, 2); }
+static void prepare_whole(void) { prepare((const size_t[]){5 * MiB}, 1, 2); }
 
-static void prepare_many_arenas(void) { prepare((const size_t[]){9 * MiB}, 1, 20); }
+static void prepare_many_arenas(void) { prepare((const size_t[]){900000}, 1, 20); }
 
 /* --- one run ------------------------------------------------------------------------------------------ */
 
@@ -267,6 +268,8 @@ static void check_no_leak(void)
 /* Returns whether a fault was met. */
 static bool run_with_fault(const struct script *script, enum sim_call kind, size_t n, bool persistent)
 {
+	sea_options.arena = 4 * MiB;
+	sea_options.dirty_max = MiB;
 	script->prepare();
 	sim_fail(kind, n, persistent);
 	bool done = script->run();
@@ -277,7 +280,7 @@ static bool run_with_fault(const struct script *script, enum sim_call kind, size
 	if (!done)
 		CHECK(script->run());
 	check_heap();
-	for (size_t size = 1; size < 60 * MiB; size = 5 * size + 3)
+	for (size_t size = 1; size < 6 * MiB; size = 5 * size + 3)
 		CHECK(try_alloc(size));
 	check_heap();
 	check_no_leak();
@@ -307,7 +310,7 @@ static void run_script(void (*prepare)(void), bool (*run)(void))
 	static const enum sim_call kinds[] = {SIM_ANY, SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE};
 	for (size_t k = 0; k < NR(kinds); k++)
 		for (int persistent = 0; persistent < 2; persistent++)
-			for (size_t n = 1; fork_and_run(&script, kinds[k], n, persistent); n++)
+			for (size_t n = 1; fork_and_run(&script, kinds[k], n, persistent); n += 1 + n / 8)
 				;
 }
 

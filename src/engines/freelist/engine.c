@@ -69,10 +69,27 @@ static void *alloc_small(size_t align, size_t size)
 	return chunk ? sea_chunk_block(chunk) : NULL;
 }
 
+/* Gives the empty zone that is kept to the page allocator; false if there is none. */
+static bool give_spare(void)
+{
+	sea_lock_take(&sea_small.lock);
+	void *zone = sea_list_give_spare();
+	sea_lock_drop(&sea_small.lock);
+	if (zone)
+		sea_pages_free(zone);
+	return zone;
+}
+
+static void *alloc_run(size_t align, size_t size, bool *zeroed)
+{
+	void *run = sea_block_alloc_run(align, size, zeroed);
+	return run || !give_spare() ? run : sea_block_alloc_run(align, size, zeroed);
+}
+
 void *sea_engine_alloc_aligned(size_t align, size_t size)
 {
 	if (!sea_is_small(align, size))
-		return sea_block_alloc_run(align, size, NULL);
+		return alloc_run(align, size, NULL);
 	return alloc_small(align, sea_small_size(size));
 }
 
@@ -85,7 +102,7 @@ void *sea_engine_alloc_zeroed(size_t size)
 	if (sea_is_small(SEA_GRANULE, size))
 		block = alloc_small(SEA_GRANULE, sea_small_size(size));
 	else
-		block = sea_block_alloc_run(SEA_GRANULE, size, &zeroed);
+		block = alloc_run(SEA_GRANULE, size, &zeroed);
 	return block && !zeroed ? memset(block, 0, size) : block;
 }
 
@@ -136,6 +153,7 @@ static size_t purge(struct sea_chunk *chunk)
 size_t sea_engine_trim(size_t keep)
 {
 	size_t bytes = 0;
+	give_spare();
 	sea_lock_take(&sea_small.lock);
 	struct sea_chunk *chunk = keep ? NULL : sea_list_withhold(sea_page_size());
 	sea_lock_drop(&sea_small.lock);

@@ -103,15 +103,10 @@ static bool fills_zone(const struct hole *hole)
 	       touch_each_other(hole, hole->next);
 }
 
-/* Takes a zone that is one hole out of use and returns it; or keeps it as the spare. */
-static void *retire_zone(struct hole *hole)
+/* Takes a zone out of use that is one hole. */
+static struct zone *retire_zone(struct zone *zone)
 {
-	struct zone *zone = zone_of(hole);
-	struct hole *mark = hole->next;
-	if (!list.spare || list.spare == zone) {
-		list.spare = zone;
-		return NULL;
-	}
+	struct hole *hole = (struct hole *)(zone + 1), *mark = mark_of(zone);
 	unlink_hole(mark);
 	unlink_hole(hole);
 	sea_index_remove_zone(zone);
@@ -121,6 +116,23 @@ static void *retire_zone(struct hole *hole)
 	sea_small.nr_runs--;
 	sea_small.run_bytes -= ZONE_SIZE;
 	return zone;
+}
+
+/* One empty zone stays, so that a block that comes and goes does not take a zone along. */
+static struct zone *retire_or_keep(struct zone *zone)
+{
+	if (list.spare)
+		return retire_zone(zone);
+	list.spare = zone;
+	return NULL;
+}
+
+void *sea_list_give_spare(void)
+{
+	SEA_ASSERT(sea_lock_is_held(&sea_small.lock));
+	struct zone *zone = list.spare;
+	list.spare = NULL;
+	return zone ? retire_zone(zone) : NULL;
 }
 
 /* --- splitting and merging ---------------------------------------------------------- */
@@ -186,7 +198,7 @@ void *sea_list_give(struct sea_chunk *chunk)
 		hole = hole->prev;
 		absorb_next(hole);
 	}
-	return fills_zone(hole) ? retire_zone(hole) : NULL;
+	return fills_zone(hole) ? retire_or_keep(zone_of(hole)) : NULL;
 }
 
 void sea_list_cut(struct sea_chunk *chunk, size_t size)

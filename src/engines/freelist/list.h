@@ -17,6 +17,9 @@ struct sea_chunk *sea_list_take(size_t size);
  * became empty, for sea_pages_free() once the lock is dropped; mostly NULL. */
 void *sea_list_give(struct sea_chunk *chunk);
 
+/* Returns the empty zone that is kept, in the same way; NULL if there is none. */
+void *sea_list_give_spare(void);
+
 /* Makes the block of a live chunk `size` bytes long, not more than its room, and what
  * is then behind it a hole, if that is large enough for a chunk. */
 void sea_list_cut(struct sea_chunk *chunk, size_t size);
