@@ -6,6 +6,7 @@
  */
 #include "pcp.h"
 
+#include "atomic.h"
 #include "buddy.h"
 #include "check.h"
 #include "os.h"
@@ -24,7 +25,13 @@ struct page_list {
 	struct sea_block stack[SEA_PCP_MAX_ORDER + 1][DEPTH];
 } SEA_LINE_ALIGNED;
 
-static struct page_list lists[NR_LISTS] = {[0 ... NR_LISTS - 1] = {.lock = SEA_LOCK_INIT(SEA_RANK_PCP)}};
+static struct page_list lists[NR_LISTS]; /* zeroed, so that unused ones cost nothing */
+
+static void lock_list(struct page_list *list)
+{
+	sea_store_relaxed(&list->lock.rank, SEA_RANK_PCP);
+	sea_lock_take(&list->lock);
+}
 
 static struct page_list *list_of_cpu(void) { return &lists[sea_os_current_cpu() % NR_LISTS]; }
 
@@ -39,7 +46,7 @@ static struct sea_block pop(struct page_list *list, unsigned order)
 bool sea_pcp_take(unsigned order, struct sea_block *block)
 {
 	struct page_list *list = list_of_cpu();
-	sea_lock_take(&list->lock);
+	lock_list(list);
 	bool found = list->nr[order] > 0;
 	if (found)
 		*block = pop(list, order);
@@ -51,7 +58,7 @@ bool sea_pcp_give(struct sea_block block)
 {
 	struct page_list *list = list_of_cpu();
 	struct page *page = &block.arena->pool->pages[block.pfn];
-	sea_lock_take(&list->lock);
+	lock_list(list);
 	bool fits = list->nr[block.order] < DEPTH && list->nr_pages + (1ull << block.order) <= HIGH_PAGES;
 	if (fits) {
 		page->state = SEA_PAGE_CACHED;
@@ -66,7 +73,7 @@ bool sea_pcp_give(struct sea_block block)
 static size_t drain_list(struct page_list *list, struct sea_block *blocks, size_t capacity)
 {
 	size_t nr = 0;
-	sea_lock_take(&list->lock);
+	lock_list(list);
 	for (unsigned order = 0; order <= SEA_PCP_MAX_ORDER; order++)
 		while (list->nr[order] && nr < capacity)
 			blocks[nr++] = pop(list, order);

@@ -33,7 +33,7 @@
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
-struct sea_shard sea_shards[SEA_MAX_SHARDS] = {[0 ... SEA_MAX_SHARDS - 1] = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)}};
+struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
 
 static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; atomic */
 
@@ -397,6 +397,7 @@ struct sea_shard *sea_shard_join(void)
 			best = &sea_shards[i];
 	if (best->nr_threads && sea_shard_count() < shard_limit())
 		best = &sea_shards[sea_add_relaxed(&nr_shards, 1) - 1];
+	best->lock.rank = SEA_RANK_SHARD;
 	best->nr_threads++;
 	return best;
 }

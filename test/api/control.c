@@ -316,26 +316,6 @@ static void mallopt_refuses(void)
 	small_blocks_are_counted();
 }
 
-/* The byte itself, or its complement as in glibc; calloc stays zero. */
-static void perturb_fills(void)
-{
-	CHECK_EQ(mallopt(M_PERTURB, 0x5a), 1);
-	for (size_t size = 32; size < 2 * MiB; size = size * 5 + 8) {
-		unsigned char *block = malloc(size);
-		CHECK(block != NULL);
-		CHECK(block[0] == 0x5a || block[0] == 0xa5);
-		CHECK(memcmp(block, block + 1, size - 1) == 0);
-		unsigned char *clean = calloc(1, size);
-		CHECK(clean != NULL && test_is_zero(clean, size));
-		free(block);
-		free(clean);
-		clean = calloc(1, size);
-		CHECK(clean != NULL && test_is_zero(clean, size));
-		free(clean);
-	}
-	CHECK_EQ(mallopt(M_PERTURB, 0), 1);
-}
-
 /* With a budget of 1 MiB nothing more than that stays after a burst. */
 static void trim_threshold_is_the_budget(void)
 {
@@ -365,7 +345,6 @@ static const struct test_case cases[] = {
 	{.name = "malloc_stats writes to standard error only", .run = stats_go_to_standard_error},
 	{.name = "mallopt accepts the parameters of glibc", .run = mallopt_accepts},
 	{.name = "mallopt refuses a value out of range", .run = mallopt_refuses, .engines = OURS},
-	{.name = "M_PERTURB fills new blocks", .run = perturb_fills, .engines = OURS},
 	{.name = "M_TRIM_THRESHOLD bounds what is kept", .run = trim_threshold_is_the_budget,
 	 .engines = SEAM | FREELIST},
 };

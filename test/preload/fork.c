@@ -35,11 +35,22 @@ static size_t nr_forks(void)
 	return test_pick(300, 1500, 10000);
 }
 
+/* Whether a busy thread goes on.  The watermark engine keeps all it gave: there, they
+ * rest after 512 MiB. */
+static bool goes_on(size_t bytes)
+{
+	static atomic_size_t drawn;
+	if (test_engine() == WATERMARK && atomic_fetch_add(&drawn, bytes) > 512 * MiB)
+		while (!atomic_load(&stop))
+			usleep(1000);
+	return !atomic_load(&stop);
+}
+
 /* Every size and way, with traffic between the threads. */
 static void *stay_busy(void *argument)
 {
 	uint64_t random = test_seed() + (uintptr_t)argument * 2;
-	while (!atomic_load(&stop)) {
+	while (goes_on(22 * KiB)) {
 		size_t size = test_random_size(&random, test_random(&random) % 16 == 0 ? 600 * KiB : 4 * KiB);
 		char *block = size % 3 == 0 ? calloc(1, size) : size % 3 == 1 ? malloc(size) : memalign(128, size);
 		CHECK(block != NULL);
@@ -165,7 +176,7 @@ static void *read_lines(void *unused)
 {
 	char *line = NULL;
 	size_t capacity = 0;
-	while (!atomic_load(&stop)) {
+	while (goes_on(8 * KiB)) {
 		FILE *stream = fopen("/proc/self/status", "r");
 		while (stream != NULL && getline(&line, &capacity, stream) > 0)
 			;
@@ -181,7 +192,7 @@ static void *read_lines(void *unused)
 /* Lines of 100 KB: getline() reallocates while it holds the stream's lock. */
 static void *read_long_lines(void *unused)
 {
-	while (!atomic_load(&stop)) {
+	while (goes_on(500 * KiB)) {
 		char *line = NULL, *text = NULL;
 		size_t capacity = 0, size = 0;
 		FILE *memory = open_memstream(&text, &size);
@@ -269,7 +280,7 @@ static void during_name_service(void)
 
 static void *many_corners(void *unused)
 {
-	while (!atomic_load(&stop)) {
+	while (goes_on(64 * KiB)) {
 		struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *found = NULL;
 		struct tm broken_down;
 		time_t now = 0;

@@ -49,6 +49,12 @@ static struct {
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+static void lock_all(void) { pthread_mutex_lock(&mutex); }
+static void unlock_all(void) { pthread_mutex_unlock(&mutex); }
+
+/* Registered first, so that in a fork this lock is taken after all of the core's. */
+__attribute__((constructor)) static void keep_through_fork(void) { pthread_atfork(lock_all, unlock_all, unlock_all); }
+
 /* --- rules --------------------------------------------------------------------- */
 
 __attribute__((noreturn)) static void broken(const char *rule, const void *base, size_t size)

@@ -2,8 +2,12 @@
 /* reclaim.c - memory inside zones goes back, and nothing that is in use with it */
 #include "reclaim.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "cache.h"
 #include "engine.h"
+#include "front.h"
 #include "options.h"
 #include "page_alloc.h"
 #include "unit.h"
@@ -190,6 +194,16 @@ static void *trim_again_and_again(void *unused)
 	return unused;
 }
 
+static void *purge_again_and_again(void *unused)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		for (int i = 0; i < 8; i++)
+			sea_engine_free(memset(sea_engine_alloc(700000), 1, 700000));
+		sea_engine_trim(0);
+	}
+	return unused;
+}
+
 static void *allocate_meanwhile(void *argument)
 {
 	uint64_t seed = *(uint64_t *)argument;
@@ -222,11 +236,34 @@ static void while_others_allocate(void)
 	free_rest(0);
 }
 
+/* The child of a fork has one thread: whatever others were about to do is undone, or it
+ * would stay undone for ever. */
+static void a_child_of_a_trimming_process_can_trim(void)
+{
+	sea_front_start();
+	pthread_t trimmer = start_thread(purge_again_and_again, NULL);
+	for (int i = 0; i < 100; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			for (int round = 0; round < 8; round++)
+				sea_engine_free(memset(sea_engine_alloc(700000), 1, 700000));
+			sea_engine_trim(0);
+			_exit(sea_pages_dirty() ? 1 : 0);
+		}
+		int status;
+		CHECK(waitpid(child, &status, 0) == child);
+		CHECK_EQ(status, 0);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	pthread_join(trimmer, NULL);
+}
+
 static const struct test_case cases[] = {
 	PASSES(trim_reaches_into_zones), PASSES(trim_counts_what_has_gone), PASSES(untouched_pages_stay_untouched),
 	PASSES(reclaim_stops_below_the_watermark), PASSES(much_stays_below_a_high_watermark),
 	PASSES(many_small_ranges), PASSES(pages_of_16k), PASSES(pages_of_64k), PASSES(nothing_can_be_purged),
 	PASSES(a_purge_may_fail), PASSES(metadata_of_spare_zones), PASSES(while_others_allocate),
+	PASSES(a_child_of_a_trimming_process_can_trim),
 };
 
 HARNESS_MAIN(cases)

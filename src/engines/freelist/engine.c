@@ -8,7 +8,8 @@
  * E1  sea_small counts the zones, and the live chunks but for those that trim has taken
  *     out of the list.
  *
- * sea_small.lock is held while chunks change; system calls are made without it.
+ * sea_small.lock is held while chunks change.  System calls are made without it, but
+ * for one when the table of zones doubles.
  */
 #include "engine.h"
 
