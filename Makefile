@@ -96,6 +96,7 @@ demo: all ## show real programs on seamalloc beside glibc and its peers
 # --- tests -----------------------------------------------------------------------
 
 include test/unit.mk
+include test/engines/textbook.mk
 
 # What `make check` runs, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-docs check-unit check-fault check-stress \

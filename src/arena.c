@@ -73,8 +73,9 @@ void sea_arena_release(struct sea_arena *arena)
 {
 	sea_pagemap_set_arena(arena->base, arena->size, NULL);
 	sea_region_remove(arena->base);
-	if (!sea_os_release(arena->base, arena->size))
-		sea_os_purge(arena->base, sea_load_relaxed(&arena->committed));
+	size_t committed = sea_load_relaxed(&arena->committed);
+	if (!sea_os_release(arena->base, arena->size) && committed)
+		sea_os_purge(arena->base, committed);
 }
 
 static size_t commit_step(const struct sea_arena *arena, size_t committed)

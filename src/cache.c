@@ -3,8 +3,8 @@
  *
  * K1  room[c] + length of stack c == stock[c].limit.  (room is below 0 after a refill
  *     that brought more than the limit.)
- * K2  Every chunk in stack c is at least sea_class_granules(c) long, used to its
- *     zone, and carries its mark.
+ * K2  Every chunk in stack c is sea_class_granules(c) long, used to its zone, and
+ *     carries its mark.
  * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone; the
  *     chunk at cur carries its mark once the first has been handed out.
  * K4  Every chunk that is sent back carries its mark before its bit is set.
@@ -422,17 +422,18 @@ static bool grow_stack(struct sea_cache *cache, unsigned c)
 static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 {
 	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
+	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
 	chunk->mark = mark_of(chunk);
 	if (sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules))
 		sea_mistake("free", chunk);
-	sea_shard_help(zone->shard);
+	sea_shard_help(shard);
 }
 
 static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
 {
 	struct sea_cache *cache = own();
 	unsigned g = sea_granule_of(block);
-	unsigned c = sea_class_below(nr_granules);
+	unsigned c = sea_class_of(nr_granules);
 	if (unlikely(!cache)) {
 		send_alone(zone, g, nr_granules);
 		return;
@@ -441,10 +442,11 @@ static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
 		push(cache, c, block);
 		return;
 	}
+	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
 	cache->stock[c].left++;
 	send(cache, zone, g, nr_granules);
 	if (unlikely(cache->sent >= HELP_BYTES))
-		help(cache, zone->shard);
+		help(cache, shard);
 }
 
 /* Granules of the live chunk at `block`; 0 if there is none.  Free chunks of every kind

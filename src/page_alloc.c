@@ -100,6 +100,36 @@ static void flush_page_lists(void)
 
 /* --- arenas --------------------------------------------------------------- */
 
+static struct sea_arena *take_struct(void)
+{
+	sea_lock_take(&state.lock);
+	struct sea_arena *arena = state.spare;
+	if (arena)
+		state.spare = arena->next;
+	sea_lock_drop(&state.lock);
+	if (!arena)
+		return sea_meta_alloc(sizeof(*arena));
+	memset(arena, 0, sizeof(*arena));
+	return arena;
+}
+
+static void give_struct(struct sea_arena *arena)
+{
+	sea_lock_take(&state.lock);
+	arena->next = state.spare;
+	state.spare = arena;
+	sea_lock_drop(&state.lock);
+}
+
+/* Gives the addresses back, and remembers them for a while. */
+static void release(struct sea_arena *arena)
+{
+	sea_lock_take(&state.lock);
+	state.released[state.nr_released++ % NR_RELEASED] = (struct sea_range){arena->base, arena->size};
+	sea_lock_drop(&state.lock);
+	sea_arena_release(arena);
+}
+
 /* A released arena whose metadata fits, or NULL. */
 static struct sea_arena *take_equipped(size_t size)
 {
@@ -125,8 +155,10 @@ static bool equip_arena(struct sea_arena *arena)
 	arena->meta = old ? old->meta : sea_meta_alloc_pages(arena->meta_size);
 	if (!arena->meta)
 		return false;
-	if (old)
+	if (old) {
 		memset(arena->meta, 0, arena->meta_size);
+		give_struct(old);
+	}
 	arena->pool = (struct sea_pool *)arena->meta;
 	arena->touched = (uint64_t *)(arena->pool + 1);
 	sea_buddy_init(arena->pool, nr_pages, arena->touched + map_bytes / sizeof(uint64_t));
@@ -139,16 +171,19 @@ static struct sea_arena *make_arena(size_t size)
 	size_t least = sea_round_up(size, SEA_SLOT_SIZE);
 	size_t want = sea_load_relaxed(&state.next_size);
 	want = sea_max(want ? want : sea_min(sea_options.arena, ARENA_MAX), least);
-	struct sea_arena *arena = sea_meta_alloc(sizeof(*arena));
+	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
 	while (!sea_arena_reserve(arena, want, SEA_SLOT_SIZE, false)) {
-		if (want == least)
+		if (want == least) {
+			give_struct(arena);
 			return NULL;
+		}
 		want = sea_max(sea_round_down(want / 2, SEA_SLOT_SIZE), least);
 	}
 	if (!equip_arena(arena)) {
 		sea_arena_release(arena);
+		give_struct(arena);
 		return NULL;
 	}
 	sea_store_relaxed(&state.next_size, sea_min(2 * want, ARENA_MAX));
@@ -187,8 +222,9 @@ static bool release_empty_arenas(size_t keep)
 		size_t nr_touched = sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
 		sea_add_relaxed(&state.nr_dirty, -nr_touched);
 		sea_add_relaxed(&state.purged, nr_touched << sea_page_shift());
-		sea_arena_release(arena);
-		sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));
+		release(arena);
+		if (arena->meta_size >= sea_page_size())
+			sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));
 		sea_lock_take(&state.lock);
 		arena->next = state.equipped;
 		state.equipped = arena;
@@ -274,25 +310,6 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 
 /* --- whole arenas --------------------------------------------------------- */
 
-static struct sea_arena *take_struct(void)
-{
-	sea_lock_take(&state.lock);
-	struct sea_arena *arena = state.spare;
-	if (arena)
-		state.spare = arena->next;
-	sea_lock_drop(&state.lock);
-	return arena ? arena : sea_meta_alloc(sizeof(*arena));
-}
-
-static void give_struct(struct sea_arena *arena)
-{
-	sea_lock_take(&state.lock);
-	state.released[state.nr_released++ % NR_RELEASED] = (struct sea_range){arena->base, arena->size};
-	arena->next = state.spare;
-	state.spare = arena;
-	sea_lock_drop(&state.lock);
-}
-
 /* Reserves `reserve` bytes (or just `size`, if that is too much) and commits `size`. */
 static struct sea_arena *make_whole(size_t size, size_t align, size_t reserve)
 {
@@ -317,7 +334,7 @@ static void free_whole(struct sea_arena *arena)
 	sea_add_relaxed(&state.nr_whole, -1ul);
 	sea_add_relaxed(&state.whole, -arena->block_size);
 	arena->block_size = 0;
-	sea_arena_release(arena);
+	release(arena);
 	give_struct(arena);
 }
 
@@ -592,6 +609,8 @@ enum sea_place sea_pages_place(const void *address, void **base, size_t *size)
 	*size = (size_t)arena->pool->pages[head].nr_pages << sea_page_shift();
 	return SEA_PLACE_RUN;
 }
+
+void sea_pages_in_child(void) { sea_store_relaxed(&state.is_purging, 0); }
 
 /* --- observers -------------------------------------------------------------- */
 

@@ -85,6 +85,9 @@ struct sea_page_stats {
 };
 void sea_pages_stats(struct sea_page_stats *stats);
 
+/* In the child of a fork: nobody else is purging. */
+void sea_pages_in_child(void);
+
 /* Claim: every pool is sound and the counts agree. */
 bool sea_pages_are_sound(void);
 

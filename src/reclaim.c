@@ -46,7 +46,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	size_t bytes = 0;
 	for (unsigned i = 0; i < purge->nr; i++) {
 		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
-		sea_zone_carve(zone, purge->range[i].hole, purge->range[i].from, (unsigned)granules, 1);
+		sea_zone_hold(zone, purge->range[i].hole, purge->range[i].from, (unsigned)granules, 1);
 	}
 	sea_lock_drop(&shard->lock);
 	for (unsigned i = 0; i < purge->nr; i++)
@@ -125,9 +125,12 @@ void sea_reclaim_metadata(struct sea_shard *shard)
 	sea_lock_drop(&shard->lock);
 }
 
+static uint32_t is_running; /* one thread at a time; atomic */
+
+void sea_reclaim_in_child(void) { sea_store_relaxed(&is_running, 0); }
+
 void sea_reclaim(void)
 {
-	static uint32_t is_running;
 	struct sea_watermarks marks = sea_pages_watermarks();
 	if (likely(sea_pages_dirty() <= marks.high) || !sea_swap_if(&is_running, 0, 1))
 		return;

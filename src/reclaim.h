@@ -9,6 +9,9 @@
  * free pages first.  Cheap if not.  No lock may be held. */
 void sea_reclaim(void);
 
+/* In the child of a fork: nobody else is reclaiming. */
+void sea_reclaim_in_child(void);
+
 /* Gives memory in the shard's holes back, where it is worth it, until at most `keep`
  * bytes are dirty in the process.  Returns how many bytes went.  No lock may be held. */
 size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);

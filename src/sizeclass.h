@@ -7,8 +7,8 @@
  *            65, 66    60 and 64 granules
  *            67..106   8 for each doubling up to 32 KiB: 72, 80 ... 2048 granules
  *
- * A chunk that a class hands out is as long as the class says or longer.  Chunks
- * beyond the last class are not cached.
+ * A chunk of a class is as long as the class says.  Chunks of other lengths, and those
+ * beyond the last class, are not cached.
  */
 #ifndef SEA_SIZECLASS_H
 #define SEA_SIZECLASS_H
@@ -47,16 +47,14 @@ static inline unsigned sea_class_for(unsigned n)
 	return SEA_CLASS_MEDIUM + 2 + (exponent - 6) * 8 + ((n - 1) >> (exponent - 3) & 7);
 }
 
-/* The largest class of at most n granules: where a chunk of n may be cached.  0 if
- * it is too long for any. */
-static inline unsigned sea_class_below(unsigned n)
+/* The class whose chunks have exactly n granules; 0 if there is none: such a chunk is
+ * not cached. */
+static inline unsigned sea_class_of(unsigned n)
 {
 	if (n > SEA_MEDIUM_GRANULES)
 		return 0;
 	unsigned c = sea_class_for(n);
-	if (sea_class_granules(c) <= n)
-		return c;
-	return c == SEA_CLASS_MEDIUM ? SEA_SMALL_GRANULES : c - 1;
+	return sea_class_granules(c) == n ? c : 0;
 }
 
 #endif

@@ -99,12 +99,38 @@ static void erase_seam(struct sea_zone *zone, size_t g)
 	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] & ~(1ull << g % 64));
 }
 
+/* Granules of a hole that its descriptor takes. */
+#define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
+
+/* The page that starts at `word` is free, and so is what stands before it as far as a
+ * descriptor may reach. */
+static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t words_per_page)
+{
+	uint64_t any = word ? zone->used[word - 1] >> (64 - DESCRIPTOR_GRANULES) : 1;
+	for (size_t w = word; w < word + words_per_page; w++)
+		any |= zone->used[w];
+	return any == 0;
+}
+
+/* Idle pages of [from, to) that come into use are not counted as such any more; a few
+ * that never were counted may be taken for some that were. */
+static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
+{
+	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
+	uint32_t nr = 0;
+	for (size_t word = sea_round_down(from / 64, step); zone->nr_idle > nr && word * 64 < to; word += step)
+		nr += page_is_idle(zone, word, step);
+	zone->nr_idle -= nr;
+	sea_pages_note_idle(-(intptr_t)nr);
+}
+
 /* Takes `count` chunks of k granules at g out of the hole [from, to).  What is left
  * in front and behind stays a hole. */
 static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, unsigned k, unsigned count)
 {
 	size_t end = g + (size_t)k * count;
 	SEA_ASSERT(from <= g && end <= to);
+	leave_idle(zone, g, end);
 	unlist_hole(zone, from);
 	sea_bits_set(zone->used, g, end);
 	zone->nr_used += (uint32_t)(end - g);
@@ -116,7 +142,11 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 	}
 	if (from < g)
 		list_hole(zone, from, g);
-	sea_pages_touch(sea_zone_address(zone, g), sea_zone_address(zone, end));
+}
+
+static void touch(const struct sea_zone *zone, size_t from, size_t to)
+{
+	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to));
 }
 
 /* A zone is worth draining when a quarter of what it holds is pending, or 16 KiB: some
@@ -188,12 +218,13 @@ struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max,
 		size_t to = hole_end(zone, from);
 		unsigned count = (unsigned)sea_min((to - from) / k, max);
 		split_hole(zone, from, to, from, k, count);
+		touch(zone, from, from + (size_t)k * count);
 		return (struct sea_piece){sea_zone_address(zone, from), count};
 	}
 	return (struct sea_piece){NULL, 0};
 }
 
-char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
+void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
 {
 	size_t from = sea_granule_of(hole);
 	SEA_CHECK(is_free(zone, from));
@@ -201,6 +232,12 @@ char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, uns
 	size_t g = sea_granule_of(at);
 	SEA_CHECK(from <= g && g + (size_t)k * count <= to);
 	split_hole(zone, from, to, g, k, count);
+}
+
+char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
+{
+	sea_zone_hold(zone, hole, at, k, count);
+	touch(zone, sea_granule_of(at), sea_granule_of(at) + (size_t)k * count);
 	return at;
 }
 
@@ -329,6 +366,7 @@ bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to
 	if (behind < (size_t)g + to)
 		return false;
 	split_hole(zone, end, behind, end, to - from, 1);
+	touch(zone, end, (size_t)g + to);
 	erase_seam(zone, end);
 	return true;
 }
@@ -369,19 +407,6 @@ void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *,
 		visit(zone, (unsigned)from, (unsigned)to, context);
 		from = to;
 	}
-}
-
-/* Granules of a hole that its descriptor takes. */
-#define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
-
-/* The page that starts at `word` is free, and so is what stands before it as far as a
- * descriptor may reach. */
-static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t words_per_page)
-{
-	uint64_t any = word ? zone->used[word - 1] >> (64 - DESCRIPTOR_GRANULES) : 1;
-	for (size_t w = word; w < word + words_per_page; w++)
-		any |= zone->used[w];
-	return any == 0;
 }
 
 unsigned sea_zone_count_idle(const struct sea_zone *zone)

@@ -68,6 +68,9 @@ struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max,
 /* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.  The hole must be long enough.  Returns `at`. */
 char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
 
+/* The same, for a caller that will not write to them. */
+void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
+
 /* Marks the chunk at granule g as sent back.  Any thread, no lock.  False if it was
  * so already. */
 bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules);

@@ -23,7 +23,8 @@ UNIT_FLAGS_asan  := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE
 UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
 # Calls that a test looks in on.
-UNIT_LDFLAGS_cache := -Wl,--wrap=sea_shard_send
+UNIT_LDFLAGS_cache   := -Wl,--wrap=sea_shard_send
+UNIT_LDFLAGS_reclaim := -Wl,--wrap=sea_pages_purge
 
 UNIT_ENV := ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
             SEA_TEST_LENGTH=$(or $(LENGTH),normal)

@@ -231,7 +231,7 @@ static bool goes_on(const struct model *m, double end)
 
 static double run_seconds(void)
 {
-	return test_seconds((double)test_pick(2, 8, 120));
+	return test_seconds((double)test_pick(1, 8, 120));
 }
 
 static void drain(struct model *m)

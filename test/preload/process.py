@@ -165,7 +165,7 @@ def unknown_option_strict():
 def malformed_options():
     for value in (",", "=", ",,,", "=1", "arena", "arena=", "arena=,", "arena=-1", "arena=1x", "arena=K",
                   "arena=999999999999999999999999G", "arena=0x10", "cache=18446744073709551615", "shards=256,",
-                  "arena=1M,arena=2M", " arena=1M", "arena=1M ", "\t\n", "\xff\xfe", "a" * 100000, "arena=1," * 5000):
+                  "arena=1M,arena=2M", " arena=1M", "arena=1M ", "\t\n", "\xff\xfe", "a" * 100000, "arena=1," * 500):
         done = configured(value, expect=None)
         demand(done.returncode == 0, f"{value[:40]!r}: {describe(done.returncode)}\n{done.stderr[:500]}")
         demand(all(line.startswith("seamalloc: ") for line in done.stderr.splitlines()),

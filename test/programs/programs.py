@@ -40,7 +40,7 @@ PROGRAMS = [
     ("mawk", ["mawk", "-v", f"n={N // 2}", "-f", here("workload.awk")], None),
     ("git", ["sh", here("git.sh"), str(COMMITS)], None),
     ("gcc", ["gcc", "-O2", "-c", "-frandom-seed=1", here("workload.c"), "-o", "out.o"], "out.o"),
-    ("g++", ["g++", "-std=c++17", "-O1", "-c", "-frandom-seed=1", here("workload.cc"), "-o", "out.o"], "out.o"),
+    ("g++", ["g++", "-std=c++17", "-O0", "-c", "-frandom-seed=1", here("workload.cc"), "-o", "out.o"], "out.o"),
     ("clang", ["clang", "-O2", "-c", here("workload.c"), "-o", "out.o"], "out.o"),
     ("gcc -flto", ["gcc", "-O2", "-flto=2", "-shared", "-fPIC", "-frandom-seed=1", "-Wl,--build-id=none",
                    here("workload.c"), "-o", "out.so"], "out.so"),

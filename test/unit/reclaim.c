@@ -183,6 +183,46 @@ static void metadata_of_spare_zones(void)
 	}
 }
 
+/* --- what another thread might do while the lock is dropped for the system call ----------- */
+
+static bool allocate_while_purging;
+static char *meanwhile[5000];
+static size_t nr_meanwhile;
+
+size_t __real_sea_pages_purge(void *from, void *to);
+size_t __wrap_sea_pages_purge(void *from, void *to);
+
+size_t __wrap_sea_pages_purge(void *from, void *to)
+{
+	size_t bytes = __real_sea_pages_purge(from, to);
+	for (int i = 0; allocate_while_purging && i < 100 && nr_meanwhile < NR(meanwhile); i++) {
+		meanwhile[nr_meanwhile] = sea_engine_alloc(48);
+		CHECK(meanwhile[nr_meanwhile]);
+		test_fill(meanwhile[nr_meanwhile], 48, nr_meanwhile);
+		nr_meanwhile++;
+	}
+	return bytes;
+}
+
+/* What stands in front of the pages is taken before they are free again. */
+static void allocating_while_pages_are_purged(void)
+{
+	sea_options.dirty_max = GiB;
+	fill(20000, 500);
+	thin_out(20000, 500);
+	allocate_while_purging = true;
+	sea_engine_trim(0);
+	allocate_while_purging = false;
+	CHECK(nr_meanwhile > 1000);
+	CHECK(sea_engine_is_sound());
+	check_blocks(20000);
+	for (size_t i = 0; i < nr_meanwhile; i++) {
+		CHECK(test_is_filled(meanwhile[i], 48, i));
+		sea_engine_free(meanwhile[i]);
+	}
+	free_rest(20000);
+}
+
 /* --- while others allocate ------------------------------------------------------------------ */
 
 static bool stop;
@@ -262,7 +302,8 @@ static const struct test_case cases[] = {
 	PASSES(trim_reaches_into_zones), PASSES(trim_counts_what_has_gone), PASSES(untouched_pages_stay_untouched),
 	PASSES(reclaim_stops_below_the_watermark), PASSES(much_stays_below_a_high_watermark),
 	PASSES(many_small_ranges), PASSES(pages_of_16k), PASSES(pages_of_64k), PASSES(nothing_can_be_purged),
-	PASSES(a_purge_may_fail), PASSES(metadata_of_spare_zones), PASSES(while_others_allocate),
+	PASSES(a_purge_may_fail), PASSES(metadata_of_spare_zones),
+	PASSES(allocating_while_pages_are_purged), PASSES(while_others_allocate),
 	PASSES(a_child_of_a_trimming_process_can_trim),
 };
 

@@ -30,7 +30,7 @@ static void small_classes_are_their_size(void)
 	for (unsigned n = 1; n <= SEA_SMALL_GRANULES; n++) {
 		CHECK_EQ(sea_class_granules(n), n);
 		CHECK_EQ(sea_class_for(n), n);
-		CHECK_EQ(sea_class_below(n), n);
+		CHECK_EQ(sea_class_of(n), n);
 	}
 }
 
@@ -45,17 +45,19 @@ static void the_smallest_class_that_fits(void)
 	}
 }
 
-static void the_largest_class_not_above(void)
+/* A length has a class only if the class has that length. */
+static void the_class_of_a_length(void)
 {
+	unsigned nr = 0;
 	for (unsigned n = 1; n <= SEA_MEDIUM_GRANULES; n++) {
-		unsigned c = sea_class_below(n), larger = c + 1;
-		CHECK(sea_class_granules(c) && sea_class_granules(c) <= n);
-		while (larger < SEA_NR_CLASSES && !sea_class_granules(larger))
-			larger++;
-		CHECK(larger == SEA_NR_CLASSES || sea_class_granules(larger) > n);
+		unsigned c = sea_class_of(n);
+		nr += c != 0;
+		CHECK_EQ(c != 0, sea_class_granules(sea_class_for(n)) == n);
+		CHECK(!c || sea_class_granules(c) == n);
 	}
-	CHECK_EQ(sea_class_below(SEA_MEDIUM_GRANULES + 1), 0);
-	CHECK_EQ(sea_class_below(SEA_ZONE_GRANULES), 0);
+	CHECK_EQ(nr, SEA_SMALL_GRANULES + SEA_NR_CLASSES - SEA_CLASS_MEDIUM);
+	CHECK_EQ(sea_class_of(SEA_MEDIUM_GRANULES + 1), 0);
+	CHECK_EQ(sea_class_of(SEA_ZONE_GRANULES), 0);
 }
 
 static void steps_waste_an_eighth_at_most(void)
@@ -75,7 +77,7 @@ static void granules_of_sizes(void)
 
 static const struct test_case cases[] = {
 	PASSES(classes_ascend), PASSES(classes_that_hold_nothing), PASSES(small_classes_are_their_size),
-	PASSES(the_smallest_class_that_fits), PASSES(the_largest_class_not_above),
+	PASSES(the_smallest_class_that_fits), PASSES(the_class_of_a_length),
 	PASSES(steps_waste_an_eighth_at_most), PASSES(granules_of_sizes),
 };
 

@@ -144,7 +144,12 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 	sea_region_each_lock(apply, context);
 }
 
-void sea_engine_in_child(void) { sea_cache_forget_others(); }
+void sea_engine_in_child(void)
+{
+	sea_pages_in_child();
+	sea_reclaim_in_child();
+	sea_cache_forget_others();
+}
 
 bool sea_engine_is_sound(void)
 {
