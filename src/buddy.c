@@ -15,6 +15,7 @@
  */
 #include "buddy.h"
 
+#include "atomic.h"
 #include "check.h"
 
 static pfn_t buddy_of(pfn_t pfn, unsigned order) { return pfn ^ (1u << order); }
@@ -23,14 +24,14 @@ static pfn_t parent_of(pfn_t pfn, unsigned order) { return pfn & ~(1u << order);
 
 static bool is_free_block(const struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
-	return pfn + (1ull << order) <= pool->nr_pages && pool->pages[pfn].state == SEA_PAGE_FREE &&
-	       pool->pages[pfn].order == order;
+	return pfn + (1ull << order) <= pool->nr_pages &&
+	       sea_load_relaxed(&pool->pages[pfn].state) == SEA_PAGE_FREE && pool->pages[pfn].order == order;
 }
 
 static void link_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
-	pool->pages[pfn].state = SEA_PAGE_FREE;
 	pool->pages[pfn].order = (uint8_t)order;
+	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_FREE);
 	sea_bittree_add(&pool->free[order], pfn >> order);
 	pool->nr_free += 1ull << order;
 }
@@ -38,7 +39,7 @@ static void link_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
 static void unlink_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
 	SEA_ASSERT(is_free_block(pool, pfn, order));
-	pool->pages[pfn].state = SEA_PAGE_INSIDE;
+	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_INSIDE);
 	sea_bittree_remove(&pool->free[order], pfn >> order);
 	pool->nr_free -= 1ull << order;
 }

@@ -193,6 +193,15 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
 
 /* --- threads ----------------------------------------------------------------------- */
 
+/* Threads lock held, or no other thread there. */
+static void unlink_cache(struct sea_cache *cache)
+{
+	*cache->link = cache->next;
+	if (cache->next)
+		cache->next->link = cache->link;
+	threads.nr--;
+}
+
 static void leave(void *argument)
 {
 	struct sea_cache *cache = argument;
@@ -200,10 +209,7 @@ static void leave(void *argument)
 	flush_all(cache);
 	struct sea_shard *shard = cache->shard;
 	sea_lock_take(&threads.lock);
-	*cache->link = cache->next;
-	if (cache->next)
-		cache->next->link = cache->link;
-	threads.nr--;
+	unlink_cache(cache);
 	sea_shard_leave(shard);
 	cache->next = threads.spare;
 	threads.spare = cache;
@@ -563,10 +569,7 @@ void sea_cache_forget_others(void)
 		next = cache->next;
 		if (cache == sea_cache_own())
 			continue;
-		*cache->link = next;
-		if (next)
-			next->link = cache->link;
-		threads.nr--;
+		unlink_cache(cache);
 		sea_shard_leave(cache->shard);
 	}
 }

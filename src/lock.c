@@ -59,7 +59,7 @@ void sea_lock_take(struct sea_lock *lock)
 		return;
 	if (unlikely(!sea_swap_if(&lock->state, 0, 1))) {
 		take_slow(lock);
-		lock->nr_contended++;
+		sea_count_own(&lock->nr_contended, 1);
 	}
 	note_take(lock);
 }

@@ -25,7 +25,7 @@ enum sea_page_state {
 
 struct page {
 	uint32_t nr_pages; /* SEA_PAGE_RUN: length of the run */
-	uint8_t state;	   /* enum sea_page_state */
+	uint8_t state;	   /* enum sea_page_state; atomic: neighbours are looked at while they change */
 	uint8_t order;	   /* SEA_PAGE_FREE, SEA_PAGE_CACHED */
 	uint16_t spare;
 };

@@ -51,6 +51,8 @@ static struct {
 	size_t nr_whole, whole;		/* runs, bytes; atomic */
 	size_t purged;			/* bytes; atomic */
 	uint32_t is_purging;		/* one thread at a time; atomic */
+	struct sea_block hand[PURGE_BATCH]; /* page lock: blocks out of their pools to be purged */
+	size_t nr_hand;
 	struct sea_range {
 		const char *base;
 		size_t size;
@@ -84,7 +86,7 @@ static bool wants_whole(size_t size, size_t align)
 static void give_to_pool(struct sea_block run, size_t nr_pages)
 {
 	sea_lock_take(&state.lock);
-	run.arena->pool->pages[run.pfn].state = SEA_PAGE_INSIDE;
+	sea_store_relaxed(&run.arena->pool->pages[run.pfn].state, SEA_PAGE_INSIDE);
 	sea_buddy_free(run.arena->pool, run.pfn, nr_pages);
 	sea_lock_drop(&state.lock);
 }
@@ -262,6 +264,8 @@ static bool take_from_pools(size_t nr_pages, size_t block_pages, struct sea_bloc
 		if (run->pfn == SEA_NO_PFN)
 			continue;
 		sea_buddy_free(run->arena->pool, run->pfn + (pfn_t)nr_pages, block_pages - nr_pages);
+		run->arena->pool->pages[run->pfn].nr_pages = (uint32_t)nr_pages;
+		sea_store_release(&run->arena->pool->pages[run->pfn].state, SEA_PAGE_RUN);
 		break;
 	}
 	sea_lock_drop(&state.lock);
@@ -302,8 +306,6 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 		sea_arena_touch(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed(&state.nr_dirty, -nr_touched);
 	sea_add_relaxed(&state.nr_used, nr_pages);
-	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)nr_pages;
-	sea_store_release(&run.arena->pool->pages[run.pfn].state, SEA_PAGE_RUN);
 	*zeroed = nr_touched == 0;
 	return address_of(run.arena, run.pfn);
 }
@@ -387,23 +389,39 @@ static size_t take_dirty(struct sea_arena *arena, unsigned order, struct sea_blo
 	return taken;
 }
 
-static size_t collect_dirty(struct sea_block *blocks, size_t want)
+/* Takes dirty free blocks in hand. */
+static void collect_dirty(size_t want)
 {
-	size_t nr = 0, taken = 0;
+	size_t taken = 0;
 	sea_lock_take(&state.lock);
+	state.nr_hand = 0;
 	for (struct sea_arena *arena = state.first; arena; arena = arena->next)
 		for (int order = SEA_MAX_ORDER; order >= 0 && taken < want; order--)
-			taken += take_dirty(arena, (unsigned)order, blocks, &nr, want - taken);
+			taken += take_dirty(arena, (unsigned)order, state.hand, &state.nr_hand, want - taken);
 	sea_lock_drop(&state.lock);
-	return nr;
 }
 
-static size_t purge_block(struct sea_block block)
+static void put_back(void)
 {
-	size_t nr = sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
+	sea_lock_take(&state.lock);
+	for (; state.nr_hand; state.nr_hand--) {
+		struct sea_block block = state.hand[state.nr_hand - 1];
+		sea_buddy_free(block.arena->pool, block.pfn, 1ull << block.order);
+	}
+	sea_lock_drop(&state.lock);
+}
+
+/* Purges what is in hand and puts it back; returns how many pages went. */
+static size_t purge_hand(void)
+{
+	size_t nr = 0;
+	for (size_t i = 0; i < state.nr_hand; i++) {
+		struct sea_block block = state.hand[i];
+		nr += sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
+	}
 	sea_add_relaxed(&state.nr_dirty, -nr);
 	sea_add_relaxed(&state.purged, nr << sea_page_shift());
-	give_to_pool(block, 1ull << block.order);
+	put_back();
 	return nr;
 }
 
@@ -415,11 +433,8 @@ size_t sea_pages_trim(size_t keep)
 	flush_page_lists();
 	release_empty_arenas(1);
 	while ((dirty = sea_pages_dirty()) > keep) {
-		struct sea_block blocks[PURGE_BATCH];
-		size_t nr = collect_dirty(blocks, to_pages(dirty - keep));
-		size_t round = 0;
-		for (size_t i = 0; i < nr; i++)
-			round += purge_block(blocks[i]);
+		collect_dirty(to_pages(dirty - keep));
+		size_t round = purge_hand();
 		nr_purged += round;
 		if (!round)
 			break;
@@ -610,8 +625,6 @@ enum sea_place sea_pages_place(const void *address, void **base, size_t *size)
 	return SEA_PLACE_RUN;
 }
 
-void sea_pages_in_child(void) { sea_store_relaxed(&state.is_purging, 0); }
-
 /* --- observers -------------------------------------------------------------- */
 
 void sea_pages_stats(struct sea_page_stats *stats)
@@ -632,18 +645,33 @@ void sea_pages_stats(struct sea_page_stats *stats)
 	stats->purged = sea_load_relaxed(&state.purged);
 }
 
-/* Pages of [0, nr_pages) that are in runs, and touched ones that are not. */
+/* Adds the arena's pages that are in runs, and its touched ones that are not. */
 static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dirty)
 {
 	const struct sea_pool *pool = arena->pool;
 	size_t touched = sea_arena_count_touched(arena, 0, pool->nr_pages);
-	for (pfn_t pfn = 0; pfn < pool->nr_pages; pfn++) {
-		if (pool->pages[pfn].state != SEA_PAGE_RUN)
+	for (size_t pfn = 0, length; pfn < pool->nr_pages; pfn += length) {
+		const struct page *page = &pool->pages[pfn];
+		length = page->state == SEA_PAGE_INSIDE ? 1 : 1ull << page->order;
+		if (page->state != SEA_PAGE_RUN)
 			continue;
-		*used += pool->pages[pfn].nr_pages;
-		touched -= sea_arena_count_touched(arena, pfn, pfn + pool->pages[pfn].nr_pages);
+		length = page->nr_pages;
+		*used += length;
+		touched -= sea_arena_count_touched(arena, pfn, pfn + length);
 	}
 	*dirty += touched;
+}
+
+/* What other threads had in hand goes back, and what they were counting is counted. */
+void sea_pages_in_child(void)
+{
+	size_t used = 0, dirty = 0;
+	put_back();
+	for (struct sea_arena *arena = state.first; arena; arena = arena->next)
+		count_pages(arena, &used, &dirty);
+	state.nr_used = used;
+	state.nr_dirty = dirty;
+	state.is_purging = 0;
 }
 
 bool sea_pages_are_sound(void)

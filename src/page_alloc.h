@@ -85,7 +85,8 @@ struct sea_page_stats {
 };
 void sea_pages_stats(struct sea_page_stats *stats);
 
-/* In the child of a fork: nobody else is purging. */
+/* In the child of a fork: what other threads were doing is undone.  Cost: a look at
+ * each block. */
 void sea_pages_in_child(void);
 
 /* Claim: every pool is sound and the counts agree. */

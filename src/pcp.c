@@ -2,7 +2,8 @@
 /* pcp.c - a small stack for each order and processor (layer 5)
  *
  * C1  nr_pages is the sum over the stacks of 2^order, and at most HIGH_PAGES.
- * C2  The first page of a block in a list reads SEA_PAGE_CACHED.
+ * C2  The first page of a block in a list reads SEA_PAGE_CACHED; once it is taken out,
+ *     SEA_PAGE_RUN, so that at a fork no page is nowhere.
  */
 #include "pcp.h"
 
@@ -38,8 +39,11 @@ static struct page_list *list_of_cpu(void) { return &lists[sea_os_current_cpu() 
 static struct sea_block pop(struct page_list *list, unsigned order)
 {
 	struct sea_block block = list->stack[order][--list->nr[order]];
+	struct page *page = &block.arena->pool->pages[block.pfn];
 	list->nr_pages -= 1ull << order;
-	SEA_CHECK(block.arena->pool->pages[block.pfn].state == SEA_PAGE_CACHED);
+	SEA_CHECK(sea_load_relaxed(&page->state) == SEA_PAGE_CACHED);
+	page->nr_pages = 1u << order;
+	sea_store_release(&page->state, SEA_PAGE_RUN);
 	return block;
 }
 
@@ -61,8 +65,8 @@ bool sea_pcp_give(struct sea_block block)
 	lock_list(list);
 	bool fits = list->nr[block.order] < DEPTH && list->nr_pages + (1ull << block.order) <= HIGH_PAGES;
 	if (fits) {
-		page->state = SEA_PAGE_CACHED;
 		page->order = (uint8_t)block.order;
+		sea_store_relaxed(&page->state, SEA_PAGE_CACHED);
 		list->stack[block.order][list->nr[block.order]++] = block;
 		list->nr_pages += 1ull << block.order;
 	}

@@ -54,6 +54,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	sea_lock_take(&shard->lock);
 	for (unsigned i = 0; i < purge->nr; i++) {
 		unsigned g = sea_granule_of(purge->range[i].from);
+		sea_zone_mark(zone, g);
 		sea_fetch_or_release(&zone->pending[g / 64], 1ull << g % 64);
 	}
 	sea_shard_drain_zone(shard, zone);
@@ -64,7 +65,10 @@ static size_t purge_zone(struct sea_shard *shard, struct sea_zone *zone, size_t 
 {
 	struct purge purge = {.least = least};
 	sea_zone_walk_holes(zone, note_pages, &purge);
-	return purge.nr ? purge_ranges(shard, zone, &purge) : 0;
+	if (purge.nr)
+		return purge_ranges(shard, zone, &purge);
+	sea_shard_recount(zone);
+	return 0;
 }
 
 /* The zone at index i gives back ranges of `least` bytes and more. */

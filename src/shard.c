@@ -104,7 +104,7 @@ static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 	sea_pagemap_set_zone(zone->base, NULL);
 	sea_zone_retire(zone);
 	zone->next = shard->emptied;
-	shard->emptied = zone;
+	sea_store_relaxed(&shard->emptied, zone);
 }
 
 /* Drops the lock, then gives emptied zones to the page allocator. */
@@ -114,7 +114,7 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 	unsigned nr = 0;
 	while (shard->emptied && nr < sizeof(bases) / sizeof(bases[0])) {
 		struct sea_zone *zone = shard->emptied;
-		shard->emptied = zone->next;
+		sea_store_relaxed(&shard->emptied, zone->next);
 		bases[nr++] = zone->base;
 		zone->next = shard->spare;
 		shard->spare = zone;
@@ -162,8 +162,9 @@ static struct sea_zone *pop_queue(struct sea_shard *shard)
 	return zone;
 }
 
-static void recount_idle(struct sea_zone *zone, unsigned nr_idle)
+void sea_shard_recount(struct sea_zone *zone)
 {
+	unsigned nr_idle = zone->nr_used ? sea_zone_count_idle(zone) : 0;
 	sea_pages_note_idle((intptr_t)nr_idle - (intptr_t)zone->nr_idle);
 	zone->nr_idle = nr_idle;
 }
@@ -171,7 +172,7 @@ static void recount_idle(struct sea_zone *zone, unsigned nr_idle)
 void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
 	sea_zone_drain(zone);
-	recount_idle(zone, zone->nr_used ? sea_zone_count_idle(zone) : 0);
+	sea_shard_recount(zone);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	set_unlisted(shard, zone, 1);
 	if (!zone->nr_used && !sea_load_acquire(&zone->is_queued))

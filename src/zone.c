@@ -241,6 +241,15 @@ char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, uns
 	return at;
 }
 
+void sea_zone_mark(struct sea_zone *zone, unsigned g)
+{
+	struct sea_hole *chunk = hole_at(zone, g);
+	if (g && is_free(zone, g - 1))
+		return;
+	touch(zone, g, g + 1);
+	chunk->mark[1] = sea_mark_of(chunk, sea_pagemap_first);
+}
+
 /* --- freeing ---------------------------------------------------------------- */
 
 bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules)

@@ -71,6 +71,10 @@ char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, uns
 /* The same, for a caller that will not write to them. */
 void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
 
+/* Before a chunk that was held is freed: marks it, unless it is going to be merged with
+ * the hole in front of it, where there is a mark. */
+void sea_zone_mark(struct sea_zone *zone, unsigned g);
+
 /* Marks the chunk at granule g as sent back.  Any thread, no lock.  False if it was
  * so already. */
 bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules);

@@ -23,7 +23,7 @@ $(BUILD)/engines/$(1)/$(2)/test/%: $(BUILD)/engines/$(1)/$(2)/test/%.o \
 	$$(call say,LINK,$$@)
 	$$(Q)$$(UNIT_CC) $$(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
 endef
-$(foreach v,plain debug,$(foreach e,freelist watermark,$(eval $(call textbook_rules,$(v),$(e)))))
+$(foreach v,plain debug tsan,$(foreach e,freelist watermark,$(eval $(call textbook_rules,$(v),$(e)))))
 
 TEXTBOOK_PROGRAMS := $(foreach v,plain debug,$(foreach e,freelist watermark,\
                        $(TEXTBOOK_TESTS_$(e):%=$(BUILD)/engines/$(v)/$(e)/test/%)))

@@ -12,13 +12,13 @@ static void blocks_follow_each_other(void)
 {
 	char *before = sea_malloc(1);
 	for (size_t size = 0; size < 5000; size += 7) {
-		size_t usable = sea_malloc_usable_size(before);
+		size_t usable = sea_malloc_usable_size(before), nr_runs = sea_small.nr_runs;
 		char *block = sea_malloc(size);
-		if (block > before && block < before + 100 * KiB)
-			CHECK(block == before + usable + 16);
+		CHECK_EQ(block == before + usable + 16, nr_runs == sea_small.nr_runs);
 		CHECK_EQ(sea_malloc_usable_size(block), sea_small_size(size));
 		before = block;
 	}
+	CHECK(sea_small.nr_runs > 1);
 	CHECK(sea_engine_is_sound());
 }
 

@@ -177,7 +177,7 @@ static const struct test_case cases[] = {
 	PASSES(a_refused_block_is_as_it_was),
 	PASSES(processors_have_lists_of_their_own),
 	PASSES(drain_empties_all_lists),
-	ABORTS(a_wrong_page_state, "heap corrupted: block.arena->pool->pages[block.pfn].state"),
+	ABORTS(a_wrong_page_state, "heap corrupted: sea_load_relaxed(&page->state)"),
 	PASSES(threads_share_a_list),
 };
 

@@ -205,9 +205,9 @@ static bool stretch_is_sound(const struct entry *entry, size_t s, const struct h
 	return sound;
 }
 
-bool sea_index_is_sound(void)
+bool sea_index_is_sound(const struct hole *first)
 {
-	const struct hole *hole = zones.nr ? sea_index_above(&zones.table[0].zone->chunk) : NULL;
+	const struct hole *hole = first;
 	for (size_t i = 0; i < zones.nr; i++) {
 		if (i && zones.table[i - 1].zone >= zones.table[i].zone)
 			return false;

@@ -260,7 +260,7 @@ static const struct hole *audit_zone(struct zone *zone, const struct hole *hole,
 		bool is_hole = sea_chunk_is_free(chunk);
 		if (!sea_chunk_is_sealed(chunk) || chunk->size == 0 || chunk->slack >= CHUNK_MIN)
 			return NULL;
-		if (is_hole && (was_hole || &hole->chunk != chunk || hole->next->prev != hole))
+		if (is_hole && (was_hole || &hole->chunk != chunk))
 			return NULL;
 		if (is_hole)
 			hole = hole->next;
@@ -272,10 +272,21 @@ static const struct hole *audit_zone(struct zone *zone, const struct hole *hole,
 	return ends_in_mark && sea_chunk_is_free(chunk) ? hole : NULL;
 }
 
+static bool links_are_sound(void)
+{
+	const struct hole *before = NULL;
+	for (const struct hole *hole = list.first; hole; before = hole, hole = hole->next)
+		if (hole->prev != before || hole <= before)
+			return false;
+	return true;
+}
+
 bool sea_list_is_sound(struct sea_list_count *count)
 {
 	struct zone *zone;
 	const struct hole *hole = list.first;
+	if (!links_are_sound())
+		return false;
 	for (; (zone = sea_index_zone(count->nr_zones)); hole = hole->next) {
 		if (!hole || !sea_chunk_is_free(&zone->chunk) || !(hole = audit_zone(zone, hole, count)))
 			return false;
@@ -283,5 +294,5 @@ bool sea_list_is_sound(struct sea_list_count *count)
 		count->zone_bytes += ZONE_SIZE;
 	}
 	bool spare_is_empty = !list.spare || fills_zone((struct hole *)(list.spare + 1));
-	return !hole && spare_is_empty && sea_index_is_sound();
+	return !hole && spare_is_empty && sea_index_is_sound(list.first);
 }

@@ -25,11 +25,12 @@ _Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves sever
 struct sea_small sea_small = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)};
 uint64_t sea_chunk_secret;
 
-/* Threads that come here together store the same value. */
+/* Threads that come here first together store the same value. */
 void sea_blocks_start(void)
 {
 	sea_options_load();
-	sea_store_relaxed(&sea_chunk_secret, sea_os_secret());
+	if (!sea_load_relaxed(&sea_chunk_secret))
+		sea_store_relaxed(&sea_chunk_secret, sea_os_secret());
 }
 
 void *sea_block_alloc_run(size_t align, size_t size, bool *zeroed)
@@ -50,7 +51,7 @@ size_t sea_block_run_size(const void *block)
 
 struct sea_chunk *sea_block_chunk(const void *block)
 {
-	char *header = (char *)block - SEA_CHUNK_HEADER;
+	char *header = (char *)((uintptr_t)block - SEA_CHUNK_HEADER); /* as a number: it may be no pointer */
 	const struct sea_arena *arena = sea_pagemap_arena(header);
 	if (!arena || (uintptr_t)block % SEA_GRANULE)
 		return NULL;

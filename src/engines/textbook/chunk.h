@@ -30,13 +30,14 @@ struct sea_chunk {
 #define SEA_CHUNK_HEADER sizeof(struct sea_chunk)
 _Static_assert(SEA_CHUNK_HEADER == SEA_GRANULE, "blocks are aligned to a granule");
 
-/* Set before there is the first chunk, constant ever after. */
+/* Set before there is the first chunk, constant ever after; atomic. */
 extern SEA_HIDDEN uint64_t sea_chunk_secret;
 
 SEA_INLINE uint64_t sea_chunk_seal(const struct sea_chunk *chunk)
 {
 	uint64_t lengths = (uint64_t)chunk->slack << 32 | chunk->size;
-	return (sea_chunk_secret ^ (uintptr_t)chunk) + lengths * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
+	uint64_t base = sea_load_relaxed(&sea_chunk_secret) ^ (uintptr_t)chunk;
+	return base + lengths * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
 }
 
 SEA_INLINE bool sea_chunk_is_live(const struct sea_chunk *chunk) { return chunk->seal == sea_chunk_seal(chunk); }
