@@ -184,11 +184,14 @@ static void look_over(struct sea_cache *cache)
 static void help(struct sea_cache *cache, struct sea_shard *shard)
 {
 	cache->sent = 0;
-	if (is_clearing(cache))
+	if (is_clearing(cache)) {
 		flush_all(cache);
-	empty_outbox(cache);
-	sea_shard_help(shard);
-	sea_reclaim();
+		sea_shard_drain_worth(shard);
+	} else {
+		empty_outbox(cache);
+		sea_shard_help(shard);
+	}
+	sea_reclaim(false);
 }
 
 /* --- threads ----------------------------------------------------------------------- */
@@ -214,8 +217,8 @@ static void leave(void *argument)
 	cache->next = threads.spare;
 	threads.spare = cache;
 	sea_lock_drop(&threads.lock);
-	sea_shard_help(shard);
-	sea_reclaim();
+	sea_shard_drain_worth(shard);
+	sea_reclaim(true);
 }
 
 static struct sea_cache *take_struct(void)

@@ -14,6 +14,17 @@
 #include "os.h"
 #include "page_alloc.h"
 
+/* A range that is given back by itself has at least so many bytes: giving back and
+ * faulting in again costs some 1.5 us a call and 0.3 us a page, and shorter ranges are
+ * mostly on their way to become longer ones, or to be filled. */
+#define WORTH_PURGING (64 * SEA_KIB)
+/* Shorter ones go too, but only so many so often; more of them when a thread ends,
+ * which may be the last moment for long. */
+#define SHORT_RANGES_MS 200
+#define SHORT_RANGES_AT_EXIT_MS 10
+#define SHORT_RANGES_BYTES (4 * SEA_MIB)
+/* If what was worth it is gone, nothing is looked for until so much more is idle. */
+#define RETRY_BYTES SEA_MIB
 /* Page ranges that one round takes out of a zone. */
 #define PURGE_BATCH 32
 
@@ -80,23 +91,13 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least)
 	return bytes;
 }
 
-size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
+size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least)
 {
 	size_t bytes = 0;
 	sea_lock_take(&shard->lock);
 	for (uint32_t i = shard->nr_zones; i-- > 0 && sea_pages_dirty() > keep;)
-		if (shard->zones[i]->nr_idle)
-			bytes += purge_at(shard, i, SEA_WORTH_PURGING);
-	sea_shard_drop_lock(shard);
-	return bytes;
-}
-
-size_t sea_reclaim_all(struct sea_shard *shard)
-{
-	size_t bytes = 0;
-	sea_lock_take(&shard->lock);
-	for (uint32_t i = shard->nr_zones; i-- > 0;)
-		bytes += purge_at(shard, i, sea_os_page_size());
+		if (shard->zones[i]->nr_idle && shard->zones[i]->longest_idle * sea_os_page_size() >= least)
+			bytes += purge_at(shard, i, least);
 	sea_shard_drop_lock(shard);
 	return bytes;
 }
@@ -129,19 +130,49 @@ void sea_reclaim_metadata(struct sea_shard *shard)
 	sea_lock_drop(&shard->lock);
 }
 
-static uint32_t is_running; /* one thread at a time; atomic */
+static struct {
+	uint32_t is_running; /* one thread at a time; atomic */
+	size_t floor;	     /* dirty bytes that the last attempt left; 0: as it wanted; atomic */
+	uint64_t short_ms;   /* when short ranges went last; the running thread's */
+} state;
 
-void sea_reclaim_in_child(void) { sea_store_relaxed(&is_running, 0); }
+void sea_reclaim_in_child(void) { sea_store_relaxed(&state.is_running, 0); }
 
-void sea_reclaim(void)
+static void reclaim_shards(size_t keep, size_t least)
 {
-	struct sea_watermarks marks = sea_pages_watermarks();
-	if (likely(sea_pages_dirty() <= marks.high) || !sea_swap_if(&is_running, 0, 1))
+	for (unsigned i = 0; i < sea_shard_count() && sea_pages_dirty() > keep; i++)
+		sea_reclaim_shard(&sea_shards[i], keep, least);
+}
+
+static void reclaim_short_ranges(struct sea_watermarks marks, bool at_exit)
+{
+	uint64_t now = sea_os_now_ms();
+	size_t dirty = sea_pages_dirty();
+	if (dirty <= marks.high || now - state.short_ms < (at_exit ? SHORT_RANGES_AT_EXIT_MS : SHORT_RANGES_MS))
 		return;
+	state.short_ms = now;
+	reclaim_shards(at_exit ? marks.low : sea_max(marks.low, dirty - SHORT_RANGES_BYTES), sea_os_page_size());
+}
+
+static void reclaim(struct sea_watermarks marks, bool at_exit)
+{
 	sea_pages_trim(marks.low);
-	for (unsigned i = 0; i < sea_shard_count() && sea_pages_dirty() > marks.low; i++)
-		sea_reclaim_shard(&sea_shards[i], marks.low);
+	reclaim_shards(marks.low, WORTH_PURGING);
+	reclaim_short_ranges(marks, at_exit);
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_reclaim_metadata(&sea_shards[i]);
-	sea_store_release(&is_running, 0);
+	size_t left = sea_pages_dirty();
+	sea_store_relaxed(&state.floor, left > marks.high ? left : 0);
+}
+
+void sea_reclaim(bool at_exit)
+{
+	struct sea_watermarks marks = sea_pages_watermarks();
+	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
+	if (likely(dirty <= marks.high) || (!at_exit && floor && dirty < floor + RETRY_BYTES))
+		return;
+	if (!sea_swap_if(&state.is_running, 0, 1))
+		return;
+	reclaim(marks, at_exit);
+	sea_store_release(&state.is_running, 0);
 }

@@ -5,20 +5,17 @@
 
 #include "shard.h"
 
-/* If more memory lies idle than the high watermark allows, gives some of it back,
- * free pages first.  Cheap if not.  No lock may be held. */
-void sea_reclaim(void);
+/* If more memory lies idle than the high watermark allows, gives some of it back:
+ * free pages first, then long ranges of pages inside zones, now and then short ones.
+ * Cheap if not.  No lock may be held. */
+void sea_reclaim(bool at_exit);
 
 /* In the child of a fork: nobody else is reclaiming. */
 void sea_reclaim_in_child(void);
 
-/* Gives memory in the shard's holes back, where it is worth it, until at most `keep`
+/* Gives ranges of `least` bytes or more in the shard's holes back, until at most `keep`
  * bytes are dirty in the process.  Returns how many bytes went.  No lock may be held. */
-size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);
-
-/* Gives the memory of every whole page in the shard's holes back.  Returns how many
- * bytes went.  No lock may be held. */
-size_t sea_reclaim_all(struct sea_shard *shard);
+size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least);
 
 /* Gives the memory of spare zones' metadata back.  No lock may be held. */
 void sea_reclaim_metadata(struct sea_shard *shard);

@@ -33,6 +33,9 @@
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
+/* When a thread ends or clears up, zones with 8 KiB pending are drained. */
+#define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
+
 struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
 
 static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; atomic */
@@ -164,7 +167,7 @@ static struct sea_zone *pop_queue(struct sea_shard *shard)
 
 void sea_shard_recount(struct sea_zone *zone)
 {
-	unsigned nr_idle = zone->nr_used ? sea_zone_count_idle(zone) : 0;
+	unsigned nr_idle = zone->nr_used ? sea_zone_count_idle(zone, &zone->longest_idle) : 0;
 	sea_pages_note_idle((intptr_t)nr_idle - (intptr_t)zone->nr_idle);
 	zone->nr_idle = nr_idle;
 }
@@ -210,6 +213,15 @@ void sea_shard_drain(struct sea_shard *shard)
 		drain_all(shard);
 		sea_shard_drop_lock(shard);
 	} while (sea_load_relaxed(&shard->emptied));
+}
+
+void sea_shard_drain_worth(struct sea_shard *shard)
+{
+	sea_lock_take(&shard->lock);
+	for (uint32_t i = shard->nr_zones; i-- > 0;)
+		if (sea_load_relaxed(&shard->zones[i]->nr_pending) >= DRAIN_AT_EXIT)
+			sea_shard_drain_zone(shard, shard->zones[i]);
+	sea_shard_drop_lock(shard);
 }
 
 void sea_shard_help(struct sea_shard *shard)

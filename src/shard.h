@@ -68,6 +68,9 @@ uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsig
  * lock. */
 void sea_shard_help(struct sea_shard *shard);
 
+/* Drains every zone that has more than a little pending. */
+void sea_shard_drain_worth(struct sea_shard *shard);
+
 /* Drains every zone. */
 void sea_shard_drain(struct sea_shard *shard);
 

@@ -113,7 +113,7 @@ static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t words_
 }
 
 /* Idle pages of [from, to) that come into use are not counted as such any more; a few
- * that never were counted may be taken for some that were. */
+ * that were not touched, and so not counted, may be taken for some that were. */
 static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
 {
 	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
@@ -418,17 +418,19 @@ void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *,
 	}
 }
 
-unsigned sea_zone_count_idle(const struct sea_zone *zone)
+unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest)
 {
+	*longest = 0;
 	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
 	unsigned count = 0;
 	for (size_t word = 0; word < SEA_ZONE_WORDS;) {
 		size_t end = word;
 		while (end < SEA_ZONE_WORDS && page_is_idle(zone, end, step))
 			end += step;
-		if ((end - word) * 64 * SEA_GRANULE >= SEA_WORTH_PURGING)
+		if (end > word)
 			count += (unsigned)sea_pages_count_touched(sea_zone_address(zone, word * 64),
 								   sea_zone_address(zone, end * 64));
+		*longest = (unsigned)sea_max(*longest, (end - word) / step);
 		word = end + step;
 	}
 	return count;

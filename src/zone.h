@@ -42,7 +42,9 @@ struct sea_zone {
 	struct sea_zone *next;		     /* shard: emptied zones, spare structs */
 	uint32_t index;			     /* in the shard's table */
 	uint32_t nr_used;		     /* granules */
-	uint32_t nr_idle;		     /* touched pages inside holes, as the last drain found them */
+	uint32_t nr_idle;		     /* touched pages inside holes */
+	uint32_t longest_idle;		     /* pages in the longest run of free pages, touched or not, when
+						they were last counted */
 	uint32_t nr_pending;		     /* granules, roughly; atomic */
 	uint32_t worth;			     /* pending granules that make draining worth it; atomic */
 	uint32_t is_queued;		     /* waits to be drained; atomic */
@@ -106,14 +108,9 @@ unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g);
 void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *, unsigned, unsigned, void *),
 			 void *context);
 
-/* Touched pages that lie inside holes, behind the descriptor, in runs that are worth a
- * system call: what purging would give back.  Shard lock. */
-unsigned sea_zone_count_idle(const struct sea_zone *zone);
-
-/* Shortest run of free pages inside a hole that goes back by itself, in bytes: giving
- * back and faulting in again costs some 1.5 us a call and 0.3 us a page, and shorter
- * runs are mostly on their way to become longer ones, or to be filled. */
-#define SEA_WORTH_PURGING (64 * SEA_KIB)
+/* Touched pages that lie inside holes, behind the descriptor: what purging would give
+ * back.  *longest is the length of the longest run of free pages.  Shard lock. */
+unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest);
 
 /* Claim: Z1 to Z7 of zone.c.  Walks everything.  Shard lock. */
 bool sea_zone_is_sound(const struct sea_zone *zone);

@@ -368,6 +368,52 @@ static void threads_share_a_shard(void)
 	CHECK_EQ(stats().used, 0);
 }
 
+/* --- a send and a drain at the same moment ---------------------------------------------- */
+
+static struct {
+	uint32_t turn; /* even: the drainer waits; odd: both go */
+	bool stop;
+} meeting;
+
+static void *drain_at_once(void *unused)
+{
+	size_t nr_looks = 0;
+	for (uint32_t turn = 1;; turn += 2) {
+		while (__atomic_load_n(&meeting.turn, __ATOMIC_ACQUIRE) < turn)
+			if (__atomic_load_n(&meeting.stop, __ATOMIC_RELAXED))
+				return unused;
+			else if (++nr_looks % 4096 == 0)
+				sched_yield();
+		sea_shard_drain(shard);
+		__atomic_store_n(&meeting.turn, turn + 1, __ATOMIC_RELEASE);
+	}
+}
+
+/* The count of what is pending may be wrong, but it is not zero while anything is. */
+static void a_send_is_not_lost(void)
+{
+	CHECK(take(1, 1)); /* keeps the zone */
+	struct sea_zone *zone = sea_zone_of(chunks[0].start);
+	pthread_t drainer = start_thread(drain_at_once, NULL);
+	for (uint32_t turn = 0; turn < 2 * rounds(2000); turn += 2) {
+		char *first = sea_shard_take_aligned(shard, 1, 16), *second = sea_shard_take_aligned(shard, 1, 16);
+		send(first, 1);
+		__atomic_store_n(&meeting.turn, turn + 1, __ATOMIC_RELEASE);
+		for (uint32_t i = 0; i < turn % 97; i++)
+			__asm__ volatile("");
+		send(second, 1);
+		for (size_t i = 1; __atomic_load_n(&meeting.turn, __ATOMIC_ACQUIRE) == turn + 1; i++)
+			if (i % 4096 == 0)
+				sched_yield();
+		unsigned g = sea_granule_of(second);
+		CHECK(!sea_bit_test(zone->pending, g) || zone->nr_pending);
+		sea_shard_drain(shard);
+		CHECK_EQ(zone->nr_used, 1);
+	}
+	__atomic_store_n(&meeting.stop, true, __ATOMIC_RELAXED);
+	pthread_join(drainer, NULL);
+}
+
 /* --- random operations ---------------------------------------------------------------------------- */
 
 static void step_randomly(uint64_t *seed)
@@ -443,7 +489,7 @@ static const struct test_case cases[] = {
 	PASSES(several_of_a_word_at_once), PASSES(help_drains_what_is_worth_it), PASSES(help_does_not_wait),
 	PASSES(grow_in_place), PASSES(no_memory), PASSES(little_address_space), PASSES(zones_in_the_smallest_arenas),
 	PASSES(idle_pages_count_as_dirty), PASSES(idle_pages_in_use_again), PASSES(threads_are_spread),
-	PASSES(the_option_bounds_shards), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard),
+	PASSES(the_option_bounds_shards), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard), PASSES(a_send_is_not_lost),
 	PASSES(random_operations), PASSES(with_random_faults), PASSES(unsound_shards_are_noticed),
 };
 

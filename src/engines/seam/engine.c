@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "arena.h"
 #include "cache.h"
 #include "check.h"
 #include "meta.h"
@@ -96,7 +97,7 @@ size_t sea_engine_trim(size_t keep)
 	sea_cache_scavenge();
 	bytes = sea_pages_trim(keep);
 	for (unsigned i = 0; i < sea_shard_count(); i++) {
-		bytes += keep ? sea_reclaim_shard(&sea_shards[i], keep) : sea_reclaim_all(&sea_shards[i]);
+		bytes += sea_reclaim_shard(&sea_shards[i], keep, sea_page_size());
 		sea_reclaim_metadata(&sea_shards[i]);
 	}
 	return bytes;
