@@ -7,7 +7,7 @@
 #ifndef SEA_BITS_H
 #define SEA_BITS_H
 
-#include "compiler.h"
+#include "atomic.h"
 
 #define SEA_WORD_BITS 64u
 
@@ -84,12 +84,12 @@ static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 	return count;
 }
 
-/* First bit in [from, to) that is `value`, else `to`. */
+/* First bit in [from, to) that is `value`, else `to`.  Bits outside may change meanwhile. */
 static inline size_t sea_bits_find(const uint64_t *map, size_t from, size_t to, bool value)
 {
 	uint64_t flip = value ? 0 : ~0ull;
 	for (size_t w = from / 64; w * 64 < to; w++) {
-		uint64_t hits = (map[w] ^ flip) & sea_mask_in_word(w, from, to);
+		uint64_t hits = (sea_load_relaxed(&map[w]) ^ flip) & sea_mask_in_word(w, from, to);
 		if (hits)
 			return w * 64 + sea_lowest_bit(hits);
 	}

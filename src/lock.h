@@ -14,8 +14,7 @@
 #include "compiler.h"
 
 enum sea_lock_rank {
-	SEA_RANK_INIT = 1, /* first use of the allocator */
-	SEA_RANK_THREADS,  /* list of thread caches */
+	SEA_RANK_THREADS = 1, /* list of thread caches */
 	SEA_RANK_SHARD,	   /* one shard's zones; two are never held together but by fork */
 	SEA_RANK_PCP,	   /* one per-CPU page list; likewise */
 	SEA_RANK_PAGES,	   /* pools, region map */

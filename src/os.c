@@ -77,8 +77,6 @@ static void *map(void *at, size_t size, int protection, int flags)
 
 void *sea_os_reserve(size_t size) { return map(NULL, size, PROT_NONE, 0); }
 
-bool sea_os_reserve_again(void *base, size_t size) { return map(base, size, PROT_NONE, MAP_FIXED) != NULL; }
-
 bool sea_os_commit(void *base, size_t size)
 {
 	int saved = errno;
@@ -128,6 +126,9 @@ bool sea_os_move(void *from, void *to, size_t size)
 {
 	int saved = errno;
 	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	/* Kernels before 6.16 unmap the target before they find that they cannot move. */
+	if (moved == MAP_FAILED)
+		map(to, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
 	errno = saved;
 	return moved != MAP_FAILED;
 }
@@ -158,8 +159,6 @@ unsigned sea_os_current_cpu(void)
 	int cpu = sched_getcpu();
 	return cpu < 0 ? 0 : (unsigned)cpu;
 }
-
-void sea_os_yield(void) { sched_yield(); }
 
 uint64_t sea_os_now_ms(void)
 {

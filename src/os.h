@@ -29,9 +29,6 @@ bool sea_os_is_secure(void);
 /* Address space without memory, or NULL. */
 void *sea_os_reserve(size_t size);
 
-/* Reserved space again, whatever was there. */
-bool sea_os_reserve_again(void *base, size_t size);
-
 /* Makes a reserved range readable and writable; it reads as zero. */
 bool sea_os_commit(void *base, size_t size);
 
@@ -55,9 +52,6 @@ void sea_os_wake(uint32_t *word);
 
 /* Number of the processor the caller runs on, now; a hint. */
 unsigned sea_os_current_cpu(void);
-
-/* Lets another thread run. */
-void sea_os_yield(void);
 
 /* Milliseconds of a clock that never goes back. */
 uint64_t sea_os_now_ms(void);

@@ -2,8 +2,8 @@
 /* region.c - a sorted array of ranges in a mapping of its own (layer 3)
  *
  * R1  Ranges are in address order, not empty and do not overlap.
- * R2  Each mapping of ours is in the map from before its first use until it is
- *     given back.
+ * R2  Each mapping of ours but this array's own is in the map from before its first
+ *     use until it is given back.
  *
  * The array starts in a small static table, and moves to mappings that double.
  */
@@ -86,13 +86,6 @@ void sea_region_remove(char *base)
 	struct sea_region *end = map.table + map.nr;
 	memmove(region, region + 1, (size_t)(end - (region + 1)) * sizeof(*region));
 	map.nr--;
-	sea_lock_drop(&map.lock);
-}
-
-void sea_region_resize(char *base, size_t size)
-{
-	sea_lock_take(&map.lock);
-	find(base)->size = size;
 	sea_lock_drop(&map.lock);
 }
 

@@ -25,9 +25,8 @@ struct sea_region {
 /* Adds a range that overlaps no other; false if the map cannot grow. */
 bool sea_region_add(char *base, size_t size, enum sea_region_kind kind);
 
-/* Removes or resizes the range that starts at `base`. */
+/* Removes the range that starts at `base`. */
 void sea_region_remove(char *base);
-void sea_region_resize(char *base, size_t size);
 
 /* Calls visit() for each range in address order.  The map's lock is held: visit()
  * must not allocate. */

@@ -218,6 +218,8 @@ void sea_shard_drain(struct sea_shard *shard)
 void sea_shard_drain_worth(struct sea_shard *shard)
 {
 	sea_lock_take(&shard->lock);
+	while (drain_next(shard))
+		;
 	for (uint32_t i = shard->nr_zones; i-- > 0;)
 		if (sea_load_relaxed(&shard->zones[i]->nr_pending) >= DRAIN_AT_EXIT)
 			sea_shard_drain_zone(shard, shard->zones[i]);
@@ -376,16 +378,6 @@ bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned t
 		shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	sea_shard_drop_lock(shard);
 	return grown;
-}
-
-void sea_shard_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
-{
-	struct sea_shard *shard = zone->shard;
-	sea_lock_take(&shard->lock);
-	sea_zone_shrink(zone, g, from, to);
-	set_unlisted(shard, zone, 1);
-	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	sea_shard_drop_lock(shard);
 }
 
 /* --- threads and observers ------------------------------------------------------ */

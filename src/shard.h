@@ -80,9 +80,8 @@ void sea_shard_recount(struct sea_zone *zone);
 void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone);
 void sea_shard_drop_lock(struct sea_shard *shard);
 
-/* Changes a used chunk's size in place. */
+/* Lengthens a used chunk in place. */
 bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
-void sea_shard_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
 /* Assigns a thread to the shard with the fewest, and takes it away again.  Threads
  * lock held. */

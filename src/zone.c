@@ -357,14 +357,15 @@ static size_t next_pending(const struct sea_zone *zone, size_t word)
 
 void sea_zone_drain(struct sea_zone *zone)
 {
-	sea_store_relaxed(&zone->nr_pending, 0);
+	/* An exchange, so that bits that are sent from now on are counted anew. */
+	sea_exchange_acq_rel(&zone->nr_pending, 0);
 	for (size_t word = next_pending(zone, 0); word < SEA_ZONE_WORDS; word = next_pending(zone, word))
 		word = drain_words(zone, word);
 	sea_store_relaxed(&zone->worth, sea_max(DRAIN_LEAST, zone->nr_used / DRAIN_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
 }
 
-/* --- a chunk that changes its size ------------------------------------------- */
+/* --- a chunk that grows ------------------------------------------- */
 
 bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
 {
@@ -378,15 +379,6 @@ bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to
 	touch(zone, end, (size_t)g + to);
 	erase_seam(zone, end);
 	return true;
-}
-
-void sea_zone_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
-{
-	put_seam(zone, (size_t)g + to);
-	sea_fetch_or_release(&zone->pending[(g + to) / 64], 1ull << (g + to) % 64);
-	size_t word = (g + to) / 64;
-	drain_words(zone, word);
-	(void)from;
 }
 
 /* --- looking ------------------------------------------------------------------ */

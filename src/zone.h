@@ -91,9 +91,6 @@ void sea_zone_list(struct sea_zone *zone);
 /* Lengthens a used chunk into the hole behind it, if that is long enough. */
 bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
-/* Cuts a used chunk in two and frees the second part. */
-void sea_zone_shrink(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
-
 /* The zone that has `address`, or NULL. */
 struct sea_zone *sea_zone_of(const void *address);
 

@@ -249,19 +249,6 @@ void *sea_os_reserve(size_t size)
 	return base;
 }
 
-bool sea_os_reserve_again(void *base, size_t size)
-{
-	pthread_mutex_lock(&mutex);
-	expect_reserved("reserve again: not reserved", base, size);
-	bool done = !is_faulty(SIM_RESERVE_AGAIN) && map_host(base, size, MAP_FIXED);
-	if (done) {
-		remove_range(base, size);
-		add_range(base, size, false);
-	}
-	pthread_mutex_unlock(&mutex);
-	return done;
-}
-
 static bool commit(char *base, size_t size)
 {
 	size_t already;
@@ -353,8 +340,6 @@ void sea_os_wake(uint32_t *word)
 }
 
 unsigned sea_os_current_cpu(void) { return __atomic_load_n(&sim.cpu, __ATOMIC_RELAXED); }
-
-void sea_os_yield(void) { sched_yield(); }
 
 uint64_t sea_os_now_ms(void) { return __atomic_load_n(&sim.now_ms, __ATOMIC_RELAXED); }
 
