@@ -150,8 +150,10 @@ struct hole *sea_index_above(const struct sea_chunk *chunk)
 	const struct zone *zone = zone_of(chunk);
 	size_t s = stretch_of(chunk);
 	struct hole *hole = first_in(zone, s);
-	while (!hole)
-		hole = first_in(zone, ++s);
+	while (!hole) {
+		SEA_CHECK(++s < NR_STRETCHES);
+		hole = first_in(zone, s);
+	}
 	while (&hole->chunk < chunk)
 		hole = hole->next;
 	return hole;
