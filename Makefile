@@ -100,11 +100,11 @@ include test/engines/textbook.mk
 
 # What `make check` runs, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-docs check-unit check-fault check-stress \
-          check-black-box check-scripts check-builds
+          check-black-box check-scripts check-instructions check-builds
 
 check: ## install what is missing, then run every test; below 10 minutes
 	$(Q)scripts/setup --for check
-	$(Q)scripts/check-all $(MAKE) $(CHECKS)
+	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(CHECKS)
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
@@ -115,8 +115,18 @@ check-black-box: all ## API, misuse, preload traps and real programs, on the thr
 	$(Q)test/run-tests --quick
 
 check-scripts: all ## the commands
-	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash
+	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers scripts/count-instructions .ci/run test/scripts/*.bash
 	$(Q)SEAMALLOC_BUILD=$(BUILD) bats test/scripts
+
+# -fno-plt would not be what programs have; -fno-builtin keeps the calls.
+$(BUILD)/bench/%: bench/micro/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -O2 -fno-builtin -Wall -Wextra -Werror -o $@ $<
+
+check-instructions: all $(BUILD)/bench/pair ## a cached malloc and free take at most 60
+	$(Q)if command -v valgrind >/dev/null; then BUILD=$(BUILD) scripts/count-instructions --at-most 60 \
+		$(BUILD)/libseamalloc.so; fi
 
 check-docs: ## generated pages are up to date, man pages are sound
 	$(Q)scripts/options-table | cmp - docs/options.md
@@ -151,4 +161,4 @@ install: all ## libraries, header, command and manual pages into PREFIX
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
-.PHONY: all help demo check check-long check-black-box check-scripts check-docs check-builds install clean
+.PHONY: all help demo check check-long check-black-box check-scripts check-instructions check-docs check-builds install clean

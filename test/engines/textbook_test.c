@@ -181,7 +181,7 @@ static void alignments(void)
 			block[0] = 1;
 			sea_free(block);
 		}
-	CHECK(!sea_memalign((size_t)1 << 62, 1));
+	CHECK(!sea_memalign(opaque_size((size_t)1 << 62), 1));
 	CHECK(!sea_memalign(16, opaque_size(SIZE_MAX)));
 	CHECK(sea_engine_is_sound());
 }

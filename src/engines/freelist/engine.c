@@ -38,11 +38,13 @@ static struct sea_chunk *cut_front(struct sea_chunk *chunk, size_t align)
 		return chunk;
 	if (gap < CHUNK_MIN)
 		gap += align;
+	SEA_ASSERT(gap >= CHUNK_MIN && gap < sea_chunk_room(chunk));
 	size_t room = sea_chunk_room(chunk) - gap;
 	sea_chunk_make_live(chunk, gap - SEA_CHUNK_HEADER, 0);
 	struct sea_chunk *aligned = sea_chunk_next(chunk);
 	sea_chunk_make_live(aligned, room, 0);
-	sea_list_give(chunk);
+	sea_list_give(chunk); /* no zone becomes empty: `aligned` is in it */
+	SEA_ASSERT((uintptr_t)sea_chunk_block(aligned) % align == 0);
 	return aligned;
 }
 

@@ -99,6 +99,7 @@ bool sea_index_add_zone(struct zone *zone, struct hole **below)
 		return false;
 	size_t number = lower_bound(zone);
 	struct entry *entry = &zones.table[number];
+	SEA_ASSERT(number == zones.nr || entry->zone > zone);
 	memmove(entry + 1, entry, (zones.nr - number) * sizeof(*entry));
 	*entry = (struct entry){.zone = zone};
 	zones.nr++;
@@ -121,6 +122,7 @@ struct zone *sea_index_zone(size_t number) { return number < zones.nr ? zones.ta
 
 void sea_index_enter(struct hole *hole)
 {
+	SEA_ASSERT(sea_chunk_is_free(&hole->chunk));
 	struct zone *zone = zone_of(hole);
 	size_t s = stretch_of(hole);
 	uint16_t size = granules_in(hole), granule = granule_of(hole);
@@ -137,6 +139,8 @@ void sea_index_leave(const struct hole *hole)
 {
 	struct zone *zone = zone_of(hole);
 	size_t s = stretch_of(hole);
+	SEA_ASSERT(zone->first[s] && zone->first[s] <= granule_of(hole));
+	SEA_ASSERT(granules_in(hole) <= zone->largest[s]);
 	if (zone->first[s] != granule_of(hole))
 		return;
 	bool has_more = is_in_stretch(hole->next, zone, s);
@@ -188,6 +192,7 @@ static struct hole *find_in_zone(struct entry *entry, size_t size)
 
 struct hole *sea_index_find(size_t size)
 {
+	SEA_ASSERT(size && size % SEA_GRANULE == 0);
 	struct hole *hole = NULL;
 	for (struct entry *entry = zones.table; !hole && entry < zones.table + zones.nr; entry++)
 		if (entry->largest >= size / SEA_GRANULE)

@@ -42,6 +42,7 @@ static void link_behind(struct hole *below, struct hole *hole)
 {
 	hole->prev = below;
 	hole->next = below ? below->next : list.first;
+	SEA_ASSERT(below < hole && (!hole->next || hole < hole->next));
 	if (hole->next)
 		hole->next->prev = hole;
 	if (below)
@@ -107,6 +108,7 @@ static bool fills_zone(const struct hole *hole)
 static struct zone *retire_zone(struct zone *zone)
 {
 	struct hole *hole = (struct hole *)(zone + 1), *mark = mark_of(zone);
+	SEA_ASSERT(fills_zone(hole));
 	unlink_hole(mark);
 	unlink_hole(hole);
 	sea_index_remove_zone(zone);
@@ -145,6 +147,7 @@ static struct sea_chunk *split(struct hole *hole, size_t size)
 	struct hole *rest = (struct hole *)((char *)sea_chunk_block(chunk) + size), *below = hole->prev;
 	size_t left = chunk->size - size;
 	bool has_rest = left >= CHUNK_MIN;
+	SEA_ASSERT(size <= chunk->size);
 	unlink_hole(hole);
 	sea_chunk_make_live(chunk, size, has_rest ? 0 : left);
 	if (has_rest) {
@@ -165,6 +168,7 @@ static void touch(const struct sea_chunk *chunk)
 static void absorb_next(struct hole *hole)
 {
 	struct hole *next = hole->next;
+	SEA_ASSERT(touch_each_other(hole, next) && !is_mark(next));
 	size_t size = hole->chunk.size + SEA_CHUNK_HEADER + next->chunk.size;
 	unlink_hole(next);
 	sea_chunk_erase(&next->chunk);

@@ -19,6 +19,7 @@
 #ifndef SEA_TEXTBOOK_CHUNK_H
 #define SEA_TEXTBOOK_CHUNK_H
 
+#include "check.h"
 #include "pagemap.h"
 
 struct sea_chunk {
@@ -50,6 +51,7 @@ SEA_INLINE bool sea_chunk_is_sealed(const struct sea_chunk *chunk)
 
 SEA_INLINE void sea_chunk_make_live(struct sea_chunk *chunk, size_t size, size_t slack)
 {
+	SEA_ASSERT((size | slack) % SEA_GRANULE == 0 && size + slack <= UINT32_MAX);
 	chunk->size = (uint32_t)size;
 	chunk->slack = (uint32_t)slack;
 	chunk->seal = sea_chunk_seal(chunk);
@@ -57,13 +59,18 @@ SEA_INLINE void sea_chunk_make_live(struct sea_chunk *chunk, size_t size, size_t
 
 SEA_INLINE void sea_chunk_make_free(struct sea_chunk *chunk, size_t size)
 {
+	SEA_ASSERT(size % SEA_GRANULE == 0 && size <= UINT32_MAX);
 	chunk->size = (uint32_t)size;
 	chunk->slack = 0;
 	chunk->seal = ~sea_chunk_seal(chunk);
 }
 
 /* No chunk starts here any more. */
-SEA_INLINE void sea_chunk_erase(struct sea_chunk *chunk) { *chunk = (struct sea_chunk){0}; }
+SEA_INLINE void sea_chunk_erase(struct sea_chunk *chunk)
+{
+	SEA_ASSERT(sea_chunk_is_sealed(chunk));
+	*chunk = (struct sea_chunk){0};
+}
 
 SEA_INLINE void *sea_chunk_block(const struct sea_chunk *chunk) { return (void *)(chunk + 1); }
 

@@ -71,6 +71,8 @@ static bool rest_fits(size_t align, size_t size)
 /* The rest of the newest run begins at `rest` now. */
 static void set_rest(struct sea_chunk *rest)
 {
+	SEA_ASSERT(sea_lock_is_held(&sea_small.lock));
+	SEA_ASSERT((char *)rest > (char *)heap.newest && (char *)(rest + 1) <= end_of(heap.newest));
 	heap.rest = rest;
 	sea_chunk_make_free(rest, (size_t)(end_of(heap.newest) - (char *)sea_chunk_block(rest)));
 	if (heap.fresh < (char *)sea_chunk_block(rest))
@@ -86,6 +88,8 @@ static size_t count_stale(const char *block, size_t size)
 /* Raises the watermark by an aligned block, which fits. */
 static void *raise_watermark(size_t align, size_t size, size_t *nr_stale)
 {
+	SEA_ASSERT(sea_lock_is_held(&sea_small.lock));
+	SEA_ASSERT(rest_fits(align, size));
 	struct sea_chunk *chunk = heap.rest;
 	size_t gap = gap_before(chunk, align);
 	if (gap) {
@@ -93,6 +97,7 @@ static void *raise_watermark(size_t align, size_t size, size_t *nr_stale)
 		chunk = sea_chunk_next(chunk);
 	}
 	void *block = sea_chunk_block(chunk);
+	SEA_ASSERT((uintptr_t)block % align == 0);
 	*nr_stale = count_stale(block, size);
 	sea_chunk_make_live(chunk, size, 0);
 	set_rest(sea_chunk_next(chunk));
@@ -176,6 +181,7 @@ void sea_engine_free(void *block)
 static bool move_watermark(struct sea_chunk *chunk, size_t size)
 {
 	struct sea_chunk *behind = sea_chunk_next(chunk);
+	SEA_CHECK(sea_chunk_is_live(chunk) && sea_chunk_is_sealed(behind));
 	if (!sea_chunk_is_free(behind) || size >= (size_t)chunk->size + behind->size)
 		return false;
 	bool is_newest = behind == heap.rest;
