@@ -184,13 +184,10 @@ static void look_over(struct sea_cache *cache)
 static void help(struct sea_cache *cache, struct sea_shard *shard)
 {
 	cache->sent = 0;
-	if (is_clearing(cache)) {
+	if (is_clearing(cache))
 		flush_all(cache);
-		sea_shard_drain_worth(shard);
-	} else {
-		empty_outbox(cache);
-		sea_shard_help(shard);
-	}
+	empty_outbox(cache);
+	sea_shard_help(shard);
 	sea_reclaim(false);
 }
 

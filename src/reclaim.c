@@ -32,21 +32,16 @@ struct purge {
 	size_t least; /* bytes that a range must have */
 	unsigned nr;
 	struct {
-		struct sea_hole *hole;
-		char *from, *to; /* whole pages inside it, behind the descriptor */
+		char *from, *to; /* whole pages inside a hole, behind its descriptor */
 	} range[PURGE_BATCH];
 };
 
-static void note_pages(struct sea_zone *zone, unsigned from, unsigned to, void *context)
+static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void *context)
 {
 	struct purge *purge = context;
-	char *hole = sea_zone_address(zone, from);
-	size_t page = sea_os_page_size();
-	char *first = (char *)sea_round_up((uintptr_t)hole + sizeof(struct sea_hole), page);
-	char *last = (char *)sea_round_down((uintptr_t)sea_zone_address(zone, to), page);
-	if (first >= last || (size_t)(last - first) < purge->least || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
+	char *first = sea_zone_address(zone, from), *last = sea_zone_address(zone, to);
+	if ((size_t)(last - first) < purge->least || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
 		return;
-	purge->range[purge->nr].hole = (struct sea_hole *)hole;
 	purge->range[purge->nr].from = first;
 	purge->range[purge->nr++].to = last;
 }
@@ -57,7 +52,8 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	size_t bytes = 0;
 	for (unsigned i = 0; i < purge->nr; i++) {
 		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
-		sea_zone_hold(zone, purge->range[i].hole, purge->range[i].from, (unsigned)granules, 1);
+		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
+		sea_zone_hold(zone, hole, purge->range[i].from, (unsigned)granules, 1);
 	}
 	sea_lock_drop(&shard->lock);
 	for (unsigned i = 0; i < purge->nr; i++)
@@ -72,22 +68,20 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	return bytes;
 }
 
-static size_t purge_zone(struct sea_shard *shard, struct sea_zone *zone, size_t least)
-{
-	struct purge purge = {.least = least};
-	sea_zone_walk_holes(zone, note_pages, &purge);
-	if (purge.nr)
-		return purge_ranges(shard, zone, &purge);
-	sea_shard_recount(zone);
-	return 0;
-}
-
 /* The zone at index i gives back ranges of `least` bytes and more. */
 static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least)
 {
-	size_t bytes = 0, round;
-	while (i < shard->nr_zones && (round = purge_zone(shard, shard->zones[i], least)) > 0)
-		bytes += round;
+	size_t bytes = 0;
+	struct purge purge;
+	do {
+		purge.least = least;
+		purge.nr = 0;
+		sea_zone_walk_idle(shard->zones[i], note_pages, &purge);
+		if (!purge.nr)
+			sea_shard_recount(shard->zones[i]);
+		else
+			bytes += purge_ranges(shard, shard->zones[i], &purge);
+	} while (purge.nr == PURGE_BATCH && i < shard->nr_zones);
 	return bytes;
 }
 

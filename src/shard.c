@@ -33,7 +33,10 @@
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
-/* When a thread ends or clears up, zones with 8 KiB pending are drained. */
+/* A zone's idle pages are counted anew when this much of it has been freed: 32 KiB. */
+#define RECOUNT_FREED (32 * SEA_KIB / SEA_GRANULE)
+
+/* When a thread ends, zones with 8 KiB pending are drained. */
 #define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
 
 struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
@@ -170,12 +173,14 @@ void sea_shard_recount(struct sea_zone *zone)
 	unsigned nr_idle = zone->nr_used ? sea_zone_count_idle(zone, &zone->longest_idle) : 0;
 	sea_pages_note_idle((intptr_t)nr_idle - (intptr_t)zone->nr_idle);
 	zone->nr_idle = nr_idle;
+	zone->nr_freed = 0;
 }
 
 void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
 	sea_zone_drain(zone);
-	sea_shard_recount(zone);
+	if (zone->nr_freed >= RECOUNT_FREED || !zone->nr_used)
+		sea_shard_recount(zone);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	set_unlisted(shard, zone, 1);
 	if (!zone->nr_used && !sea_load_acquire(&zone->is_queued))

@@ -224,6 +224,11 @@ struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max,
 	return (struct sea_piece){NULL, 0};
 }
 
+char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)
+{
+	return sea_zone_address(zone, sea_bits_find_back(zone->used, sea_granule_of(address), true));
+}
+
 void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
 {
 	size_t from = sea_granule_of(hole);
@@ -277,7 +282,9 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 	uint64_t starts = pending | (carry & may_fill);
 	uint64_t freed = (((may_fill + starts) ^ may_fill) | starts) & may_fill;
 	zone->used[word] = used & ~freed;
-	zone->nr_used -= sea_count_bits(freed);
+	uint32_t nr_freed = sea_count_bits(freed);
+	zone->nr_used -= nr_freed;
+	zone->nr_freed += nr_freed;
 	return freed;
 }
 
@@ -399,33 +406,37 @@ unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g)
 	return (unsigned)sea_bits_find_back(zone->seam, (size_t)g + 1, true) - 1;
 }
 
-void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *, unsigned, unsigned, void *),
-			 void *context)
+void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct sea_zone *, size_t, size_t, void *),
+			void *context)
 {
-	size_t from = 0;
-	while ((from = sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, false)) < SEA_ZONE_GRANULES) {
-		size_t to = sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true);
-		visit(zone, (unsigned)from, (unsigned)to, context);
-		from = to;
-	}
-}
-
-unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest)
-{
-	*longest = 0;
 	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
-	unsigned count = 0;
 	for (size_t word = 0; word < SEA_ZONE_WORDS;) {
 		size_t end = word;
 		while (end < SEA_ZONE_WORDS && page_is_idle(zone, end, step))
 			end += step;
 		if (end > word)
-			count += (unsigned)sea_pages_count_touched(sea_zone_address(zone, word * 64),
-								   sea_zone_address(zone, end * 64));
-		*longest = (unsigned)sea_max(*longest, (end - word) / step);
+			visit(zone, word * 64, end * 64, context);
 		word = end + step;
 	}
-	return count;
+}
+
+struct idle {
+	size_t touched, longest; /* pages, granules */
+};
+
+static void count_run(const struct sea_zone *zone, size_t from, size_t to, void *context)
+{
+	struct idle *idle = context;
+	idle->touched += sea_pages_count_touched(sea_zone_address(zone, from), sea_zone_address(zone, to));
+	idle->longest = sea_max(idle->longest, to - from);
+}
+
+unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest)
+{
+	struct idle idle = {0, 0};
+	sea_zone_walk_idle(zone, count_run, &idle);
+	*longest = (unsigned)(idle.longest * SEA_GRANULE / sea_os_page_size());
+	return (unsigned)idle.touched;
 }
 
 /* Z2, Z3, Z4, Z5 and Z7 for the chunk [from, to). */

@@ -42,6 +42,7 @@ struct sea_zone {
 	struct sea_zone *next;		     /* shard: emptied zones, spare structs */
 	uint32_t index;			     /* in the shard's table */
 	uint32_t nr_used;		     /* granules */
+	uint32_t nr_freed;		     /* granules freed since idle pages were counted */
 	uint32_t nr_idle;		     /* touched pages inside holes */
 	uint32_t longest_idle;		     /* pages in the longest run of free pages, touched or not, when
 						they were last counted */
@@ -101,9 +102,13 @@ unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g);
 /* Start of the chunk that covers granule g.  Shard lock. */
 unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g);
 
-/* Calls visit() for each run of free granules [from, to).  Shard lock. */
-void sea_zone_walk_holes(struct sea_zone *zone, void (*visit)(struct sea_zone *, unsigned, unsigned, void *),
-			 void *context);
+/* Start of the hole that covers a free address. */
+char *sea_zone_hole_of(const struct sea_zone *zone, const void *address);
+
+/* Calls visit() for each run of whole pages inside a hole, behind its descriptor: granules
+ * [from, to).  Shard lock. */
+void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct sea_zone *, size_t, size_t, void *),
+			void *context);
 
 /* Touched pages that lie inside holes, behind the descriptor: what purging would give
  * back.  *longest is the length of the longest run of free pages.  Shard lock. */

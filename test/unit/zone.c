@@ -403,20 +403,22 @@ static void idle_pages_of_4k(void) { count_idle_pages(4 * KiB); }
 static void idle_pages_of_16k(void) { count_idle_pages(16 * KiB); }
 static void idle_pages_of_64k(void) { count_idle_pages(64 * KiB); }
 
-static void visit(struct sea_zone *z, unsigned from, unsigned to, void *last)
+static void visit(const struct sea_zone *z, size_t from, size_t to, void *last)
 {
+	size_t granules = sim.page_size / SEA_GRANULE;
 	CHECK(z == zone);
-	CHECK(from == start_of_hole(from) && to == end_of_hole(from) && from < to);
-	CHECK(is_free(from, to - from));
-	CHECK(from > *(unsigned *)last || from == 0);
-	*(unsigned *)last = to;
+	CHECK(from < to && from % granules == 0 && to % granules == 0);
+	CHECK(is_free((unsigned)from - 3, (unsigned)(to - from) + 3));
+	CHECK(from > *(size_t *)last);
+	CHECK(sea_zone_hole_of(zone, sea_zone_address(zone, from)) ==
+	      sea_zone_address(zone, start_of_hole((unsigned)from)));
+	*(size_t *)last = to;
 }
 
 static void check_walk(void)
 {
-	unsigned last = 0;
-	sea_zone_walk_holes(zone, visit, &last);
-	CHECK(last == GRANULES || !is_free(GRANULES - 1, 1));
+	size_t last = 0;
+	sea_zone_walk_idle(zone, visit, &last);
 }
 
 /* --- the arithmetic of merging ----------------------------------------------------------------------- */

@@ -194,9 +194,9 @@ struct hole *sea_index_find(size_t size)
 {
 	SEA_ASSERT(size && size % SEA_GRANULE == 0);
 	struct hole *hole = NULL;
-	for (struct entry *entry = zones.table; !hole && entry < zones.table + zones.nr; entry++)
-		if (entry->largest >= size / SEA_GRANULE)
-			hole = find_in_zone(entry, size);
+	for (size_t i = 0; !hole && i < zones.nr; i++)
+		if (zones.table[i].largest >= size / SEA_GRANULE)
+			hole = find_in_zone(&zones.table[i], size);
 	return hole;
 }
 
