@@ -99,7 +99,7 @@ include test/unit.mk
 include test/engines/textbook.mk
 
 # What `make check` runs, in this order; each prints what it finds.
-CHECKS := check-layers check-headers check-exports check-docs check-unit check-fault check-stress \
+CHECKS := check-layers check-headers check-exports check-docs check-unit check-textbook check-fault check-stress \
           check-black-box check-scripts check-instructions check-builds
 
 check: ## install what is missing, then run every test; below 10 minutes

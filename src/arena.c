@@ -52,6 +52,8 @@ static char *reserve_aligned(size_t size, size_t align)
 
 bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool whole)
 {
+	SEA_ASSERT(size > 0);
+	SEA_ASSERT(sea_is_power_of_two(align));
 	size = sea_round_up(size, SEA_SLOT_SIZE);
 	char *base = reserve_aligned(size, sea_max(align, SEA_SLOT_SIZE));
 	if (!base)
@@ -99,6 +101,7 @@ static bool commit_range(struct sea_arena *arena, size_t from, size_t to)
 
 bool sea_arena_commit(struct sea_arena *arena, size_t end)
 {
+	SEA_ASSERT(end <= arena->size);
 	size_t from = sea_load_acquire(&arena->committed);
 	if (likely(end <= from))
 		return true;
@@ -134,6 +137,7 @@ static void untouch(struct sea_arena *arena, size_t from, size_t to)
 
 size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 {
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
 	size_t purged = 0;
 	unsigned shift = sea_page_shift();
 	while (from < to) {

@@ -30,6 +30,9 @@ static bool is_free_block(const struct sea_pool *pool, pfn_t pfn, unsigned order
 
 static void link_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
+	SEA_ASSERT(order <= SEA_MAX_ORDER);
+	SEA_ASSERT(pfn % (1u << order) == 0);
+	SEA_ASSERT(pfn + (1ull << order) <= pool->nr_pages);
 	pool->pages[pfn].order = (uint8_t)order;
 	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_FREE);
 	sea_bittree_add(&pool->free[order], pfn >> order);
@@ -66,6 +69,7 @@ static unsigned order_at(pfn_t pfn, size_t nr_pages)
 
 void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 {
+	SEA_ASSERT(pfn + nr_pages <= pool->nr_pages);
 	while (nr_pages) {
 		unsigned order = order_at(pfn, nr_pages);
 		free_block(pool, pfn, order);
@@ -103,6 +107,7 @@ static unsigned sufficient_order(const struct sea_pool *pool, unsigned order)
 
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages)
 {
+	SEA_ASSERT(nr_pages > 0);
 	unsigned order = sufficient_order(pool, sea_log2_ceil(nr_pages));
 	if (order > SEA_MAX_ORDER)
 		return SEA_NO_PFN;
@@ -139,6 +144,7 @@ static bool is_free_range(const struct sea_pool *pool, pfn_t pfn, size_t nr_page
 
 bool sea_buddy_take(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 {
+	SEA_ASSERT(nr_pages > 0);
 	if (!is_free_range(pool, pfn, nr_pages))
 		return false;
 	pfn_t end = pfn + (pfn_t)nr_pages;

@@ -85,6 +85,7 @@ static size_t budget(const struct sea_cache *cache)
  * next letter. */
 static uint32_t deliver(const struct sea_cache *cache, uint32_t first)
 {
+	SEA_ASSERT(first < cache->nr_out);
 	const struct sea_letter *letter = &cache->outbox[first];
 	size_t word = letter->granule / 64;
 	uint64_t mask = 0;
@@ -204,6 +205,7 @@ static void unlink_cache(struct sea_cache *cache)
 
 static void leave(void *argument)
 {
+	SEA_ASSERT(argument == sea_cache_own());
 	struct sea_cache *cache = argument;
 	set_own(&departed);
 	flush_all(cache);
@@ -263,6 +265,8 @@ static struct sea_cache *own(void)
 
 static void push(struct sea_cache *cache, unsigned c, void *block)
 {
+	SEA_ASSERT(sea_class_granules(c));
+	SEA_ASSERT(sea_zone_of(block));
 	struct sea_link *chunk = block;
 	chunk->next = cache->head[c];
 	chunk->mark = mark_of(chunk);
@@ -272,6 +276,8 @@ static void push(struct sea_cache *cache, unsigned c, void *block)
 
 static void *pop(struct sea_cache *cache, unsigned c)
 {
+	SEA_ASSERT(cache->head[c]);
+	SEA_ASSERT(cache->head[c]->mark == mark_of(cache->head[c]));
 	struct sea_link *chunk = cache->head[c];
 	cache->head[c] = chunk->next;
 	cache->room[c]++;
@@ -283,6 +289,8 @@ static void *pop(struct sea_cache *cache, unsigned c)
  * the likeliest way to meet it. */
 static void *pop_stock(struct sea_stock *stock, size_t size)
 {
+	SEA_ASSERT(stock->cur < stock->end);
+	SEA_ASSERT(size > 0);
 	struct sea_link *chunk = (struct sea_link *)stock->cur;
 	stock->cur += size;
 	if (stock->cur < stock->end)
@@ -295,6 +303,8 @@ static void *pop_stock(struct sea_stock *stock, size_t size)
  * address on top. */
 static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
 {
+	SEA_ASSERT(batch->nr_pieces > 0);
+	SEA_ASSERT(!cache->head[c]);
 	struct sea_stock *stock = &cache->stock[c];
 	size_t size = size_of_class(c);
 	const struct sea_piece *last = &batch->piece[batch->nr_pieces - 1];
@@ -313,6 +323,7 @@ static uint32_t next_batch(const struct sea_stock *stock, size_t size)
 
 static bool refill(struct sea_cache *cache, unsigned c)
 {
+	SEA_ASSERT(sea_class_granules(c));
 	struct sea_stock *stock = &cache->stock[c];
 	struct sea_batch batch;
 	size_t size = size_of_class(c);
@@ -510,7 +521,8 @@ bool sea_cache_expand(void *block, size_t size)
 	unsigned g = sea_granule_of(block);
 	if (size > SEA_ZONE_SIZE - g * SEA_GRANULE)
 		return false;
-	return sea_shard_grow(zone, g, sea_zone_chunk_size(zone, g), sea_granules_for(size));
+	unsigned from = sea_zone_chunk_size(zone, g), to = sea_granules_for(size);
+	return to <= from || sea_shard_grow(zone, g, from, to);
 }
 
 size_t sea_cache_good_size(size_t size)

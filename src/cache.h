@@ -68,6 +68,10 @@ struct sea_cache {
 	} outbox[SEA_OUTBOX];		       /* on the way back to their zones */
 };
 
+_Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the medium classes");
+_Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds a link");
+_Static_assert(sizeof(struct sea_cache) <= 8192, "two pages a thread");
+
 /* The cache of a thread that has none: it never holds anything, so that no path has
  * to ask whether there is one. */
 extern SEA_HIDDEN struct sea_cache sea_cache_nobody;

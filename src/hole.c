@@ -25,6 +25,7 @@ static unsigned bin_of(size_t nr_granules)
 
 void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_granules)
 {
+	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *first = holes->first[bin];
 	hole->nr_granules = nr_granules;
@@ -59,6 +60,7 @@ void sea_hole_unlink(struct sea_holes *holes, struct sea_hole *hole)
 
 struct sea_hole *sea_hole_find(const struct sea_holes *holes, size_t nr_granules)
 {
+	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *hole = holes->first[bin];
 	for (int i = 0; hole && i < SEARCH_DEPTH; i++, hole = hole->next)

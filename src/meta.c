@@ -50,6 +50,8 @@ static bool map_more(size_t size)
 
 static void *raise_watermark(size_t size, size_t align)
 {
+	SEA_ASSERT(size > 0 && size % SEA_CACHE_LINE == 0);
+	SEA_ASSERT(sea_is_power_of_two(align));
 	char *block = (char *)sea_round_up((uintptr_t)meta.watermark, align);
 	if (!meta.watermark || block > meta.end || (size_t)(meta.end - block) < size) {
 		if (!map_more(size))

@@ -85,6 +85,7 @@ static bool wants_whole(size_t size, size_t align)
 
 static void give_to_pool(struct sea_block run, size_t nr_pages)
 {
+	SEA_ASSERT(run.pfn + nr_pages <= run.arena->pool->nr_pages);
 	sea_lock_take(&state.lock);
 	sea_store_relaxed(&run.arena->pool->pages[run.pfn].state, SEA_PAGE_INSIDE);
 	sea_buddy_free(run.arena->pool, run.pfn, nr_pages);
@@ -257,6 +258,7 @@ static void link_arena(struct sea_arena *arena)
 
 static bool take_from_pools(size_t nr_pages, size_t block_pages, struct sea_block *run)
 {
+	SEA_ASSERT(nr_pages > 0 && nr_pages <= block_pages);
 	sea_lock_take(&state.lock);
 	run->pfn = SEA_NO_PFN;
 	for (run->arena = state.first; run->arena; run->arena = run->arena->next) {
@@ -506,6 +508,7 @@ void sea_pages_free(void *address)
 /* Lengthens a run of a pool in place. */
 static bool grow_run(struct sea_block run, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to);
 	pfn_t tail = run.pfn + (pfn_t)from;
 	sea_lock_take(&state.lock);
 	bool taken = tail + (to - from) <= run.arena->pool->nr_pages && sea_buddy_take(run.arena->pool, tail, to - from);
@@ -525,6 +528,7 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 
 static void shrink_run(struct sea_block run, size_t from, size_t to)
 {
+	SEA_ASSERT(to > 0 && to < from);
 	pfn_t tail = run.pfn + (pfn_t)to;
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
 	sea_add_relaxed(&state.nr_used, -(from - to));
@@ -569,6 +573,7 @@ void *sea_pages_move(void *address, size_t size)
 
 void sea_pages_touch(const void *from, const void *to)
 {
+	SEA_ASSERT(from < to);
 	struct sea_arena *arena = sea_pagemap_arena(from);
 	sea_arena_touch(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1);
 }

@@ -49,6 +49,7 @@ static struct sea_block pop(struct page_list *list, unsigned order)
 
 bool sea_pcp_take(unsigned order, struct sea_block *block)
 {
+	SEA_ASSERT(order <= SEA_PCP_MAX_ORDER);
 	struct page_list *list = list_of_cpu();
 	lock_list(list);
 	bool found = list->nr[order] > 0;
@@ -60,6 +61,7 @@ bool sea_pcp_take(unsigned order, struct sea_block *block)
 
 bool sea_pcp_give(struct sea_block block)
 {
+	SEA_ASSERT(block.order <= SEA_PCP_MAX_ORDER);
 	struct page_list *list = list_of_cpu();
 	struct page *page = &block.arena->pool->pages[block.pfn];
 	lock_list(list);

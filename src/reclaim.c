@@ -71,17 +71,19 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 /* The zone at index i gives back ranges of `least` bytes and more. */
 static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least)
 {
-	size_t bytes = 0;
+	size_t bytes = 0, round;
 	struct purge purge;
 	do {
 		purge.least = least;
 		purge.nr = 0;
+		round = 0;
 		sea_zone_walk_idle(shard->zones[i], note_pages, &purge);
-		if (!purge.nr)
-			sea_shard_recount(shard->zones[i]);
+		if (purge.nr)
+			round = purge_ranges(shard, shard->zones[i], &purge);
 		else
-			bytes += purge_ranges(shard, shard->zones[i], &purge);
-	} while (purge.nr == PURGE_BATCH && i < shard->nr_zones);
+			sea_shard_recount(shard->zones[i]);
+		bytes += round;
+	} while (round && purge.nr == PURGE_BATCH && i < shard->nr_zones);
 	return bytes;
 }
 

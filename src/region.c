@@ -42,6 +42,7 @@ static size_t lower_bound(const char *base)
 
 static bool grow(void)
 {
+	SEA_ASSERT(map.nr == map.capacity);
 	size_t bytes = sea_round_up(2 * map.capacity * sizeof(struct sea_region), sea_os_page_size());
 	struct sea_region *table = sea_os_reserve(bytes);
 	if (!table)

@@ -78,6 +78,7 @@ static struct sea_zone *take_struct(struct sea_shard *shard)
 /* Enters the zone at `base`; false if there is no metadata for it. */
 static bool add_zone(struct sea_shard *shard, char *base)
 {
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	if (shard->nr_zones == shard->capacity && !widen_table(shard))
 		return false;
 	struct sea_zone *zone = take_struct(shard);
@@ -101,6 +102,8 @@ static void set_unlisted(struct sea_shard *shard, const struct sea_zone *zone, u
 
 static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	SEA_ASSERT(shard->zones[zone->index] == zone);
 	set_unlisted(shard, zone, 0);
 	struct sea_zone *last = shard->zones[--shard->nr_zones];
 	shard->zones[zone->index] = last;
@@ -116,6 +119,7 @@ static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 /* Drops the lock, then gives emptied zones to the page allocator. */
 void sea_shard_drop_lock(struct sea_shard *shard)
 {
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	char *bases[8];
 	unsigned nr = 0;
 	while (shard->emptied && nr < sizeof(bases) / sizeof(bases[0])) {
@@ -160,6 +164,7 @@ static void push_queue(struct sea_zone *zone)
 /* Only the holder of the lock pops, so that the first zone cannot come back. */
 static struct sea_zone *pop_queue(struct sea_shard *shard)
 {
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	struct sea_zone *zone = sea_load_acquire(&shard->queue);
 	while (zone && !sea_swap_if(&shard->queue, zone, zone->queue_next))
 		zone = sea_load_acquire(&shard->queue);
@@ -178,6 +183,8 @@ void sea_shard_recount(struct sea_zone *zone)
 
 void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	SEA_ASSERT(zone->shard == shard);
 	sea_zone_drain(zone);
 	if (zone->nr_freed >= RECOUNT_FREED || !zone->nr_used)
 		sea_shard_recount(zone);
@@ -241,6 +248,8 @@ void sea_shard_help(struct sea_shard *shard)
 
 uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
+	SEA_ASSERT(mask);
+	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	uint64_t before = sea_fetch_or_release(&zone->pending[word], mask) & mask;
 	if (sea_add_relaxed(&zone->nr_pending, nr_granules) >= sea_load_relaxed(&zone->worth))
 		push_queue(zone);
@@ -260,6 +269,8 @@ static uint8_t largest_hint(const struct sea_zone *zone)
 /* The next hole for small chunks, from where the last sweep for k stopped. */
 static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max)
 {
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	SEA_ASSERT(k <= SEA_SMALL_GRANULES);
 	struct sea_cursor *cursor = &shard->cursor[k];
 	for (; cursor->zone < shard->nr_zones; cursor->zone++, cursor->block = 0) {
 		struct sea_zone *zone = shard->zones[cursor->zone];
@@ -276,6 +287,7 @@ static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max)
 /* A listed hole of at least nr_granules; first lists those that drains have made. */
 static struct sea_hole *find_hole(struct sea_shard *shard, size_t nr_granules)
 {
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	for (uint32_t i = 0; shard->nr_unlisted && i < shard->nr_zones; i++) {
 		if (!shard->zone_unlisted[i])
 			continue;
@@ -333,6 +345,8 @@ static size_t count_pending(const struct sea_shard *shard)
 
 bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
 {
+	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX);
+	SEA_ASSERT(want > 0);
 	batch->nr_pieces = batch->nr_chunks = 0;
 	sea_lock_take(&shard->lock);
 	while (drain_next(shard))
@@ -362,6 +376,8 @@ static void *carve_aligned(struct sea_shard *shard, unsigned k, size_t align)
 
 void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align)
 {
+	SEA_ASSERT(sea_is_power_of_two(align));
+	SEA_ASSERT(align < SEA_ZONE_SIZE);
 	sea_lock_take(&shard->lock);
 	while (drain_next(shard))
 		;

@@ -54,6 +54,8 @@ static bool is_free(const struct sea_zone *zone, size_t g) { return !sea_bit_tes
  * the bitmap confirms. */
 static size_t hole_end(const struct sea_zone *zone, size_t g)
 {
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
+	SEA_ASSERT(is_free(zone, g));
 	if (!is_listed(zone, g))
 		return sea_bits_find(zone->used, g, SEA_ZONE_GRANULES, true);
 	size_t end = g + hole_at(zone, g)->nr_granules;
@@ -63,6 +65,8 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 
 static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to && to <= SEA_ZONE_GRANULES);
+	SEA_ASSERT(!is_listed(zone, from));
 	struct sea_hole *hole = hole_at(zone, from);
 	sea_pages_touch(hole, hole->mark + 2);
 	hole->mark[1] = sea_mark_of(hole, sea_pagemap_first);
@@ -91,11 +95,13 @@ static void unlist_hole(struct sea_zone *zone, size_t from)
 
 static void put_seam(struct sea_zone *zone, size_t g)
 {
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
 	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] | 1ull << g % 64);
 }
 
 static void erase_seam(struct sea_zone *zone, size_t g)
 {
+	SEA_ASSERT(g > 0 && g < SEA_ZONE_GRANULES);
 	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] & ~(1ull << g % 64));
 }
 
@@ -116,6 +122,7 @@ static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t words_
  * that were not touched, and so not counted, may be taken for some that were. */
 static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to);
 	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
 	uint32_t nr = 0;
 	for (size_t word = sea_round_down(from / 64, step); zone->nr_idle > nr && word * 64 < to; word += step)
@@ -206,6 +213,8 @@ static size_t find_in_block(const struct sea_zone *zone, unsigned block, unsigne
 
 struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block)
 {
+	SEA_ASSERT(k > 0 && k < SEA_HOLE_MIN);
+	SEA_ASSERT(max > 0);
 	for (; *block < SEA_ZONE_HINTS; ++*block) {
 		if (zone->hint[*block] < k)
 			continue;
@@ -231,6 +240,8 @@ char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)
 
 void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
 {
+	SEA_ASSERT(k > 0 && count > 0);
+	SEA_ASSERT(sea_zone_of(hole) == zone);
 	size_t from = sea_granule_of(hole);
 	SEA_CHECK(is_free(zone, from));
 	size_t to = hole_end(zone, from);
@@ -259,6 +270,8 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 
 bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 {
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
+	SEA_ASSERT(nr_granules > 0);
 	uint64_t bit = 1ull << g % 64;
 	if (sea_fetch_or_release(&zone->pending[g / 64], bit) & bit)
 		return false;
@@ -332,6 +345,8 @@ static size_t unlist_left(struct sea_zone *zone, size_t word)
 /* Drains words from `word` on, as long as they hang together; returns the next. */
 static size_t drain_words(struct sea_zone *zone, size_t word)
 {
+	SEA_ASSERT(word < SEA_ZONE_WORDS);
+	SEA_ASSERT(sea_load_relaxed(&zone->pending[word]));
 	size_t first = unlist_left(zone, word);
 	bool carry = false;
 	for (; word < SEA_ZONE_WORDS && (carry || sea_load_relaxed(&zone->pending[word])); word++) {
@@ -364,6 +379,7 @@ static size_t next_pending(const struct sea_zone *zone, size_t word)
 
 void sea_zone_drain(struct sea_zone *zone)
 {
+	SEA_ASSERT(zone->holes);
 	/* An exchange, so that bits that are sent from now on are counted anew. */
 	sea_exchange_acq_rel(&zone->nr_pending, 0);
 	for (size_t word = next_pending(zone, 0); word < SEA_ZONE_WORDS; word = next_pending(zone, word))
@@ -376,6 +392,9 @@ void sea_zone_drain(struct sea_zone *zone)
 
 bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
 {
+	SEA_ASSERT(from < to);
+	SEA_ASSERT(sea_zone_chunk_size(zone, g) == from);
+	SEA_ASSERT(!is_free(zone, g));
 	size_t end = (size_t)g + from;
 	if (end >= SEA_ZONE_GRANULES || !is_free(zone, end))
 		return false;
@@ -392,6 +411,7 @@ bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to
 
 unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g)
 {
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
 	if (!(sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 & 1))
 		return 0;
 	uint64_t rest = sea_load_relaxed(&zone->seam[g / 64]) & sea_mask(g % 64, 64) & ~(1ull << g % 64);

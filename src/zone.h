@@ -52,6 +52,10 @@ struct sea_zone {
 	uint32_t is_purged;		     /* spare: its bitmaps have no memory */
 };
 
+_Static_assert(offsetof(struct sea_zone, seam) == 0, "the page map leads to the seams");
+_Static_assert(SEA_ZONE_GRANULES == 1u << 16, "a granule's number is the low half of a rotated address");
+_Static_assert(SEA_HINT_WORDS * SEA_ZONE_HINTS == SEA_ZONE_WORDS, "a hint for every word");
+
 /* Equal chunks side by side. */
 struct sea_piece {
 	char *start;
