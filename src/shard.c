@@ -248,10 +248,8 @@ void sea_shard_help(struct sea_shard *shard)
 
 uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
-	SEA_ASSERT(mask);
-	SEA_ASSERT(word < SEA_ZONE_WORDS);
-	uint64_t before = sea_fetch_or_release(&zone->pending[word], mask) & mask;
-	if (sea_add_relaxed(&zone->nr_pending, nr_granules) >= sea_load_relaxed(&zone->worth))
+	uint64_t before = sea_zone_send(zone, word, mask, nr_granules);
+	if (sea_load_relaxed(&zone->nr_pending) >= sea_load_relaxed(&zone->worth))
 		push_queue(zone);
 	return before;
 }

@@ -268,15 +268,12 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 
 /* --- freeing ---------------------------------------------------------------- */
 
-bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules)
+uint64_t sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
-	SEA_ASSERT(g < SEA_ZONE_GRANULES);
-	SEA_ASSERT(nr_granules > 0);
-	uint64_t bit = 1ull << g % 64;
-	if (sea_fetch_or_release(&zone->pending[g / 64], bit) & bit)
-		return false;
+	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
+	uint64_t before = sea_fetch_or_release(&zone->pending[word], mask) & mask;
 	sea_add_relaxed(&zone->nr_pending, nr_granules);
-	return true;
+	return before;
 }
 
 /* Frees the chunks pending in one word, and what a chunk of the word before has in

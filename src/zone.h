@@ -82,9 +82,10 @@ void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsig
  * the hole in front of it, where there is a mark. */
 void sea_zone_mark(struct sea_zone *zone, unsigned g);
 
-/* Marks the chunk at granule g as sent back.  Any thread, no lock.  False if it was
- * so already. */
-bool sea_zone_send(struct sea_zone *zone, unsigned g, unsigned nr_granules);
+/* Sends the chunks whose bits are set in `mask` back: they start in word `word` and have
+ * nr_granules together.  Any thread, no lock.  Returns the bits that had been sent
+ * before. */
+uint64_t sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
 /* Frees all chunks that were sent back, and merges them with their neighbours.  Touches
  * bitmaps only: large holes that come of it are not listed yet. */
