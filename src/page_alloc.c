@@ -317,6 +317,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 /* Reserves `reserve` bytes (or just `size`, if that is too much) and commits `size`. */
 static struct sea_arena *make_whole(size_t size, size_t align, size_t reserve)
 {
+	size = sea_round_up(size, sea_page_size());
 	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
@@ -344,11 +345,12 @@ static void free_whole(struct sea_arena *arena)
 
 static bool resize_whole(struct sea_arena *arena, size_t size)
 {
+	size = sea_round_up(size, sea_page_size());
 	if (size > arena->size || !sea_arena_commit(arena, size))
 		return false;
-	size_t keep = sea_round_up(size, sea_page_size());
-	if (keep < sea_load_relaxed(&arena->committed))
-		sea_os_purge(arena->base + keep, sea_load_relaxed(&arena->committed) - keep);
+	size_t committed = sea_load_relaxed(&arena->committed);
+	if (size < committed)
+		sea_os_purge(arena->base + size, committed - size);
 	sea_add_relaxed(&state.whole, size - arena->block_size);
 	arena->block_size = size;
 	return true;
@@ -481,7 +483,7 @@ size_t sea_pages_size(const void *address)
 	if (!find_run(address, &run))
 		return 0;
 	if (!run.arena->pool)
-		return sea_round_up(run.arena->block_size, sea_page_size());
+		return run.arena->block_size;
 	return (size_t)run.arena->pool->pages[run.pfn].nr_pages << sea_page_shift();
 }
 
@@ -498,7 +500,9 @@ void sea_pages_free(void *address)
 	sea_add_relaxed(&state.nr_used, -nr_pages);
 	sea_add_relaxed(&state.nr_dirty, nr_touched);
 	run.order = sea_log2_ceil(nr_pages);
-	if (nr_pages != 1ull << run.order || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
+	/* A run that has grown in place may have the size of a block and not its place. */
+	bool is_block = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
+	if (!is_block || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
 		give_to_pool(run, nr_pages);
 	struct sea_watermarks marks = sea_pages_watermarks();
 	if (unlikely(sea_pages_dirty() > marks.high))

@@ -61,7 +61,7 @@ bool sea_pcp_take(unsigned order, struct sea_block *block)
 
 bool sea_pcp_give(struct sea_block block)
 {
-	SEA_ASSERT(block.order <= SEA_PCP_MAX_ORDER);
+	SEA_ASSERT(block.order <= SEA_PCP_MAX_ORDER && block.pfn % (1u << block.order) == 0);
 	struct page_list *list = list_of_cpu();
 	struct page *page = &block.arena->pool->pages[block.pfn];
 	lock_list(list);
