@@ -64,18 +64,6 @@ static inline size_t sea_bits_set(uint64_t *map, size_t from, size_t to)
 	return changed;
 }
 
-/* Clears [from, to); returns how many of them were set. */
-static inline size_t sea_bits_clear(uint64_t *map, size_t from, size_t to)
-{
-	size_t changed = 0;
-	for (size_t w = from / 64; w * 64 < to; w++) {
-		uint64_t mask = sea_mask_in_word(w, from, to);
-		changed += sea_count_bits(mask & map[w]);
-		map[w] &= ~mask;
-	}
-	return changed;
-}
-
 static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 {
 	size_t count = 0;
