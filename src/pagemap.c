@@ -54,9 +54,14 @@ static bool add_window(size_t number)
 		sea_os_release(window, window_bytes());
 		return true;
 	}
-	if (sea_swap_if(&sea_pagemap_first, NULL, window))
-		sea_store_release(&sea_pagemap_first_number, number);
 	return true;
+}
+
+/* Whoever comes first, not whoever made the window: it may be about to. */
+static void set_first(size_t number)
+{
+	if (sea_swap_if(&sea_pagemap_first, NULL, sea_load_acquire(&directory[number])))
+		sea_store_release(&sea_pagemap_first_number, number);
 }
 
 bool sea_pagemap_cover(const char *base, size_t size)
@@ -67,6 +72,8 @@ bool sea_pagemap_cover(const char *base, size_t size)
 	for (size_t number = number_of(base); number <= last; number++)
 		if (!sea_load_acquire(&directory[number]) && !add_window(number))
 			return false;
+	if (unlikely(!sea_load_acquire(&sea_pagemap_first)))
+		set_first(number_of(base));
 	return true;
 }
 

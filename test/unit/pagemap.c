@@ -2,6 +2,9 @@
 /* pagemap.c - lookups over the whole address space */
 #include "pagemap.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "arena.h"
 #include "os.h"
 #include "seam.h"
@@ -136,11 +139,47 @@ static void threads_cover_the_same(void)
 	CHECK(sim.reserved / bytes >= 100 && sim.reserved / bytes <= 101);
 }
 
+/* A window made by another thread is no good before the first one is known: the mark
+ * of a free chunk depends on it. */
+static void *cover_first(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	CHECK(sea_pagemap_cover(at(5, 0), MiB));
+	CHECK(__atomic_load_n(&sea_pagemap_first, __ATOMIC_RELAXED) == sea_pagemap_window(at(5, 0)));
+	return NULL;
+}
+
+static void race_for_the_first(void)
+{
+	pthread_barrier_t barrier;
+	pthread_t threads[3];
+	pthread_barrier_init(&barrier, NULL, NR(threads));
+	for (size_t i = 0; i < NR(threads); i++)
+		threads[i] = start_thread(cover_first, &barrier);
+	for (size_t i = 0; i < NR(threads); i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* A process has one first window, so each race takes a process. */
+static void threads_race_for_the_first(void)
+{
+	for (size_t i = 0; i < rounds(1000); i++) {
+		pid_t child = fork();
+		if (!child) {
+			race_for_the_first();
+			_exit(0);
+		}
+		int status;
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(status, 0);
+	}
+}
+
 static const struct test_case cases[] = {
 	PASSES(nothing_is_ours_at_first), PASSES(covers_what_it_is_told), PASSES(a_range_over_the_border_of_windows),
 	PASSES(a_range_over_several_windows), PASSES(the_ends_of_the_address_space),
 	PASSES(covering_again_costs_nothing), PASSES(zones), PASSES(no_zone_has_no_seams),
-	PASSES(no_memory_for_a_window), PASSES(threads_cover_the_same),
+	PASSES(no_memory_for_a_window), PASSES(threads_cover_the_same), PASSES(threads_race_for_the_first),
 };
 
 HARNESS_MAIN(cases)
