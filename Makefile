@@ -21,7 +21,7 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
                -Wl,--version-script=preload/exports.map
 
 # Layers below the engines, and the front above them.
-BASE  := check lock os options region meta pagemap arena buddy pcp page_alloc
+BASE  := check lock os options region meta pagemap seammap arena buddy pcp page_alloc
 SEAM  := hole zone shard reclaim mistake cache
 TEXTBOOK := blocks mistake
 FRONT := malloc realloc aligned glibc start
@@ -95,6 +95,7 @@ demo: all ## show real programs on seamalloc beside glibc and its peers
 
 # --- tests -----------------------------------------------------------------------
 
+include bench/bench.mk
 include test/unit.mk
 include test/engines/textbook.mk
 
@@ -114,19 +115,9 @@ check-long: all ## the tests with large counts
 check-black-box: all ## API, misuse, preload traps and real programs, on the three engines
 	$(Q)test/run-tests --quick
 
-check-scripts: all ## the commands
-	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers scripts/count-instructions .ci/run test/scripts/*.bash
+check-scripts: all $(BUILD)/bench/micro $(BUILD)/bench/count ## the commands
+	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash
 	$(Q)SEAMALLOC_BUILD=$(BUILD) bats test/scripts
-
-# -fno-plt would not be what programs have; -fno-builtin keeps the calls.
-$(BUILD)/bench/%: bench/micro/%.c
-	$(call say,CC,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -O2 -fno-builtin -Wall -Wextra -Werror -o $@ $<
-
-check-instructions: all $(BUILD)/bench/pair ## a cached malloc and free take at most 60
-	$(Q)if command -v valgrind >/dev/null; then BUILD=$(BUILD) scripts/count-instructions --at-most 60 \
-		$(BUILD)/libseamalloc.so; fi
 
 check-docs: ## generated pages are up to date, man pages are sound
 	$(Q)scripts/options-table | cmp - docs/options.md
@@ -161,4 +152,4 @@ install: all ## libraries, header, command and manual pages into PREFIX
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
-.PHONY: all help demo check check-long check-black-box check-scripts check-instructions check-docs check-builds install clean
+.PHONY: all help demo check check-long check-black-box check-scripts check-docs check-builds install clean

@@ -1,19 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* pair.c [PAIRS [SIZE]] - malloc and free of one size, again and again
+/* pair.c - malloc and free of one size, again and again
  *
- * The block comes from the thread's cache every time.  Linked to no allocator: it
- * comes in by LD_PRELOAD.  scripts/count-instructions counts what a pair takes.
+ * The block comes from the thread's cache every time, where the allocator has one.  An
+ * iteration is a pair.  glibc is faster while the process has one thread, so that its
+ * figures with threads are not the single one's plus contention.
  */
-#include <stdlib.h>
+#include "block.h"
+#include "shim.h"
 
-int main(int argc, char **argv)
+#define OPERATIONS_PER_PAIR 2
+
+static void run(struct bench_state *state, const void *argument)
 {
-	long pairs = argc > 1 ? atol(argv[1]) : 1000000;
-	size_t size = argc > 2 ? (size_t)atol(argv[2]) : 64;
-	for (long i = 0; i < pairs; i++) {
-		void *block = malloc(size);
-		__asm__ volatile("" : : "r"(block) : "memory");
-		free(block);
+	(void)argument;
+	size_t size = (size_t)bench_range(state, 0);
+	while (bench_keep_running(state)) {
+		uint64_t *words = malloc(size);
+		if (!words) {
+			bench_skip(state, OUT_OF_MEMORY);
+			break;
+		}
+		touch(words, size, size);
+		free(words);
 	}
-	return 0;
+	bench_set_operations(state, OPERATIONS_PER_PAIR * bench_iterations(state));
+}
+
+BENCH_REGISTER(pair)
+{
+	static const int64_t sizes[] = {8, 16, 64, 256, 1 * KIB, 4 * KIB, 16 * KIB, 32 * KIB};
+	struct bench *pair = bench_add("pair", run, NULL);
+	for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		bench_with_argument(pair, sizes[i]);
+	struct bench *threaded = bench_add("pair", run, NULL);
+	bench_with_argument(threaded, 64);
+	bench_with_threads(threaded, 2);
+	bench_with_threads(threaded, 4);
+	bench_with_threads(threaded, 16);
+	bench_quick("pair/64");
+	bench_quick("pair/64/threads:4");
 }
