@@ -51,12 +51,7 @@
 struct sea_cache sea_cache_nobody; /* of a thread that has not allocated yet */
 static struct sea_cache departed;  /* of a thread whose exit hook has run */
 
-SEA_THREAD_LOCAL intptr_t sea_cache_distance;
-
-static void set_own(const struct sea_cache *cache)
-{
-	sea_cache_distance = (intptr_t)((uintptr_t)cache - (uintptr_t)&sea_cache_nobody);
-}
+SEA_THREAD_LOCAL struct sea_own sea_own = {.cache = &sea_cache_nobody};
 
 static struct {
 	struct sea_lock lock;
@@ -65,7 +60,7 @@ static struct {
 	size_t nr;
 } threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
 
-static uintptr_t mark_of(const void *block) { return sea_mark_of(block, sea_load_relaxed(&sea_pagemap_first)); }
+static uintptr_t mark_of(const void *block) { return sea_mark_of(block, sea_load_relaxed(&sea_seams)); }
 
 static size_t size_of_class(unsigned c) { return sea_class_granules(c) * SEA_GRANULE; }
 
@@ -207,7 +202,7 @@ static void leave(void *argument)
 {
 	SEA_ASSERT(argument == sea_cache_own());
 	struct sea_cache *cache = argument;
-	set_own(&departed);
+	sea_own = (struct sea_own){.cache = &departed};
 	flush_all(cache);
 	struct sea_shard *shard = cache->shard;
 	sea_lock_take(&threads.lock);
@@ -250,7 +245,7 @@ static struct sea_cache *enter(void)
 	sea_lock_drop(&threads.lock);
 	if (!cache)
 		return NULL;
-	set_own(cache);
+	sea_own = (struct sea_own){cache, SEA_SMALL_GRANULES + 1};
 	sea_os_at_thread_exit(leave, cache);
 	return cache;
 }

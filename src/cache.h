@@ -22,8 +22,8 @@
 
 #include <string.h>
 
-#include "pagemap.h"
 #include "seam.h"
+#include "seammap.h"
 #include "sizeclass.h"
 
 /* A free chunk in a stack. */
@@ -72,18 +72,22 @@ _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the me
 _Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds a link");
 _Static_assert(sizeof(struct sea_cache) <= 8192, "two pages a thread");
 
-/* The cache of a thread that has none: it never holds anything, so that no path has
- * to ask whether there is one. */
+/* The cache of a thread that has none: it never holds anything, so that free() need not
+ * ask whether there is one. */
 extern SEA_HIDDEN struct sea_cache sea_cache_nobody;
 
-/* How far the calling thread's cache is from that one.  A distance, because a thread's
- * variables read as zero at first: the dynamic linker may call us before it has given
- * them their initial values. */
-extern SEA_HIDDEN SEA_THREAD_LOCAL intptr_t sea_cache_distance;
+/* What a thread finds its cache by.  malloc() looks at nr_classes before it looks at the
+ * cache: a thread's variables read as zero at first, and the dynamic linker may call us
+ * before it has given them their initial values. */
+struct sea_own {
+	struct sea_cache *cache; /* initially `nobody` */
+	size_t nr_classes;	 /* that the fast path may serve: 0 for a thread without cache */
+};
+extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_own sea_own;
 
 SEA_INLINE struct sea_cache *sea_cache_own(void)
 {
-	return (struct sea_cache *)((uintptr_t)&sea_cache_nobody + (uintptr_t)sea_cache_distance);
+	return likely(sea_own.cache) ? sea_own.cache : &sea_cache_nobody;
 }
 
 SEA_COLD void *sea_cache_alloc_slow(size_t size);
@@ -92,15 +96,15 @@ SEA_COLD void sea_cache_free_slow(void *block);
 /* The same after the room of class c has been counted down below 0. */
 SEA_COLD void sea_cache_free_full(void *block, size_t c);
 
-/* 16 instructions on x86-64, two branches.  What it cannot serve it leaves to `slow`,
+/* 14 instructions on x86-64, two branches.  What it cannot serve it leaves to `slow`,
  * so that malloc and operator new share it. */
 SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 {
-	struct sea_cache *cache = sea_cache_own();
 	size_t class = (size + SEA_GRANULE - 1) / SEA_GRANULE;
 	sea_settle(class);
-	if (unlikely(class > SEA_SMALL_GRANULES))
+	if (unlikely(class >= sea_own.nr_classes))
 		return slow(size);
+	struct sea_cache *cache = sea_own.cache;
 	struct sea_link *chunk = cache->head[class];
 	if (unlikely(!chunk))
 		return slow(size);
@@ -110,25 +114,21 @@ SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 	return chunk;
 }
 
-/* 32 instructions on x86-64, three branches.  NULL, a pointer that is not aligned and
- * one of another window fail the first test; a pointer to no chunk and a chunk too
- * large for a stack lead to a class without room, and are not read.  The slow path
- * puts right what the count lost. */
+/* 26 instructions on x86-64, three branches.  NULL, a pointer that is not aligned (the
+ * rotation makes it large) and one that the seam map does not describe fail the first
+ * test; a pointer to no chunk and a chunk too large for a stack lead to a class without
+ * room, and are not read.  The slow path puts right what the count lost. */
 SEA_INLINE void sea_cache_free(void *block)
 {
-	struct sea_cache *cache = sea_cache_own();
-	uintptr_t place = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT);
-	if (unlikely(place >> (SEA_WINDOW_SHIFT - SEA_GRANULE_SHIFT) != sea_load_settled(&sea_pagemap_first_number))) {
+	struct sea_cache *cache = sea_own.cache;
+	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
+	if (unlikely(at >= sea_load_settled(&sea_seams_nr))) {
 		sea_cache_free_slow(block);
 		return;
 	}
-	struct sea_window *window = sea_load_settled(&sea_pagemap_first);
-	size_t slot = (uint32_t)place >> (SEA_SLOT_SHIFT - SEA_GRANULE_SHIFT);
-	uint32_t granule = (uint16_t)place;
-	sea_settle(granule);
-	const char *seams = (const char *)window + sea_load_settled(&window->zone[slot]);
-	size_t class = sea_seam_distance(seams, granule);
-	uintptr_t mark = sea_mark_of(block, window);
+	const char *seams = sea_load_settled(&sea_seams);
+	size_t class = sea_seam_distance(seams, at);
+	uintptr_t mark = sea_mark_of(block, seams);
 	struct sea_link *chunk = block;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
 		sea_cache_free_full(block, class);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,6 +78,17 @@ static void *map(void *at, size_t size, int protection, int flags)
 
 void *sea_os_reserve(size_t size) { return map(NULL, size, PROT_NONE, 0); }
 
+void *sea_os_reserve_zeros(size_t size) { return map(NULL, size, PROT_READ, MAP_NORESERVE); }
+
+size_t sea_os_address_space(void)
+{
+	int saved = errno;
+	struct rlimit limit;
+	bool known = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+	errno = saved;
+	return known ? (size_t)limit.rlim_cur : SIZE_MAX;
+}
+
 bool sea_os_commit(void *base, size_t size)
 {
 	int saved = errno;
@@ -101,10 +113,12 @@ static bool dontneed_zeroes(void *base, size_t size)
 	if (known)
 		return known > 0;
 	volatile unsigned char *probe = base;
+	unsigned char before = *probe;
 	*probe = 1;
-	if (!advise(base, size, MADV_DONTNEED))
-		return false;
-	known = *probe == 0 ? 1 : -1;
+	if (advise(base, size, MADV_DONTNEED))
+		known = *probe == 0 ? 1 : -1;
+	if (known <= 0)
+		*probe = before;
 	sea_store_relaxed(&verdict, known);
 	return known > 0;
 }

@@ -29,6 +29,13 @@ bool sea_os_is_secure(void);
 /* Address space without memory, or NULL. */
 void *sea_os_reserve(size_t size);
 
+/* The same, but the range reads as zero; it may be committed, and must not be written
+ * to before. */
+void *sea_os_reserve_zeros(size_t size);
+
+/* Bytes of address space that the process may have (RLIMIT_AS); SIZE_MAX: no limit. */
+size_t sea_os_address_space(void);
+
 /* Makes a reserved range readable and writable; it reads as zero. */
 bool sea_os_commit(void *base, size_t size);
 

@@ -29,6 +29,7 @@
 #include "os.h"
 #include "pagemap.h"
 #include "pcp.h"
+#include "seammap.h"
 
 /* Regular arenas double from the option `arena` up to this: 2^SEA_MAX_ORDER pages
  * of 4 KiB. */
@@ -422,6 +423,7 @@ static size_t purge_hand(void)
 	for (size_t i = 0; i < state.nr_hand; i++) {
 		struct sea_block block = state.hand[i];
 		nr += sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
+		sea_seams_purge(address_of(block.arena, block.pfn), sea_page_size() << block.order);
 	}
 	sea_add_relaxed(&state.nr_dirty, -nr);
 	sea_add_relaxed(&state.purged, nr << sea_page_shift());

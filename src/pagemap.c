@@ -15,9 +15,6 @@
 /* Pairs: sea_swap_if() of a new window with sea_load_acquire() of a lookup. */
 static struct sea_window *directory[NR_WINDOWS];
 
-struct sea_window *sea_pagemap_first;
-size_t sea_pagemap_first_number = SIZE_MAX;
-
 static size_t number_of(const void *address) { return (uintptr_t)address >> SEA_WINDOW_SHIFT; }
 
 struct sea_window *sea_pagemap_window(const void *address)
@@ -57,13 +54,6 @@ static bool add_window(size_t number)
 	return true;
 }
 
-/* Whoever comes first, not whoever made the window: it may be about to. */
-static void set_first(size_t number)
-{
-	if (sea_swap_if(&sea_pagemap_first, NULL, sea_load_acquire(&directory[number])))
-		sea_store_release(&sea_pagemap_first_number, number);
-}
-
 bool sea_pagemap_cover(const char *base, size_t size)
 {
 	size_t last = number_of(base + size - 1);
@@ -72,8 +62,6 @@ bool sea_pagemap_cover(const char *base, size_t size)
 	for (size_t number = number_of(base); number <= last; number++)
 		if (!sea_load_acquire(&directory[number]) && !add_window(number))
 			return false;
-	if (unlikely(!sea_load_acquire(&sea_pagemap_first)))
-		set_first(number_of(base));
 	return true;
 }
 
@@ -83,15 +71,19 @@ void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *aren
 		sea_store_release(&sea_pagemap_window(slot)->arena[sea_slot_of(slot)], arena);
 }
 
-void sea_pagemap_set_zone(const void *base, const void *seams)
+void sea_pagemap_set_zone(const void *base, struct sea_zone *zone)
 {
-	struct sea_window *window = sea_pagemap_window(base);
-	intptr_t distance = seams ? (intptr_t)((uintptr_t)seams - (uintptr_t)window) : 0;
-	sea_store_release(&window->zone[sea_slot_of(base)], distance);
+	sea_store_release(&sea_pagemap_window(base)->zone[sea_slot_of(base)], zone);
 }
 
 struct sea_arena *sea_pagemap_arena(const void *address)
 {
 	struct sea_window *window = sea_pagemap_window(address);
 	return window ? sea_load_acquire(&window->arena[sea_slot_of(address)]) : NULL;
+}
+
+struct sea_zone *sea_pagemap_zone(const void *address)
+{
+	struct sea_window *window = sea_pagemap_window(address);
+	return window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : NULL;
 }

@@ -6,13 +6,9 @@
  *
  * A slot is 1 MiB of addresses: one zone, or part of an arena without zones.  A
  * window is 64 GiB of slots; there is one for each 64 GiB that we ever had memory
- * in, and the first of them, which is mostly the only one, is reached without a
- * look at the directory.
+ * in.  The fast paths do without this map: they read the seams (seammap.h).
  *
- * P1  slot.zone is the distance in bytes from the window to the zone's seam map;
- *     0 leads to `no_seams`, a seam map of a zone without chunks, so that a lookup
- *     need not ask whether there is a zone.
- * P2  A slot is written before the first block in it is handed out; the program
+ * P1  A slot is written before the first block in it is handed out; the program
  *     that passes a block to another thread orders that for us.
  */
 #ifndef SEA_PAGEMAP_H
@@ -32,20 +28,13 @@
  * every 64-bit processor. */
 #define SEA_ADDRESS_BITS 48
 
-/* Words of a zone's seam map: a bit for each granule, and one word behind them. */
-#define SEA_SEAM_WORDS (SEA_SLOT_SIZE / SEA_GRANULE / 64 + 1)
-
 struct sea_arena;
+struct sea_zone;
 
 struct sea_window {
-	uint64_t no_seams[SEA_SEAM_WORDS];
-	intptr_t zone[SEA_WINDOW_SLOTS];
+	struct sea_zone *zone[SEA_WINDOW_SLOTS];
 	struct sea_arena *arena[SEA_WINDOW_SLOTS];
 };
-
-/* The first window and its number; a window of zeros before there is any. */
-extern SEA_HIDDEN struct sea_window *sea_pagemap_first;
-extern SEA_HIDDEN size_t sea_pagemap_first_number;
 
 /* The window that covers `address`, or NULL. */
 struct sea_window *sea_pagemap_window(const void *address);
@@ -56,10 +45,11 @@ bool sea_pagemap_cover(const char *base, size_t size);
 
 /* Enters or removes (NULL) the owner of the slots of a covered range. */
 void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *arena);
-void sea_pagemap_set_zone(const void *base, const void *seams);
+void sea_pagemap_set_zone(const void *base, struct sea_zone *zone);
 
 /* NULL where the address is not ours. */
 struct sea_arena *sea_pagemap_arena(const void *address);
+struct sea_zone *sea_pagemap_zone(const void *address);
 
 SEA_INLINE size_t sea_slot_of(const void *address)
 {

@@ -26,21 +26,21 @@ SEA_INLINE uintptr_t sea_rotate_right(uintptr_t word, unsigned by)
 #define SEA_UNDER_TSAN 0
 #endif
 
-/* 57 to 64 bits of the map, from granule g on.  Big-endian machines are not
+/* 57 to 64 bits of the map, from bit `at` on.  Big-endian machines are not
  * supported: byte i has the bits 8i to 8i + 7. */
 #if SEA_UNDER_TSAN
-SEA_INLINE uint64_t sea_seam_bits(const char *seams, unsigned g)
+SEA_INLINE uint64_t sea_seam_bits(const char *seams, size_t at)
 {
-	const uint64_t *word = (const uint64_t *)seams + g / 64;
-	uint64_t low = sea_load_relaxed(word) >> g % 64;
-	return g % 64 ? low | sea_load_relaxed(word + 1) << (64 - g % 64) : low;
+	const uint64_t *word = (const uint64_t *)seams + at / 64;
+	uint64_t low = sea_load_relaxed(word) >> at % 64;
+	return at % 64 ? low | sea_load_relaxed(word + 1) << (64 - at % 64) : low;
 }
 #else
-SEA_INLINE uint64_t sea_seam_bits(const char *seams, unsigned g)
+SEA_INLINE uint64_t sea_seam_bits(const char *seams, size_t at)
 {
 	uint64_t word;
-	memcpy(&word, seams + g / 8, sizeof(word));
-	return word >> g % 8;
+	memcpy(&word, seams + at / 8, sizeof(word));
+	return word >> at % 8;
 }
 #endif
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bit order of seam maps");
@@ -56,12 +56,12 @@ SEA_INLINE size_t sea_trailing_zeros(uint64_t word)
 SEA_INLINE size_t sea_trailing_zeros(uint64_t word) { return word ? (size_t)__builtin_ctzll(word) : 64; }
 #endif
 
-/* Granules from the seam at g to the next one; 0 if there is no seam at g; above 56
- * (or 0) if the next one is not in sight.  Subtracting 1 takes the seam at g away,
- * or, if there is none, fills the zeros at the low end. */
-SEA_INLINE size_t sea_seam_distance(const char *seams, unsigned g)
+/* Granules from the seam at bit `at` to the next one; 0 if there is no seam; above 56
+ * (or 0) if the next one is not in sight.  Subtracting 1 takes the seam away, or, if
+ * there is none, fills the zeros at the low end. */
+SEA_INLINE size_t sea_seam_distance(const char *seams, size_t at)
 {
-	return sea_trailing_zeros(sea_seam_bits(seams, g) - 1);
+	return sea_trailing_zeros(sea_seam_bits(seams, at) - 1);
 }
 
 #endif

@@ -75,6 +75,24 @@ static struct sea_zone *take_struct(struct sea_shard *shard)
 	return zone;
 }
 
+static void give_struct(struct sea_shard *shard, struct sea_zone *zone)
+{
+	zone->next = shard->spare;
+	shard->spare = zone;
+}
+
+/* Zeroed words for the seams of the zone at `base`: in the seam map, or of its own where
+ * that does not reach. */
+static uint64_t *seams_for(struct sea_zone *zone, const char *base)
+{
+	uint64_t *seam = sea_seams_of(base);
+	if (seam)
+		return seam;
+	if (!zone->own_seam)
+		zone->own_seam = sea_meta_alloc(SEA_ZONE_WORDS * sizeof(uint64_t));
+	return zone->own_seam;
+}
+
 /* Enters the zone at `base`; false if there is no metadata for it. */
 static bool add_zone(struct sea_shard *shard, char *base)
 {
@@ -84,11 +102,16 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	struct sea_zone *zone = take_struct(shard);
 	if (!zone)
 		return false;
+	uint64_t *seam = seams_for(zone, base);
+	if (!seam) {
+		give_struct(shard, zone);
+		return false;
+	}
 	zone->index = shard->nr_zones++;
 	shard->zones[zone->index] = zone;
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	shard->zone_unlisted[zone->index] = 0;
-	sea_zone_init(zone, base, shard, &shard->holes);
+	sea_zone_init(zone, base, seam, shard, &shard->holes);
 	sea_pagemap_set_zone(base, zone);
 	return true;
 }
@@ -126,8 +149,7 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 		struct sea_zone *zone = shard->emptied;
 		sea_store_relaxed(&shard->emptied, zone->next);
 		bases[nr++] = zone->base;
-		zone->next = shard->spare;
-		shard->spare = zone;
+		give_struct(shard, zone);
 	}
 	sea_lock_drop(&shard->lock);
 	while (nr)
@@ -139,9 +161,12 @@ static bool grow(struct sea_shard *shard)
 {
 	sea_shard_drop_lock(shard);
 	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, SEA_TOUCH_LATER, NULL);
+	bool may_add = base && sea_seams_cover(base);
 	sea_lock_take(&shard->lock);
-	if (!base || add_zone(shard, base))
-		return base != NULL;
+	if (may_add && add_zone(shard, base))
+		return true;
+	if (!base)
+		return false;
 	sea_lock_drop(&shard->lock);
 	sea_pages_free(base);
 	sea_lock_take(&shard->lock);

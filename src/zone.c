@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* zone.c - split, send back, merge in bulk (layer 6)
  *
- * Z1  Bit g of `seam` is set  <=>  a chunk starts at granule g.  The bit behind the
- *     last granule is always set, so that no chunk is looked for beyond it.
+ * Z1  Bit g of `seam` is set  <=>  a chunk starts at granule g.  Behind the last
+ *     granule the map may go on with another zone, or with zeros.
  * Z2  `used` is constant over a chunk.  Its bit behind the last granule is set.
  * Z3  No two free chunks touch.
  * Z4  listed[w] names a hole of SEA_HOLE_MIN granules or more that starts in word w;
@@ -34,9 +34,7 @@
 
 struct sea_zone *sea_zone_of(const void *address)
 {
-	struct sea_window *window = sea_pagemap_window(address);
-	intptr_t distance = window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : 0;
-	return distance ? (struct sea_zone *)((char *)window + distance) : NULL;
+	return sea_pagemap_zone(address);
 }
 
 /* --- holes ------------------------------------------------------------------ */
@@ -69,7 +67,7 @@ static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 	SEA_ASSERT(!is_listed(zone, from));
 	struct sea_hole *hole = hole_at(zone, from);
 	sea_pages_touch(hole, hole->mark + 2);
-	hole->mark[1] = sea_mark_of(hole, sea_pagemap_first);
+	hole->mark[1] = sea_mark_of(hole, sea_seams);
 	uint8_t *hint = &zone->hint[from / 64 / SEA_HINT_WORDS];
 	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
 	if (to - from < SEA_HOLE_MIN)
@@ -161,14 +159,15 @@ static void touch(const struct sea_zone *zone, size_t from, size_t to)
 #define DRAIN_SHARE 4u
 #define DRAIN_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
 
-void sea_zone_init(struct sea_zone *zone, char *base, struct sea_shard *shard, struct sea_holes *holes)
+void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea_shard *shard,
+		   struct sea_holes *holes)
 {
 	zone->base = base;
+	zone->seam = seam;
 	zone->shard = shard;
 	zone->holes = holes;
 	sea_store_relaxed(&zone->worth, DRAIN_SHARE * DRAIN_LEAST);
-	zone->seam[0] = 1;
-	zone->seam[SEA_ZONE_WORDS] = ~0ull;
+	sea_store_relaxed(&zone->seam[0], 1);
 	zone->used[SEA_ZONE_WORDS] = ~0ull;
 	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
 		zone->hint[h] = SEA_HINT_UNKNOWN;
@@ -179,6 +178,8 @@ void sea_zone_retire(struct sea_zone *zone)
 {
 	SEA_CHECK(zone->nr_used == 0);
 	unlist_word(zone, 0);
+	sea_store_relaxed(&zone->seam[0], 0);
+	zone->seam = NULL;
 	zone->shard = NULL;
 	zone->is_purged = 0;
 }
@@ -263,7 +264,7 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 	if (g && is_free(zone, g - 1))
 		return;
 	touch(zone, g, g + 1);
-	chunk->mark[1] = sea_mark_of(chunk, sea_pagemap_first);
+	chunk->mark[1] = sea_mark_of(chunk, sea_seams);
 }
 
 /* --- freeing ---------------------------------------------------------------- */
@@ -413,8 +414,10 @@ unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g)
 		return 0;
 	uint64_t rest = sea_load_relaxed(&zone->seam[g / 64]) & sea_mask(g % 64, 64) & ~(1ull << g % 64);
 	size_t word = g / 64;
-	while (!rest)
-		rest = sea_load_relaxed(&zone->seam[++word]);
+	while (!rest && ++word < SEA_ZONE_WORDS)
+		rest = sea_load_relaxed(&zone->seam[word]);
+	if (!rest)
+		return SEA_ZONE_GRANULES - g;
 	return (unsigned)(word * 64 + sea_lowest_bit(rest) - g);
 }
 
@@ -468,14 +471,14 @@ static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
 	bool merged = from == 0 || !is_free(zone, from - 1);
 	bool listed = !is_listed(zone, from) ||
 		      (to - from >= SEA_HOLE_MIN && hole_at(zone, from)->nr_granules == to - from);
-	bool marked = hole_at(zone, from)->mark[1] == sea_mark_of(hole_at(zone, from), sea_pagemap_first);
+	bool marked = hole_at(zone, from)->mark[1] == sea_mark_of(hole_at(zone, from), sea_seams);
 	return merged && listed && marked && (hint == SEA_HINT_UNKNOWN || to - from <= hint);
 }
 
 bool sea_zone_is_sound(const struct sea_zone *zone)
 {
 	size_t nr_listed = 0, nr_marks = 0;
-	if (!(zone->seam[0] & 1) || !(zone->seam[SEA_ZONE_WORDS] & 1) || !(zone->used[SEA_ZONE_WORDS] & 1))
+	if (!(zone->seam[0] & 1) || !(zone->used[SEA_ZONE_WORDS] & 1))
 		return false;
 	for (size_t from = 0, to; from < SEA_ZONE_GRANULES; from = to) {
 		to = from + sea_zone_chunk_size(zone, (unsigned)from);

@@ -15,7 +15,7 @@
 
 #include "bits.h"
 #include "hole.h"
-#include "pagemap.h"
+#include "seammap.h"
 
 #define SEA_ZONE_SIZE SEA_SLOT_SIZE
 #define SEA_ZONE_GRANULES (SEA_ZONE_SIZE / SEA_GRANULE)
@@ -29,12 +29,14 @@
 struct sea_shard;
 
 struct sea_zone {
-	uint64_t seam[SEA_SEAM_WORDS];	     /* shard lock to write; read by free() without */
 	uint64_t used[SEA_ZONE_WORDS + 1];   /* shard lock */
 	uint64_t pending[SEA_ZONE_WORDS];    /* chunks sent back: set by any thread (release), taken by
 						the lock's holder (acquire) */
 	uint8_t listed[SEA_ZONE_WORDS];	     /* 1 + bit at which a listed hole starts in the word, or 0 */
 	uint8_t hint[SEA_ZONE_HINTS];	     /* no hole that starts in these words is longer; granules */
+	uint64_t *seam;			     /* SEA_ZONE_WORDS, in the seam map or of our own; shard lock
+						to write, read by free() without */
+	uint64_t *own_seam;		     /* NULL unless the seam map did not reach one day */
 	char *base;
 	struct sea_shard *shard;	     /* constant while the zone lives; NULL: spare */
 	struct sea_holes *holes;	     /* the shard's lists */
@@ -52,7 +54,6 @@ struct sea_zone {
 	uint32_t is_purged;		     /* spare: its bitmaps have no memory */
 };
 
-_Static_assert(offsetof(struct sea_zone, seam) == 0, "the page map leads to the seams");
 _Static_assert(SEA_ZONE_GRANULES == 1u << 16, "a granule's number is the low half of a rotated address");
 _Static_assert(SEA_HINT_WORDS * SEA_ZONE_HINTS == SEA_ZONE_WORDS, "a hint for every word");
 
@@ -62,8 +63,10 @@ struct sea_piece {
 	uint32_t count;
 };
 
-/* Prepares zeroed metadata, or that of an empty zone, for the zone at `base`. */
-void sea_zone_init(struct sea_zone *zone, char *base, struct sea_shard *shard, struct sea_holes *holes);
+/* Prepares zeroed metadata, or that of an empty zone, for the zone at `base`.  `seam` are
+ * its words in the seam map, or others; zeros. */
+void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea_shard *shard,
+		   struct sea_holes *holes);
 
 /* Takes the metadata of an empty zone out of use. */
 void sea_zone_retire(struct sea_zone *zone);
@@ -123,10 +126,10 @@ unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest);
 bool sea_zone_is_sound(const struct sea_zone *zone);
 
 /* What the second word of a free chunk holds: it depends on the address, and is in no
- * live block but by a chance of one in 2^48.  `window` is sea_pagemap_first. */
-SEA_INLINE uintptr_t sea_mark_of(const void *chunk, const struct sea_window *window)
+ * live block but by a chance of one in 2^48.  `seams` is sea_seams. */
+SEA_INLINE uintptr_t sea_mark_of(const void *chunk, const char *seams)
 {
-	return (uintptr_t)chunk + (uintptr_t)window;
+	return (uintptr_t)chunk + (uintptr_t)seams;
 }
 
 SEA_INLINE unsigned sea_granule_of(const void *address)

@@ -94,7 +94,8 @@ static void locked_memory(void)
 	test_note("%zu KiB resident, %zu KiB locked for 10 MiB\n", (test_rss() - before) / KiB,
 		  (test_status_bytes("VmLck") - locked) / KiB);
 	CHECK_AT_MOST(test_rss() - before, 10 * MiB + 64 * MiB);
-	CHECK_AT_MOST(test_status_bytes("VmLck") - locked, 10 * MiB + 64 * MiB);
+	/* The seam map counts as locked, although its zeros have no memory. */
+	CHECK_AT_MOST(test_status_bytes("VmLck") - locked, 10 * MiB + 64 * MiB + 64 * MiB);
 	for (size_t i = 0; i <= 20000; i++)
 		free(blocks[i]);
 	char *clean = calloc(1, 2 * MiB);

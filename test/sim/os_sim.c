@@ -237,17 +237,25 @@ static char *map_aligned(size_t size)
 	return base;
 }
 
-void *sea_os_reserve(size_t size)
+static void *reserve(size_t size, int protection)
 {
 	char *base = NULL;
 	pthread_mutex_lock(&mutex);
 	expect_aligned("reserve: not whole pages", NULL, size);
 	bool fits = !sim.max_reserved || sim.reserved + size <= sim.max_reserved;
-	if (!is_faulty(SIM_RESERVE) && fits && (base = map_aligned(size)))
+	if (!is_faulty(SIM_RESERVE) && fits && (base = map_aligned(size))) {
+		mprotect(base, size, protection);
 		add_range(base, size, false);
+	}
 	pthread_mutex_unlock(&mutex);
 	return base;
 }
+
+void *sea_os_reserve(size_t size) { return reserve(size, PROT_NONE); }
+
+void *sea_os_reserve_zeros(size_t size) { return reserve(size, PROT_READ); }
+
+size_t sea_os_address_space(void) { return sim.address_space ? sim.address_space : SIZE_MAX; }
 
 static bool commit(char *base, size_t size)
 {

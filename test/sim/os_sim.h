@@ -38,6 +38,7 @@ struct sim {
 	bool is_quiet;	       /* reports are kept, but not shown on standard error */
 	size_t max_reserved;   /* bytes; 0: as much as there is */
 	size_t max_committed;
+	size_t address_space;  /* what the process is told; 0: no limit */
 	struct sim_variable environment[8];
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
 

@@ -103,7 +103,7 @@ static void foreign_memory(void)
 	expect(local, "not memory of this heap: it lies on the stack");
 	block_of(5);
 	expect(static_data, "not memory of this heap (static data");
-	expect((void *)sea_pagemap_first, "not memory of this heap");
+	expect((void *)sea_seams, "not memory of this heap");
 }
 
 static void the_verb_is_said(void)

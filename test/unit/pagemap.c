@@ -2,12 +2,8 @@
 /* pagemap.c - lookups over the whole address space */
 #include "pagemap.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "arena.h"
 #include "os.h"
-#include "seam.h"
 #include "unit.h"
 #include "zone.h"
 
@@ -25,7 +21,6 @@ static void nothing_is_ours_at_first(void)
 		CHECK(!sea_pagemap_arena((void *)addresses[i]));
 		CHECK(!sea_zone_of((void *)addresses[i]));
 	}
-	CHECK_EQ(sea_pagemap_first_number, SIZE_MAX);
 }
 
 static void covers_what_it_is_told(void)
@@ -38,8 +33,6 @@ static void covers_what_it_is_told(void)
 	CHECK(!sea_pagemap_arena(base - 1));
 	CHECK(!sea_pagemap_arena(base + 2 * MiB));
 	CHECK(!sea_pagemap_arena(at(4, 5 * MiB)));
-	CHECK_EQ(sea_pagemap_first_number, 3);
-	CHECK(sea_pagemap_first == sea_pagemap_window(base));
 	sea_pagemap_set_arena(base, 2 * MiB, NULL);
 	CHECK(!sea_pagemap_arena(base));
 }
@@ -53,7 +46,6 @@ static void a_range_over_the_border_of_windows(void)
 		CHECK(sea_pagemap_arena(base + slot * MiB) == &second_arena);
 	CHECK(sea_pagemap_window(base) != sea_pagemap_window(base + 3 * MiB));
 	CHECK(!sea_pagemap_window(at(9, 0)));
-	CHECK_EQ(sea_pagemap_first_number, 7);
 }
 
 static void a_range_over_several_windows(void)
@@ -81,7 +73,6 @@ static void covering_again_costs_nothing(void)
 	CHECK_EQ(sim.nr_calls[SIM_ANY], calls);
 }
 
-/* P1 */
 static void zones(void)
 {
 	static struct sea_zone zone;
@@ -95,16 +86,6 @@ static void zones(void)
 	CHECK(!sea_zone_of(base + MiB));
 	sea_pagemap_set_zone(base, NULL);
 	CHECK(!sea_zone_of(base));
-}
-
-/* P1: what is no zone leads to a seam map without seams, at every granule. */
-static void no_zone_has_no_seams(void)
-{
-	CHECK(sea_pagemap_cover(at(5, 0), MiB));
-	const char *seams = (const char *)sea_pagemap_first + sea_pagemap_first->zone[1];
-	CHECK(seams == (const char *)sea_pagemap_first->no_seams);
-	for (unsigned g = 0; g < SEA_ZONE_GRANULES; g++)
-		CHECK_EQ(sea_seam_distance(seams, g), 0);
 }
 
 static void no_memory_for_a_window(void)
@@ -139,47 +120,11 @@ static void threads_cover_the_same(void)
 	CHECK(sim.reserved / bytes >= 100 && sim.reserved / bytes <= 101);
 }
 
-/* A window made by another thread is no good before the first one is known: the mark
- * of a free chunk depends on it. */
-static void *cover_first(void *barrier)
-{
-	pthread_barrier_wait(barrier);
-	CHECK(sea_pagemap_cover(at(5, 0), MiB));
-	CHECK(__atomic_load_n(&sea_pagemap_first, __ATOMIC_RELAXED) == sea_pagemap_window(at(5, 0)));
-	return NULL;
-}
-
-static void race_for_the_first(void)
-{
-	pthread_barrier_t barrier;
-	pthread_t threads[3];
-	pthread_barrier_init(&barrier, NULL, NR(threads));
-	for (size_t i = 0; i < NR(threads); i++)
-		threads[i] = start_thread(cover_first, &barrier);
-	for (size_t i = 0; i < NR(threads); i++)
-		pthread_join(threads[i], NULL);
-}
-
-/* A process has one first window, so each race takes a process. */
-static void threads_race_for_the_first(void)
-{
-	for (size_t i = 0; i < rounds(1000); i++) {
-		pid_t child = fork();
-		if (!child) {
-			race_for_the_first();
-			_exit(0);
-		}
-		int status;
-		CHECK_EQ(waitpid(child, &status, 0), child);
-		CHECK_EQ(status, 0);
-	}
-}
-
 static const struct test_case cases[] = {
 	PASSES(nothing_is_ours_at_first), PASSES(covers_what_it_is_told), PASSES(a_range_over_the_border_of_windows),
 	PASSES(a_range_over_several_windows), PASSES(the_ends_of_the_address_space),
-	PASSES(covering_again_costs_nothing), PASSES(zones), PASSES(no_zone_has_no_seams),
-	PASSES(no_memory_for_a_window), PASSES(threads_cover_the_same), PASSES(threads_race_for_the_first),
+	PASSES(covering_again_costs_nothing), PASSES(zones),
+	PASSES(no_memory_for_a_window), PASSES(threads_cover_the_same),
 };
 
 HARNESS_MAIN(cases)

@@ -31,7 +31,8 @@ static void start(void)
 {
 	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, SEA_TOUCH_LATER, NULL);
 	CHECK(base != NULL);
-	sea_zone_init(zone, base, (struct sea_shard *)&shard_stands_in, &holes);
+	CHECK(sea_seams_cover(base));
+	sea_zone_init(zone, base, sea_seams_of(base), (struct sea_shard *)&shard_stands_in, &holes);
 	sea_pagemap_set_zone(base, zone);
 	CHECK(sea_zone_is_sound(zone));
 }
@@ -146,7 +147,7 @@ static bool send_one(unsigned g, unsigned nr)
 static void mark(unsigned g)
 {
 	struct sea_hole *chunk = (struct sea_hole *)sea_zone_address(zone, g);
-	chunk->mark[1] = sea_mark_of(chunk, sea_pagemap_first);
+	chunk->mark[1] = sea_mark_of(chunk, sea_seams);
 }
 
 static void send(size_t i)
@@ -331,7 +332,8 @@ static void retired_and_used_again(void)
 	sea_zone_retire(zone);
 	CHECK(sea_holes_are_sound(&holes));
 	CHECK(!sea_hole_find(&holes, 64));
-	sea_zone_init(zone, zone->base, (struct sea_shard *)&shard_stands_in, &holes);
+	CHECK(sea_bits_find(sea_seams_of(zone->base), 0, GRANULES, true) == GRANULES);
+	sea_zone_init(zone, zone->base, sea_seams_of(zone->base), (struct sea_shard *)&shard_stands_in, &holes);
 	check_zone();
 	compare();
 }

@@ -142,6 +142,7 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 	sea_shard_each_lock(apply, context);
 	sea_pages_each_lock(apply, context);
 	sea_meta_each_lock(apply, context);
+	sea_seams_each_lock(apply, context);
 	sea_region_each_lock(apply, context);
 }
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* seammap.c - makes the map, a part at a time (layer 3)
+ *
+ * W1  A part whose bit in `writable` is set is writable; the others read as zero.
+ * W2  Once `is_made`, the three public variables do not change.
+ *
+ * The map as a whole is mapped for reading only: neither overcommit nor RLIMIT_DATA
+ * counts that.
+ */
+#include "seammap.h"
+
+#include "atomic.h"
+#include "bits.h"
+#include "check.h"
+#include "lock.h"
+#include "os.h"
+#include "region.h"
+
+/* Addresses described: the map takes as much address space as the first arena. */
+#define SPAN (8 * SEA_GIB)
+/* Where the process may have no more than so many bytes of addresses, the map spans
+ * this multiple of them: zones lie close together, with libraries between. */
+#define SPAN_PER_LIMIT 4
+/* The kernel hands out addresses downward from the first (mmap(2), unless the stack is
+ * unlimited): so much of the span lies above it. */
+#define SHARE_ABOVE 8
+/* Bytes of addresses that one bit of a byte in the map stands for. */
+#define BYTES_PER_MAP_BYTE (8 * SEA_GRANULE)
+/* Becomes writable at once: the seams of a first arena. */
+#define PART (64 * SEA_MIB)
+#define NR_PARTS (SPAN / PART)
+
+static const char no_map[1];
+const char *sea_seams = no_map;
+uintptr_t sea_seams_first;
+uintptr_t sea_seams_nr;
+
+static struct {
+	struct sea_lock lock;
+	uint32_t is_made;		   /* or could not be; set (release) under the lock */
+	uint64_t writable[NR_PARTS / 64]; /* by part; set (release) under the lock */
+} map = {.lock = SEA_LOCK_INIT(SEA_RANK_SEAMS)};
+
+static uintptr_t granule_of(const void *address) { return (uintptr_t)address >> SEA_GRANULE_SHIFT; }
+
+/* Bit of a described address; not below sea_seams_nr for others. */
+static uintptr_t bit_of(const void *address) { return granule_of(address) - sea_seams_first; }
+
+static size_t part_of(uintptr_t bit) { return bit / (PART / SEA_GRANULE); }
+
+static size_t span_here(void)
+{
+	size_t limit = sea_os_address_space();
+	return limit < SPAN / SPAN_PER_LIMIT ? sea_round_up(limit * SPAN_PER_LIMIT, PART) : SPAN;
+}
+
+/* One page more than the bits take: the last of them is read with those behind it. */
+static void make(const char *around)
+{
+	size_t span = span_here();
+	size_t bytes = span / BYTES_PER_MAP_BYTE + sea_os_page_size();
+	uintptr_t slot = sea_round_down((uintptr_t)around, PART);
+	uintptr_t below = sea_min(slot, span - sea_round_up(span / SHARE_ABOVE, PART));
+	char *bits = sea_os_reserve_zeros(bytes);
+	if (bits && !sea_region_add(bits, bytes, SEA_REGION_METADATA)) {
+		sea_os_release(bits, bytes);
+		bits = NULL;
+	}
+	if (bits) {
+		sea_store_relaxed(&sea_seams, bits);
+		sea_store_relaxed(&sea_seams_first, (slot - below) >> SEA_GRANULE_SHIFT);
+		sea_store_release(&sea_seams_nr, span >> SEA_GRANULE_SHIFT);
+	}
+	sea_store_release(&map.is_made, 1);
+}
+
+static bool is_writable(size_t part) { return sea_load_acquire(&map.writable[part / 64]) >> part % 64 & 1; }
+
+static bool make_writable(size_t part)
+{
+	size_t bytes = PART / BYTES_PER_MAP_BYTE;
+	if (is_writable(part))
+		return true;
+	if (!sea_os_commit((char *)sea_seams + part * bytes, bytes))
+		return false;
+	sea_fetch_or_release(&map.writable[part / 64], 1ull << part % 64);
+	return true;
+}
+
+bool sea_seams_cover(const char *slot)
+{
+	SEA_ASSERT((uintptr_t)slot % SEA_SLOT_SIZE == 0);
+	bool is_made = sea_load_acquire(&map.is_made);
+	size_t part = part_of(bit_of(slot));
+	if (likely(is_made) && (bit_of(slot) >= sea_seams_nr || is_writable(part)))
+		return true;
+	sea_lock_take(&map.lock);
+	if (!is_made && !map.is_made)
+		make(slot);
+	part = part_of(bit_of(slot));
+	bool done = bit_of(slot) >= sea_seams_nr || make_writable(part);
+	sea_lock_drop(&map.lock);
+	return done;
+}
+
+uint64_t *sea_seams_of(const char *base)
+{
+	uintptr_t bit = bit_of(base);
+	if (bit >= sea_load_relaxed(&sea_seams_nr))
+		return NULL;
+	SEA_ASSERT(is_writable(part_of(bit)));
+	return (uint64_t *)((char *)sea_seams + bit / 8);
+}
+
+/* One call for each part: that is one for a block of the page allocator, mostly. */
+void sea_seams_purge(const char *base, size_t size)
+{
+	const char *end = base + sea_round_down(size, SEA_SLOT_SIZE);
+	for (const char *from = base, *to; from < end; from = to) {
+		uintptr_t bit = bit_of(from);
+		to = (const char *)sea_min((uintptr_t)end, sea_round_down((uintptr_t)from, PART) + PART);
+		size_t bytes = (size_t)(to - from) / BYTES_PER_MAP_BYTE;
+		bool whole_pages = (bit / 8 | bytes) % sea_os_page_size() == 0;
+		if (bit < sea_load_relaxed(&sea_seams_nr) && is_writable(part_of(bit)) && whole_pages)
+			sea_os_purge((char *)sea_seams + bit / 8, bytes);
+	}
+}
+
+void sea_seams_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&map.lock, context); }
