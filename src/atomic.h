@@ -15,7 +15,7 @@
 #define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define sea_add_relaxed(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
 #define sea_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
-#define sea_fetch_or_release(p, v) __atomic_fetch_or(p, v, __ATOMIC_RELEASE)
+#define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
 
 /* A word that was written before the caller could ask for it: a plain load, which
  * compilers fold into the instruction that uses it, as they do not with atomics. */

@@ -48,6 +48,9 @@
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define HELP_BYTES (256 * SEA_KIB)
 
+/* A larger chunk does not wait in the outbox for others. */
+#define LETTER_MAX (HELP_BYTES / SEA_OUTBOX)
+
 struct sea_cache sea_cache_nobody; /* of a thread that has not allocated yet */
 static struct sea_cache departed;  /* of a thread whose exit hook has run */
 
@@ -76,61 +79,67 @@ static size_t budget(const struct sea_cache *cache)
 
 /* --- sending back ---------------------------------------------------------------- */
 
-/* Sets the bits of the letters from `first` on that go to the same word; returns the
- * next letter. */
-static uint32_t deliver(const struct sea_cache *cache, uint32_t first)
-{
-	SEA_ASSERT(first < cache->nr_out);
-	const struct sea_letter *letter = &cache->outbox[first];
-	size_t word = letter->granule / 64;
-	uint64_t mask = 0;
-	unsigned nr_granules = 0;
-	uint32_t next = first;
-	for (; next < cache->nr_out && letter->zone == cache->outbox[first].zone && letter->granule / 64 == word;
-	     next++, letter++) {
-		mask |= 1ull << letter->granule % 64;
-		nr_granules += letter->nr_granules;
-	}
-	struct sea_zone *zone = cache->outbox[first].zone;
-	uint64_t twice = sea_shard_send(zone, word, mask, nr_granules);
-	if (unlikely(twice))
-		sea_mistake("free", sea_zone_address(zone, word * 64 + sea_lowest_bit(twice)));
-	return next;
-}
-
-static void empty_outbox(struct sea_cache *cache)
-{
-	for (uint32_t i = 0; i < cache->nr_out;)
-		i = deliver(cache, i);
-	cache->nr_out = 0;
-	cache->posted = 0;
-}
-
 static bool is_clearing(const struct sea_cache *cache)
 {
 	return cache->returned >= sea_max(CLEARING_BYTES, cache->peak / 4 * 3);
 }
 
-static void send(struct sea_cache *cache, struct sea_zone *zone, unsigned g, unsigned nr_granules)
+/* Where the letters go.  All are looked up before the first bit is set, so that the
+ * words arrive together.  Returns the bytes in all. */
+static size_t look_up(const struct sea_cache *cache, struct sea_zone **zones)
 {
-	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
-	size_t bytes = nr_granules * SEA_GRANULE;
-	chunk->mark = mark_of(chunk);
-	if (cache->nr_out == SEA_OUTBOX)
-		empty_outbox(cache);
-	cache->outbox[cache->nr_out++] = (struct sea_letter){zone, g, nr_granules};
-	__builtin_prefetch(&zone->pending[g / 64], 1);
-	cache->posted += bytes;
+	size_t nr_granules = 0;
+	for (uint32_t i = 0; i < cache->nr_out; i++) {
+		const void *chunk = cache->outbox[i].chunk;
+		nr_granules += cache->outbox[i].nr_granules;
+		zones[i] = sea_zone_of(chunk);
+		__builtin_prefetch(&zones[i]->pending[sea_granule_of(chunk) / 64], 1);
+	}
+	return nr_granules * SEA_GRANULE;
+}
+
+/* Sets the bits of the letters from `first` on that go to the same word; returns the
+ * next letter. */
+SEA_INLINE uint32_t deliver(const struct sea_cache *cache, struct sea_zone *const *zones, uint32_t first)
+{
+	const struct sea_letter *letter = &cache->outbox[first];
+	uintptr_t place = (uintptr_t)letter->chunk / SEA_GRANULE;
+	uint64_t mask = 0;
+	size_t nr_granules = 0;
+	uint32_t next = first;
+	do {
+		mask |= 1ull << (uintptr_t)letter->chunk / SEA_GRANULE % 64;
+		nr_granules += letter->nr_granules;
+		next++, letter++;
+	} while (next < cache->nr_out && (uintptr_t)letter->chunk / SEA_GRANULE / 64 == place / 64);
+	sea_shard_send(zones[first], place % SEA_ZONE_GRANULES / 64, mask, (unsigned)nr_granules);
+	return next;
+}
+
+static void empty_outbox(struct sea_cache *cache)
+{
+	struct sea_zone *zones[SEA_OUTBOX];
+	size_t bytes = look_up(cache, zones);
+	for (uint32_t i = 0; i < cache->nr_out;)
+		i = deliver(cache, zones, i);
+	cache->nr_out = 0;
 	cache->net -= bytes;
 	cache->sent += bytes;
 	cache->returned += bytes;
 }
 
-static void send_chunk(struct sea_cache *cache, void *chunk)
+SEA_INLINE void post(struct sea_cache *cache, void *chunk, size_t nr_granules)
 {
-	struct sea_zone *zone = sea_zone_of(chunk);
-	unsigned g = sea_granule_of(chunk);
-	send(cache, zone, g, sea_zone_chunk_size(zone, g));
+	SEA_ASSERT(cache->nr_out < SEA_OUTBOX);
+	((struct sea_link *)chunk)->mark = mark_of(chunk);
+	cache->outbox[cache->nr_out++] = (struct sea_letter){chunk, nr_granules};
+}
+
+static void send(struct sea_cache *cache, void *chunk, size_t nr_granules)
+{
+	post(cache, chunk, nr_granules);
+	if (cache->nr_out == SEA_OUTBOX)
+		empty_outbox(cache);
 }
 
 /* Empties one class: its stack, and what was never handed out.  What it has learnt of
@@ -142,10 +151,10 @@ static void flush_class(struct sea_cache *cache, unsigned c)
 	while (cache->head[c]) {
 		struct sea_link *chunk = cache->head[c];
 		cache->head[c] = chunk->next;
-		send_chunk(cache, chunk);
+		send(cache, chunk, sea_class_granules(c));
 	}
 	for (; stock->cur < stock->end; stock->cur += size)
-		send_chunk(cache, stock->cur);
+		send(cache, stock->cur, sea_class_granules(c));
 	cache->granted -= stock->limit * size;
 	cache->room[c] = 0;
 	stock->limit = 0;
@@ -166,12 +175,12 @@ static void look_over(struct sea_cache *cache)
 	cache->peak = sea_max(net_bytes(cache), cache->peak / 2);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		struct sea_stock *stock = &cache->stock[c];
-		bool moved = stock->active || stock->seen_room != cache->room[c];
+		bool moved = stock->left != stock->seen_left || stock->seen_room != cache->room[c];
 		if (!moved && (cache->head[c] || stock->cur < stock->end))
 			flush_class(cache, c);
 		stock->left /= 2;
 		stock->credit /= 2;
-		stock->active = 0;
+		stock->seen_left = stock->left;
 		stock->seen_room = cache->room[c];
 	}
 }
@@ -182,9 +191,18 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
 	cache->sent = 0;
 	if (is_clearing(cache))
 		flush_all(cache);
-	empty_outbox(cache);
 	sea_shard_help(shard);
 	sea_reclaim(false);
+}
+
+/* The outbox is full.  The shard that the last letter goes to gets the help: its zone may
+ * be gone once it has the chunk. */
+static SEA_NOINLINE void deliver_all(struct sea_cache *cache)
+{
+	struct sea_shard *shard = sea_zone_of(cache->outbox[cache->nr_out - 1].chunk)->shard;
+	empty_outbox(cache);
+	if (unlikely(cache->sent >= HELP_BYTES))
+		help(cache, shard);
 }
 
 /* --- threads ----------------------------------------------------------------------- */
@@ -331,7 +349,7 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	stock->left -= earned;
 	stock->credit += earned;
 	cache->returned = 0;
-	stock->active++;
+	stock->seen_room = INT32_MAX;
 	stock->drawn += batch.nr_chunks;
 	cache->drawn += batch.nr_chunks * size;
 	cache->net += batch.nr_chunks * size;
@@ -340,16 +358,13 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	return true;
 }
 
-static void *alloc_cached(struct sea_cache *cache, unsigned c)
+/* From the stack, else from the stock; NULL: both are empty. */
+SEA_INLINE void *alloc_stocked(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
 	if (cache->head[c])
 		return pop(cache, c);
-	if (stock->cur == stock->end && !refill(cache, c))
-		return NULL;
-	if (cache->head[c])
-		return pop(cache, c);
-	return pop_stock(stock, size_of_class(c));
+	return stock->cur < stock->end ? pop_stock(stock, size_of_class(c)) : NULL;
 }
 
 /* One chunk past the caches. */
@@ -364,27 +379,50 @@ static void *alloc_chunk(struct sea_cache *cache, unsigned nr_granules, size_t a
 	return chunk;
 }
 
-/* Anything but what the fast path serves. */
-static void *alloc(size_t size)
+static void *alloc_anew(size_t size)
 {
 	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
 		return sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
 	struct sea_cache *cache = own();
-	unsigned n = size ? sea_granules_for(size) : 1;
-	if (likely(cache && n <= SEA_MEDIUM_GRANULES))
-		return alloc_cached(cache, sea_class_for(n));
-	return alloc_chunk(cache, n, SEA_GRANULE);
+	unsigned n = size ? sea_granules_for(size) : 1, c = sea_class_for(n);
+	if (unlikely(!cache))
+		return alloc_chunk(NULL, n, SEA_GRANULE);
+	void *block = alloc_stocked(cache, c);
+	return block || !refill(cache, c) ? block : alloc_stocked(cache, c);
 }
 
-void *sea_cache_alloc_slow(size_t size)
+static SEA_NOINLINE void *alloc_or_scavenge(size_t size);
+
+static SEA_NOINLINE void *alloc_medium(struct sea_cache *cache, size_t size)
+{
+	if (unlikely(size - 1 >= SEA_MEDIUM_MAX))
+		return alloc_or_scavenge(size);
+	void *block = alloc_stocked(cache, sea_class_for(sea_granules_for(size)));
+	return likely(block) ? block : alloc_or_scavenge(size);
+}
+
+static SEA_NOINLINE void *alloc_or_scavenge(size_t size)
 {
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	void *block = alloc(size);
+	void *block = alloc_anew(size);
 	if (likely(block))
 		return block;
 	sea_cache_scavenge();
-	return alloc(size);
+	return alloc_anew(size);
+}
+
+/* A thread without cache has empty stocks. */
+void *sea_cache_alloc_slow(size_t size)
+{
+	struct sea_cache *cache = sea_cache_own();
+	size_t c = (size + SEA_GRANULE - 1) / SEA_GRANULE;
+	if (unlikely(c - 1 >= SEA_SMALL_GRANULES))
+		return alloc_medium(cache, size);
+	struct sea_stock *stock = &cache->stock[c];
+	if (unlikely(stock->cur >= stock->end))
+		return alloc_or_scavenge(size);
+	return pop_stock(stock, c * SEA_GRANULE);
 }
 
 static void *alloc_aligned(size_t align, size_t size)
@@ -410,20 +448,19 @@ void *sea_cache_alloc_aligned(size_t align, size_t size)
 /* --- free -------------------------------------------------------------------------- */
 
 /* True if the stack of class c may grow for one more chunk. */
-static bool grow_stack(struct sea_cache *cache, unsigned c)
+static SEA_NOINLINE bool grow_stack(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
-	size_t size = size_of_class(c);
-	uint32_t grant = (uint32_t)sea_min(stock->credit, sea_max(stock->limit, 1));
-	if (!stock->limit && is_clearing(cache))
-		return false;
-	if (!stock->limit)
-		grant = (uint32_t)sea_max(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX), 1);
-	else if (cache->granted + grant * size > budget(cache))
-		grant = 0;
-	else
-		stock->credit -= grant;
-	stock->active++;
+	size_t size = size_of_class(c), most = budget(cache);
+	size_t left = (most - sea_min(most, cache->granted)) / size;
+	uint32_t grant;
+	if (stock->limit) {
+		grant = (uint32_t)sea_min(sea_min(stock->credit, stock->limit), left);
+		stock->credit = grant ? stock->credit - grant : 0;
+	} else {
+		size_t first = sea_max(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX), 1);
+		grant = is_clearing(cache) ? 0 : (uint32_t)(size <= FIRST_LIMIT_BYTES ? first : sea_min(first, left));
+	}
 	stock->limit += grant;
 	cache->granted += grant * size;
 	cache->room[c] += (int32_t)grant;
@@ -436,29 +473,45 @@ static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
 	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
 	chunk->mark = mark_of(chunk);
-	if (sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules))
-		sea_mistake("free", chunk);
+	sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules);
 	sea_shard_help(shard);
+}
+
+/* True if it does not take asking that a stack of class c may not grow. */
+SEA_INLINE bool may_not_grow(const struct sea_stock *stock) { return !stock->credit && stock->limit; }
+
+/* A live chunk leaves. */
+SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
+{
+	stock->left++;
+	post(cache, chunk, nr_granules);
+	if (unlikely(cache->nr_out == SEA_OUTBOX))
+		deliver_all(cache);
+}
+
+/* A live chunk of class c (0: of none) for which there is no room. */
+static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned c, size_t nr_granules)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	if (c && !may_not_grow(stock) && grow_stack(cache, c)) {
+		push(cache, c, chunk);
+		return;
+	}
+	leave_stack(cache, stock, chunk, nr_granules);
+	if (nr_granules * SEA_GRANULE >= LETTER_MAX && cache->nr_out)
+		deliver_all(cache);
 }
 
 static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
 {
 	struct sea_cache *cache = own();
-	unsigned g = sea_granule_of(block);
 	unsigned c = sea_class_of(nr_granules);
-	if (unlikely(!cache)) {
-		send_alone(zone, g, nr_granules);
-		return;
-	}
-	if (c && (cache->room[c] > 0 || grow_stack(cache, c))) {
+	if (unlikely(!cache))
+		send_alone(zone, sea_granule_of(block), nr_granules);
+	else if (c && cache->room[c] > 0)
 		push(cache, c, block);
-		return;
-	}
-	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
-	cache->stock[c].left++;
-	send(cache, zone, g, nr_granules);
-	if (unlikely(cache->sent >= HELP_BYTES))
-		help(cache, shard);
+	else
+		overflow(cache, block, c, nr_granules);
 }
 
 /* Granules of the live chunk at `block`; 0 if there is none.  Free chunks of every kind
@@ -487,16 +540,49 @@ void sea_cache_free_slow(void *block)
 	}
 }
 
+/* The chunk at `block`, which the seam map describes, is longer than the fast path sees,
+ * if there is one. */
+static SEA_NOINLINE void free_medium(struct sea_cache *cache, void *block)
+{
+	unsigned g = sea_granule_of(block);
+	const uint64_t *seams = (const uint64_t *)(sea_seams + (sea_seams_bit(block) - g) / 8);
+	bool starts = sea_load_relaxed(&seams[g / 64]) >> g % 64 & 1;
+	unsigned n = starts ? (unsigned)sea_bits_find(seams, g + 1, SEA_ZONE_GRANULES, true) - g : 0;
+	unsigned c = sea_class_of(n);
+	if (unlikely(!c || ((struct sea_link *)block)->mark == mark_of(block)))
+		sea_cache_free_slow(block);
+	else if (cache->room[c] > 0)
+		push(cache, c, block);
+	else
+		overflow(cache, block, c, n);
+}
+
 /* Nobody's cache is shared by all who have none: counting it up again would not be
  * exact.  Classes that hold nothing have no room either. */
+static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_t c)
+{
+	cache->room[c] = 0;
+	if (likely(cache->shard))
+		free_medium(cache, block);
+	else
+		sea_cache_free_slow(block);
+}
+
 void sea_cache_free_full(void *block, size_t c)
 {
-	struct sea_cache *cache = sea_cache_own();
-	if (!cache->shard || !sea_class_granules((unsigned)c))
-		cache->room[c] = 0;
+	struct sea_cache *cache = sea_own.cache;
+	struct sea_stock *stock = &cache->stock[c];
+	if (unlikely(c - 1 >= SEA_SMALL_GRANULES || !cache->shard)) {
+		free_unseen(cache, block, c);
+		return;
+	}
+	cache->room[c]++;
+	if (unlikely(((struct sea_link *)block)->mark == mark_of(block)))
+		sea_mistake("free", block);
+	if (likely(may_not_grow(stock)))
+		leave_stack(cache, stock, block, c);
 	else
-		cache->room[c]++;
-	sea_cache_free_slow(block);
+		overflow(cache, block, (unsigned)c, c);
 }
 
 size_t sea_cache_expect_live(const char *verb, const void *block)
@@ -526,8 +612,6 @@ size_t sea_cache_good_size(size_t size)
 		return sea_round_up(sea_max(size, 1), SEA_GRANULE);
 	if (size <= SEA_MEDIUM_MAX)
 		return size_of_class(sea_class_for(sea_granules_for(size)));
-	if (size <= SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
-		return sea_round_up(size, SEA_GRANULE);
 	return size > PTRDIFF_MAX ? 0 : sea_round_up(size, sea_os_page_size());
 }
 
@@ -549,7 +633,9 @@ void sea_cache_scavenge(void)
 /* Reads what other threads write: a moment's view of each class. */
 SEA_RACE_BY_DESIGN static size_t cached_bytes(const struct sea_cache *cache)
 {
-	size_t bytes = cache->posted;
+	size_t bytes = 0;
+	for (uint32_t i = 0; i < cache->nr_out && i < SEA_OUTBOX; i++)
+		bytes += cache->outbox[i].nr_granules * SEA_GRANULE;
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		const struct sea_stock *stock = &cache->stock[c];
 		int64_t nr = (int64_t)stock->limit - cache->room[c];

@@ -39,8 +39,8 @@ struct sea_stock {
 	uint32_t limit;	  /* chunks that the stack may hold */
 	uint32_t left;	  /* chunks that left by overflow, not yet answered by a refill */
 	uint32_t credit;  /* by how many chunks the limit may grow */
-	uint32_t active;  /* overflows and refills since the last look */
-	int32_t seen_room; /* room at the last look */
+	uint32_t seen_left; /* `left` at the last look */
+	int32_t seen_room;  /* room at the last look; or none that could be, after a refill */
 };
 
 /* Chunks that are sent back together: by the time the last one comes, the memory that
@@ -60,11 +60,10 @@ struct sea_cache {
 	size_t net;			       /* bytes refilled less bytes sent back, ever; may wrap */
 	size_t peak;			       /* the largest net of late */
 	size_t granted;			       /* bytes that all limits together allow */
-	size_t posted;			       /* bytes in the outbox */
 	uint32_t nr_out;
 	struct sea_letter {
-		struct sea_zone *zone;
-		uint32_t granule, nr_granules;
+		void *chunk;
+		size_t nr_granules;
 	} outbox[SEA_OUTBOX];		       /* on the way back to their zones */
 };
 
@@ -90,11 +89,11 @@ SEA_INLINE struct sea_cache *sea_cache_own(void)
 	return likely(sea_own.cache) ? sea_own.cache : &sea_cache_nobody;
 }
 
-SEA_COLD void *sea_cache_alloc_slow(size_t size);
+SEA_NOINLINE void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
 
 /* The same after the room of class c has been counted down below 0. */
-SEA_COLD void sea_cache_free_full(void *block, size_t c);
+SEA_NOINLINE void sea_cache_free_full(void *block, size_t c);
 
 /* 14 instructions on x86-64, two branches.  What it cannot serve it leaves to `slow`,
  * so that malloc and operator new share it. */

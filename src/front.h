@@ -9,7 +9,7 @@
 #include "fast.h"
 
 /* malloc past its fast path: sets errno where there is no memory. */
-SEA_COLD void *sea_front_alloc_slow(size_t size);
+SEA_NOINLINE void *sea_front_alloc_slow(size_t size);
 
 SEA_INLINE void *sea_front_malloc(size_t size) { return sea_fast_alloc(size, sea_front_alloc_slow); }
 

@@ -9,7 +9,7 @@
 
 void *sea_front_alloc_slow(size_t size)
 {
-	void *block = sea_engine_alloc(size);
+	void *block = sea_fast_alloc_slow(size);
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;

@@ -62,7 +62,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	for (unsigned i = 0; i < purge->nr; i++) {
 		unsigned g = sea_granule_of(purge->range[i].from);
 		sea_zone_mark(zone, g);
-		sea_fetch_or_release(&zone->pending[g / 64], 1ull << g % 64);
+		sea_or_release(&zone->pending[g / 64], 1ull << g % 64);
 	}
 	sea_shard_drain_zone(shard, zone);
 	return bytes;

@@ -17,7 +17,7 @@
 #include "region.h"
 
 /* Addresses described: the map takes as much address space as the first arena. */
-#define SPAN (8 * SEA_GIB)
+#define SPAN (SEA_SEAMS_SLOTS * SEA_SLOT_SIZE)
 /* Where the process may have no more than so many bytes of addresses, the map spans
  * this multiple of them: zones lie close together, with libraries between. */
 #define SPAN_PER_LIMIT 4
@@ -34,17 +34,13 @@ static const char no_map[1];
 const char *sea_seams = no_map;
 uintptr_t sea_seams_first;
 uintptr_t sea_seams_nr;
+struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
 
 static struct {
 	struct sea_lock lock;
 	uint32_t is_made;		   /* or could not be; set (release) under the lock */
 	uint64_t writable[NR_PARTS / 64]; /* by part; set (release) under the lock */
 } map = {.lock = SEA_LOCK_INIT(SEA_RANK_SEAMS)};
-
-static uintptr_t granule_of(const void *address) { return (uintptr_t)address >> SEA_GRANULE_SHIFT; }
-
-/* Bit of a described address; not below sea_seams_nr for others. */
-static uintptr_t bit_of(const void *address) { return granule_of(address) - sea_seams_first; }
 
 static size_t part_of(uintptr_t bit) { return bit / (PART / SEA_GRANULE); }
 
@@ -83,7 +79,7 @@ static bool make_writable(size_t part)
 		return true;
 	if (!sea_os_commit((char *)sea_seams + part * bytes, bytes))
 		return false;
-	sea_fetch_or_release(&map.writable[part / 64], 1ull << part % 64);
+	sea_or_release(&map.writable[part / 64], 1ull << part % 64);
 	return true;
 }
 
@@ -91,21 +87,29 @@ bool sea_seams_cover(const char *slot)
 {
 	SEA_ASSERT((uintptr_t)slot % SEA_SLOT_SIZE == 0);
 	bool is_made = sea_load_acquire(&map.is_made);
-	size_t part = part_of(bit_of(slot));
-	if (likely(is_made) && (bit_of(slot) >= sea_seams_nr || is_writable(part)))
+	size_t part = part_of(sea_seams_bit(slot));
+	if (likely(is_made) && (sea_seams_bit(slot) >= sea_seams_nr || is_writable(part)))
 		return true;
 	sea_lock_take(&map.lock);
 	if (!is_made && !map.is_made)
 		make(slot);
-	part = part_of(bit_of(slot));
-	bool done = bit_of(slot) >= sea_seams_nr || make_writable(part);
+	part = part_of(sea_seams_bit(slot));
+	bool done = sea_seams_bit(slot) >= sea_seams_nr || make_writable(part);
 	sea_lock_drop(&map.lock);
 	return done;
 }
 
+void sea_seams_set_zone(const char *base, struct sea_zone *zone)
+{
+	uintptr_t bit = sea_seams_bit(base);
+	sea_pagemap_set_zone(base, zone);
+	if (bit < sea_load_relaxed(&sea_seams_nr))
+		sea_store_release(&sea_seams_zone[bit / (SEA_SLOT_SIZE / SEA_GRANULE)], zone);
+}
+
 uint64_t *sea_seams_of(const char *base)
 {
-	uintptr_t bit = bit_of(base);
+	uintptr_t bit = sea_seams_bit(base);
 	if (bit >= sea_load_relaxed(&sea_seams_nr))
 		return NULL;
 	SEA_ASSERT(is_writable(part_of(bit)));
@@ -117,7 +121,7 @@ void sea_seams_purge(const char *base, size_t size)
 {
 	const char *end = base + sea_round_down(size, SEA_SLOT_SIZE);
 	for (const char *from = base, *to; from < end; from = to) {
-		uintptr_t bit = bit_of(from);
+		uintptr_t bit = sea_seams_bit(from);
 		to = (const char *)sea_min((uintptr_t)end, sea_round_down((uintptr_t)from, PART) + PART);
 		size_t bytes = (size_t)(to - from) / BYTES_PER_MAP_BYTE;
 		bool whole_pages = (bit / 8 | bytes) % sea_os_page_size() == 0;

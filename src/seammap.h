@@ -9,6 +9,8 @@
  * a zone starts; what is in no zone has no seams and reads as zero.  So free() gets
  * from an address to the size of its chunk by one subtraction and one load.
  *
+ * Beside it is a table of the zones, for the paths that need more than a size.
+ *
  * The map is made around the first zone and spans 8 GiB of addresses, for 64 MiB of
  * address space, of which only what describes zones has memory.  A zone that the
  * kernel puts elsewhere has its seams with its other bitmaps; freeing in it takes the
@@ -24,9 +26,22 @@ extern SEA_HIDDEN const char *sea_seams;     /* the bits; never NULL, and not to
 extern SEA_HIDDEN uintptr_t sea_seams_first; /* granule of bit 0 */
 extern SEA_HIDDEN uintptr_t sea_seams_nr;    /* granules described; 0: no map */
 
+/* The zone in each described slot, or NULL. */
+#define SEA_SEAMS_SLOTS (8 * SEA_GIB / SEA_SLOT_SIZE)
+extern SEA_HIDDEN struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
+
+/* The bit of an address; sea_seams_nr or more where the map does not reach. */
+SEA_INLINE uintptr_t sea_seams_bit(const void *address)
+{
+	return ((uintptr_t)address >> SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
+}
+
 /* Prepares a slot for a zone: true if sea_seams_of() may be written to, or is NULL.
  * False: no memory.  Any thread; may call the system. */
 bool sea_seams_cover(const char *slot);
+
+/* Enters the zone at `base`, or takes it out (NULL), here and in the page map. */
+void sea_seams_set_zone(const char *base, struct sea_zone *zone);
 
 /* Words of the slot at `base`, or NULL where the map does not reach. */
 uint64_t *sea_seams_of(const char *base);

@@ -112,7 +112,7 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	shard->zone_unlisted[zone->index] = 0;
 	sea_zone_init(zone, base, seam, shard, &shard->holes);
-	sea_pagemap_set_zone(base, zone);
+	sea_seams_set_zone(base, zone);
 	return true;
 }
 
@@ -133,7 +133,7 @@ static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 	shard->zone_hint[zone->index] = shard->zone_hint[shard->nr_zones];
 	shard->zone_unlisted[zone->index] = shard->zone_unlisted[shard->nr_zones];
 	last->index = zone->index;
-	sea_pagemap_set_zone(zone->base, NULL);
+	sea_seams_set_zone(zone->base, NULL);
 	sea_zone_retire(zone);
 	zone->next = shard->emptied;
 	sea_store_relaxed(&shard->emptied, zone);
@@ -271,12 +271,11 @@ void sea_shard_help(struct sea_shard *shard)
 	}
 }
 
-uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
-	uint64_t before = sea_zone_send(zone, word, mask, nr_granules);
+	sea_zone_send(zone, word, mask, nr_granules);
 	if (sea_load_relaxed(&zone->nr_pending) >= sea_load_relaxed(&zone->worth))
 		push_queue(zone);
-	return before;
 }
 
 /* --- taking -------------------------------------------------------------------- */

@@ -60,9 +60,8 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align);
 
 /* Sends the chunks whose bits are set in `mask` back to their zone: they start in
- * word `word` and have nr_granules together.  Any thread, no lock.  Returns the bits
- * that had been sent before. */
-uint64_t sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
+ * word `word` and have nr_granules together.  Any thread, no lock. */
+void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
 /* Drains the zones that are worth it, one at a time, as long as nobody else holds the
  * lock. */

@@ -5,7 +5,7 @@
  *            1..56     1..56 granules: every multiple of 16 bytes up to 896
  *            57..64    never hold anything: what a seam word shows beyond 56
  *            65, 66    60 and 64 granules
- *            67..106   8 for each doubling up to 32 KiB: 72, 80 ... 2048 granules
+ *            67..130   8 for each doubling up to 256 KiB: 72, 80 ... 16384 granules
  *
  * A chunk of a class is as long as the class says.  Chunks of other lengths, and those
  * beyond the last class, are not cached.
@@ -17,8 +17,8 @@
 #include "shard.h"
 
 #define SEA_CLASS_MEDIUM 65
-#define SEA_NR_CLASSES 107
-#define SEA_MEDIUM_GRANULES 2048
+#define SEA_NR_CLASSES 131
+#define SEA_MEDIUM_GRANULES SEA_ZONE_CHUNK_MAX
 
 #define SEA_SMALL_MAX (SEA_SMALL_GRANULES * SEA_GRANULE)
 #define SEA_MEDIUM_MAX (SEA_MEDIUM_GRANULES * SEA_GRANULE)

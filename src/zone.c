@@ -32,11 +32,6 @@
 #include "os.h"
 #include "page_alloc.h"
 
-struct sea_zone *sea_zone_of(const void *address)
-{
-	return sea_pagemap_zone(address);
-}
-
 /* --- holes ------------------------------------------------------------------ */
 
 static struct sea_hole *hole_at(const struct sea_zone *zone, size_t g)
@@ -269,12 +264,13 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 
 /* --- freeing ---------------------------------------------------------------- */
 
-uint64_t sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+/* The count is not exact where two threads send at once, but not 0 while a bit is set:
+ * whoever takes the bits sets it to 0 first. */
+void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
-	uint64_t before = sea_fetch_or_release(&zone->pending[word], mask) & mask;
-	sea_add_relaxed(&zone->nr_pending, nr_granules);
-	return before;
+	sea_or_release(&zone->pending[word], mask);
+	sea_count_own(&zone->nr_pending, nr_granules);
 }
 
 /* Frees the chunks pending in one word, and what a chunk of the word before has in

@@ -13,6 +13,7 @@
 #ifndef SEA_ZONE_H
 #define SEA_ZONE_H
 
+#include "atomic.h"
 #include "bits.h"
 #include "hole.h"
 #include "seammap.h"
@@ -86,9 +87,8 @@ void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsig
 void sea_zone_mark(struct sea_zone *zone, unsigned g);
 
 /* Sends the chunks whose bits are set in `mask` back: they start in word `word` and have
- * nr_granules together.  Any thread, no lock.  Returns the bits that had been sent
- * before. */
-uint64_t sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
+ * nr_granules together.  Any thread, no lock. */
+void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
 /* Frees all chunks that were sent back, and merges them with their neighbours.  Touches
  * bitmaps only: large holes that come of it are not listed yet. */
@@ -101,7 +101,13 @@ void sea_zone_list(struct sea_zone *zone);
 bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
 /* The zone that has `address`, or NULL. */
-struct sea_zone *sea_zone_of(const void *address);
+SEA_INLINE struct sea_zone *sea_zone_of(const void *address)
+{
+	uintptr_t at = sea_seams_bit(address);
+	if (likely(at < sea_load_settled(&sea_seams_nr)))
+		return sea_load_acquire(&sea_seams_zone[at / SEA_ZONE_GRANULES]);
+	return sea_pagemap_zone(address);
+}
 
 /* Granules of the used or free chunk that starts at g; 0 if no chunk starts there.
  * Without the shard's lock only for a chunk that the caller owns. */

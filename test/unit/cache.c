@@ -26,16 +26,15 @@ static uint64_t next_key;
 
 static bool drain_after_send;
 
-uint64_t __real_sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
-uint64_t __wrap_sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
+void __real_sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
+void __wrap_sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
-uint64_t __wrap_sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+void __wrap_sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	struct sea_shard *shard = zone->shard;
-	uint64_t before = __real_sea_shard_send(zone, word, mask, nr_granules);
+	__real_sea_shard_send(zone, word, mask, nr_granules);
 	if (drain_after_send)
 		sea_shard_drain(shard);
-	return before;
 }
 
 /* --- the naive copy ------------------------------------------------------------------------ */

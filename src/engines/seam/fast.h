@@ -8,6 +8,9 @@
 /* `slow` serves what this cannot. */
 SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return sea_cache_alloc(size, slow); }
 
+/* For what sea_fast_alloc() has left over. */
+SEA_INLINE void *sea_fast_alloc_slow(size_t size) { return sea_cache_alloc_slow(size); }
+
 SEA_INLINE void sea_fast_free(void *block) { sea_cache_free(block); }
 
 #endif
