@@ -96,6 +96,7 @@ demo: all ## show real programs on seamalloc beside glibc and its peers
 # --- tests -----------------------------------------------------------------------
 
 include bench/bench.mk
+include bench/stress.mk
 include test/unit.mk
 include test/engines/textbook.mk
 
@@ -115,7 +116,7 @@ check-long: all ## the tests with large counts
 check-black-box: all ## API, misuse, preload traps and real programs, on the three engines
 	$(Q)test/run-tests --quick
 
-check-scripts: all $(BUILD)/bench/micro $(BUILD)/bench/count ## the commands
+check-scripts: all $(BUILD)/bench/micro $(BUILD)/bench/count $(STRESS_PROGRAMS) ## the commands
 	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash
 	$(Q)SEAMALLOC_BUILD=$(BUILD) bats test/scripts
 

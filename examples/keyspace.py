@@ -2,14 +2,15 @@
 """keyspace.py - commands that fill, change and thin out a Redis data set
 
 Writes them in the server's protocol, for `redis-cli --pipe`.  The sizes change
-between the phases, so that blocks freed by one phase do not fit the next.
+between the phases, so that blocks freed by one phase do not fit the next.  An
+argument is the number of keys.
 """
 
 import random
 import sys
 
-KEYS = 90000
-HASHES = 9000
+KEYS = int(sys.argv[1]) if len(sys.argv) > 1 else 90000
+HASHES = KEYS // 10
 
 
 def command(*words):

@@ -2,15 +2,17 @@
 """objects.py - a Python program that allocates much: documents, an index, text
 
 Run it with PYTHONMALLOC=malloc, so that each object is a block of the C library's
-malloc.  Prints a checksum that does not depend on the allocator.
+malloc.  Prints a checksum that does not depend on the allocator.  An argument is
+the number of documents.
 """
 
 import json
 import random
 import re
+import sys
 import zlib
 
-DOCUMENTS = 9000
+DOCUMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 9000
 ROUNDS = 4
 WORDS = [f"{a}{b}{c}" for a in ("ka", "lo", "mi", "ten", "sur") for b in ("ra", "ne", "vi", "ost")
          for c in ("", "s", "lin", "dor", "ham")]

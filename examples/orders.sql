@@ -2,7 +2,8 @@
 -- orders.sql - a database in memory: fill, index, join, change, sort
 --
 -- The figures come from recursive queries, so the script needs no data.  What it
--- prints does not depend on the allocator.
+-- prints does not depend on the allocator.  The parameter :purchases, if it is set, is
+-- how many there are.
 
 PRAGMA journal_mode = MEMORY;
 PRAGMA temp_store = MEMORY;
@@ -15,7 +16,7 @@ WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
 INSERT INTO customer
 SELECT i, 'customer ' || (i * 7919 % 20011), 'city ' || (i * 31 % 257) FROM n;
 
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < coalesce(:purchases, 150000))
 INSERT INTO purchase
 SELECT i, i * 6607 % 20000 + 1, 'item ' || (i * 101 % 997), (i * 13 % 5000) / 100.0,
        substr('a note that is sometimes long and sometimes short, as notes are', 1, i % 60)

@@ -41,6 +41,9 @@ Exit status: 0; 1 if a program failed under an allocator; 2 and 125 as for
 
 Options = namedtuple("Options", "runs programs allocators libdir help", defaults=(3, None, None, None, False))
 
+# Of the workloads in bench/programs, those that are shown, in this order.
+PROGRAMS = ("python", "g++", "sqlite", "redis")
+
 # The blocks of the table: title, field of a Sample, format of a value, divisor.
 BLOCKS = (("CPU time, s (ratio to glibc)", "cpu_s", ".2f", 1),
           ("peak memory, MiB (ratio to glibc)", "peak_rss_kib", ".1f", report.KIB_PER_MIB))
@@ -59,7 +62,7 @@ def main(arguments):
     measure.prepare(options.libdir)
     with tempfile.TemporaryDirectory(prefix="seamalloc-") as folder:
         results = {workload.name: measured(workload, options)
-                   for workload in workloads.made(options.programs, folder)}
+                   for workload in workloads.made(shown(options.programs), folder, workloads.DEMO)}
     show(results, options.runs)
     print(f"\n{time.monotonic() - start:.0f} s in all")
     return 1 if failures(results) else 0
@@ -83,9 +86,14 @@ def parse(arguments):
         if name in given:
             given[name] = given[name].split(",")
     for name in given.get("programs", []):
-        if name not in workloads.NAMES:
-            raise Usage(f"no program is called {name!r}; there are {', '.join(workloads.NAMES)}")
+        if name not in PROGRAMS:
+            raise Usage(f"no program is called {name!r}; there are {', '.join(PROGRAMS)}")
     return Options(**given)
+
+
+def shown(wanted):
+    """The programs of these names (None: all) in the order of the table."""
+    return [name for name in PROGRAMS if wanted is None or name in wanted]
 
 
 def proof(folder):

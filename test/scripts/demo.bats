@@ -24,7 +24,7 @@ demo() {
 	TMPDIR=$BATS_TEST_TMPDIR run --separate-stderr demo --programs=redis
 	[ "$status" -eq 0 ]
 	equal "$(grep -Ec '^redis +[0-9.]+ \(1\.00\) +[0-9.]+ \([0-9.]+\)$' <<<"$output")" 2
-	run pgrep -f "$BATS_TEST_TMPDIR/seamalloc-.*/redis.sock"
+	run pgrep -f "$BATS_TEST_TMPDIR/seamalloc-.*/redis-socket"
 	[ "$status" -ne 0 ]
 }
 
