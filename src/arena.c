@@ -110,15 +110,18 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end)
 	return commit_range(arena, from, generous) || (generous > end && commit_range(arena, from, end));
 }
 
-void sea_arena_touch(struct sea_arena *arena, size_t from, size_t to)
+size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to)
 {
-	if (!arena->touched)
-		return;
-	for (size_t w = from / 64; w * 64 < to; w++) {
+	size_t nr_fresh = 0;
+	for (size_t w = from / 64; arena->touched && w * 64 < to; w++) {
 		uint64_t mask = sea_mask_in_word(w, from, to);
-		if ((sea_load_relaxed(&arena->touched[w]) & mask) != mask)
-			__atomic_fetch_or(&arena->touched[w], mask, __ATOMIC_RELAXED);
+		uint64_t fresh = mask & ~sea_load_relaxed(&arena->touched[w]);
+		if (!fresh)
+			continue;
+		sea_or_release(&arena->touched[w], fresh);
+		nr_fresh += sea_count_bits(fresh);
 	}
+	return nr_fresh;
 }
 
 size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to)

@@ -39,8 +39,8 @@ void sea_arena_release(struct sea_arena *arena);
 /* Makes [base, base + end) usable.  Idempotent; needs no lock. */
 bool sea_arena_commit(struct sea_arena *arena, size_t end);
 
-/* Marks pages [from, to) as touched.  Any thread. */
-void sea_arena_touch(struct sea_arena *arena, size_t from, size_t to);
+/* Marks pages [from, to) as touched; returns how many were not.  Any thread. */
+size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to);
 
 /* Pages of [from, to) that are touched. */
 size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to);

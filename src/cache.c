@@ -30,6 +30,7 @@
 #include "os.h"
 #include "page_alloc.h"
 #include "reclaim.h"
+#include "refault.h"
 
 /* A class starts with room for 4 KiB, within these counts. */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
@@ -185,14 +186,28 @@ static void look_over(struct sea_cache *cache)
 	}
 }
 
+/* The thread may be giving back all it has, and do nothing for long after: merges what it
+ * sent, and gives more back than would go otherwise.  Again when it has sent half of what
+ * it held still. */
+static void tidy_up(struct sea_cache *cache)
+{
+	flush_all(cache);
+	if (cache->returned < cache->tidied)
+		return;
+	cache->tidied = cache->returned + sea_max(net_bytes(cache) / 2, CLEARING_BYTES / 2);
+	sea_shard_drain_worth(cache->shard);
+	sea_reclaim(true);
+}
+
 /* Now and then after sending: merges what has come together. */
 static void help(struct sea_cache *cache, struct sea_shard *shard)
 {
 	cache->sent = 0;
-	if (is_clearing(cache))
-		flush_all(cache);
 	sea_shard_help(shard);
-	sea_reclaim(false);
+	if (is_clearing(cache))
+		tidy_up(cache);
+	else
+		sea_reclaim(false);
 }
 
 /* The outbox is full.  The shard that the last letter goes to gets the help: its zone may
@@ -228,8 +243,11 @@ static void leave(void *argument)
 	sea_shard_leave(shard);
 	cache->next = threads.spare;
 	threads.spare = cache;
+	bool is_alone = threads.nr <= 1;
 	sea_lock_drop(&threads.lock);
 	sea_shard_drain_worth(shard);
+	if (is_alone)
+		sea_refault_forget();
 	sea_reclaim(true);
 }
 
@@ -349,6 +367,7 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	stock->left -= earned;
 	stock->credit += earned;
 	cache->returned = 0;
+	cache->tidied = 0;
 	stock->seen_room = INT32_MAX;
 	stock->drawn += batch.nr_chunks;
 	cache->drawn += batch.nr_chunks * size;

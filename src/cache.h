@@ -57,6 +57,7 @@ struct sea_cache {
 	size_t drawn;			       /* bytes refilled since the last look */
 	size_t sent;			       /* bytes sent back since the last help */
 	size_t returned;		       /* bytes sent back since the last refill */
+	size_t tidied;			       /* what `returned` is to reach before the thread tidies up again */
 	size_t net;			       /* bytes refilled less bytes sent back, ever; may wrap */
 	size_t peak;			       /* the largest net of late */
 	size_t granted;			       /* bytes that all limits together allow */

@@ -29,6 +29,7 @@
 #include "os.h"
 #include "pagemap.h"
 #include "pcp.h"
+#include "refault.h"
 #include "seammap.h"
 
 /* Regular arenas double from the option `arena` up to this: 2^SEA_MAX_ORDER pages
@@ -293,6 +294,13 @@ static bool take_block(size_t nr_pages, size_t block_pages, struct sea_block *ru
 	return take_from_pools(nr_pages, block_pages, run);
 }
 
+static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
+{
+	size_t nr_fresh = sea_arena_touch(arena, from, to);
+	if (nr_fresh)
+		sea_refault_note_fresh(nr_fresh);
+}
+
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
 	size_t nr_pages = to_pages(size);
@@ -306,7 +314,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	}
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
 	if (touch == SEA_TOUCH_NOW)
-		sea_arena_touch(run.arena, run.pfn, run.pfn + nr_pages);
+		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed(&state.nr_dirty, -nr_touched);
 	sea_add_relaxed(&state.nr_used, nr_pages);
 	*zeroed = nr_touched == 0;
@@ -359,11 +367,17 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 
 /* --- the watermarks -------------------------------------------------------- */
 
+static size_t bytes_in_use(void)
+{
+	size_t in_runs = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&state.whole);
+	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
+	return in_runs - sea_min(in_runs, idle);
+}
+
 struct sea_watermarks sea_pages_watermarks(void)
 {
-	size_t in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&state.whole);
-	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
-	size_t high = sea_max(sea_options.dirty_max, (in_use - sea_min(in_use, idle)) / sea_options.dirty_ratio);
+	size_t in_use = bytes_in_use();
+	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio) + sea_refault_allowance();
 	return (struct sea_watermarks){.low = high / 2, .high = high};
 }
 
@@ -427,6 +441,7 @@ static size_t purge_hand(void)
 	}
 	sea_add_relaxed(&state.nr_dirty, -nr);
 	sea_add_relaxed(&state.purged, nr << sea_page_shift());
+	sea_refault_note_purged(nr);
 	put_back();
 	return nr;
 }
@@ -436,6 +451,7 @@ size_t sea_pages_trim(size_t keep)
 	size_t nr_purged = 0, dirty;
 	if (!free_dirty_bytes() || !sea_swap_if(&state.is_purging, 0, 1))
 		return 0;
+	sea_refault_learn(bytes_in_use());
 	flush_page_lists();
 	release_empty_arenas(1);
 	while ((dirty = sea_pages_dirty()) > keep) {
@@ -527,7 +543,7 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 	}
 	sea_add_relaxed(&state.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
 	sea_add_relaxed(&state.nr_used, to - from);
-	sea_arena_touch(run.arena, tail, run.pfn + to);
+	touch_pages(run.arena, tail, run.pfn + to);
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
 	return true;
 }
@@ -581,7 +597,7 @@ void sea_pages_touch(const void *from, const void *to)
 {
 	SEA_ASSERT(from < to);
 	struct sea_arena *arena = sea_pagemap_arena(from);
-	sea_arena_touch(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1);
+	touch_pages(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1);
 }
 
 size_t sea_pages_count_touched(const void *from, const void *to)
@@ -595,6 +611,7 @@ size_t sea_pages_purge(void *from, void *to)
 	struct sea_arena *arena = sea_pagemap_arena(from);
 	size_t bytes = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to)) << sea_page_shift();
 	sea_add_relaxed(&state.purged, bytes);
+	sea_refault_note_purged(bytes >> sea_page_shift());
 	return bytes;
 }
 

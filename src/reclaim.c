@@ -18,10 +18,10 @@
  * faulting in again costs some 1.5 us a call and 0.3 us a page, and shorter ranges are
  * mostly on their way to become longer ones, or to be filled. */
 #define WORTH_PURGING (64 * SEA_KIB)
-/* Shorter ones go too, but only so many so often; more of them when a thread ends,
- * which may be the last moment for long. */
+/* Shorter ones go too, but only so many so often; more of them when a thread
+ * ends or clears up, which may be the last moment for long. */
 #define SHORT_RANGES_MS 200
-#define SHORT_RANGES_AT_EXIT_MS 10
+#define SHORT_RANGES_THOROUGH_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
 /* If what was worth it is gone, nothing is looked for until so much more is idle. */
 #define RETRY_BYTES SEA_MIB
@@ -140,35 +140,35 @@ static void reclaim_shards(size_t keep, size_t least)
 		sea_reclaim_shard(&sea_shards[i], keep, least);
 }
 
-static void reclaim_short_ranges(struct sea_watermarks marks, bool at_exit)
+static void reclaim_short_ranges(struct sea_watermarks marks, bool thorough)
 {
 	uint64_t now = sea_os_now_ms();
 	size_t dirty = sea_pages_dirty();
-	if (dirty <= marks.high || now - state.short_ms < (at_exit ? SHORT_RANGES_AT_EXIT_MS : SHORT_RANGES_MS))
+	if (dirty <= marks.high || now - state.short_ms < (thorough ? SHORT_RANGES_THOROUGH_MS : SHORT_RANGES_MS))
 		return;
 	state.short_ms = now;
-	reclaim_shards(at_exit ? marks.low : sea_max(marks.low, dirty - SHORT_RANGES_BYTES), sea_os_page_size());
+	reclaim_shards(thorough ? marks.low : sea_max(marks.low, dirty - SHORT_RANGES_BYTES), sea_os_page_size());
 }
 
-static void reclaim(struct sea_watermarks marks, bool at_exit)
+static void reclaim(struct sea_watermarks marks, bool thorough)
 {
 	sea_pages_trim(marks.low);
 	reclaim_shards(marks.low, WORTH_PURGING);
-	reclaim_short_ranges(marks, at_exit);
+	reclaim_short_ranges(marks, thorough);
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_reclaim_metadata(&sea_shards[i]);
 	size_t left = sea_pages_dirty();
 	sea_store_relaxed(&state.floor, left > marks.high ? left : 0);
 }
 
-void sea_reclaim(bool at_exit)
+void sea_reclaim(bool thorough)
 {
 	struct sea_watermarks marks = sea_pages_watermarks();
 	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
-	if (likely(dirty <= marks.high) || (!at_exit && floor && dirty < floor + RETRY_BYTES))
+	if (likely(dirty <= marks.high) || (!thorough && floor && dirty < floor + RETRY_BYTES))
 		return;
 	if (!sea_swap_if(&state.is_running, 0, 1))
 		return;
-	reclaim(marks, at_exit);
+	reclaim(marks, thorough);
 	sea_store_release(&state.is_running, 0);
 }

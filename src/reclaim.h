@@ -8,7 +8,7 @@
 /* If more memory lies idle than the high watermark allows, gives some of it back:
  * free pages first, then long ranges of pages inside zones, now and then short ones.
  * Cheap if not.  No lock may be held. */
-void sea_reclaim(bool at_exit);
+void sea_reclaim(bool thorough);
 
 /* In the child of a fork: nobody else is reclaiming. */
 void sea_reclaim_in_child(void);

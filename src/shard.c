@@ -139,21 +139,37 @@ static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 	sea_store_relaxed(&shard->emptied, zone);
 }
 
-/* Drops the lock, then gives emptied zones to the page allocator. */
-void sea_shard_drop_lock(struct sea_shard *shard)
+/* Emptied zones that are given back between two takes of the lock. */
+#define EMPTIED_BATCH 16
+
+/* Takes emptied zones off the list; returns how many. */
+static unsigned take_emptied(struct sea_shard *shard, char **bases)
 {
-	SEA_ASSERT(sea_lock_is_held(&shard->lock));
-	char *bases[8];
 	unsigned nr = 0;
-	while (shard->emptied && nr < sizeof(bases) / sizeof(bases[0])) {
+	while (shard->emptied && nr < EMPTIED_BATCH) {
 		struct sea_zone *zone = shard->emptied;
 		sea_store_relaxed(&shard->emptied, zone->next);
 		bases[nr++] = zone->base;
 		give_struct(shard, zone);
 	}
-	sea_lock_drop(&shard->lock);
-	while (nr)
-		sea_pages_free(bases[--nr]);
+	return nr;
+}
+
+/* Drops the lock, then gives all emptied zones to the page allocator. */
+void sea_shard_drop_lock(struct sea_shard *shard)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	for (;;) {
+		char *bases[EMPTIED_BATCH];
+		unsigned nr = take_emptied(shard, bases);
+		bool is_last = !shard->emptied;
+		sea_lock_drop(&shard->lock);
+		while (nr)
+			sea_pages_free(bases[--nr]);
+		if (is_last)
+			return;
+		sea_lock_take(&shard->lock);
+	}
 }
 
 /* Makes a zone and takes the lock again; false if there is no memory. */
@@ -245,11 +261,9 @@ static bool drain_all(struct sea_shard *shard)
 
 void sea_shard_drain(struct sea_shard *shard)
 {
-	do {
-		sea_lock_take(&shard->lock);
-		drain_all(shard);
-		sea_shard_drop_lock(shard);
-	} while (sea_load_relaxed(&shard->emptied));
+	sea_lock_take(&shard->lock);
+	drain_all(shard);
+	sea_shard_drop_lock(shard);
 }
 
 void sea_shard_drain_worth(struct sea_shard *shard)

@@ -61,7 +61,7 @@ static void a_merged_chunk(void)
 	sea_cache_flush();
 	sea_cache_scavenge();
 	expect(block, "freed already (double free)");
-	expect(other + 8, "8 bytes behind the start of a block of 40000 bytes");
+	expect(other + 8, "8 bytes behind the start of a block of 40960 bytes");
 }
 
 static void inside_a_run(void)

@@ -10,6 +10,7 @@
 #include "meta.h"
 #include "page_alloc.h"
 #include "reclaim.h"
+#include "refault.h"
 #include "region.h"
 
 const char sea_engine_name[] = "seam";
@@ -94,6 +95,7 @@ size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
 size_t sea_engine_trim(size_t keep)
 {
 	size_t bytes;
+	sea_refault_forget();
 	sea_cache_scavenge();
 	bytes = sea_pages_trim(keep);
 	for (unsigned i = 0; i < sea_shard_count(); i++) {

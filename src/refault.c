@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* refault.c - credit for what recurs (layer 5)
+ *
+ * Pages that go back are owed.  If fresh pages come into use within RECURS_MS, so many
+ * of those owed were wanted back, and are earned.  What was earned is halved by a second
+ * in which nothing recurs.
+ */
+#include "refault.h"
+
+#include "atomic.h"
+#include "os.h"
+
+/* A swing that takes longer than this costs little by its faults: 2,500 of them, some
+ * 10 MiB, are 3 % of it. */
+#define RECURS_MS 250
+#define HALF_LIFE_MS 1000
+/* An idle process keeps what it has earned, so that is bounded by half of what was in
+ * use at most of late, or by 16 MiB: the whole of what it held would be a tenth faster in
+ * bursts of 150 MiB. */
+#define ALLOWANCE_SHARE 2
+#define ALLOWANCE_MIN (16 * SEA_MIB)
+
+static struct {
+	size_t nr_fresh, nr_purged; /* pages, ever; atomic */
+	size_t nr_again;	    /* of the fresh ones, that were owed; atomic */
+	size_t earned;		    /* bytes; atomic */
+	size_t peak;		    /* bytes in use at most of late; the learning thread's */
+	size_t seen_fresh, seen_purged, owed; /* pages; the learning thread's */
+	uint64_t ms, recurred_ms;   /* when it last learned, and when something recurred; the same */
+} state;
+
+void sea_refault_note_fresh(size_t nr_pages) { sea_add_relaxed(&state.nr_fresh, nr_pages); }
+
+void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
+
+static size_t most(void) { return sea_max(state.peak / ALLOWANCE_SHARE, ALLOWANCE_MIN); }
+
+/* Pages that were wanted back since the last time. */
+static size_t settle(bool is_soon)
+{
+	size_t fresh = sea_load_relaxed(&state.nr_fresh), purged = sea_load_relaxed(&state.nr_purged);
+	size_t again = is_soon ? sea_min(fresh - state.seen_fresh, state.owed) : 0;
+	state.owed = (is_soon ? state.owed - again : 0) + (purged - state.seen_purged);
+	state.seen_fresh = fresh;
+	state.seen_purged = purged;
+	return again;
+}
+
+void sea_refault_learn(size_t in_use)
+{
+	uint64_t now = sea_os_now_ms();
+	size_t again = settle(now - state.ms < RECURS_MS);
+	size_t earned = sea_load_relaxed(&state.earned) + again * sea_os_page_size();
+	bool has_faded = !again && now - state.recurred_ms >= HALF_LIFE_MS;
+	state.ms = now;
+	state.peak = sea_max(in_use, has_faded ? state.peak / 2 : state.peak);
+	if (again || has_faded)
+		state.recurred_ms = now;
+	sea_store_relaxed(&state.earned, sea_min(has_faded ? earned / 2 : earned, most()));
+	sea_add_relaxed(&state.nr_again, again);
+}
+
+void sea_refault_forget(void) { sea_store_relaxed(&state.earned, 0); }
+
+size_t sea_refault_allowance(void) { return sea_load_relaxed(&state.earned); }
+
+size_t sea_refault_count(void) { return sea_load_relaxed(&state.nr_again); }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* refault.h - pages that are wanted back soon after they went (layer 5)
+ *
+ * Giving a page back and faulting it in again costs some 3 us.  A program that swings
+ * between more and less memory would pay that on each swing, so what it wants back
+ * soon earns an allowance: so much more may stay.  The idea of refault distance is
+ * that of Linux's workingset.c.
+ */
+#ifndef SEA_REFAULT_H
+#define SEA_REFAULT_H
+
+#include "compiler.h"
+
+/* So many pages without memory came into use; went back to the system.  Any thread. */
+void sea_refault_note_fresh(size_t nr_pages);
+void sea_refault_note_purged(size_t nr_pages);
+
+/* Settles what came into use since the last time, while so many bytes are in use.  One
+ * thread at a time. */
+void sea_refault_learn(size_t in_use);
+
+/* Forgets what has been earned. */
+void sea_refault_forget(void);
+
+/* Bytes that may stay beyond the watermarks. */
+size_t sea_refault_allowance(void);
+
+/* Pages that came into use soon after as many had gone. */
+size_t sea_refault_count(void);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* refault.c - what recurs soon is earned, and fades */
+#include "refault.h"
+
+#include "unit.h"
+
+#define PAGES(bytes) ((bytes) / 4096)
+
+/* So much goes, and comes back after `ms`. */
+static void swing(size_t bytes, uint64_t ms)
+{
+	sea_refault_note_purged(PAGES(bytes));
+	sea_refault_learn(100 * MiB);
+	sim.now_ms += ms;
+	sea_refault_note_fresh(PAGES(bytes));
+	sea_refault_learn(100 * MiB);
+}
+
+static void growth_earns_nothing(void)
+{
+	sim.now_ms = 5000;
+	for (int i = 0; i < 100; i++) {
+		sea_refault_note_fresh(PAGES(MiB));
+		sea_refault_learn(i * MiB);
+		sim.now_ms++;
+	}
+	CHECK_EQ(sea_refault_allowance(), 0);
+	CHECK_EQ(sea_refault_count(), 0);
+}
+
+static void what_recurs_soon_is_earned(void)
+{
+	sim.now_ms = 5000;
+	swing(3 * MiB, 10);
+	CHECK_EQ(sea_refault_allowance(), 3 * MiB);
+	CHECK_EQ(sea_refault_count(), PAGES(3 * MiB));
+	swing(MiB, 10);
+	CHECK_EQ(sea_refault_allowance(), 4 * MiB);
+}
+
+static void what_recurs_late_is_not(void)
+{
+	sim.now_ms = 5000;
+	swing(3 * MiB, 2000);
+	CHECK_EQ(sea_refault_allowance(), 0);
+}
+
+/* More than went cannot have been wanted back. */
+static void only_what_was_owed(void)
+{
+	sim.now_ms = 5000;
+	sea_refault_note_purged(PAGES(MiB));
+	sea_refault_learn(100 * MiB);
+	sea_refault_note_fresh(PAGES(20 * MiB));
+	sea_refault_learn(100 * MiB);
+	CHECK_EQ(sea_refault_allowance(), MiB);
+}
+
+static void it_fades(void)
+{
+	sim.now_ms = 5000;
+	swing(8 * MiB, 10);
+	for (size_t left = 4 * MiB; left >= MiB; left /= 2) {
+		sim.now_ms += 1000;
+		sea_refault_learn(100 * MiB);
+		CHECK_EQ(sea_refault_allowance(), left);
+		sim.now_ms += 500;
+		sea_refault_learn(100 * MiB);
+		CHECK_EQ(sea_refault_allowance(), left);
+		sim.now_ms -= 500;
+	}
+	sea_refault_forget();
+	CHECK_EQ(sea_refault_allowance(), 0);
+}
+
+static void it_is_bounded(void)
+{
+	sim.now_ms = 5000;
+	for (int i = 0; i < 100; i++)
+		swing(3 * MiB, 10);
+	CHECK_EQ(sea_refault_allowance(), 50 * MiB);
+	sea_refault_forget();
+	sim.now_ms += 10;
+	for (int i = 0; i < 20; i++) {
+		sim.now_ms += 5000; /* what was in use fades too */
+		sea_refault_learn(0);
+	}
+	for (int i = 0; i < 100; i++) {
+		sea_refault_note_purged(PAGES(MiB));
+		sea_refault_learn(0);
+		sea_refault_note_fresh(PAGES(MiB));
+		sea_refault_learn(0);
+	}
+	CHECK_EQ(sea_refault_allowance(), 16 * MiB);
+}
+
+static const struct test_case cases[] = {
+	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_recurs_late_is_not),
+	PASSES(only_what_was_owed), PASSES(it_fades), PASSES(it_is_bounded),
+};
+
+HARNESS_MAIN(cases)
