@@ -31,7 +31,7 @@ EXPORT int __libc_mallopt(int param, int value);
 
 EXPORT void *malloc(size_t size) { return sea_front_malloc(size); }
 EXPORT void free(void *block) { sea_front_free(block); }
-EXPORT void *calloc(size_t count, size_t size) { return sea_calloc(count, size); }
+EXPORT void *calloc(size_t count, size_t size) { return sea_front_calloc(count, size); }
 EXPORT void *realloc(void *block, size_t size) { return sea_realloc(block, size); }
 EXPORT void *reallocarray(void *block, size_t count, size_t size) { return sea_reallocarray(block, count, size); }
 EXPORT void cfree(void *block) { sea_front_free(block); }

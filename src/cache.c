@@ -352,6 +352,20 @@ static uint32_t next_batch(const struct sea_stock *stock, size_t size)
 	return (uint32_t)sea_max(sea_min(share, LARGEST_BATCH_BYTES / size), 1);
 }
 
+static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uint32_t nr_chunks, size_t size)
+{
+	uint32_t earned = (uint32_t)sea_min(nr_chunks, stock->left);
+	stock->left -= earned;
+	stock->credit += earned;
+	stock->seen_room = INT32_MAX;
+	stock->drawn += nr_chunks;
+	cache->returned = 0;
+	cache->tidied = 0;
+	cache->drawn += nr_chunks * size;
+	cache->net += nr_chunks * size;
+	cache->peak = sea_max(cache->peak, net_bytes(cache));
+}
+
 static bool refill(struct sea_cache *cache, unsigned c)
 {
 	SEA_ASSERT(sea_class_granules(c));
@@ -363,16 +377,7 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	empty_outbox(cache);
 	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(stock, size), &batch))
 		return false;
-	uint32_t earned = (uint32_t)sea_min(batch.nr_chunks, stock->left);
-	stock->left -= earned;
-	stock->credit += earned;
-	cache->returned = 0;
-	cache->tidied = 0;
-	stock->seen_room = INT32_MAX;
-	stock->drawn += batch.nr_chunks;
-	cache->drawn += batch.nr_chunks * size;
-	cache->net += batch.nr_chunks * size;
-	cache->peak = sea_max(cache->peak, net_bytes(cache));
+	account_refill(cache, stock, batch.nr_chunks, size);
 	adopt(cache, c, &batch);
 	return true;
 }
@@ -386,15 +391,12 @@ SEA_INLINE void *alloc_stocked(struct sea_cache *cache, unsigned c)
 	return stock->cur < stock->end ? pop_stock(stock, size_of_class(c)) : NULL;
 }
 
-/* One chunk past the caches. */
-static void *alloc_chunk(struct sea_cache *cache, unsigned nr_granules, size_t align)
+/* One chunk for a thread without cache. */
+static void *alloc_alone(unsigned nr_granules, size_t align)
 {
-	struct sea_shard *shard = cache ? cache->shard : &sea_shards[0];
-	struct sea_link *chunk = sea_shard_take_aligned(shard, nr_granules, align);
+	struct sea_link *chunk = sea_shard_take_aligned(&sea_shards[0], nr_granules, 1, align);
 	if (chunk)
 		chunk->mark = 0;
-	if (chunk && cache)
-		cache->net += nr_granules * SEA_GRANULE;
 	return chunk;
 }
 
@@ -405,7 +407,7 @@ static void *alloc_anew(size_t size)
 	struct sea_cache *cache = own();
 	unsigned n = size ? sea_granules_for(size) : 1, c = sea_class_for(n);
 	if (unlikely(!cache))
-		return alloc_chunk(NULL, n, SEA_GRANULE);
+		return alloc_alone(n, SEA_GRANULE);
 	void *block = alloc_stocked(cache, c);
 	return block || !refill(cache, c) ? block : alloc_stocked(cache, c);
 }
@@ -444,11 +446,72 @@ void *sea_cache_alloc_slow(size_t size)
 	return pop_stock(stock, c * SEA_GRANULE);
 }
 
+/* Chunks of a stack that are looked at for one that is aligned by chance, or because it
+ * was asked for before. */
+#define ALIGNED_DEPTH 4
+
+static bool is_aligned(const void *chunk, size_t align) { return ((uintptr_t)chunk & (align - 1)) == 0; }
+
+/* Takes an aligned chunk from the top of a stack; NULL: there is none. */
+static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_link **link = &cache->head[c];
+	for (int i = 0; *link && i < ALIGNED_DEPTH; i++, link = &(*link)->next) {
+		struct sea_link *chunk = *link;
+		if (!is_aligned(chunk, align))
+			continue;
+		*link = chunk->next;
+		cache->room[c]++;
+		chunk->mark = 0;
+		return chunk;
+	}
+	return NULL;
+}
+
+/* Chunks that an aligned refill brings: the stock takes them if it is empty, and if each
+ * is aligned because the first one is. */
+static unsigned aligned_batch(const struct sea_stock *stock, size_t size, size_t align)
+{
+	return stock->cur == stock->end && size % align == 0 ? next_batch(stock, size) : 1;
+}
+
+static void *refill_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	size_t size = size_of_class(c);
+	unsigned count = aligned_batch(stock, size, align);
+	empty_outbox(cache);
+	char *chunk = sea_shard_take_aligned(cache->shard, sea_class_granules(c), count, align);
+	if (!chunk)
+		return NULL;
+	account_refill(cache, stock, count, size);
+	if (count > 1) {
+		stock->cur = chunk;
+		stock->end = chunk + count * size;
+		return pop_stock(stock, size);
+	}
+	((struct sea_link *)chunk)->mark = 0;
+	return chunk;
+}
+
+static void *alloc_cached_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	void *chunk = pop_aligned(cache, c, align);
+	if (chunk)
+		return chunk;
+	if (stock->cur < stock->end && is_aligned(stock->cur, align))
+		return pop_stock(stock, size_of_class(c));
+	return refill_aligned(cache, c, align);
+}
+
 static void *alloc_aligned(size_t align, size_t size)
 {
 	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
 		return sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, NULL);
-	return alloc_chunk(own(), size ? sea_granules_for(size) : 1, align);
+	struct sea_cache *cache = own();
+	unsigned n = size ? sea_granules_for(size) : 1;
+	return cache ? alloc_cached_aligned(cache, sea_class_for(n), align) : alloc_alone(n, align);
 }
 
 void *sea_cache_alloc_aligned(size_t align, size_t size)

@@ -13,6 +13,25 @@ SEA_NOINLINE void *sea_front_alloc_slow(size_t size);
 
 SEA_INLINE void *sea_front_malloc(size_t size) { return sea_fast_alloc(size, sea_front_alloc_slow); }
 
+/* Zeroed memory past the fast path: sets errno where there is none. */
+SEA_NOINLINE void *sea_front_calloc_slow(size_t size);
+
+/* Larger blocks are cleared faster by memset(), a call. */
+#define SEA_CLEAR_HERE_MAX 128
+
+SEA_INLINE void *sea_front_calloc(size_t count, size_t size)
+{
+	size_t total;
+	if (unlikely(__builtin_mul_overflow(count, size, &total)))
+		return sea_front_calloc_slow(SIZE_MAX);
+	if (total > SEA_CLEAR_HERE_MAX)
+		return sea_front_calloc_slow(total);
+	uint64_t *block = sea_front_malloc(total);
+	for (uint64_t *word = block; block && (char *)word < (char *)block + total; word += 2)
+		word[0] = word[1] = 0;
+	return block;
+}
+
 SEA_INLINE void sea_front_free(void *block) { sea_fast_free(block); }
 
 /* Aligned to the power of two `align`, or NULL with errno set. */

@@ -34,16 +34,15 @@ void sea_free_aligned_sized(void *block, size_t align, size_t size)
 	sea_front_free(block);
 }
 
-void *sea_calloc(size_t count, size_t size)
+void *sea_front_calloc_slow(size_t size)
 {
-	size_t total;
-	if (__builtin_mul_overflow(count, size, &total))
-		total = SIZE_MAX;
-	void *block = sea_engine_alloc_zeroed(total);
+	void *block = sea_engine_alloc_zeroed(size);
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;
 }
+
+void *sea_calloc(size_t count, size_t size) { return sea_front_calloc(count, size); }
 
 size_t sea_malloc_usable_size(void *block)
 {

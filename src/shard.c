@@ -400,28 +400,29 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 	return found;
 }
 
-static void *carve_aligned(struct sea_shard *shard, unsigned k, size_t align)
+static void *carve_aligned(struct sea_shard *shard, unsigned k, unsigned count, size_t align)
 {
-	struct sea_hole *hole = find_hole(shard, k + align / SEA_GRANULE - 1);
+	struct sea_hole *hole = find_hole(shard, (size_t)k * count + align / SEA_GRANULE - 1);
 	if (!hole)
 		return NULL;
 	struct sea_zone *zone = sea_zone_of(hole);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	return sea_zone_carve(zone, hole, (char *)sea_round_up((uintptr_t)hole, align), k, 1);
+	return sea_zone_carve(zone, hole, (char *)sea_round_up((uintptr_t)hole, align), k, count);
 }
 
-void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align)
+void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned count, size_t align)
 {
 	SEA_ASSERT(sea_is_power_of_two(align));
 	SEA_ASSERT(align < SEA_ZONE_SIZE);
+	SEA_ASSERT(k * count <= SEA_ZONE_CHUNK_MAX);
 	sea_lock_take(&shard->lock);
 	while (drain_next(shard))
 		;
-	void *chunk = carve_aligned(shard, k, align);
+	void *chunk = carve_aligned(shard, k, count, align);
 	if (!chunk && count_pending(shard) >= DRAIN_BEFORE_GROWTH && drain_all(shard))
-		chunk = carve_aligned(shard, k, align);
+		chunk = carve_aligned(shard, k, count, align);
 	if (!chunk && grow(shard))
-		chunk = carve_aligned(shard, k, align);
+		chunk = carve_aligned(shard, k, count, align);
 	sea_shard_drop_lock(shard);
 	return chunk;
 }

@@ -55,9 +55,9 @@ struct sea_batch {
 /* Takes up to `want` chunks of k granules, one at least.  False: no memory. */
 bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch);
 
-/* Takes one chunk of k granules, SEA_HOLE_MIN or more, aligned to `align` bytes.
- * NULL: no memory. */
-void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, size_t align);
+/* Takes `count` chunks of k granules side by side, the first of them aligned to `align`
+ * bytes.  NULL: no memory. */
+void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned count, size_t align);
 
 /* Sends the chunks whose bits are set in `mask` back to their zone: they start in
  * word `word` and have nr_granules together.  Any thread, no lock. */

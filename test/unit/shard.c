@@ -49,7 +49,7 @@ static bool take(unsigned k, unsigned want)
 
 static bool take_aligned(unsigned k, size_t align)
 {
-	char *start = sea_shard_take_aligned(shard, k, align);
+	char *start = sea_shard_take_aligned(shard, k, 1, align);
 	if (!start)
 		return false;
 	CHECK_EQ((uintptr_t)start % align, 0);
@@ -252,7 +252,7 @@ static void no_memory(void)
 		while (take(2000, 1))
 			;
 		CHECK(!sea_shard_take(shard, 16000, 1, &batch));
-		CHECK(!sea_shard_take_aligned(shard, 16000, 4096));
+		CHECK(!sea_shard_take_aligned(shard, 16000, 1, 4096));
 		check_shard(true);
 		sim.max_committed = 0;
 		CHECK(take(2000, 1));
@@ -411,7 +411,7 @@ static void a_send_is_not_lost(void)
 	struct sea_zone *zone = sea_zone_of(chunks[0].start);
 	pthread_t drainer = start_thread(drain_at_once, NULL);
 	for (uint32_t turn = 0; turn < 2 * rounds(2000); turn += 2) {
-		char *first = sea_shard_take_aligned(shard, 1, 16), *second = sea_shard_take_aligned(shard, 1, 16);
+		char *first = sea_shard_take_aligned(shard, 1, 1, 16), *second = sea_shard_take_aligned(shard, 1, 1, 16);
 		send(first, 1);
 		__atomic_store_n(&meeting.turn, turn + 1, __ATOMIC_RELEASE);
 		for (uint32_t i = 0; i < turn % 97; i++)
