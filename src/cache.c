@@ -43,6 +43,10 @@
 /* The budget grows with what the thread holds up to so many times the option: 8 MiB
  * by default. */
 #define BUDGET_GROWTH 16
+/* Caches hold at most this part of what is live, or the option `cache`: measured as net,
+ * each so many refills (650 instructions, 40 a refill). */
+#define CACHED_SHARE 4
+#define REFILLS_PER_SAMPLE 16
 /* A thread that sent this much back without one refill, and most of what it held, is
  * clearing up: its stacks are emptied as well, and stay so until it allocates again. */
 #define CLEARING_BYTES SEA_MIB
@@ -73,9 +77,32 @@ static size_t net_bytes(const struct sea_cache *cache)
 	return (intptr_t)cache->net > 0 ? cache->net : 0;
 }
 
+/* Bytes that the thread may hold, caches included, for a stack to grow.  A program that
+ * frees all and allocates it anew never holds more than at its peak; one that replaces
+ * blocks at random would fill its caches beside what is live. */
+static size_t may_hold(const struct sea_cache *cache)
+{
+	return cache->peak_live + sea_max(cache->peak_live / CACHED_SHARE, sea_options.cache);
+}
+
 static size_t budget(const struct sea_cache *cache)
 {
 	return sea_max(sea_options.cache, sea_min(cache->peak, sea_options.cache * BUDGET_GROWTH));
+}
+
+/* Reads what other threads write: a moment's view of each class. */
+SEA_RACE_BY_DESIGN static size_t cached_bytes(const struct sea_cache *cache)
+{
+	size_t bytes = 0;
+	for (uint32_t i = 0; i < cache->nr_out && i < SEA_OUTBOX; i++)
+		bytes += cache->outbox[i].nr_granules * SEA_GRANULE;
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		const struct sea_stock *stock = &cache->stock[c];
+		int64_t nr = (int64_t)stock->limit - cache->room[c];
+		bytes += nr > 0 ? (size_t)nr * size_of_class(c) : 0;
+		bytes += stock->end > stock->cur ? (size_t)(stock->end - stock->cur) : 0;
+	}
+	return bytes;
 }
 
 /* --- sending back ---------------------------------------------------------------- */
@@ -170,10 +197,18 @@ static void flush_all(struct sea_cache *cache)
 	empty_outbox(cache);
 }
 
+static void sample_live(struct sea_cache *cache)
+{
+	size_t net = net_bytes(cache);
+	cache->peak_live = sea_max(cache->peak_live, net - sea_min(net, cached_bytes(cache)));
+}
+
 static void look_over(struct sea_cache *cache)
 {
 	cache->drawn = 0;
 	cache->peak = sea_max(net_bytes(cache), cache->peak / 2);
+	cache->peak_live /= 2;
+	sample_live(cache);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		struct sea_stock *stock = &cache->stock[c];
 		bool moved = stock->left != stock->seen_left || stock->seen_room != cache->room[c];
@@ -364,6 +399,8 @@ static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uin
 	cache->drawn += nr_chunks * size;
 	cache->net += nr_chunks * size;
 	cache->peak = sea_max(cache->peak, net_bytes(cache));
+	if (cache->nr_refills++ % REFILLS_PER_SAMPLE == 0)
+		sample_live(cache);
 }
 
 static bool refill(struct sea_cache *cache, unsigned c)
@@ -534,7 +571,7 @@ static SEA_NOINLINE bool grow_stack(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
 	size_t size = size_of_class(c), most = budget(cache);
-	size_t left = (most - sea_min(most, cache->granted)) / size;
+	size_t left = net_bytes(cache) <= may_hold(cache) ? (most - sea_min(most, cache->granted)) / size : 0;
 	uint32_t grant;
 	if (stock->limit) {
 		grant = (uint32_t)sea_min(sea_min(stock->credit, stock->limit), left);
@@ -711,21 +748,6 @@ void sea_cache_scavenge(void)
 }
 
 /* --- observers --------------------------------------------------------------------- */
-
-/* Reads what other threads write: a moment's view of each class. */
-SEA_RACE_BY_DESIGN static size_t cached_bytes(const struct sea_cache *cache)
-{
-	size_t bytes = 0;
-	for (uint32_t i = 0; i < cache->nr_out && i < SEA_OUTBOX; i++)
-		bytes += cache->outbox[i].nr_granules * SEA_GRANULE;
-	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
-		const struct sea_stock *stock = &cache->stock[c];
-		int64_t nr = (int64_t)stock->limit - cache->room[c];
-		bytes += nr > 0 ? (size_t)nr * size_of_class(c) : 0;
-		bytes += stock->end > stock->cur ? (size_t)(stock->end - stock->cur) : 0;
-	}
-	return bytes;
-}
 
 void sea_cache_stats(struct sea_cache_stats *stats)
 {

@@ -60,6 +60,8 @@ struct sea_cache {
 	size_t tidied;			       /* what `returned` is to reach before the thread tidies up again */
 	size_t net;			       /* bytes refilled less bytes sent back, ever; may wrap */
 	size_t peak;			       /* the largest net of late */
+	size_t peak_live;		       /* the largest net of late, without what was cached then */
+	uint32_t nr_refills;
 	size_t granted;			       /* bytes that all limits together allow */
 	uint32_t nr_out;
 	struct sea_letter {

@@ -149,9 +149,9 @@ static void touch(const struct sea_zone *zone, size_t from, size_t to)
 	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to));
 }
 
-/* A zone is worth draining when a quarter of what it holds is pending, or 16 KiB: some
+/* A zone is worth draining when an eighth of what it holds is pending, or 16 KiB: some
  * 100 of the usual chunks for a pass over 1,024 words. */
-#define DRAIN_SHARE 4u
+#define DRAIN_SHARE 8u
 #define DRAIN_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
 
 void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea_shard *shard,
