@@ -7,7 +7,8 @@
  * Z3  No two free chunks touch.
  * Z4  listed[w] names a hole of SEA_HOLE_MIN granules or more that starts in word w;
  *     exactly these holes hang in the shard's lists.  A hole of that size that is not
- *     listed came from a drain since the last sea_zone_list().
+ *     listed came from a drain since the last sea_zone_list(), and starts in a word of
+ *     `unlisted`.
  * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
  *     hint[h] is SEA_HINT_UNKNOWN.
  * Z6  nr_used is the number of set bits in `used`.
@@ -163,6 +164,8 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea
 	zone->holes = holes;
 	sea_store_relaxed(&zone->worth, DRAIN_SHARE * DRAIN_LEAST);
 	sea_store_relaxed(&zone->seam[0], 1);
+	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
+		zone->unlisted[i] = 0;
 	zone->used[SEA_ZONE_WORDS] = ~0ull;
 	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
 		zone->hint[h] = SEA_HINT_UNKNOWN;
@@ -312,12 +315,20 @@ static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 	return *from % 64 || !word || !is_free(zone, *from - 1);
 }
 
-void sea_zone_list(struct sea_zone *zone)
+static void list_word(struct sea_zone *zone, size_t word)
 {
 	size_t from;
-	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
-		if (!zone->listed[word] && starts_hole(zone, word, &from))
-			list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
+	if (!zone->listed[word] && starts_hole(zone, word, &from))
+		list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
+}
+
+void sea_zone_list(struct sea_zone *zone)
+{
+	for (size_t i = 0; i < SEA_ZONE_WORDS / 64; i++) {
+		for (uint64_t words = zone->unlisted[i]; words; words &= words - 1)
+			list_word(zone, i * 64 + sea_lowest_bit(words));
+		zone->unlisted[i] = 0;
+	}
 }
 
 static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
@@ -349,6 +360,7 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 		merge_in_word(zone, word);
 	}
 	forget_hints(zone, first, word - 1);
+	sea_bits_set(zone->unlisted, first, word);
 	return word;
 }
 
@@ -465,8 +477,9 @@ static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
 		return !is_listed(zone, from);
 	uint8_t hint = zone->hint[from / 64 / SEA_HINT_WORDS];
 	bool merged = from == 0 || !is_free(zone, from - 1);
-	bool listed = !is_listed(zone, from) ||
-		      (to - from >= SEA_HOLE_MIN && hole_at(zone, from)->nr_granules == to - from);
+	bool listed = is_listed(zone, from)
+			      ? to - from >= SEA_HOLE_MIN && hole_at(zone, from)->nr_granules == to - from
+			      : to - from < SEA_HOLE_MIN || sea_bit_test(zone->unlisted, from / 64);
 	bool marked = hole_at(zone, from)->mark[1] == sea_mark_of(hole_at(zone, from), sea_seams);
 	return merged && listed && marked && (hint == SEA_HINT_UNKNOWN || to - from <= hint);
 }

@@ -33,6 +33,7 @@ struct sea_zone {
 	uint64_t used[SEA_ZONE_WORDS + 1];   /* shard lock */
 	uint64_t pending[SEA_ZONE_WORDS];    /* chunks sent back: set by any thread (release), taken by
 						the lock's holder (acquire) */
+	uint64_t unlisted[SEA_ZONE_WORDS / 64]; /* words in which a large hole may start that is not listed */
 	uint8_t listed[SEA_ZONE_WORDS];	     /* 1 + bit at which a listed hole starts in the word, or 0 */
 	uint8_t hint[SEA_ZONE_HINTS];	     /* no hole that starts in these words is longer; granules */
 	uint64_t *seam;			     /* SEA_ZONE_WORDS, in the seam map or of our own; shard lock
