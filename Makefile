@@ -93,6 +93,20 @@ demo: all ## show real programs on seamalloc beside glibc and its peers
 	$(Q)scripts/setup --for demo
 	$(Q)scripts/demo
 
+# --- benchmarks --------------------------------------------------------------------
+
+bench-programs: all $(BUILD)/bench/micro $(STRESS_PROGRAMS)
+
+bench: ## every workload under every allocator; below 30 minutes
+	$(Q)scripts/setup --for bench
+	$(Q)$(MAKE) bench-programs
+	$(Q)scripts/bench --libdir=$(BUILD) --json=$(BUILD)/bench/report.json --html=$(BUILD)/bench/report.html
+
+bench-quick: ## a part of everything; below 3 minutes
+	$(Q)scripts/setup --for bench
+	$(Q)$(MAKE) bench-programs
+	$(Q)scripts/bench --quick --libdir=$(BUILD) --json=$(BUILD)/bench/report.json --html=$(BUILD)/bench/report.html
+
 # --- tests -----------------------------------------------------------------------
 
 include bench/bench.mk
@@ -145,7 +159,7 @@ install: all ## libraries, header, command and manual pages into PREFIX
 	for lib in $(notdir $(filter %.so,$(LIBS))); do ln -sf $$lib $(DESTDIR)$(PREFIX)/$(LIBDIR)/$$lib.0; done
 	install -m 644 include/seamalloc.h $(DESTDIR)$(PREFIX)/include
 	install -m 755 scripts/seamalloc $(DESTDIR)$(PREFIX)/bin
-	install -m 644 scripts/lib/*.py scripts/lib/measure.c $(DESTDIR)$(PREFIX)/lib/seamalloc
+	install -m 644 $(filter-out scripts/lib/bench%,$(wildcard scripts/lib/*.py)) scripts/lib/measure.c $(DESTDIR)$(PREFIX)/lib/seamalloc
 	install -m 755 $(BUILD)/measure $(DESTDIR)$(PREFIX)/lib/seamalloc
 	install -m 644 docs/man/seamalloc.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/man/seamalloc.3 $(DESTDIR)$(PREFIX)/share/man/man3
@@ -153,4 +167,4 @@ install: all ## libraries, header, command and manual pages into PREFIX
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
-.PHONY: all help demo check check-long check-black-box check-scripts check-docs check-builds install clean
+.PHONY: all help demo bench bench-quick bench-programs check check-long check-black-box check-scripts check-docs check-builds install clean

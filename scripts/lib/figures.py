@@ -53,3 +53,32 @@ def medians(samples):
 def spreads(samples):
     """A Sample of spreads, or None without samples."""
     return of_each_field(spread, samples) if samples else None
+
+
+def by_round(samples, field="cost"):
+    """{round: value} of samples that are dictionaries."""
+    return {sample["round"]: sample[field] for sample in samples}
+
+
+def log_ratios(values, base):
+    """Logarithms of the ratios of those rounds that both have."""
+    return [math.log(values[number] / base[number]) for number in values
+            if number in base and values[number] > 0 and base[number] > 0]
+
+
+def standard_error(values, base):
+    """The relative standard error of the mean ratio of two {round: value}; infinite
+    where a single round does not tell; None where there is no round."""
+    logs = log_ratios(values, base)
+    if len(logs) < 2:
+        return math.inf if logs else None
+    mean = sum(logs) / len(logs)
+    variance = sum((value - mean) ** 2 for value in logs) / (len(logs) - 1)
+    return math.sqrt(variance / len(logs))
+
+
+def best_ratio(values, base):
+    """The ratio of two {round: value} that repeats best: the geometric mean of the
+    ratios round by round; None where no round has both."""
+    logs = log_ratios(values, base)
+    return math.exp(sum(logs) / len(logs)) if logs else None

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """machine.py - what a figure was measured on"""
 
+import glob
 import os
 import re
+import subprocess
 
 
 def facts():
@@ -16,6 +18,39 @@ def facts():
         "kernel": f"{system.sysname} {system.release}",
         "transparent_hugepages": found(r"\[(\w+)\]", "/sys/kernel/mm/transparent_hugepage/enabled"),
     }
+
+
+def details():
+    """What else may matter to a figure: load now, clock governor, compiler, swap."""
+    governors = {contents(path) for path in glob.glob("/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")}
+    return {
+        "load": list(os.getloadavg()),
+        "governor": ", ".join(sorted(governors)) or None,
+        "compiler": first_line([os.environ.get("CC") or "cc", "--version"]),
+        "libc": os.confstr("CS_GNU_LIBC_VERSION"),
+        "overcommit": contents("/proc/sys/vm/overcommit_memory"),
+        "distribution": found(r'^PRETTY_NAME="?([^"\n]*)', "/etc/os-release"),
+    }
+
+
+def available_bytes():
+    """Memory that can be had without swapping."""
+    return int(found(r"^MemAvailable:\s*(\d+)", "/proc/meminfo") or 0) * 1024
+
+
+def contents(path):
+    """A small file's text without its end of line; None if it cannot be read."""
+    return found(r"\A(.*)$", path)
+
+
+def first_line(command):
+    """The first line that a command writes; None if it does not work."""
+    try:
+        result = subprocess.run(command, check=True, text=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.partition("\n")[0] or None
 
 
 def found(pattern, path):

@@ -5,6 +5,7 @@ The helper is needed for true peaks: a program's ru_maxrss is at least that of
 the process which started it, and a Python process has 8 MiB and more.
 """
 
+import contextvars
 import os
 import shutil
 import signal
@@ -24,6 +25,10 @@ Outcome = namedtuple("Outcome", "sample failure")
 # How long a program has to end by itself before it is killed.
 STOP_PATIENCE_S = 5
 
+# Who looks after the programs that the current thread starts: told of each by
+# begin(process), and asked by verdict() why it was ended; None: nobody does.
+watch = contextvars.ContextVar("watch", default=None)
+
 
 class Run:
     """One program running under the helper."""
@@ -32,6 +37,10 @@ class Run:
         """Starts it; `popen` is passed on to subprocess.Popen."""
         reader, writer = os.pipe()
         command = [helper(), str(writer), preload, *argv]
+        self.watch = watch.get()
+        if self.watch:
+            # A group of its own, so that it can be ended with all that it started.
+            popen["process_group"] = 0
         try:
             self.process = subprocess.Popen(command, pass_fds=(writer,), **popen)
         except BaseException:
@@ -40,6 +49,8 @@ class Run:
         finally:
             os.close(writer)
         self.result = reader
+        if self.watch:
+            self.watch.begin(self.process)
 
     def finish(self):
         """Waits for the end and tells the Outcome."""
@@ -49,7 +60,9 @@ class Run:
             self.process.wait()
         finally:
             self.stop()
-        return read_line(line)
+        outcome = read_line(line)
+        ended_for = self.watch and self.watch.verdict()
+        return outcome._replace(failure=ended_for) if ended_for else outcome
 
     def stop(self):
         """Ends the program if it still runs: asks it through the helper, which

@@ -170,18 +170,50 @@ $stderr" "$name "
 		grep -Eq "^ +glibc .*$name" <<<"$output" || [ "$name" = glibc ]
 	done
 	jq -e '[.allocators[].name] | contains(["glibc", "seamalloc", "freelist", "watermark"])' "$REPORT"
-	jq -e '[.workloads[] | select(.growth | not) | .results | .freelist, .watermark | .samples | length] | unique == [1]' "$REPORT"
+	jq -e '[.workloads[] | select(.growth | not) | .results | .freelist, .watermark | .samples | length]
+		| unique == [1]' "$REPORT"
 	jq -e '[.workloads[].results | .glibc, .seamalloc | .samples | length] | unique == [2]' "$REPORT"
 }
 
-@test "the competitors take turns in changing order, glibc first in the first round" {
+@test "with --apart one run follows the other in changing order, glibc first in the first round" {
 	export FAKE_MICRO='echo "$library" >>'"$PWD"'/order'
-	run bench --rounds=8 --idle=0 --allocators=seamalloc,freelist --only=pair/64
+	run bench --apart --rounds=8 --idle=0 --allocators=seamalloc,freelist --only=pair/64
 	[ "$status" -eq 0 ]
 	equal "$(wc -l <order)" 24
 	equal "$(head -n 1 order)" none
 	equal "$(sort order | uniq -c | awk '{print $1}' | sort -u)" 8
 	[ "$(paste -d' ' - - - <order | sort -u | wc -l)" -gt 2 ]
+}
+
+@test "runs in turns: one at a time, each with its own share, and a failure holds nobody up" {
+	script_file busy <<-'EOF'
+		#!/bin/sh
+		i=0
+		while [ $i -lt "$1" ]; do
+			i=$((i + 1))
+			[ $((i % 2000)) -ne 0 ] || echo "$1" >>log
+		done
+	EOF
+	script_file "$PWD/turns.py" <<-EOF
+		import sys
+		sys.path.insert(0, "$ROOT/scripts/lib")
+		import bench_gang, bench_watch, measure
+		measure.prepare("$BUILD")
+		def run(argv):
+		    with bench_watch.watched(bench_watch.Limits(60, 1 << 40), ""):
+		        return measure.Run(argv).finish().failure
+		def no_program():
+		    return "none"
+		jobs = [lambda count=count: run(["./busy", count]) for count in ("100001", "100002")]
+		results = bench_gang.together([*jobs, lambda: run(["false"]), no_program])
+		print(*(failure for failure, _ in results), sep=",")
+		print(all(active_s > 0.02 for _, active_s in results[:2]), results[3][1])
+	EOF
+	run python3 -B turns.py
+	equal "${lines[0]}" "None,None,exit status 1,none"
+	equal "${lines[1]}" "True 0.0"
+	# Their lines alternate in blocks, as their turns do.
+	[ "$(uniq log | wc -l)" -gt 4 ]
 }
 
 @test "a budget gives at least three rounds, and more where they fit" {
@@ -330,7 +362,8 @@ $stderr" "$name "
 
 @test "a bar with the time left on a terminal" {
 	command -v script >/dev/null || skip "needs script(1)"
-	TERM=xterm run script -qec "$ROOT/scripts/bench --libdir=$LIBDIR --rounds=3 --idle=0 --allocators=seamalloc --only=pair/64" /dev/null
+	command="$ROOT/scripts/bench --libdir=$LIBDIR --rounds=3 --idle=0 --allocators=seamalloc --only=pair/64"
+	TERM=xterm run script -qec "$command" /dev/null
 	contains "$output" "left  round 3 micro/pair/64"
 	contains "$output" "[####"
 }
@@ -350,7 +383,8 @@ $stderr" "$name "
 	run --separate-stderr "$ROOT/scripts/bench" --libdir="$BUILD" --quick --rounds=1 --idle=1 \
 		--only=micro/replace/50000,stress/bleed,programs/sqlite --json=report.json
 	[ "$status" -eq 0 ]
-	jq -e '[.workloads[] | select(.growth | not) | .results.seamalloc.samples[].mapped_in_process] | all(. > 0)' report.json
+	jq -e '[.workloads[] | select(.growth | not) | .results.seamalloc.samples[].mapped_in_process]
+		| all(. > 0)' report.json
 	jq -e '.workloads | length == 3' report.json
 }
 
