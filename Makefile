@@ -95,6 +95,9 @@ demo: all ## show real programs on seamalloc beside glibc and its peers
 
 # --- benchmarks --------------------------------------------------------------------
 
+include bench/bench.mk
+include bench/stress.mk
+
 bench-programs: all $(BUILD)/bench/micro $(STRESS_PROGRAMS)
 
 bench: ## every workload under every allocator; below 30 minutes
@@ -109,8 +112,6 @@ bench-quick: ## a part of everything; below 3 minutes
 
 # --- tests -----------------------------------------------------------------------
 
-include bench/bench.mk
-include bench/stress.mk
 include test/unit.mk
 include test/engines/textbook.mk
 
