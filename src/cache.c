@@ -713,6 +713,8 @@ size_t sea_cache_expect_live(const char *verb, const void *block)
 	return size;
 }
 
+bool sea_cache_has(size_t size) { return sea_cache_own()->head[sea_class_for(sea_granules_for(size))] != NULL; }
+
 bool sea_cache_expand(void *block, size_t size)
 {
 	struct sea_zone *zone = sea_zone_of(block);

@@ -152,6 +152,9 @@ void *sea_cache_alloc_aligned(size_t align, size_t size);
  * wanted to do to it.  Returns its usable size. */
 size_t sea_cache_expect_live(const char *verb, const void *block);
 
+/* Claim: the calling thread has a chunk for 1 to SEA_MEDIUM_MAX bytes at hand. */
+bool sea_cache_has(size_t size);
+
 /* Makes a live block `size` bytes or longer in place. */
 bool sea_cache_expand(void *block, size_t size);
 

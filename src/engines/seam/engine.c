@@ -17,6 +17,9 @@ const char sea_engine_name[] = "seam";
 
 /* Chunks below this are copied when they grow: quicker than a lock. */
 #define GROW_IN_PLACE_MIN SEA_KIB
+/* And up to this into a chunk that the thread has cached: a vector that grows and goes
+ * again and again then finds all its sizes in the cache. */
+#define COPY_TO_CACHED_MAX (64 * SEA_KIB)
 
 void *sea_engine_alloc(size_t size) { return sea_cache_alloc(size, sea_cache_alloc_slow); }
 
@@ -45,6 +48,13 @@ static bool fits(size_t usable, size_t size)
 	if (size > usable)
 		return false;
 	return size >= usable / 2 || usable <= 4 * SEA_GRANULE;
+}
+
+static bool is_better_in_place(size_t usable, size_t size)
+{
+	if (size <= usable || usable < GROW_IN_PLACE_MIN || size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+		return false;
+	return size > COPY_TO_CACHED_MAX || !sea_cache_has(size);
 }
 
 static void *resize_by_copy(void *block, size_t usable, size_t size)
@@ -79,8 +89,7 @@ void *sea_engine_resize(void *block, size_t size)
 		return resize_run(block, usable, size);
 	if (fits(usable, size))
 		return block;
-	if (size > usable && usable >= GROW_IN_PLACE_MIN && size <= SEA_ZONE_CHUNK_MAX * SEA_GRANULE &&
-	    sea_cache_expand(block, sea_cache_good_size(size)))
+	if (is_better_in_place(usable, size) && sea_cache_expand(block, sea_cache_good_size(size)))
 		return block;
 	return resize_by_copy(block, usable, size);
 }
