@@ -60,6 +60,7 @@ const struct pattern pattern = {
 		    "(Larson and Krishnan 1998)",
 	.threads = 4,
 	.rounds = 50,
+	.is_quick = true,
 	.always_threads = true,
 	.work = work,
 };

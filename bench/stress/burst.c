@@ -71,5 +71,6 @@ const struct pattern pattern = {
 		    "(give-back; after Evans 2006, Maas et al. 2020)",
 	.threads = 8,
 	.rounds = 30,
+	.is_quick = true,
 	.work = work,
 };

@@ -50,5 +50,6 @@ const struct pattern pattern = {
 		    "(after Robson 1974, Johnstone and Wilson 1998)",
 	.threads = 1,
 	.rounds = 28,
+	.is_quick = true,
 	.work = work,
 };

@@ -77,6 +77,7 @@ const struct pattern pattern = {
 		    "(after rpmalloc-benchmark, Jansson 2017, and Leijen et al. 2019)",
 	.threads = 4,
 	.rounds = 120,
+	.is_quick = true,
 	.prepare = prepare,
 	.work = work,
 	.finish = finish,

@@ -164,6 +164,7 @@ const struct pattern pattern = {
 		    "(Lever and Boreham 2000)",
 	.threads = 4,
 	.rounds = 120,
+	.is_quick = true,
 	.prepare = prepare,
 	.work = work,
 	.finish = finish,

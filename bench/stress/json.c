@@ -422,5 +422,6 @@ const struct pattern pattern = {
 	.imitates = "JSON documents: generate, parse, transform, serialise, free (after nativejson-benchmark, Yip 2014)",
 	.threads = 1,
 	.rounds = 50,
+	.is_quick = true,
 	.work = work,
 };

@@ -253,5 +253,6 @@ const struct pattern pattern = {
 		    "(after the dictionary of Redis, and Atikoglu et al. 2012)",
 	.threads = 4,
 	.rounds = 200,
+	.is_quick = true,
 	.work = work,
 };

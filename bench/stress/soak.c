@@ -55,5 +55,6 @@ const struct pattern pattern = {
 		    "time (after Johnstone and Wilson 1998)",
 	.threads = 1,
 	.rounds = 200,
+	.is_quick = true,
 	.work = work,
 };

@@ -48,5 +48,6 @@ const struct pattern pattern = {
 		    "(after bench-malloc-thread of the GNU C library)",
 	.threads = 4,
 	.rounds = 150,
+	.is_quick = true,
 	.work = work,
 };

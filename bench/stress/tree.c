@@ -110,5 +110,6 @@ const struct pattern pattern = {
 	.imitates = "binary trees built and torn down beside one that stays (after GCBench, Ellis, Kovac and Boehm)",
 	.threads = 1,
 	.rounds = 100,
+	.is_quick = true,
 	.work = work,
 };

@@ -347,7 +347,8 @@ def stress_binaries(folder):
 def stress_cases(folder, amount, quick, threads):
     """The stress programs; then, of those with threads, each with other numbers of them."""
     binaries = stress_binaries(folder)
-    cases = [Stress(name, binary, amount) for name, binary in binaries.items()]
+    cases = [Stress(name, binary, amount) for name, binary in binaries.items()
+             if not quick or answer(binary, "--is-quick").strip() == "yes"]
     counts = threads or (QUICK_THREADS if quick else FULL_THREADS)
     small = amount._replace(stress_scale=min(amount.stress_scale, QUICK.stress_scale))
     curves = [case for case in list(cases) if case.threads > 1

@@ -240,7 +240,7 @@ overlapping_library() {
 @test "--help lists the options" {
 	run "$STRESS/bleed" --help
 	[ "$status" -eq 0 ]
-	for option in --threads --rounds --seconds --seed --scale --idle --json --describe --defaults; do
+	for option in --threads --rounds --seconds --seed --scale --idle --json --describe --defaults --is-quick; do
 		contains "$output" "$option"
 	done
 }

@@ -121,6 +121,12 @@ static void apply_defaults(struct parse *parse)
 	print_and_exit("%u\n", pattern.threads);
 }
 
+static void apply_is_quick(struct parse *parse)
+{
+	(void)parse;
+	print_and_exit("%s\n", pattern.is_quick ? "yes" : "no");
+}
+
 static void apply_help(struct parse *parse);
 
 static const struct option options[] = {
@@ -133,6 +139,7 @@ static const struct option options[] = {
 	{ "--json", false, apply_json, "       one JSON object instead of lines" },
 	{ "--describe", false, apply_describe, "   what it imitates" },
 	{ "--defaults", false, apply_defaults, "   number of threads by default" },
+	{ "--is-quick", false, apply_is_quick, "   whether it belongs to the quick set" },
 	{ "--help", false, apply_help, "       this text" },
 };
 

@@ -61,6 +61,7 @@ struct pattern {
 	const char *imitates;        /* one line, for the report */
 	unsigned threads;            /* by default */
 	unsigned rounds;             /* at scale 1: one to two seconds of CPU time under glibc */
+	bool is_quick;               /* belongs to the quick set */
 	bool always_threads;         /* a single worker is a thread too, not main */
 	void (*prepare)(struct worker *self); /* may be NULL */
 	void (*work)(struct worker *self);
