@@ -54,7 +54,7 @@
 #define HELP_BYTES (256 * SEA_KIB)
 
 /* A larger chunk does not wait in the outbox for others. */
-#define LETTER_MAX (HELP_BYTES / SEA_OUTBOX)
+#define LETTER_MAX (HELP_BYTES / SEA_OUTBOX_LETTERS)
 
 struct sea_cache sea_cache_nobody; /* of a thread that has not allocated yet */
 static struct sea_cache departed;  /* of a thread whose exit hook has run */
@@ -93,9 +93,7 @@ static size_t budget(const struct sea_cache *cache)
 /* Reads what other threads write: a moment's view of each class. */
 SEA_RACE_BY_DESIGN static size_t cached_bytes(const struct sea_cache *cache)
 {
-	size_t bytes = 0;
-	for (uint32_t i = 0; i < cache->nr_out && i < SEA_OUTBOX; i++)
-		bytes += cache->outbox[i].nr_granules * SEA_GRANULE;
+	size_t bytes = sea_outbox_bytes(&cache->outbox);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		const struct sea_stock *stock = &cache->stock[c];
 		int64_t nr = (int64_t)stock->limit - cache->room[c];
@@ -112,61 +110,25 @@ static bool is_clearing(const struct sea_cache *cache)
 	return cache->returned >= sea_max(CLEARING_BYTES, cache->peak / 4 * 3);
 }
 
-/* Where the letters go.  All are looked up before the first bit is set, so that the
- * words arrive together.  Returns the bytes in all. */
-static size_t look_up(const struct sea_cache *cache, struct sea_zone **zones)
-{
-	size_t nr_granules = 0;
-	for (uint32_t i = 0; i < cache->nr_out; i++) {
-		const void *chunk = cache->outbox[i].chunk;
-		nr_granules += cache->outbox[i].nr_granules;
-		zones[i] = sea_zone_of(chunk);
-		__builtin_prefetch(&zones[i]->pending[sea_granule_of(chunk) / 64], 1);
-	}
-	return nr_granules * SEA_GRANULE;
-}
-
-/* Sets the bits of the letters from `first` on that go to the same word; returns the
- * next letter. */
-SEA_INLINE uint32_t deliver(const struct sea_cache *cache, struct sea_zone *const *zones, uint32_t first)
-{
-	const struct sea_letter *letter = &cache->outbox[first];
-	uintptr_t place = (uintptr_t)letter->chunk / SEA_GRANULE;
-	uint64_t mask = 0;
-	size_t nr_granules = 0;
-	uint32_t next = first;
-	do {
-		mask |= 1ull << (uintptr_t)letter->chunk / SEA_GRANULE % 64;
-		nr_granules += letter->nr_granules;
-		next++, letter++;
-	} while (next < cache->nr_out && (uintptr_t)letter->chunk / SEA_GRANULE / 64 == place / 64);
-	sea_shard_send(zones[first], place % SEA_ZONE_GRANULES / 64, mask, (unsigned)nr_granules);
-	return next;
-}
-
 static void empty_outbox(struct sea_cache *cache)
 {
-	struct sea_zone *zones[SEA_OUTBOX];
-	size_t bytes = look_up(cache, zones);
-	for (uint32_t i = 0; i < cache->nr_out;)
-		i = deliver(cache, zones, i);
-	cache->nr_out = 0;
+	size_t bytes = sea_outbox_bytes(&cache->outbox);
+	sea_outbox_deliver(&cache->outbox);
 	cache->net -= bytes;
 	cache->sent += bytes;
 	cache->returned += bytes;
 }
 
-SEA_INLINE void post(struct sea_cache *cache, void *chunk, size_t nr_granules)
+/* K4.  True: the outbox is full. */
+SEA_INLINE bool post(struct sea_cache *cache, void *chunk, size_t nr_granules)
 {
-	SEA_ASSERT(cache->nr_out < SEA_OUTBOX);
 	((struct sea_link *)chunk)->mark = mark_of(chunk);
-	cache->outbox[cache->nr_out++] = (struct sea_letter){chunk, nr_granules};
+	return sea_outbox_post(&cache->outbox, chunk, nr_granules);
 }
 
 static void send(struct sea_cache *cache, void *chunk, size_t nr_granules)
 {
-	post(cache, chunk, nr_granules);
-	if (cache->nr_out == SEA_OUTBOX)
+	if (post(cache, chunk, nr_granules))
 		empty_outbox(cache);
 }
 
@@ -249,7 +211,7 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
  * be gone once it has the chunk. */
 static SEA_NOINLINE void deliver_all(struct sea_cache *cache)
 {
-	struct sea_shard *shard = sea_zone_of(cache->outbox[cache->nr_out - 1].chunk)->shard;
+	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);
 	empty_outbox(cache);
 	if (unlikely(cache->sent >= HELP_BYTES))
 		help(cache, shard);
@@ -603,8 +565,7 @@ SEA_INLINE bool may_not_grow(const struct sea_stock *stock) { return !stock->cre
 SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
 {
 	stock->left++;
-	post(cache, chunk, nr_granules);
-	if (unlikely(cache->nr_out == SEA_OUTBOX))
+	if (unlikely(post(cache, chunk, nr_granules)))
 		deliver_all(cache);
 }
 
@@ -617,7 +578,7 @@ static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned
 		return;
 	}
 	leave_stack(cache, stock, chunk, nr_granules);
-	if (nr_granules * SEA_GRANULE >= LETTER_MAX && cache->nr_out)
+	if (nr_granules * SEA_GRANULE >= LETTER_MAX && cache->outbox.nr)
 		deliver_all(cache);
 }
 

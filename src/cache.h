@@ -22,6 +22,7 @@
 
 #include <string.h>
 
+#include "outbox.h"
 #include "seam.h"
 #include "seammap.h"
 #include "sizeclass.h"
@@ -43,11 +44,6 @@ struct sea_stock {
 	int32_t seen_room;  /* room at the last look; or none that could be, after a refill */
 };
 
-/* Chunks that are sent back together: by the time the last one comes, the memory that
- * the first one's mark was written to has arrived, and atomic operations, which wait
- * for all stores before them, do not wait. */
-#define SEA_OUTBOX 32
-
 struct sea_cache {
 	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
 	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
@@ -63,11 +59,7 @@ struct sea_cache {
 	size_t peak_live;		       /* the largest net of late, without what was cached then */
 	uint32_t nr_refills;
 	size_t granted;			       /* bytes that all limits together allow */
-	uint32_t nr_out;
-	struct sea_letter {
-		void *chunk;
-		size_t nr_granules;
-	} outbox[SEA_OUTBOX];		       /* on the way back to their zones */
+	struct sea_outbox outbox;
 };
 
 _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the medium classes");

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* outbox.c - one OR for the letters that go to one word (layer 8) */
+#include "outbox.h"
+
+/* Reads what another thread may write. */
+SEA_RACE_BY_DESIGN size_t sea_outbox_bytes(const struct sea_outbox *box)
+{
+	size_t nr_granules = 0;
+	for (uint32_t i = 0; i < box->nr && i < SEA_OUTBOX_LETTERS; i++)
+		nr_granules += box->letter[i].nr_granules;
+	return nr_granules * SEA_GRANULE;
+}
+
+struct sea_shard *sea_outbox_shard(const struct sea_outbox *box)
+{
+	return box->nr ? sea_zone_of(box->letter[box->nr - 1].chunk)->shard : NULL;
+}
+
+/* Where the letters go.  All are looked up before the first bit is set, so that the
+ * words arrive together. */
+static void look_up(const struct sea_outbox *box, struct sea_zone **zones)
+{
+	for (uint32_t i = 0; i < box->nr; i++) {
+		const void *chunk = box->letter[i].chunk;
+		zones[i] = sea_zone_of(chunk);
+		__builtin_prefetch(&zones[i]->pending[sea_granule_of(chunk) / 64], 1);
+	}
+}
+
+static uintptr_t place_of(const struct sea_letter *letter) { return (uintptr_t)letter->chunk / SEA_GRANULE; }
+
+/* Sets the bits of the letters from `first` on that go to the same word; returns the
+ * next letter. */
+static uint32_t send_word(const struct sea_outbox *box, struct sea_zone *zone, uint32_t first)
+{
+	uintptr_t place = place_of(&box->letter[first]);
+	uint64_t mask = 0;
+	size_t nr_granules = 0;
+	uint32_t next = first;
+	do {
+		mask |= 1ull << place_of(&box->letter[next]) % 64;
+		nr_granules += box->letter[next++].nr_granules;
+	} while (next < box->nr && place_of(&box->letter[next]) / 64 == place / 64);
+	sea_shard_send(zone, place % SEA_ZONE_GRANULES / 64, mask, (unsigned)nr_granules);
+	return next;
+}
+
+void sea_outbox_deliver(struct sea_outbox *box)
+{
+	struct sea_zone *zones[SEA_OUTBOX_LETTERS];
+	look_up(box, zones);
+	for (uint32_t i = 0; i < box->nr;)
+		i = send_word(box, zones[i], i);
+	box->nr = 0;
+}
