@@ -45,7 +45,7 @@
 #define BUDGET_GROWTH 16
 /* Caches hold at most this part of what is live, or the option `cache`: measured as net,
  * each so many refills (650 instructions, 40 a refill). */
-#define CACHED_SHARE 8
+#define CACHED_SHARE 4
 #define REFILLS_PER_SAMPLE 16
 /* A thread that sent this much back without one refill, and most of what it held, is
  * clearing up: its stacks are emptied as well, and stay so until it allocates again. */

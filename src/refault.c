@@ -2,8 +2,9 @@
 /* refault.c - credit for what recurs (layer 5)
  *
  * Pages that go back are owed.  If fresh pages come into use within RECURS_MS, so many
- * of those owed were wanted back, and are earned.  What was earned is halved by a second
- * in which nothing recurs.
+ * of those owed were wanted back.  They are earned if they cost more than a small part of
+ * the time: memory is worth more than that.  What was earned is halved by a second in
+ * which nothing recurs.
  */
 #include "refault.h"
 
@@ -14,6 +15,10 @@
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
 #define HALF_LIFE_MS 1000
+/* A page that goes and comes back costs 2.7 us.  Over windows of this length, pages that
+ * cost 5 % of the time or more are earned. */
+#define WINDOW_MS 20
+#define COSTLY_PAGES_PER_MS 18
 /* An idle process keeps what it has earned, so that is bounded by half of what was in
  * use at most of late, or by 16 MiB: the whole of what it held would be a tenth faster in
  * bursts of 150 MiB. */
@@ -26,6 +31,8 @@ static struct {
 	size_t earned;		    /* bytes; atomic */
 	size_t peak;		    /* bytes in use at most of late; the learning thread's */
 	size_t seen_fresh, seen_purged, owed; /* pages; the learning thread's */
+	size_t back;		    /* wanted back in this window; the same */
+	uint64_t window_ms;	    /* when it began; the same */
 	uint64_t ms, recurred_ms;   /* when it last learned, and when something recurred; the same */
 } state;
 
@@ -46,13 +53,26 @@ static size_t settle(bool is_soon)
 	return again;
 }
 
+/* Pages that the window which ends now has earned; 0 while it goes on. */
+static size_t close_window(uint64_t now)
+{
+	uint64_t length_ms = now - state.window_ms;
+	if (length_ms < WINDOW_MS)
+		return 0;
+	size_t back = state.back;
+	state.back = 0;
+	state.window_ms = now;
+	return back >= length_ms * COSTLY_PAGES_PER_MS ? back : 0;
+}
+
 void sea_refault_learn(size_t in_use)
 {
 	uint64_t now = sea_os_now_ms();
 	size_t again = settle(now - state.ms < RECURS_MS);
-	size_t earned = sea_load_relaxed(&state.earned) + again * sea_os_page_size();
-	bool has_faded = !again && now - state.recurred_ms >= HALF_LIFE_MS;
+	state.back += again;
 	state.ms = now;
+	size_t earned = sea_load_relaxed(&state.earned) + close_window(now) * sea_os_page_size();
+	bool has_faded = !again && now - state.recurred_ms >= HALF_LIFE_MS;
 	state.peak = sea_max(in_use, has_faded ? state.peak / 2 : state.peak);
 	if (again || has_faded)
 		state.recurred_ms = now;

@@ -6,9 +6,10 @@
 
 #define PAGES(bytes) ((bytes) / 4096)
 
-/* So much goes, and comes back after `ms`. */
+/* So much goes, and comes back after `ms`; the window that this is judged by ends. */
 static void swing(size_t bytes, uint64_t ms)
 {
+	sea_refault_learn(100 * MiB);
 	sea_refault_note_purged(PAGES(bytes));
 	sea_refault_learn(100 * MiB);
 	sim.now_ms += ms;
@@ -31,11 +32,23 @@ static void growth_earns_nothing(void)
 static void what_recurs_soon_is_earned(void)
 {
 	sim.now_ms = 5000;
-	swing(3 * MiB, 10);
+	swing(3 * MiB, 20);
 	CHECK_EQ(sea_refault_allowance(), 3 * MiB);
 	CHECK_EQ(sea_refault_count(), PAGES(3 * MiB));
-	swing(MiB, 10);
-	CHECK_EQ(sea_refault_allowance(), 4 * MiB);
+	swing(2 * MiB, 20);
+	CHECK_EQ(sea_refault_allowance(), 5 * MiB);
+}
+
+/* 18 pages a millisecond cost 5 % of the time. */
+static void what_costs_little_is_not(void)
+{
+	sim.now_ms = 5000;
+	for (int i = 0; i < 50; i++)
+		swing(17 * 20 * 4096, 20);
+	CHECK_EQ(sea_refault_allowance(), 0);
+	CHECK_EQ(sea_refault_count(), 50 * 17 * 20);
+	swing(18 * 20 * 4096, 20);
+	CHECK_EQ(sea_refault_allowance(), 18 * 20 * 4096);
 }
 
 static void what_recurs_late_is_not(void)
@@ -49,17 +62,19 @@ static void what_recurs_late_is_not(void)
 static void only_what_was_owed(void)
 {
 	sim.now_ms = 5000;
-	sea_refault_note_purged(PAGES(MiB));
 	sea_refault_learn(100 * MiB);
+	sea_refault_note_purged(PAGES(2 * MiB));
+	sea_refault_learn(100 * MiB);
+	sim.now_ms += 20;
 	sea_refault_note_fresh(PAGES(20 * MiB));
 	sea_refault_learn(100 * MiB);
-	CHECK_EQ(sea_refault_allowance(), MiB);
+	CHECK_EQ(sea_refault_allowance(), 2 * MiB);
 }
 
 static void it_fades(void)
 {
 	sim.now_ms = 5000;
-	swing(8 * MiB, 10);
+	swing(8 * MiB, 20);
 	for (size_t left = 4 * MiB; left >= MiB; left /= 2) {
 		sim.now_ms += 1000;
 		sea_refault_learn(100 * MiB);
@@ -77,7 +92,7 @@ static void it_is_bounded(void)
 {
 	sim.now_ms = 5000;
 	for (int i = 0; i < 100; i++)
-		swing(3 * MiB, 10);
+		swing(3 * MiB, 20);
 	CHECK_EQ(sea_refault_allowance(), 50 * MiB);
 	sea_refault_forget();
 	sim.now_ms += 10;
@@ -86,16 +101,17 @@ static void it_is_bounded(void)
 		sea_refault_learn(0);
 	}
 	for (int i = 0; i < 100; i++) {
-		sea_refault_note_purged(PAGES(MiB));
+		sea_refault_note_purged(PAGES(3 * MiB));
 		sea_refault_learn(0);
-		sea_refault_note_fresh(PAGES(MiB));
+		sim.now_ms += 20;
+		sea_refault_note_fresh(PAGES(3 * MiB));
 		sea_refault_learn(0);
 	}
 	CHECK_EQ(sea_refault_allowance(), 16 * MiB);
 }
 
 static const struct test_case cases[] = {
-	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_recurs_late_is_not),
+	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_costs_little_is_not), PASSES(what_recurs_late_is_not),
 	PASSES(only_what_was_owed), PASSES(it_fades), PASSES(it_is_bounded),
 };
 
