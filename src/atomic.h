@@ -45,6 +45,10 @@ SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
 					    __ATOMIC_ACQUIRE);                                     \
 	})
 
+/* A count that several threads write and nobody needs exactly; what was written before is
+ * visible to whoever takes it with an exchange. */
+#define sea_count_roughly(p, v) sea_store_release(p, sea_load_relaxed(p) + (v))
+
 /* A counter written by one thread and read by others: no locked instruction. */
 #define sea_count_own(p, v) sea_store_relaxed(p, sea_load_relaxed(p) + (v))
 

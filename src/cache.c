@@ -15,10 +15,14 @@
  * credit on a larger limit instead of sending the chunk.  So a mass of frees goes to
  * the bitmaps untouched, and only a pattern that comes back builds a large stack.
  *
+ * And it grows only while the thread holds little more, caches included, than was live
+ * at most of late.
+ *
  * Each time a thread has drawn as much as its budget, it looks its classes over:
  * those that did not move since are emptied, and what the others have counted is
  * halved.  The budget, which also bounds what all limits together may hold, is the
- * option `cache` or the bytes that the thread held at most of late, whichever is more.
+ * option `cache` or the bytes that the thread held at most of late, whichever is more, up
+ * to BUDGET_GROWTH times the option.
  */
 #include "cache.h"
 
@@ -174,7 +178,7 @@ static void look_over(struct sea_cache *cache)
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		struct sea_stock *stock = &cache->stock[c];
 		bool moved = stock->left != stock->seen_left || stock->seen_room != cache->room[c];
-		if (!moved && (cache->head[c] || stock->cur < stock->end))
+		if (!moved && (stock->limit || cache->head[c] || stock->cur < stock->end))
 			flush_class(cache, c);
 		stock->left /= 2;
 		stock->credit /= 2;
@@ -349,6 +353,14 @@ static uint32_t next_batch(const struct sea_stock *stock, size_t size)
 	return (uint32_t)sea_max(sea_min(share, LARGEST_BATCH_BYTES / size), 1);
 }
 
+/* Looking over may empty the class that is to be refilled, but not fill it. */
+static void before_refill(struct sea_cache *cache)
+{
+	if (cache->drawn > budget(cache))
+		look_over(cache);
+	empty_outbox(cache);
+}
+
 static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uint32_t nr_chunks, size_t size)
 {
 	uint32_t earned = (uint32_t)sea_min(nr_chunks, stock->left);
@@ -371,9 +383,7 @@ static bool refill(struct sea_cache *cache, unsigned c)
 	struct sea_stock *stock = &cache->stock[c];
 	struct sea_batch batch;
 	size_t size = size_of_class(c);
-	if (cache->drawn > budget(cache))
-		look_over(cache);
-	empty_outbox(cache);
+	before_refill(cache);
 	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(stock, size), &batch))
 		return false;
 	account_refill(cache, stock, batch.nr_chunks, size);
@@ -479,7 +489,7 @@ static void *refill_aligned(struct sea_cache *cache, unsigned c, size_t align)
 	struct sea_stock *stock = &cache->stock[c];
 	size_t size = size_of_class(c);
 	unsigned count = aligned_batch(stock, size, align);
-	empty_outbox(cache);
+	before_refill(cache);
 	char *chunk = sea_shard_take_aligned(cache->shard, sea_class_granules(c), count, align);
 	if (!chunk)
 		return NULL;
@@ -685,7 +695,12 @@ bool sea_cache_expand(void *block, size_t size)
 	if (size > SEA_ZONE_SIZE - g * SEA_GRANULE)
 		return false;
 	unsigned from = sea_zone_chunk_size(zone, g), to = sea_granules_for(size);
-	return to <= from || sea_shard_grow(zone, g, from, to);
+	if (to <= from)
+		return true;
+	bool grown = sea_shard_grow(zone, g, from, to);
+	if (grown && sea_cache_own()->shard)
+		sea_cache_own()->net += (to - from) * SEA_GRANULE;
+	return grown;
 }
 
 size_t sea_cache_good_size(size_t size)

@@ -90,7 +90,7 @@ SEA_COLD void sea_cache_free_slow(void *block);
 /* The same after the room of class c has been counted down below 0. */
 SEA_NOINLINE void sea_cache_free_full(void *block, size_t c);
 
-/* 14 instructions on x86-64, two branches.  What it cannot serve it leaves to `slow`,
+/* 15 instructions on x86-64, two branches.  What it cannot serve it leaves to `slow`,
  * so that malloc and operator new share it. */
 SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 {
@@ -108,7 +108,7 @@ SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 	return chunk;
 }
 
-/* 26 instructions on x86-64, three branches.  NULL, a pointer that is not aligned (the
+/* 25 instructions on x86-64, three branches.  NULL, a pointer that is not aligned (the
  * rotation makes it large) and one that the seam map does not describe fail the first
  * test; a pointer to no chunk and a chunk too large for a stack lead to a class without
  * room, and are not read.  The slow path puts right what the count lost. */

@@ -17,7 +17,7 @@ enum sea_lock_rank {
 	SEA_RANK_THREADS = 1, /* list of thread caches */
 	SEA_RANK_SHARD,	   /* one shard's zones; two are never held together but by fork */
 	SEA_RANK_PCP,	   /* one per-CPU page list; likewise */
-	SEA_RANK_PAGES,	   /* pools, region map */
+	SEA_RANK_PAGES,	   /* pools */
 	SEA_RANK_META,	   /* metadata pages */
 	SEA_RANK_SEAMS,	   /* the seam map, while it is made */
 	SEA_RANK_REGION,   /* the region map */

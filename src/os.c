@@ -108,7 +108,7 @@ static bool advise(void *base, size_t size, int advice)
 /* Some emulators accept MADV_DONTNEED and do nothing.  The first purge finds out. */
 static bool dontneed_zeroes(void *base, size_t size)
 {
-	static int verdict; /* 0 unknown, 1 yes, -1 no; written once, any thread */
+	static int verdict; /* 0 unknown, 1 yes, -1 no; any thread */
 	int known = sea_load_relaxed(&verdict);
 	if (known)
 		return known > 0;
@@ -119,7 +119,8 @@ static bool dontneed_zeroes(void *base, size_t size)
 		known = *probe == 0 ? 1 : -1;
 	if (known <= 0)
 		*probe = before;
-	sea_store_relaxed(&verdict, known);
+	if (known)
+		sea_store_relaxed(&verdict, known);
 	return known > 0;
 }
 

@@ -227,6 +227,7 @@ static bool release_empty_arenas(size_t keep)
 		size_t nr_touched = sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
 		sea_add_relaxed(&state.nr_dirty, -nr_touched);
 		sea_add_relaxed(&state.purged, nr_touched << sea_page_shift());
+		sea_seams_purge(arena->base, arena->size); /* before somebody else has the addresses */
 		release(arena);
 		if (arena->meta_size >= sea_page_size())
 			sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));
@@ -377,7 +378,8 @@ static size_t bytes_in_use(void)
 struct sea_watermarks sea_pages_watermarks(void)
 {
 	size_t in_use = bytes_in_use();
-	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio) + sea_refault_allowance();
+	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
+	high += sea_options.dirty_max ? sea_refault_allowance() : 0;
 	return (struct sea_watermarks){.low = high / 2, .high = high};
 }
 
@@ -449,12 +451,14 @@ static size_t purge_hand(void)
 size_t sea_pages_trim(size_t keep)
 {
 	size_t nr_purged = 0, dirty;
-	if (!free_dirty_bytes() || !sea_swap_if(&state.is_purging, 0, 1))
+	if (!sea_swap_if(&state.is_purging, 0, 1))
 		return 0;
 	sea_refault_learn(bytes_in_use());
-	flush_page_lists();
-	release_empty_arenas(1);
-	while ((dirty = sea_pages_dirty()) > keep) {
+	if (free_dirty_bytes()) {
+		flush_page_lists();
+		release_empty_arenas(1);
+	}
+	while (free_dirty_bytes() && (dirty = sea_pages_dirty()) > keep) {
 		collect_dirty(to_pages(dirty - keep));
 		size_t round = purge_hand();
 		nr_purged += round;

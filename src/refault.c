@@ -46,8 +46,9 @@ static size_t most(void) { return sea_max(state.peak / ALLOWANCE_SHARE, ALLOWANC
 static size_t settle(bool is_soon)
 {
 	size_t fresh = sea_load_relaxed(&state.nr_fresh), purged = sea_load_relaxed(&state.nr_purged);
-	size_t again = is_soon ? sea_min(fresh - state.seen_fresh, state.owed) : 0;
-	state.owed = (is_soon ? state.owed - again : 0) + (purged - state.seen_purged);
+	size_t owed = (is_soon ? state.owed : 0) + (purged - state.seen_purged);
+	size_t again = is_soon ? sea_min(fresh - state.seen_fresh, owed) : 0;
+	state.owed = owed - again;
 	state.seen_fresh = fresh;
 	state.seen_purged = purged;
 	return again;

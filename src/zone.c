@@ -273,7 +273,7 @@ void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned n
 {
 	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
 	sea_or_release(&zone->pending[word], mask);
-	sea_count_own(&zone->nr_pending, nr_granules);
+	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
 /* Frees the chunks pending in one word, and what a chunk of the word before has in

@@ -77,7 +77,8 @@ void sea_zone_retire(struct sea_zone *zone);
  * at or after block *block, and moves *block there.  count is 0 if there is none. */
 struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block);
 
-/* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.  The hole must be long enough.  Returns `at`. */
+/* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.
+ * The hole must be long enough.  Returns `at`. */
 char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
 
 /* The same, for a caller that will not write to them. */

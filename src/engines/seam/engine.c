@@ -25,12 +25,21 @@ void *sea_engine_alloc(size_t size) { return sea_cache_alloc(size, sea_cache_all
 
 void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_cache_alloc_aligned(align, size); }
 
+static void *alloc_zeroed_run(size_t size, bool *zeroed)
+{
+	void *run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+	if (likely(run))
+		return run;
+	sea_cache_scavenge();
+	return sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+}
+
 void *sea_engine_alloc_zeroed(size_t size)
 {
 	bool zeroed = false;
 	void *block;
 	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE && size <= PTRDIFF_MAX)
-		block = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, &zeroed);
+		block = alloc_zeroed_run(size, &zeroed);
 	else
 		block = sea_engine_alloc(size);
 	return block && !zeroed ? memset(block, 0, size) : block;

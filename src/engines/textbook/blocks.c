@@ -122,5 +122,5 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 	sea_region_each_lock(apply, context);
 }
 
-/* Nothing here belongs to a thread. */
-void sea_engine_in_child(void) {}
+/* Nothing of the engine's belongs to a thread. */
+void sea_engine_in_child(void) { sea_pages_in_child(); }
