@@ -630,14 +630,26 @@ void sea_cache_free_slow(void *block)
 	}
 }
 
+/* Granules from the seam at g to the next one, or to the end of the slot; 0: no seam. */
+static unsigned long_distance(const uint64_t *seams, unsigned g)
+{
+	size_t word = g / 64;
+	uint64_t bits = sea_load_relaxed(&seams[word]) >> g % 64;
+	if (!(bits & 1))
+		return 0;
+	bits = (bits & ~1ull) << g % 64;
+	while (!bits && ++word < SEA_ZONE_WORDS)
+		bits = sea_load_relaxed(&seams[word]);
+	return (unsigned)(word * 64 + (bits ? sea_lowest_bit(bits) : 0) - g);
+}
+
 /* The chunk at `block`, which the seam map describes, is longer than the fast path sees,
  * if there is one. */
 static SEA_NOINLINE void free_medium(struct sea_cache *cache, void *block)
 {
 	unsigned g = sea_granule_of(block);
 	const uint64_t *seams = (const uint64_t *)(sea_seams + (sea_seams_bit(block) - g) / 8);
-	bool starts = sea_load_relaxed(&seams[g / 64]) >> g % 64 & 1;
-	unsigned n = starts ? (unsigned)sea_bits_find(seams, g + 1, SEA_ZONE_GRANULES, true) - g : 0;
+	unsigned n = long_distance(seams, g);
 	unsigned c = sea_class_of(n);
 	if (unlikely(!c || ((struct sea_link *)block)->mark == mark_of(block)))
 		sea_cache_free_slow(block);
