@@ -46,6 +46,7 @@ struct sea_stats {
 	size_t dirty;	   /* in free pages outside zones that may hold memory */
 	size_t metadata;   /* our own structures */
 	size_t purged;	   /* given back to the system so far */
+	size_t refaulted;  /* of it, wanted back soon after */
 	size_t whole;	   /* in blocks with a mapping of their own */
 	size_t nr_whole, nr_zones, nr_shards, nr_threads;
 	size_t nr_contended; /* lock takes that had to wait */

@@ -82,10 +82,11 @@ void sea_malloc_stats(void)
 		"  cached    %14zu  in the caches of %zu threads\n"
 		"  dirty     %14zu  in free pages, kept for reuse\n"
 		"  purged    %14zu  given back to the system so far\n"
+		"  refaulted %14zu  of it, wanted back soon after\n"
 		"  metadata  %14zu  our own structures\n"
 		"  %zu zones in %zu shards, %zu blocks with a mapping of their own, %zu lock waits\n",
 		sea_engine_name, stats.reserved, stats.committed, stats.live, stats.cached, stats.nr_threads,
-		stats.dirty, stats.purged, stats.metadata, stats.nr_zones, stats.nr_shards, stats.nr_whole,
+		stats.dirty, stats.purged, stats.refaulted, stats.metadata, stats.nr_zones, stats.nr_shards, stats.nr_whole,
 		stats.nr_contended);
 }
 

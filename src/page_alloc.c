@@ -675,6 +675,7 @@ void sea_pages_stats(struct sea_page_stats *stats)
 	stats->in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + stats->whole;
 	stats->dirty = sea_pages_dirty();
 	stats->purged = sea_load_relaxed(&state.purged);
+	stats->refaulted = sea_refault_count() << sea_page_shift();
 }
 
 /* Adds the arena's pages that are in runs, and its touched ones that are not. */

@@ -82,6 +82,7 @@ struct sea_page_stats {
 	size_t nr_whole;  /* runs with an arena of their own */
 	size_t whole;	  /* bytes in them */
 	size_t purged;	  /* bytes given back so far */
+	size_t refaulted; /* bytes of them that were wanted back soon */
 };
 void sea_pages_stats(struct sea_page_stats *stats);
 

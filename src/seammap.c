@@ -39,7 +39,7 @@ struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
 static struct {
 	struct sea_lock lock;
 	uint32_t is_made;		   /* or could not be; set (release) under the lock */
-	uint64_t writable[NR_PARTS / 64]; /* by part; set (release) under the lock */
+	uint64_t writable[NR_PARTS / 64]; /* by part; set (release) once committed */
 } map = {.lock = SEA_LOCK_INIT(SEA_RANK_SEAMS)};
 
 static size_t part_of(uintptr_t bit) { return bit / (PART / SEA_GRANULE); }
@@ -70,8 +70,18 @@ static void make(const char *around)
 	sea_store_release(&map.is_made, 1);
 }
 
+/* Whoever comes second waits: the marks of chunks depend on where the map is. */
+static void make_once(const char *around)
+{
+	sea_lock_take(&map.lock);
+	if (!map.is_made)
+		make(around);
+	sea_lock_drop(&map.lock);
+}
+
 static bool is_writable(size_t part) { return sea_load_acquire(&map.writable[part / 64]) >> part % 64 & 1; }
 
+/* Two threads may do this at once: the second commits what is committed. */
 static bool make_writable(size_t part)
 {
 	size_t bytes = PART / BYTES_PER_MAP_BYTE;
@@ -86,17 +96,10 @@ static bool make_writable(size_t part)
 bool sea_seams_cover(const char *slot)
 {
 	SEA_ASSERT((uintptr_t)slot % SEA_SLOT_SIZE == 0);
-	bool is_made = sea_load_acquire(&map.is_made);
-	size_t part = part_of(sea_seams_bit(slot));
-	if (likely(is_made) && (sea_seams_bit(slot) >= sea_seams_nr || is_writable(part)))
-		return true;
-	sea_lock_take(&map.lock);
-	if (!is_made && !map.is_made)
-		make(slot);
-	part = part_of(sea_seams_bit(slot));
-	bool done = sea_seams_bit(slot) >= sea_seams_nr || make_writable(part);
-	sea_lock_drop(&map.lock);
-	return done;
+	if (unlikely(!sea_load_acquire(&map.is_made)))
+		make_once(slot);
+	uintptr_t bit = sea_seams_bit(slot);
+	return bit >= sea_seams_nr || make_writable(part_of(bit));
 }
 
 void sea_seams_set_zone(const char *base, struct sea_zone *zone)

@@ -108,6 +108,7 @@ void sea_engine_stats(struct sea_stats *stats)
 	stats->committed = pages.committed;
 	stats->dirty = pages.dirty;
 	stats->purged = pages.purged;
+	stats->refaulted = pages.refaulted;
 	stats->whole = pages.whole;
 	stats->nr_whole = pages.nr_whole;
 	stats->metadata += sea_meta_size();
