@@ -630,44 +630,20 @@ void sea_cache_free_slow(void *block)
 	}
 }
 
-/* Granules from the seam at g to the next one, or to the end of the slot; 0: no seam. */
-static unsigned long_distance(const uint64_t *seams, unsigned g)
+/* The block is no small chunk that the thread's cache has a class for.  Nobody's cache is
+ * shared by all who have none: counting it up again would not be exact.  Classes that hold
+ * nothing have no room either. */
+static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_t unseen)
 {
-	size_t word = g / 64;
-	uint64_t bits = sea_load_relaxed(&seams[word]) >> g % 64;
-	if (!(bits & 1))
-		return 0;
-	bits = (bits & ~1ull) << g % 64;
-	while (!bits && ++word < SEA_ZONE_WORDS)
-		bits = sea_load_relaxed(&seams[word]);
-	return (unsigned)(word * 64 + (bits ? sea_lowest_bit(bits) : 0) - g);
-}
-
-/* The chunk at `block`, which the seam map describes, is longer than the fast path sees,
- * if there is one. */
-static SEA_NOINLINE void free_medium(struct sea_cache *cache, void *block)
-{
-	unsigned g = sea_granule_of(block);
-	const uint64_t *seams = (const uint64_t *)(sea_seams + (sea_seams_bit(block) - g) / 8);
-	unsigned n = long_distance(seams, g);
-	unsigned c = sea_class_of(n);
-	if (unlikely(!c || ((struct sea_link *)block)->mark == mark_of(block)))
+	cache->room[unseen] = 0;
+	const struct sea_zone *zone = sea_zone_of(block);
+	unsigned c = likely(zone) ? sea_zone_long_class(zone, sea_granule_of(block)) : 0;
+	if (unlikely(!c || !cache->shard || ((struct sea_link *)block)->mark == mark_of(block)))
 		sea_cache_free_slow(block);
-	else if (cache->room[c] > 0)
+	else if (likely(cache->room[c] > 0))
 		push(cache, c, block);
 	else
-		overflow(cache, block, c, n);
-}
-
-/* Nobody's cache is shared by all who have none: counting it up again would not be
- * exact.  Classes that hold nothing have no room either. */
-static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_t c)
-{
-	cache->room[c] = 0;
-	if (likely(cache->shard))
-		free_medium(cache, block);
-	else
-		sea_cache_free_slow(block);
+		overflow(cache, block, c, sea_class_granules(c));
 }
 
 void sea_cache_free_full(void *block, size_t c)

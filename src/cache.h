@@ -25,7 +25,6 @@
 #include "outbox.h"
 #include "seam.h"
 #include "seammap.h"
-#include "sizeclass.h"
 
 /* A free chunk in a stack. */
 struct sea_link {

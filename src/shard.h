@@ -15,13 +15,6 @@
 
 #define SEA_MAX_SHARDS 256
 
-/* Small chunks are found by sweeping bitmaps, up to this many granules (896 bytes):
- * as much as one unaligned word of a seam map always shows. */
-#define SEA_SMALL_GRANULES 56
-
-/* Chunks up to 256 KiB come from zones, larger blocks are page runs. */
-#define SEA_ZONE_CHUNK_MAX (256 * SEA_KIB / SEA_GRANULE)
-
 /* Where the sweep for a size goes on. */
 struct sea_cursor {
 	uint32_t zone, block;

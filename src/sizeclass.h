@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sizeclass.h - the steps in which thread caches sort chunks (layer 8)
+/* sizeclass.h - the steps in which chunks are sorted (layer 6)
  *
  *    class   0         never holds anything: where a pointer that is no chunk leads
  *            1..56     1..56 granules: every multiple of 16 bytes up to 896
@@ -7,14 +7,20 @@
  *            65, 66    60 and 64 granules
  *            67..130   8 for each doubling up to 256 KiB: 72, 80 ... 16384 granules
  *
- * A chunk of a class is as long as the class says.  Chunks of other lengths, and those
- * beyond the last class, are not cached.
+ * A chunk of a class is as long as the class says.  Chunks of other lengths are not cached.
  */
 #ifndef SEA_SIZECLASS_H
 #define SEA_SIZECLASS_H
 
 #include "bits.h"
-#include "shard.h"
+#include "pagemap.h"
+
+/* Small chunks are found by sweeping bitmaps, up to this many granules (896 bytes):
+ * as much as one unaligned word of a seam map always shows. */
+#define SEA_SMALL_GRANULES 56
+
+/* Chunks up to 256 KiB come from zones, larger blocks are page runs. */
+#define SEA_ZONE_CHUNK_MAX (256 * SEA_KIB / SEA_GRANULE)
 
 #define SEA_CLASS_MEDIUM 65
 #define SEA_NR_CLASSES 131

@@ -5,14 +5,15 @@
  *     granule the map may go on with another zone, or with zeros.
  * Z2  `used` is constant over a chunk.  Its bit behind the last granule is set.
  * Z3  No two free chunks touch.
- * Z4  listed[w] names a hole of SEA_HOLE_MIN granules or more that starts in word w;
- *     exactly these holes hang in the shard's lists.  A hole of that size that is not
+ * Z4  start[w] up to 64 names a hole of SEA_HOLE_MIN granules or more that starts in word
+ *     w; exactly these holes hang in the shard's lists.  A hole of that size that is not
  *     listed came from a drain since the last sea_zone_list(), and starts in a word of
  *     `unlisted`.
  * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
  *     hint[h] is SEA_HINT_UNKNOWN.
  * Z6  nr_used is the number of set bits in `used`.
  * Z7  A hole's second word is its mark (sea_mark_of).
+ * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w.
  *
  * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
  * these functions.
@@ -40,7 +41,9 @@ static struct sea_hole *hole_at(const struct sea_zone *zone, size_t g)
 	return (struct sea_hole *)sea_zone_address(zone, g);
 }
 
-static bool is_listed(const struct sea_zone *zone, size_t g) { return zone->listed[g / 64] == 1 + g % 64; }
+static bool is_listed(const struct sea_zone *zone, size_t g) { return zone->start[g / 64] == 1 + g % 64; }
+
+static bool has_listed(const struct sea_zone *zone, size_t word) { return zone->start[word] - 1u < 64; }
 
 static bool is_free(const struct sea_zone *zone, size_t g) { return !sea_bit_test(zone->used, g); }
 
@@ -57,6 +60,11 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 	return end;
 }
 
+static void set_start(struct sea_zone *zone, size_t word, size_t start)
+{
+	sea_store_relaxed(&zone->start[word], (uint8_t)start);
+}
+
 static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && to <= SEA_ZONE_GRANULES);
@@ -70,15 +78,15 @@ static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 		return;
 	sea_pages_touch(hole, hole + 1);
 	sea_hole_link(zone->holes, hole, to - from);
-	zone->listed[from / 64] = (uint8_t)(1 + from % 64);
+	set_start(zone, from / 64, 1 + from % 64);
 }
 
 static void unlist_word(struct sea_zone *zone, size_t word)
 {
-	if (!zone->listed[word])
+	if (!has_listed(zone, word))
 		return;
-	sea_hole_unlink(zone->holes, hole_at(zone, word * 64 + zone->listed[word] - 1));
-	zone->listed[word] = 0;
+	sea_hole_unlink(zone->holes, hole_at(zone, word * 64 + zone->start[word] - 1));
+	set_start(zone, word, 0);
 }
 
 static void unlist_hole(struct sea_zone *zone, size_t from)
@@ -125,6 +133,18 @@ static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
 	sea_pages_note_idle(-(intptr_t)nr);
 }
 
+/* [g, end) becomes chunks of k granules. */
+static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
+{
+	unsigned start = k < 64 ? 0 : sea_class_of(k);
+	SEA_ASSERT(end - g >= k);
+	for (; g < end; g += k) {
+		put_seam(zone, g);
+		if (start)
+			set_start(zone, g / 64, start);
+	}
+}
+
 /* Takes `count` chunks of k granules at g out of the hole [from, to).  What is left
  * in front and behind stays a hole. */
 static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, unsigned k, unsigned count)
@@ -135,8 +155,7 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 	unlist_hole(zone, from);
 	sea_bits_set(zone->used, g, end);
 	zone->nr_used += (uint32_t)(end - g);
-	for (size_t seam = g; seam < end; seam += k)
-		put_seam(zone, seam);
+	put_chunks(zone, g, end, k);
 	if (end < to) {
 		put_seam(zone, end);
 		list_hole(zone, end, to);
@@ -295,6 +314,8 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 	uint32_t nr_freed = sea_count_bits(freed);
 	zone->nr_used -= nr_freed;
 	zone->nr_freed += nr_freed;
+	if (freed >> 63)
+		set_start(zone, word, 0);
 	return freed;
 }
 
@@ -318,7 +339,7 @@ static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 static void list_word(struct sea_zone *zone, size_t word)
 {
 	size_t from;
-	if (!zone->listed[word] && starts_hole(zone, word, &from))
+	if (!zone->start[word] && starts_hole(zone, word, &from))
 		list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
 }
 
@@ -410,14 +431,18 @@ bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to
 	split_hole(zone, end, behind, end, to - from, 1);
 	touch(zone, end, (size_t)g + to);
 	erase_seam(zone, end);
+	if (to - from >= 64)
+		set_start(zone, end / 64, 0);
+	if (to >= 64)
+		set_start(zone, g / 64, sea_class_of(to));
 	return true;
 }
 
 /* --- looking ------------------------------------------------------------------ */
 
-unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g)
+/* What the seams say: granules from the one at g to the next; 0 if there is none at g. */
+static unsigned seam_distance(const struct sea_zone *zone, unsigned g)
 {
-	SEA_ASSERT(g < SEA_ZONE_GRANULES);
 	if (!(sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 & 1))
 		return 0;
 	uint64_t rest = sea_load_relaxed(&zone->seam[g / 64]) & sea_mask(g % 64, 64) & ~(1ull << g % 64);
@@ -427,6 +452,13 @@ unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g)
 	if (!rest)
 		return SEA_ZONE_GRANULES - g;
 	return (unsigned)(word * 64 + sea_lowest_bit(rest) - g);
+}
+
+unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g)
+{
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
+	unsigned class = sea_zone_long_class(zone, g);
+	return class ? sea_class_granules(class) : seam_distance(zone, g);
 }
 
 unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g)
@@ -467,14 +499,22 @@ unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest)
 	return (unsigned)idle.touched;
 }
 
-/* Z2, Z3, Z4, Z5 and Z7 for the chunk [from, to). */
+/* Z8 for the used chunk [from, to). */
+static bool knows_length(const struct sea_zone *zone, size_t from, size_t to)
+{
+	unsigned start = zone->start[from / 64];
+	bool is_long = to - from >= 64;
+	return start <= 64 || (is_long ? sea_class_granules(start) == to - from : to / 64 == from / 64);
+}
+
+/* Z2, Z3, Z4, Z5, Z7 and Z8 for the chunk [from, to). */
 static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
 {
 	bool used = !is_free(zone, from);
 	if (sea_bits_find(zone->used, from, to, !used) != to)
 		return false;
 	if (used)
-		return !is_listed(zone, from);
+		return !is_listed(zone, from) && knows_length(zone, from, to);
 	uint8_t hint = zone->hint[from / 64 / SEA_HINT_WORDS];
 	bool merged = from == 0 || !is_free(zone, from - 1);
 	bool listed = is_listed(zone, from)
@@ -490,12 +530,12 @@ bool sea_zone_is_sound(const struct sea_zone *zone)
 	if (!(zone->seam[0] & 1) || !(zone->used[SEA_ZONE_WORDS] & 1))
 		return false;
 	for (size_t from = 0, to; from < SEA_ZONE_GRANULES; from = to) {
-		to = from + sea_zone_chunk_size(zone, (unsigned)from);
+		to = from + seam_distance(zone, (unsigned)from);
 		if (!chunk_is_sound(zone, from, to))
 			return false;
 		nr_listed += is_listed(zone, from);
 	}
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
-		nr_marks += zone->listed[word] != 0;
+		nr_marks += has_listed(zone, word);
 	return nr_listed == nr_marks && zone->nr_used == sea_bits_count(zone->used, 0, SEA_ZONE_GRANULES);
 }

@@ -17,6 +17,7 @@
 #include "bits.h"
 #include "hole.h"
 #include "seammap.h"
+#include "sizeclass.h"
 
 #define SEA_ZONE_SIZE SEA_SLOT_SIZE
 #define SEA_ZONE_GRANULES (SEA_ZONE_SIZE / SEA_GRANULE)
@@ -34,7 +35,9 @@ struct sea_zone {
 	uint64_t pending[SEA_ZONE_WORDS];    /* chunks sent back: set by any thread (release), taken by
 						the lock's holder (acquire) */
 	uint64_t unlisted[SEA_ZONE_WORDS / 64]; /* words in which a large hole may start that is not listed */
-	uint8_t listed[SEA_ZONE_WORDS];	     /* 1 + bit at which a listed hole starts in the word, or 0 */
+	uint8_t start[SEA_ZONE_WORDS];	     /* the chunk of a word or more that starts in the word: 1 + bit
+						of a listed hole, or the class of a used chunk; 0: none, or
+						not known.  Shard lock; a used chunk's owner may read it */
 	uint8_t hint[SEA_ZONE_HINTS];	     /* no hole that starts in these words is longer; granules */
 	uint64_t *seam;			     /* SEA_ZONE_WORDS, in the seam map or of our own; shard lock
 						to write, read by free() without */
@@ -109,6 +112,15 @@ SEA_INLINE struct sea_zone *sea_zone_of(const void *address)
 	if (likely(at < sea_load_settled(&sea_seams_nr)))
 		return sea_load_acquire(&sea_seams_zone[at / SEA_ZONE_GRANULES]);
 	return sea_pagemap_zone(address);
+}
+
+/* The class of the used chunk that starts at g, if that is the last to start in its word,
+ * and a word or more long; or 0.  For the chunk's owner. */
+SEA_INLINE unsigned sea_zone_long_class(const struct sea_zone *zone, unsigned g)
+{
+	unsigned start = sea_load_relaxed(&zone->start[g / 64]);
+	bool is_last = sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 == 1;
+	return is_last && start > 64 ? start : 0;
 }
 
 /* Granules of the used or free chunk that starts at g; 0 if no chunk starts there.

@@ -57,7 +57,7 @@ static void the_class_of_a_length(void)
 	}
 	CHECK_EQ(nr, SEA_SMALL_GRANULES + SEA_NR_CLASSES - SEA_CLASS_MEDIUM);
 	CHECK_EQ(sea_class_of(SEA_MEDIUM_GRANULES + 1), 0);
-	CHECK_EQ(sea_class_of(SEA_ZONE_GRANULES), 0);
+	CHECK_EQ(sea_class_of(SEA_SLOT_SIZE / SEA_GRANULE), 0);
 }
 
 static void steps_waste_an_eighth_at_most(void)
@@ -72,7 +72,7 @@ static void granules_of_sizes(void)
 	CHECK_EQ(sea_granules_for(1), 1);
 	CHECK_EQ(sea_granules_for(16), 1);
 	CHECK_EQ(sea_granules_for(17), 2);
-	CHECK_EQ(sea_granules_for(SEA_MIB), SEA_ZONE_GRANULES);
+	CHECK_EQ(sea_granules_for(SEA_MIB), SEA_MIB / SEA_GRANULE);
 }
 
 static const struct test_case cases[] = {

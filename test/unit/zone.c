@@ -340,10 +340,13 @@ static void unsound_zones_are_noticed(void)
 	sea_bit_clear(zone->used, 75);
 	CHECK(!sea_zone_is_sound(zone)); /* Z2 */
 	sea_bit_set(zone->used, 75);
-	zone->listed[2] = 5;
+	zone->start[2] = 5;
 	CHECK(!sea_zone_is_sound(zone)); /* Z4 */
-	zone->listed[2] = 0;
+	zone->start[2] = 0;
 	carve(90, 90, 1000, 1);
+	zone->start[1] = (uint8_t)sea_class_for(80);
+	CHECK(!sea_zone_is_sound(zone)); /* Z8 */
+	zone->start[1] = 0;
 	zone->hint[0] = 69;
 	CHECK(!sea_zone_is_sound(zone)); /* Z5 */
 	zone->hint[0] = 70;
