@@ -97,21 +97,34 @@ void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta)
 	sea_buddy_free(pool, 0, nr_pages);
 }
 
-/* Smallest order at or above `order` that has a free block; beyond the last if none. */
-static unsigned sufficient_order(const struct sea_pool *pool, unsigned order)
+/* First page of the lowest free block of one order at or above pfn, or SEA_NO_PFN. */
+static pfn_t next_of_order(const struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
-	while (order <= SEA_MAX_ORDER && sea_bittree_is_empty(&pool->free[order]))
-		order++;
-	return order;
+	const struct sea_bittree *set = &pool->free[order];
+	size_t nr = pool->nr_pages >> order, from = (pfn + (1ull << order) - 1) >> order;
+	if (sea_bittree_is_empty(set) || from >= nr)
+		return SEA_NO_PFN;
+	size_t found = from ? sea_bits_find(set->level[0], from, nr, true) : sea_bittree_lowest(set);
+	return found < nr ? (pfn_t)(found << order) : SEA_NO_PFN;
 }
 
+/* The same of the order `least` or any higher one. */
+static pfn_t next_block(const struct sea_pool *pool, pfn_t pfn, unsigned least)
+{
+	pfn_t lowest = SEA_NO_PFN;
+	for (unsigned order = least; order <= SEA_MAX_ORDER; order++)
+		lowest = sea_min(lowest, next_of_order(pool, pfn, order));
+	return lowest;
+}
+
+/* First fit by address: what is low has most likely been in use, and is kept dense. */
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages)
 {
 	SEA_ASSERT(nr_pages > 0);
-	unsigned order = sufficient_order(pool, sea_log2_ceil(nr_pages));
-	if (order > SEA_MAX_ORDER)
+	pfn_t pfn = next_block(pool, 0, sea_log2_ceil(nr_pages));
+	if (pfn == SEA_NO_PFN)
 		return SEA_NO_PFN;
-	pfn_t pfn = (pfn_t)(sea_bittree_lowest(&pool->free[order]) << order);
+	unsigned order = pool->pages[pfn].order;
 	unlink_block(pool, pfn, order);
 	sea_buddy_free(pool, pfn + (pfn_t)nr_pages, (1ull << order) - nr_pages);
 	return pfn;
@@ -160,6 +173,38 @@ bool sea_buddy_take(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 		at = block_end;
 	}
 	return true;
+}
+
+/* The row of free blocks that the one at pfn is in: where it starts, and ends. */
+static pfn_t row_start(const struct sea_pool *pool, pfn_t pfn)
+{
+	unsigned order;
+	for (pfn_t head; pfn && (head = sea_buddy_block_of(pool, pfn - 1, &order)) != SEA_NO_PFN;)
+		pfn = head;
+	return pfn;
+}
+
+static pfn_t row_end(const struct sea_pool *pool, pfn_t pfn, size_t enough)
+{
+	pfn_t end = pfn;
+	while (end < pool->nr_pages && end - pfn < enough && sea_load_relaxed(&pool->pages[end].state) == SEA_PAGE_FREE)
+		end += 1u << pool->pages[end].order;
+	return end;
+}
+
+/* Among n pages side by side is a block of half the largest power of two in n + 1. */
+pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages)
+{
+	SEA_ASSERT(nr_pages > 0);
+	unsigned largest = sea_highest_bit(nr_pages + 1);
+	pfn_t pfn = 0;
+	for (int i = 0; i < SEA_BUDDY_SEARCH && (pfn = next_block(pool, pfn, largest - 1)) != SEA_NO_PFN; i++) {
+		pfn_t start = row_start(pool, pfn), end = row_end(pool, start, nr_pages);
+		if (end - start >= nr_pages)
+			return sea_buddy_take(pool, start, nr_pages) ? start : SEA_NO_PFN;
+		pfn = end;
+	}
+	return sea_buddy_alloc(pool, nr_pages);
 }
 
 /* P1 to P3 for the block at pfn, which must lie at or above `covered`. */

@@ -20,10 +20,15 @@ size_t sea_buddy_meta_size(size_t nr_pages);
 /* Starts with all pages free. */
 void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta);
 
-/* Takes nr_pages consecutive pages, the lowest that fit in the smallest sufficient
- * block; the tail of the block stays free.  Aligned to the next power of two of
+/* Takes nr_pages consecutive pages, the lowest that fit in one block; the
+ * tail of the block stays free.  Aligned to the next power of two of
  * nr_pages.  SEA_NO_PFN if there are none. */
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages);
+
+/* The same, but not aligned: the lowest that fit in free blocks side by side.  Looks at
+ * so many rows of blocks only, those that have a large one. */
+#define SEA_BUDDY_SEARCH 32
+pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages);
 
 /* Gives pages [pfn, pfn + nr_pages) back and merges upward.  Cannot fail. */
 void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages);

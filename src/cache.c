@@ -97,7 +97,7 @@ static size_t budget(const struct sea_cache *cache)
 /* Reads what other threads write: a moment's view of each class. */
 SEA_RACE_BY_DESIGN static size_t cached_bytes(const struct sea_cache *cache)
 {
-	size_t bytes = sea_outbox_bytes(&cache->outbox);
+	size_t bytes = sea_outbox_bytes(&cache->outbox) + sea_shelf_bytes(&cache->shelf);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		const struct sea_stock *stock = &cache->stock[c];
 		int64_t nr = (int64_t)stock->limit - cache->room[c];
@@ -161,6 +161,7 @@ static void flush_all(struct sea_cache *cache)
 		if (cache->head[c] || cache->stock[c].limit || cache->stock[c].cur)
 			flush_class(cache, c);
 	empty_outbox(cache);
+	sea_shelf_clear(&cache->shelf);
 }
 
 static void sample_live(struct sea_cache *cache)
@@ -373,8 +374,10 @@ static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uin
 	cache->drawn += nr_chunks * size;
 	cache->net += nr_chunks * size;
 	cache->peak = sea_max(cache->peak, net_bytes(cache));
-	if (cache->nr_refills++ % REFILLS_PER_SAMPLE == 0)
+	if (cache->nr_refills++ % REFILLS_PER_SAMPLE == 0) {
 		sample_live(cache);
+		sea_shelf_tick(&cache->shelf);
+	}
 }
 
 static bool refill(struct sea_cache *cache, unsigned c)
@@ -409,10 +412,17 @@ static void *alloc_alone(unsigned nr_granules, size_t align)
 	return chunk;
 }
 
+void *sea_cache_alloc_run(size_t size, bool *zeroed)
+{
+	struct sea_cache *cache = own();
+	void *run = likely(cache) ? sea_shelf_take(&cache->shelf, size) : NULL;
+	return run ? run : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+}
+
 static void *alloc_anew(size_t size)
 {
-	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
-		return sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
+	if (size > SEA_MEDIUM_MAX)
+		return sea_cache_alloc_run(size, NULL);
 	struct sea_cache *cache = own();
 	unsigned n = size ? sea_granules_for(size) : 1, c = sea_class_for(n);
 	if (unlikely(!cache))
@@ -613,6 +623,16 @@ static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 	return sea_zone_chunk_size(zone, sea_granule_of(block));
 }
 
+static void free_run(void *block)
+{
+	size_t size = sea_pages_size(block);
+	struct sea_cache *cache = sea_cache_own();
+	if (unlikely(!size))
+		sea_mistake("free", block);
+	if (unlikely(!cache->shard) || !sea_shelf_put(&cache->shelf, block, size))
+		sea_pages_free(block);
+}
+
 void sea_cache_free_slow(void *block)
 {
 	if (!block)
@@ -624,9 +644,7 @@ void sea_cache_free_slow(void *block)
 			sea_mistake("free", block);
 		free_chunk(zone, block, n);
 	} else {
-		if (unlikely(!sea_pages_size(block)))
-			sea_mistake("free", block);
-		sea_pages_free(block);
+		free_run(block);
 	}
 }
 

@@ -25,6 +25,7 @@
 #include "outbox.h"
 #include "seam.h"
 #include "seammap.h"
+#include "shelf.h"
 
 /* A free chunk in a stack. */
 struct sea_link {
@@ -59,6 +60,7 @@ struct sea_cache {
 	uint32_t nr_refills;
 	size_t granted;			       /* bytes that all limits together allow */
 	struct sea_outbox outbox;
+	struct sea_shelf shelf;
 };
 
 _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the medium classes");
@@ -135,6 +137,9 @@ SEA_INLINE void sea_cache_free(void *block)
 	chunk->mark = mark;
 	cache->head[class] = chunk;
 }
+
+/* More than SEA_MEDIUM_MAX bytes; *zeroed (may be NULL) tells whether they read as zero. */
+void *sea_cache_alloc_run(size_t size, bool *zeroed);
 
 /* Any size; contents undefined; NULL: no memory. */
 void *sea_cache_alloc_aligned(size_t align, size_t size);

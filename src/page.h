@@ -21,10 +21,11 @@ enum sea_page_state {
 	SEA_PAGE_FREE,	 /* heads a free block of 2^order pages, in the pool's set of that order */
 	SEA_PAGE_CACHED, /* heads a free block of 2^order pages, in a per-CPU list */
 	SEA_PAGE_RUN,	 /* heads a run of nr_pages, handed out */
+	SEA_PAGE_ASIDE,	 /* the same, set aside by its owner: no block */
 };
 
 struct page {
-	uint32_t nr_pages; /* SEA_PAGE_RUN: length of the run */
+	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_ASIDE: length of the run */
 	uint8_t state;	   /* enum sea_page_state; atomic: neighbours are looked at while they change */
 	uint8_t order;	   /* SEA_PAGE_FREE, SEA_PAGE_CACHED */
 	uint16_t spare;

@@ -259,16 +259,32 @@ static void link_arena(struct sea_arena *arena)
 
 /* --- runs of pools -------------------------------------------------------- */
 
-static bool take_from_pools(size_t nr_pages, size_t block_pages, struct sea_block *run)
+/* A block of an order that the per-CPU lists take is aligned in any case. */
+static bool wants_block(size_t nr_pages, size_t align_pages)
 {
-	SEA_ASSERT(nr_pages > 0 && nr_pages <= block_pages);
+	return align_pages > 1 || (sea_is_power_of_two(nr_pages) && sea_highest_bit(nr_pages) <= SEA_PCP_MAX_ORDER);
+}
+
+static pfn_t take_from_pool(struct sea_pool *pool, size_t nr_pages, size_t align_pages)
+{
+	if (!wants_block(nr_pages, align_pages))
+		return sea_buddy_alloc_unaligned(pool, nr_pages);
+	size_t block_pages = sea_max(nr_pages, align_pages);
+	pfn_t pfn = sea_buddy_alloc(pool, block_pages);
+	if (pfn != SEA_NO_PFN)
+		sea_buddy_free(pool, pfn + (pfn_t)nr_pages, block_pages - nr_pages);
+	return pfn;
+}
+
+static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_block *run)
+{
+	SEA_ASSERT(nr_pages > 0);
 	sea_lock_take(&state.lock);
 	run->pfn = SEA_NO_PFN;
 	for (run->arena = state.first; run->arena; run->arena = run->arena->next) {
-		run->pfn = sea_buddy_alloc(run->arena->pool, block_pages);
+		run->pfn = take_from_pool(run->arena->pool, nr_pages, align_pages);
 		if (run->pfn == SEA_NO_PFN)
 			continue;
-		sea_buddy_free(run->arena->pool, run->pfn + (pfn_t)nr_pages, block_pages - nr_pages);
 		run->arena->pool->pages[run->pfn].nr_pages = (uint32_t)nr_pages;
 		sea_store_release(&run->arena->pool->pages[run->pfn].state, SEA_PAGE_RUN);
 		break;
@@ -277,47 +293,52 @@ static bool take_from_pools(size_t nr_pages, size_t block_pages, struct sea_bloc
 	return run->pfn != SEA_NO_PFN;
 }
 
-static bool take_block(size_t nr_pages, size_t block_pages, struct sea_block *run)
+static bool take_block(size_t nr_pages, size_t align_pages, struct sea_block *run)
 {
 	unsigned order = sea_log2_ceil(nr_pages);
-	if (order <= SEA_PCP_MAX_ORDER && nr_pages == 1ull << order && nr_pages == block_pages &&
-	    sea_pcp_take(order, run))
+	if (order <= SEA_PCP_MAX_ORDER && nr_pages == 1ull << order && nr_pages >= align_pages && sea_pcp_take(order, run))
 		return true;
-	if (take_from_pools(nr_pages, block_pages, run))
+	if (take_from_pools(nr_pages, align_pages, run))
 		return true;
-	size_t bytes = block_pages << sea_page_shift();
+	size_t bytes = sea_max(nr_pages, align_pages) << sea_page_shift();
 	struct sea_arena *arena = make_arena(bytes);
 	if (!arena && give_room())
 		arena = make_arena(bytes);
 	if (!arena)
 		return false;
 	link_arena(arena);
-	return take_from_pools(nr_pages, block_pages, run);
+	return take_from_pools(nr_pages, align_pages, run);
+}
+
+static size_t bytes_in_use(void)
+{
+	size_t in_runs = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&state.whole);
+	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
+	return in_runs - sea_min(in_runs, idle);
 }
 
 static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
 {
 	size_t nr_fresh = sea_arena_touch(arena, from, to);
 	if (nr_fresh)
-		sea_refault_note_fresh(nr_fresh);
+		sea_refault_note_fresh(nr_fresh, bytes_in_use());
 }
 
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
 	size_t nr_pages = to_pages(size);
-	size_t block_pages = sea_max(nr_pages, to_pages(align));
 	struct sea_block run;
-	if (!take_block(nr_pages, block_pages, &run))
+	if (!take_block(nr_pages, to_pages(align), &run))
 		return NULL;
 	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + nr_pages) << sea_page_shift())) {
 		give_to_pool(run, nr_pages);
 		return NULL;
 	}
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
-	if (touch == SEA_TOUCH_NOW)
-		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed(&state.nr_dirty, -nr_touched);
 	sea_add_relaxed(&state.nr_used, nr_pages);
+	if (touch == SEA_TOUCH_NOW)
+		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
 	*zeroed = nr_touched == 0;
 	return address_of(run.arena, run.pfn);
 }
@@ -368,22 +389,15 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 
 /* --- the watermarks -------------------------------------------------------- */
 
-static size_t bytes_in_use(void)
-{
-	size_t in_runs = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&state.whole);
-	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
-	return in_runs - sea_min(in_runs, idle);
-}
+static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
 
 struct sea_watermarks sea_pages_watermarks(void)
 {
 	size_t in_use = bytes_in_use();
 	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
-	high += sea_options.dirty_max ? sea_refault_allowance() : 0;
+	high += sea_options.dirty_max ? sea_refault_allowance(in_use, free_dirty_bytes()) : 0;
 	return (struct sea_watermarks){.low = high / 2, .high = high};
 }
-
-static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
 
 size_t sea_pages_dirty(void)
 {
@@ -507,6 +521,29 @@ size_t sea_pages_size(const void *address)
 	if (!run.arena->pool)
 		return run.arena->block_size;
 	return (size_t)run.arena->pool->pages[run.pfn].nr_pages << sea_page_shift();
+}
+
+static void set_state(struct sea_block run, enum sea_page_state state)
+{
+	sea_store_release(&run.arena->pool->pages[run.pfn].state, (uint8_t)state);
+}
+
+bool sea_pages_set_aside(void *address)
+{
+	struct sea_block run;
+	SEA_CHECK(find_run(address, &run));
+	if (!run.arena->pool)
+		return false;
+	set_state(run, SEA_PAGE_ASIDE);
+	return true;
+}
+
+void sea_pages_resume(void *address)
+{
+	struct sea_arena *arena = sea_pagemap_arena(address);
+	struct sea_block run = {arena, pfn_of(arena, address), 0};
+	SEA_ASSERT(arena->pool->pages[run.pfn].state == SEA_PAGE_ASIDE);
+	set_state(run, SEA_PAGE_RUN);
 }
 
 void sea_pages_free(void *address)
@@ -686,7 +723,7 @@ static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dir
 	for (size_t pfn = 0, length; pfn < pool->nr_pages; pfn += length) {
 		const struct page *page = &pool->pages[pfn];
 		length = page->state == SEA_PAGE_INSIDE ? 1 : 1ull << page->order;
-		if (page->state != SEA_PAGE_RUN)
+		if (page->state != SEA_PAGE_RUN && page->state != SEA_PAGE_ASIDE)
 			continue;
 		length = page->nr_pages;
 		*used += length;

@@ -28,6 +28,13 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 /* Gives a run back.  May return memory to the system. */
 void sea_pages_free(void *run);
 
+/* The owner of a run sets it aside for later: it counts as in use, and is found by none of
+ * the functions below.  False: it has an arena of its own, and is as it was. */
+bool sea_pages_set_aside(void *run);
+
+/* Undoes that. */
+void sea_pages_resume(void *run);
+
 /* Bytes of the run that starts at `address`; 0 if none does. */
 size_t sea_pages_size(const void *address);
 

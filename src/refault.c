@@ -20,23 +20,37 @@
 #define WINDOW_MS 20
 #define COSTLY_PAGES_PER_MS 18
 /* An idle process keeps what it has earned, so that is bounded by half of what was in
- * use at most of late, or by 16 MiB: the whole of what it held would be a tenth faster in
- * bursts of 150 MiB. */
+ * use at most of late, or by 48 MiB: a buffer of 32 MiB and what is beside it. */
 #define ALLOWANCE_SHARE 2
-#define ALLOWANCE_MIN (16 * SEA_MIB)
+#define ALLOWANCE_MIN (48 * SEA_MIB)
+
+/* With what is in use, the allowance comes to the peak of late and this part of it, as far
+ * as that lies outside zones: free pages in the wrong places would be exchanged for fresh
+ * ones again and again. */
+#define SLACK_SHARE 4
 
 static struct {
 	size_t nr_fresh, nr_purged; /* pages, ever; atomic */
 	size_t nr_again;	    /* of the fresh ones, that were owed; atomic */
 	size_t earned;		    /* bytes; atomic */
-	size_t peak;		    /* bytes in use at most of late; the learning thread's */
+	size_t peak;		    /* bytes in use at most of late; atomic */
 	size_t seen_fresh, seen_purged, owed; /* pages; the learning thread's */
 	size_t back;		    /* wanted back in this window; the same */
 	uint64_t window_ms;	    /* when it began; the same */
 	uint64_t ms, recurred_ms;   /* when it last learned, and when something recurred; the same */
 } state;
 
-void sea_refault_note_fresh(size_t nr_pages) { sea_add_relaxed(&state.nr_fresh, nr_pages); }
+static void note_peak(size_t in_use)
+{
+	if (in_use > sea_load_relaxed(&state.peak))
+		sea_store_relaxed(&state.peak, in_use);
+}
+
+void sea_refault_note_fresh(size_t nr_pages, size_t in_use)
+{
+	sea_add_relaxed(&state.nr_fresh, nr_pages);
+	note_peak(in_use);
+}
 
 void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
 
@@ -74,7 +88,9 @@ void sea_refault_learn(size_t in_use)
 	state.ms = now;
 	size_t earned = sea_load_relaxed(&state.earned) + close_window(now) * sea_os_page_size();
 	bool has_faded = !again && now - state.recurred_ms >= HALF_LIFE_MS;
-	state.peak = sea_max(in_use, has_faded ? state.peak / 2 : state.peak);
+	if (has_faded)
+		sea_store_relaxed(&state.peak, sea_load_relaxed(&state.peak) / 2);
+	note_peak(in_use);
 	if (again || has_faded)
 		state.recurred_ms = now;
 	sea_store_relaxed(&state.earned, sea_min(has_faded ? earned / 2 : earned, most()));
@@ -83,6 +99,11 @@ void sea_refault_learn(size_t in_use)
 
 void sea_refault_forget(void) { sea_store_relaxed(&state.earned, 0); }
 
-size_t sea_refault_allowance(void) { return sea_load_relaxed(&state.earned); }
+size_t sea_refault_allowance(size_t in_use, size_t free_dirty)
+{
+	size_t peak = sea_load_relaxed(&state.peak);
+	size_t slack = sea_min(peak / SLACK_SHARE, free_dirty);
+	return sea_min(sea_load_relaxed(&state.earned), peak - sea_min(peak, in_use) + slack);
+}
 
 size_t sea_refault_count(void) { return sea_load_relaxed(&state.nr_again); }

@@ -11,8 +11,11 @@
 
 #include "compiler.h"
 
-/* So many pages without memory came into use; went back to the system.  Any thread. */
-void sea_refault_note_fresh(size_t nr_pages);
+/* So many pages without memory came into use, and so many bytes are in use now.  Any
+ * thread. */
+void sea_refault_note_fresh(size_t nr_pages, size_t in_use);
+
+/* So many pages went back to the system.  Any thread. */
 void sea_refault_note_purged(size_t nr_pages);
 
 /* Settles what came into use since the last time, while so many bytes are in use.  One
@@ -22,8 +25,10 @@ void sea_refault_learn(size_t in_use);
 /* Forgets what has been earned. */
 void sea_refault_forget(void);
 
-/* Bytes that may stay beyond the watermarks. */
-size_t sea_refault_allowance(void);
+/* Bytes that may stay beyond the watermarks, while so many bytes are in use, and so many
+ * dirty ones in free pages outside zones: with what is in use little more than was in use at
+ * most of late. */
+size_t sea_refault_allowance(size_t in_use, size_t free_dirty);
 
 /* Pages that came into use soon after as many had gone. */
 size_t sea_refault_count(void);

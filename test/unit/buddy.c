@@ -48,11 +48,40 @@ static bool is_block(size_t pfn, unsigned order)
 
 static pfn_t naive_alloc(size_t nr_pages)
 {
-	for (unsigned order = sea_log2_ceil(nr_pages); order <= SEA_MAX_ORDER; order++)
-		for (size_t pfn = 0; pfn + ((size_t)1 << order) <= model.nr_pages; pfn += (size_t)1 << order)
+	for (size_t pfn = 0; pfn < model.nr_pages; pfn++)
+		for (unsigned order = sea_log2_ceil(nr_pages); order <= SEA_MAX_ORDER; order++)
 			if (is_block(pfn, order))
 				return (pfn_t)pfn;
 	return SEA_NO_PFN;
+}
+
+/* Order of the largest block in the free pages [from, to). */
+static unsigned largest_order(size_t from, size_t to)
+{
+	unsigned largest = 0;
+	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++)
+		if (sea_round_up(from, (size_t)1 << order) + ((size_t)1 << order) <= to)
+			largest = order;
+	return largest;
+}
+
+/* The lowest row of free pages that is long enough, among the first that have a block of
+ * half the largest power of two in nr_pages + 1. */
+static pfn_t naive_alloc_unaligned(size_t nr_pages)
+{
+	int nr_rows = 0;
+	unsigned least = sea_highest_bit(nr_pages + 1) - 1;
+	for (size_t from = 0, to; from < model.nr_pages; from = to + 1) {
+		for (to = from; to < model.nr_pages && model.free[to];)
+			to++;
+		if (to == from || largest_order(from, to) < least)
+			continue;
+		if (to - from >= nr_pages)
+			return (pfn_t)from;
+		if (++nr_rows == SEA_BUDDY_SEARCH)
+			break;
+	}
+	return naive_alloc(nr_pages);
 }
 
 static void mark(size_t from, size_t nr, bool free)
@@ -103,6 +132,18 @@ static void check_blocks(void)
 static bool alloc(size_t nr)
 {
 	pfn_t want = naive_alloc(nr), got = sea_buddy_alloc(&pool, nr);
+	CHECK_EQ(got, want);
+	if (got == SEA_NO_PFN)
+		return false;
+	mark(got, nr, false);
+	model.runs[model.nr_runs].pfn = got;
+	model.runs[model.nr_runs++].nr = nr;
+	return true;
+}
+
+static bool alloc_unaligned(size_t nr)
+{
+	pfn_t want = naive_alloc_unaligned(nr), got = sea_buddy_alloc_unaligned(&pool, nr);
 	CHECK_EQ(got, want);
 	if (got == SEA_NO_PFN)
 		return false;
@@ -187,6 +228,21 @@ static void too_long_for_any_block(void)
 	check_pool();
 }
 
+static void rows_of_blocks_serve_longer_runs(void)
+{
+	start(100);
+	CHECK(alloc_unaligned(65));
+	CHECK_EQ(model.runs[0].pfn, 0);
+	CHECK(!alloc_unaligned(36));
+	CHECK(alloc_unaligned(35));
+	CHECK_EQ(pool.nr_free, 0);
+	free_part(1, 0, 35);
+	free_part(0, 10, 20);
+	CHECK(alloc_unaligned(20));
+	CHECK(!alloc_unaligned((size_t)1 << 40));
+	check_pool();
+}
+
 static void nothing_outside_the_pool_is_free(void)
 {
 	start(100);
@@ -204,6 +260,8 @@ static void step_randomly(uint64_t *seed)
 		size_t from = below(seed, 3) ? 0 : below(seed, length);
 		size_t nr = below(seed, 3) ? length - from : 1 + below(seed, length - from);
 		free_part(run, from, nr);
+	} else if (action < 65) {
+		alloc_unaligned(1 + test_random_size(seed, model.nr_pages / 2));
 	} else if (action < 80) {
 		alloc(1 + test_random_size(seed, model.nr_pages / 2));
 	} else {
@@ -341,7 +399,7 @@ static void unmerged_buddies_are_noticed(void)
 
 static const struct test_case cases[] = {
 	PASSES(starts_with_all_pages_free), PASSES(takes_the_lowest_pages), PASSES(runs_have_their_exact_length),
-	PASSES(too_long_for_any_block), PASSES(nothing_outside_the_pool_is_free), PASSES(random_operations),
+	PASSES(too_long_for_any_block), PASSES(rows_of_blocks_serve_longer_runs), PASSES(nothing_outside_the_pool_is_free), PASSES(random_operations),
 	PASSES(every_short_sequence), PASSES(every_sequence_without_takes), PASSES(unsound_pools_are_noticed),
 	PASSES(unmerged_buddies_are_noticed),
 };

@@ -13,7 +13,7 @@ static void swing(size_t bytes, uint64_t ms)
 	sea_refault_note_purged(PAGES(bytes));
 	sea_refault_learn(100 * MiB);
 	sim.now_ms += ms;
-	sea_refault_note_fresh(PAGES(bytes));
+	sea_refault_note_fresh(PAGES(bytes), 100 * MiB);
 	sea_refault_learn(100 * MiB);
 }
 
@@ -21,11 +21,11 @@ static void growth_earns_nothing(void)
 {
 	sim.now_ms = 5000;
 	for (int i = 0; i < 100; i++) {
-		sea_refault_note_fresh(PAGES(MiB));
+		sea_refault_note_fresh(PAGES(MiB), 100 * MiB);
 		sea_refault_learn(i * MiB);
 		sim.now_ms++;
 	}
-	CHECK_EQ(sea_refault_allowance(), 0);
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 	CHECK_EQ(sea_refault_count(), 0);
 }
 
@@ -33,10 +33,10 @@ static void what_recurs_soon_is_earned(void)
 {
 	sim.now_ms = 5000;
 	swing(3 * MiB, 20);
-	CHECK_EQ(sea_refault_allowance(), 3 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 3 * MiB);
 	CHECK_EQ(sea_refault_count(), PAGES(3 * MiB));
 	swing(2 * MiB, 20);
-	CHECK_EQ(sea_refault_allowance(), 5 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 5 * MiB);
 }
 
 /* 18 pages a millisecond cost 5 % of the time. */
@@ -45,17 +45,17 @@ static void what_costs_little_is_not(void)
 	sim.now_ms = 5000;
 	for (int i = 0; i < 50; i++)
 		swing(17 * 20 * 4096, 20);
-	CHECK_EQ(sea_refault_allowance(), 0);
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 	CHECK_EQ(sea_refault_count(), 50 * 17 * 20);
 	swing(18 * 20 * 4096, 20);
-	CHECK_EQ(sea_refault_allowance(), 18 * 20 * 4096);
+	CHECK_EQ(sea_refault_allowance(0, 0), 18 * 20 * 4096);
 }
 
 static void what_recurs_late_is_not(void)
 {
 	sim.now_ms = 5000;
 	swing(3 * MiB, 2000);
-	CHECK_EQ(sea_refault_allowance(), 0);
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 }
 
 /* More than went cannot have been wanted back. */
@@ -66,9 +66,9 @@ static void only_what_was_owed(void)
 	sea_refault_note_purged(PAGES(2 * MiB));
 	sea_refault_learn(100 * MiB);
 	sim.now_ms += 20;
-	sea_refault_note_fresh(PAGES(20 * MiB));
+	sea_refault_note_fresh(PAGES(20 * MiB), 100 * MiB);
 	sea_refault_learn(100 * MiB);
-	CHECK_EQ(sea_refault_allowance(), 2 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 2 * MiB);
 }
 
 static void it_fades(void)
@@ -78,14 +78,29 @@ static void it_fades(void)
 	for (size_t left = 4 * MiB; left >= MiB; left /= 2) {
 		sim.now_ms += 1000;
 		sea_refault_learn(100 * MiB);
-		CHECK_EQ(sea_refault_allowance(), left);
+		CHECK_EQ(sea_refault_allowance(0, 0), left);
 		sim.now_ms += 500;
 		sea_refault_learn(100 * MiB);
-		CHECK_EQ(sea_refault_allowance(), left);
+		CHECK_EQ(sea_refault_allowance(0, 0), left);
 		sim.now_ms -= 500;
 	}
 	sea_refault_forget();
-	CHECK_EQ(sea_refault_allowance(), 0);
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
+}
+
+/* What is kept and what is in use come to the peak and a quarter. */
+static void it_raises_no_peak(void)
+{
+	sim.now_ms = 5000;
+	for (int i = 0; i < 100; i++)
+		swing(3 * MiB, 20);
+	CHECK_EQ(sea_refault_allowance(90 * MiB, 0), 10 * MiB);
+	CHECK_EQ(sea_refault_allowance(60 * MiB, 0), 40 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB); /* half of the peak */
+	CHECK_EQ(sea_refault_allowance(100 * MiB, 0), 0);
+	CHECK_EQ(sea_refault_allowance(101 * MiB, 0), 0);
+	CHECK_EQ(sea_refault_allowance(100 * MiB, 9 * MiB), 9 * MiB);
+	CHECK_EQ(sea_refault_allowance(100 * MiB, 90 * MiB), 25 * MiB);
 }
 
 static void it_is_bounded(void)
@@ -93,7 +108,7 @@ static void it_is_bounded(void)
 	sim.now_ms = 5000;
 	for (int i = 0; i < 100; i++)
 		swing(3 * MiB, 20);
-	CHECK_EQ(sea_refault_allowance(), 50 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
 	sea_refault_forget();
 	sim.now_ms += 10;
 	for (int i = 0; i < 20; i++) {
@@ -104,15 +119,15 @@ static void it_is_bounded(void)
 		sea_refault_note_purged(PAGES(3 * MiB));
 		sea_refault_learn(0);
 		sim.now_ms += 20;
-		sea_refault_note_fresh(PAGES(3 * MiB));
+		sea_refault_note_fresh(PAGES(3 * MiB), 100 * MiB);
 		sea_refault_learn(0);
 	}
-	CHECK_EQ(sea_refault_allowance(), 16 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
 }
 
 static const struct test_case cases[] = {
 	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_costs_little_is_not), PASSES(what_recurs_late_is_not),
-	PASSES(only_what_was_owed), PASSES(it_fades), PASSES(it_is_bounded),
+	PASSES(only_what_was_owed), PASSES(it_fades), PASSES(it_raises_no_peak), PASSES(it_is_bounded),
 };
 
 HARNESS_MAIN(cases)

@@ -27,11 +27,11 @@ void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_cache_all
 
 static void *alloc_zeroed_run(size_t size, bool *zeroed)
 {
-	void *run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+	void *run = sea_cache_alloc_run(size, zeroed);
 	if (likely(run))
 		return run;
 	sea_cache_scavenge();
-	return sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+	return sea_cache_alloc_run(size, zeroed);
 }
 
 void *sea_engine_alloc_zeroed(size_t size)

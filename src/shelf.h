@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* shelf.h - the run of pages that a thread freed last (layer 8)
+ *
+ * A program that allocates and frees a large buffer in turn gets the same run each time,
+ * without a lock, an atomic operation or a page fault.  A run on a shelf is no block, and
+ * counts as in use to the page layer.
+ *
+ * All shelves together hold no more than the high watermark: a shelf takes its share of
+ * that once, and keeps it when its run is taken.
+ */
+#ifndef SEA_SHELF_H
+#define SEA_SHELF_H
+
+#include "compiler.h"
+
+/* One thread's; zeros at first. */
+struct sea_shelf {
+	void *run;	/* NULL: empty */
+	size_t size;	/* bytes of the run */
+	size_t granted; /* bytes of the common limit that are this shelf's */
+	bool is_old;	/* the run was there at the last tick */
+};
+
+/* Puts a run of `size` bytes on the shelf; false: no room, the run is still the caller's. */
+bool sea_shelf_put(struct sea_shelf *shelf, void *run, size_t size);
+
+/* The run, if it has `size` bytes and not many more; else NULL, and the shelf is cleared:
+ * its pages may serve the request. */
+void *sea_shelf_take(struct sea_shelf *shelf, size_t size);
+
+/* Gives the run to the page allocator, and the share back. */
+void sea_shelf_clear(struct sea_shelf *shelf);
+
+/* Now and then: clears a shelf whose run nobody wanted since the last time. */
+void sea_shelf_tick(struct sea_shelf *shelf);
+
+/* Bytes on it; for observers a moment's view. */
+size_t sea_shelf_bytes(const struct sea_shelf *shelf);
+
+#endif
