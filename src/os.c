@@ -9,6 +9,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -45,7 +46,7 @@ size_t sea_os_page_size(void)
 
 unsigned sea_os_nr_cpus(void)
 {
-	static uint64_t mask[MAX_CPUS / 64];
+	uint64_t mask[MAX_CPUS / 64] = {0};
 	int saved = errno;
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
 	errno = saved;
@@ -55,6 +56,19 @@ unsigned sea_os_nr_cpus(void)
 	for (size_t i = 0; i < (size_t)bytes / 8; i++)
 		count += (unsigned)__builtin_popcountll(mask[i]);
 	return count ? count : 1;
+}
+
+/* Not by the functions of the C library: they are points of cancellation, and tools that
+ * put others in their place may allocate. */
+size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
+{
+	int saved = errno;
+	long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long bytes = file < 0 ? 0 : syscall(SYS_pread64, file, text, room, from);
+	if (file >= 0)
+		syscall(SYS_close, file);
+	errno = saved;
+	return bytes > 0 ? (size_t)bytes : 0;
 }
 
 uint64_t sea_os_secret(void)

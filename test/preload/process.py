@@ -118,6 +118,18 @@ def without_calls():
         sandboxed(error, "madvise,getrandom,sched_getaffinity,membarrier,mremap,prctl,getcpu")
 
 
+def without_files():
+    """A program that is linked statically needs none to start."""
+    with Static("exercise.c", "-static") as static:
+        for error in ("EPERM", "ENOSYS"):
+            done = run([program("preload/sandbox"), error, "openat", static.path, "threads"], env=preloaded(library=""),
+                       expect=None)
+            if done.returncode == 77:
+                raise Skipped("seccomp is not available")
+            demand(done.returncode == 0, f"{describe(done.returncode)}\n{done.stderr}")
+            silent(done)
+
+
 def without_proc():
     need_root()
     need("unshare")
@@ -313,6 +325,7 @@ def main():
     report.case("RLIMIT_DATA of 64 MiB", data_limit)
     report.case("limits too small to work in", tiny_limits)
     report.case("a sandbox that denies optional system calls", without_calls)
+    report.case("a sandbox that denies to open files", without_files, (SEAM,))
     report.case("no /proc", without_proc)
     report.case("no standard descriptors", without_descriptors)
     report.case("an empty environment", without_environment)
