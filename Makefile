@@ -137,6 +137,9 @@ check-scripts: all $(BUILD)/bench/micro $(BUILD)/bench/count $(STRESS_PROGRAMS) 
 
 check-docs: ## generated pages are up to date, man pages are sound
 	$(Q)scripts/options-table | cmp - docs/options.md
+	@mkdir -p $(BUILD)
+	$(Q)sed -n '/^\.\\" options:/,/^\.\\" end of options/{//!p}' docs/man/seamalloc.3 >$(BUILD)/options.man
+	$(Q)scripts/options-table --man | cmp - $(BUILD)/options.man
 	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning docs/man/*.[13]; fi
 
 # The libraries with another compiler, and for other processors.

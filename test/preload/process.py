@@ -169,6 +169,12 @@ def unknown_option():
            f"one warning that names the option expected, got\n{done.stderr}")
 
 
+def unknown_word():
+    done = configured("thp=sometimes")
+    demand(done.stderr == "seamalloc: SEAMALLOC_CONF: thp=sometimes: the value is one of never|auto|always\n",
+           f"one warning that says what would be good expected, got\n{done.stderr}")
+
+
 def unknown_option_strict():
     done = configured("strict=1,no_such_option=1", expect=None)
     demand(done.returncode == -6, f"SIGABRT expected, ended with {describe(done.returncode)}\n{done.stderr}")
@@ -186,7 +192,7 @@ def malformed_options():
 
 def every_setting():
     for value in ("arena=1M", "arena=1G", "cache=0", "cache=64K", "cache=1G", "dirty_max=0", "dirty_max=1G",
-                  "shards=1", "shards=256", "thp=0", "thp=1", "thp=2", "arena=1M,cache=0,dirty_max=0,shards=1"):
+                  "shards=1", "shards=256", "thp=never", "thp=auto", "thp=always", "arena=1M,cache=0,dirty_max=0,shards=1"):
         done = run([program("preload/exercise"), "threads"], env=dict(preloaded(), SEAMALLOC_CONF=value))
         silent(done)
 
@@ -330,6 +336,7 @@ def main():
     report.case("no standard descriptors", without_descriptors)
     report.case("an empty environment", without_environment)
     report.case("an unknown option gives one warning", unknown_option, OURS)
+    report.case("an unknown word gives one warning", unknown_word, OURS)
     report.case("an unknown option aborts if strict", unknown_option_strict, OURS)
     report.case("malformed options do no harm", malformed_options, OURS)
     report.case("every option at its ends", every_setting, OURS)
