@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* options.c - the parser made from options.def (layer 2)
+ *
+ * O1  An item sets the option that it names, or nothing.
+ * O2  What put_value() writes, parse_value() reads as the same value.
  */
 #include "options.h"
 
@@ -9,6 +12,8 @@
 #include "check.h"
 #include "os.h"
 #include "text.h"
+
+#define VERSION "0.1.0"
 
 struct sea_options sea_options = {
 #define OPTION(name, value, min, max, sentence) .name = (value),
@@ -21,14 +26,14 @@ struct sea_options sea_options = {
 struct option {
 	const char *name;
 	const char *words; /* "word|word|...", which the value counts from 0; NULL: a number */
-	size_t offset, min, max;
+	size_t offset, standard, min, max;
 };
 
 static const struct option table[] = {
 #define OPTION(name, value, min, max, sentence)                                                    \
-	{#name, NULL, offsetof(struct sea_options, name), min, max},
+	{#name, NULL, offsetof(struct sea_options, name), value, min, max},
 #define CHOICE(name, value, words, sentence)                                                       \
-	{#name, words, offsetof(struct sea_options, name), 0, SIZE_MAX},
+	{#name, words, offsetof(struct sea_options, name), value, 0, SIZE_MAX},
 #include "options.def"
 #undef OPTION
 #undef CHOICE
@@ -131,6 +136,17 @@ static void put_size(struct sea_text *line, size_t value)
 	sea_text_put(line, suffixes[i]);
 }
 
+static void put_value(struct sea_text *line, const struct option *option, size_t value)
+{
+	if (!option->words) {
+		put_size(line, value);
+		return;
+	}
+	size_t length;
+	const char *word = word_of(option->words, value, &length);
+	sea_text_put_bytes(line, word, length);
+}
+
 /* --- complaints ---------------------------------------------------------------------- */
 
 /* A longer item is cut. */
@@ -172,7 +188,7 @@ static void complain(const char *item, const char *end, const struct option *opt
 
 /* --- items ------------------------------------------------------------------------------ */
 
-/* Sets the option that the item names, or nothing.  False if the item is bad, after a complaint if one is wanted. */
+/* O1.  False if the item is bad, after a complaint if one is wanted. */
 static bool take_item(const char *item, const char *end, bool may_complain)
 {
 	const char *equals = memchr(item, '=', (size_t)(end - item));
@@ -207,6 +223,31 @@ static void take_alias(const char *variable, const char *option)
 
 /* --- at start --------------------------------------------------------------------------- */
 
+/* "name=value,name=value" of all that is not as at first. */
+static void put_settings(struct sea_text *line)
+{
+	const char *separator = "";
+	for (size_t i = 0; i < NR_OPTIONS; i++) {
+		size_t value = sea_load_relaxed(place_of(&table[i]));
+		if (value == table[i].standard)
+			continue;
+		sea_text_put(line, separator);
+		sea_text_put(line, table[i].name);
+		sea_text_put(line, "=");
+		put_value(line, &table[i], value);
+		separator = ",";
+	}
+}
+
+static void introduce(void)
+{
+	char buffer[256] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	sea_text_put(&line, "version " VERSION ", ");
+	put_settings(&line);
+	sea_warn("in use", buffer);
+}
+
 void sea_options_load(void)
 {
 	static uint32_t is_loaded;
@@ -218,5 +259,5 @@ void sea_options_load(void)
 	if (text)
 		sea_options_parse(text);
 	if (sea_options.verbose)
-		sea_warn("in use", "version 0.1.0");
+		introduce();
 }

@@ -3,6 +3,8 @@
 #include "options.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "os.h"
 #include "seamalloc.h"
@@ -226,7 +228,252 @@ static void verbose_says_one_line(void)
 {
 	set_variable(0, "SEAMALLOC_CONF", "verbose=1");
 	sea_options_load();
-	CHECK(said("version " SEAMALLOC_VERSION));
+	CHECK(!strcmp(sim.report, "seamalloc: in use: version " SEAMALLOC_VERSION ", verbose=1\n"));
+}
+
+static void verbose_says_what_is_not_as_at_first(void)
+{
+	set_variable(0, "MALLOC_ARENA_MAX", "3");
+	set_variable(1, "SEAMALLOC_CONF", "dirty_max=65536,cache=512k,arena=2000001,thp=always,verbose=1");
+	sea_options_load();
+	CHECK(!strcmp(sim.report, "seamalloc: in use: version " SEAMALLOC_VERSION
+				  ", arena=2000001,dirty_max=64K,shards=3,thp=always,verbose=1\n"));
+}
+
+/* --- what the parser is to do, written without regard to speed ---------------------------------- */
+
+static bool read_word(const char *words, const char *text, size_t *value)
+{
+	char copy[100];
+	strcpy(copy, words);
+	*value = 0;
+	for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|"), ++*value)
+		if (!strcmp(word, text))
+			return true;
+	return false;
+}
+
+/* Sums below 2^53 are exact, and those above are above every range. */
+static bool read_number(const char *text, size_t min, size_t max, size_t *value)
+{
+	static const char suffixes[] = "kKmMgG";
+	double sum = 0;
+	size_t digits = strspn(text, "0123456789");
+	for (size_t i = 0; i < digits; i++)
+		sum = sum * 10 + (text[i] - '0');
+	const char *suffix = text[digits] ? strchr(suffixes, text[digits]) : NULL;
+	if (!digits || strlen(text + digits) > 1 || (text[digits] && !suffix))
+		return false;
+	for (ptrdiff_t i = suffix ? (suffix - suffixes) / 2 : -1; i >= 0; i--)
+		sum *= 1024;
+	bool fits = sum >= (double)min && sum <= (double)max;
+	*value = fits ? (size_t)sum : 0;
+	return fits;
+}
+
+/* True: option number *which is to be *value. */
+static bool read_item(const char *item, size_t length, size_t *which, size_t *value)
+{
+	char copy[2000] = "";
+	memcpy(copy, item, length);
+	char *equals = strchr(copy, '=');
+	if (!equals)
+		return false;
+	*equals = '\0';
+	for (*which = 0; *which < NR(table) && strcmp(table[*which].name, copy); ++*which)
+		;
+	if (*which == NR(table))
+		return false;
+	if (table[*which].words)
+		return read_word(table[*which].words, equals + 1, value);
+	return read_number(equals + 1, table[*which].min, table[*which].max, value);
+}
+
+enum outcome { GOOD, BAD, FATAL };
+
+static enum outcome take_naively(const char *text, struct sea_options *options)
+{
+	enum outcome outcome = GOOD;
+	size_t which, value;
+	for (const char *item = text, *end; *item; item = *end ? end + 1 : end) {
+		end = item + strcspn(item, ",");
+		if (end == item)
+			continue;
+		if (read_item(item, (size_t)(end - item), &which, &value))
+			((size_t *)options)[which] = value;
+		else if (options->strict)
+			return FATAL;
+		else
+			outcome = BAD;
+	}
+	return outcome;
+}
+
+/* --- against that ------------------------------------------------------------------------------------ */
+
+static __attribute__((noinline)) enum outcome take(const char *text)
+{
+	volatile bool good = false;
+	if (SIM_ABORTS(good = sea_options_parse(text)))
+		return FATAL;
+	return good ? GOOD : BAD;
+}
+
+static bool can_be_shown(char c) { return c >= ' ' && c <= '~'; }
+
+/* Nothing, one short line, or where a later item is fatal one more. */
+static void check_report(enum outcome outcome)
+{
+	size_t nr_lines = 0;
+	for (size_t i = 0; i < sim.report_length; i++) {
+		CHECK(can_be_shown(sim.report[i]) || sim.report[i] == '\n');
+		nr_lines += sim.report[i] == '\n';
+	}
+	CHECK(nr_lines == (outcome != GOOD) || (outcome == FATAL && nr_lines == 2));
+	CHECK_AT_MOST(sim.report_length, 200 * nr_lines);
+	CHECK(!nr_lines || sim.report[sim.report_length - 1] == '\n');
+}
+
+/* The text lies in a block of its own, so that sanitizers see a look behind its end. */
+static void check_text(const char *text)
+{
+	struct sea_options want = sea_options;
+	char *copy = strdup(text);
+	enum outcome outcome = take_naively(text, &want);
+	if (take(copy) != outcome)
+		test_fail(__FILE__, __LINE__, "\"%s\" should have been %s", text, outcome == GOOD ? "good" : "bad");
+	if (memcmp(&want, &sea_options, sizeof(want)))
+		test_fail(__FILE__, __LINE__, "\"%s\" sets other options", text);
+	CHECK(!strcmp(text, copy));
+	check_report(outcome);
+	free(copy);
+}
+
+static void put_random_value(uint64_t *seed, char *text, size_t i)
+{
+	size_t range = table[i].max - table[i].min + 1;
+	if (!table[i].words) {
+		size_t value = table[i].min + (below(seed, 2) ? test_random_size(seed, range - 1) : below(seed, range));
+		sprintf(text, "%zu", value);
+		return;
+	}
+	const char *word = table[i].words;
+	while (below(seed, 3) && strchr(word, '|'))
+		word = strchr(word, '|') + 1;
+	strncat(text, word, strcspn(word, "|"));
+}
+
+/* Returns which option it sets. */
+static size_t put_random_item(uint64_t *seed, char *text)
+{
+	size_t i = below(seed, NR(table));
+	sprintf(text, "%s=", table[i].name);
+	put_random_value(seed, text + strlen(text), i);
+	return i;
+}
+
+static void put_random_items(uint64_t *seed, char *text, size_t nr)
+{
+	for (; nr > 0; nr--) {
+		put_random_item(seed, text + strlen(text));
+		strcat(text, nr > 1 ? "," : "");
+	}
+}
+
+static void a_good_item_sets_one_option(void)
+{
+	uint64_t seed = test_seed();
+	for (size_t n = 0; n < rounds(50000); n++) {
+		char item[200] = "";
+		struct sea_options before = sea_options;
+		size_t i = put_random_item(&seed, item);
+		CHECK(sea_options_parse(item));
+		for (size_t j = 0; j < NR(table); j++)
+			CHECK(j == i || *place(j) == ((size_t *)&before)[j]);
+		check_text(item);
+	}
+	CHECK_EQ(sim.report_length, 0);
+}
+
+/* Puts, takes away or changes a byte. */
+static void change(uint64_t *seed, char *text)
+{
+	static const char bytes[] = "0159kKmMgG=,|-+ xsn\x80\n";
+	size_t length = strlen(text), at = below(seed, length + 1);
+	char c = bytes[below(seed, sizeof(bytes) - 1)];
+	switch (below(seed, 3)) {
+	case 0:
+		memmove(text + at + 1, text + at, length - at + 1);
+		text[at] = c;
+		break;
+	case 1:
+		memmove(text + at, text + at + (at < length), length - at + (at == length));
+		break;
+	default:
+		if (at < length)
+			text[at] = c;
+	}
+}
+
+static void items_that_are_nearly_good(void)
+{
+	uint64_t seed = test_seed();
+	sim.is_quiet = true;
+	for (size_t n = 0; n < rounds(50000); n++) {
+		char text[1000] = "";
+		put_random_items(&seed, text, 1 + below(&seed, 4));
+		for (size_t nr = 1 + below(&seed, 3); nr > 0; nr--)
+			change(&seed, text);
+		check_text(text);
+	}
+}
+
+static void any_bytes(void)
+{
+	uint64_t seed = test_seed();
+	sim.is_quiet = true;
+	for (size_t n = 0; n < rounds(50000); n++) {
+		char text[200] = "";
+		for (size_t i = test_random_size(&seed, sizeof(text) - 1); i > 0; i--)
+			text[i - 1] = (char)(1 + below(&seed, 255));
+		check_text(text);
+	}
+}
+
+/* Loads options at random, and then from the defaults what the line says of them. */
+static void load_and_read_back(uint64_t seed)
+{
+	char conf[1000] = "verbose=1,";
+	put_random_items(&seed, conf + strlen(conf), below(&seed, 12));
+	set_variable(0, "SEAMALLOC_CONF", conf);
+	struct sea_options first = sea_options;
+	sea_options_load();
+	struct sea_options loaded = sea_options;
+	if (!loaded.verbose)
+		return;
+	sea_options = first;
+	char *settings = strstr(sim.report, ", ");
+	CHECK(settings);
+	settings[strcspn(settings, "\n")] = '\0';
+	CHECK(sea_options_parse(settings + 2));
+	CHECK(!memcmp(&loaded, &sea_options, sizeof(loaded)));
+}
+
+/* Each in a process of its own: options are loaded once. */
+static void what_verbose_says_is_read_back(void)
+{
+	uint64_t seed = test_seed();
+	for (size_t n = 0; n < rounds(200); n++) {
+		uint64_t next = test_random(&seed) | 1;
+		pid_t child = fork();
+		if (child == 0) {
+			load_and_read_back(next);
+			_exit(0);
+		}
+		int status = 1;
+		waitpid(child, &status, 0);
+		CHECK_EQ(status, 0);
+	}
 }
 
 static const struct test_case cases[] = {
@@ -247,6 +494,11 @@ static const struct test_case cases[] = {
 	PASSES(glibc_values_out_of_range_are_ignored),
 	PASSES(a_secure_process_reads_nothing),
 	PASSES(verbose_says_one_line),
+	PASSES(verbose_says_what_is_not_as_at_first),
+	PASSES(a_good_item_sets_one_option),
+	PASSES(items_that_are_nearly_good),
+	PASSES(any_bytes),
+	PASSES(what_verbose_says_is_read_back),
 };
 
 HARNESS_MAIN(cases)
