@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* holders.c [NUMBER] - so many threads (8) hold a block each at the same time; then
  * malloc_stats() says how the heap is divided
+ *
+ * A thread's first block may make the allocator look at files of the kernel: errno is
+ * as before, and no descriptor stays open.
  */
+#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MAX_THREADS = 64 };
 
@@ -12,11 +17,20 @@ static pthread_barrier_t all_hold, all_may_go;
 
 static void *hold(void *unused)
 {
+	errno = -1;
 	void *block = malloc(100);
+	int error = errno;
 	pthread_barrier_wait(&all_hold);
 	pthread_barrier_wait(&all_may_go);
 	free(block);
-	return block ? unused : &all_hold;
+	return block && error == -1 ? unused : &all_hold;
+}
+
+static int next_descriptor(void)
+{
+	int next = dup(STDERR_FILENO);
+	close(next);
+	return next;
 }
 
 int main(int argc, char **argv)
@@ -26,6 +40,7 @@ int main(int argc, char **argv)
 	if (nr < 0 || nr > MAX_THREADS)
 		return 2;
 	free(malloc(100));
+	int descriptor = next_descriptor();
 	pthread_barrier_init(&all_hold, NULL, (unsigned)nr + 1);
 	pthread_barrier_init(&all_may_go, NULL, (unsigned)nr + 1);
 	for (int i = 0; i < nr; i++)
@@ -40,5 +55,5 @@ int main(int argc, char **argv)
 		if (failed)
 			return 4;
 	}
-	return 0;
+	return next_descriptor() == descriptor ? 0 : 5;
 }
