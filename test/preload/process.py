@@ -130,6 +130,12 @@ def without_files():
             silent(done)
 
 
+def failing_calls():
+    """A thread that makes its first zone finds errno as it was."""
+    env = dict(preloaded(program("preload/libfailing.so")), SEAMALLOC_CONF="shards=9")
+    run([program("preload/holders")], env=env)
+
+
 def without_proc():
     need_root()
     need("unshare")
@@ -332,6 +338,7 @@ def main():
     report.case("limits too small to work in", tiny_limits)
     report.case("a sandbox that denies optional system calls", without_calls)
     report.case("a sandbox that denies to open files", without_files, (SEAM,))
+    report.case("no clock, no processor, nothing known of the process", failing_calls)
     report.case("no /proc", without_proc)
     report.case("no standard descriptors", without_descriptors)
     report.case("an empty environment", without_environment)
