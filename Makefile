@@ -21,7 +21,7 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
                -Wl,--version-script=preload/exports.map
 
 # Layers below the engines, and the front above them.
-BASE  := check lock os options region meta pagemap seammap arena buddy pcp refault page_alloc
+BASE  := check lock os cpus options region meta pagemap seammap arena buddy pcp refault page_alloc
 SEAM  := hole zone shard reclaim outbox shelf mistake cache
 TEXTBOOK := blocks mistake
 FRONT := malloc realloc aligned glibc start
@@ -137,6 +137,9 @@ check-scripts: all $(BUILD)/bench/micro $(BUILD)/bench/count $(STRESS_PROGRAMS) 
 
 check-docs: ## generated pages are up to date, man pages are sound
 	$(Q)scripts/options-table | cmp - docs/options.md
+	@mkdir -p $(BUILD)
+	$(Q)sed -n '/^\.\\" options:/,/^\.\\" end of options/{//!p}' docs/man/seamalloc.3 >$(BUILD)/options.man
+	$(Q)scripts/options-table --man | cmp - $(BUILD)/options.man
 	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning docs/man/*.[13]; fi
 
 # The libraries with another compiler, and for other processors.

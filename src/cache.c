@@ -263,6 +263,17 @@ static struct sea_cache *take_struct(void)
 	return cache;
 }
 
+/* Threads lock held, but while the system is asked how many shards there may be. */
+static struct sea_shard *join(void)
+{
+	if (!sea_shard_may_join()) {
+		sea_lock_drop(&threads.lock);
+		sea_shard_learn_limit();
+		sea_lock_take(&threads.lock);
+	}
+	return sea_shard_join();
+}
+
 /* Gives the calling thread its cache; NULL if it has departed or there is no memory. */
 static struct sea_cache *enter(void)
 {
@@ -272,7 +283,7 @@ static struct sea_cache *enter(void)
 	sea_lock_take(&threads.lock);
 	struct sea_cache *cache = take_struct();
 	if (cache) {
-		cache->shard = sea_shard_join();
+		cache->shard = join();
 		cache->next = threads.first;
 		cache->link = &threads.first;
 		if (cache->next)

@@ -9,61 +9,38 @@
 #include <string.h>
 
 #include "os.h"
+#include "text.h"
 
-struct line {
-	size_t length;
-	char text[320];
-};
+/* A longer line is cut. */
+#define LINE_ROOM 320
 
-static void put_char(struct line *line, char c)
-{
-	if (line->length < sizeof(line->text) - 1)
-		line->text[line->length++] = c;
-}
-
-static void put(struct line *line, const char *text)
-{
-	while (*text)
-		put_char(line, *text++);
-}
-
-static void put_number(struct line *line, size_t value, unsigned base)
-{
-	char digits[24];
-	size_t n = 0;
-	do
-		digits[n++] = "0123456789abcdef"[value % base];
-	while (value /= base);
-	while (n)
-		put_char(line, digits[--n]);
-}
-
-static void put_template(struct line *line, const char *text, const size_t numbers[2])
+static void put_template(struct sea_text *line, const char *text, const size_t numbers[2])
 {
 	size_t used = 0;
 	for (; *text; text++) {
 		if (text[0] == '%' && text[1] == 'z' && used < 2) {
-			put_number(line, numbers[used++], 10);
+			sea_text_put_number(line, numbers[used++], 10);
 			text++;
 		} else {
-			put_char(line, *text);
+			sea_text_put_bytes(line, text, 1);
 		}
 	}
 }
 
-static void finish(struct line *line)
+static void finish(struct sea_text *line)
 {
-	line->text[line->length++] = '\n';
-	sea_os_report(line->text, line->length);
+	line->buffer[line->length] = '\n';
+	sea_os_report(line->buffer, line->length + 1);
 }
 
 void sea_warn(const char *what, const char *text)
 {
-	struct line line = {0};
-	put(&line, "seamalloc: ");
-	put(&line, what);
-	put(&line, ": ");
-	put(&line, text);
+	char buffer[LINE_ROOM] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	sea_text_put(&line, "seamalloc: ");
+	sea_text_put(&line, what);
+	sea_text_put(&line, ": ");
+	sea_text_put(&line, text);
 	finish(&line);
 }
 
@@ -75,12 +52,13 @@ void sea_fatal(const char *what, const char *text)
 
 void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first, size_t second)
 {
-	struct line line = {0};
-	put(&line, "seamalloc: ");
-	put(&line, verb);
-	put(&line, " of 0x");
-	put_number(&line, (uintptr_t)block, 16);
-	put(&line, ": ");
+	char buffer[LINE_ROOM] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	sea_text_put(&line, "seamalloc: ");
+	sea_text_put(&line, verb);
+	sea_text_put(&line, " of 0x");
+	sea_text_put_number(&line, (uintptr_t)block, 16);
+	sea_text_put(&line, ": ");
 	put_template(&line, text, (const size_t[2]){first, second});
 	finish(&line);
 	sea_os_abort();
@@ -88,15 +66,16 @@ void sea_fatal_block(const char *verb, const void *block, const char *text, size
 
 void sea_check_failed(const char *claim, const char *file, int line_number)
 {
-	struct line line = {0};
-	put(&line, "seamalloc: heap corrupted: ");
-	put(&line, claim);
-	put(&line, " does not hold (");
+	char buffer[LINE_ROOM] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	sea_text_put(&line, "seamalloc: heap corrupted: ");
+	sea_text_put(&line, claim);
+	sea_text_put(&line, " does not hold (");
 	const char *base = strrchr(file, '/');
-	put(&line, base ? base + 1 : file);
-	put(&line, ":");
-	put_number(&line, (size_t)line_number, 10);
-	put(&line, ")");
+	sea_text_put(&line, base ? base + 1 : file);
+	sea_text_put(&line, ":");
+	sea_text_put_number(&line, (size_t)line_number, 10);
+	sea_text_put(&line, ")");
 	finish(&line);
 	sea_os_abort();
 }

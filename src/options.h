@@ -13,8 +13,10 @@
 
 struct sea_options {
 #define OPTION(name, value, min, max, sentence) size_t name;
+#define CHOICE(name, value, words, sentence) size_t name;
 #include "options.def"
 #undef OPTION
+#undef CHOICE
 };
 
 extern SEA_HIDDEN struct sea_options sea_options;
@@ -27,7 +29,7 @@ void sea_options_load(void);
  * understand; false if there was anything. */
 bool sea_options_parse(const char *text);
 
-/* Sets one option; false if out of range. */
+/* Sets one option, a choice by the number of the word; false if out of range. */
 bool sea_options_set(const char *name, size_t length, size_t value);
 
 #endif

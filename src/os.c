@@ -9,6 +9,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -30,13 +31,22 @@
 /* How far from the stack pointer an address still counts as "on the stack". */
 #define STACK_REACH (8 * SEA_MIB)
 
+/* A word that the kernel has told the process at its start; 0 if it has not. */
+static unsigned long told_at_start(unsigned long type)
+{
+	int saved = errno;
+	unsigned long value = getauxval(type);
+	errno = saved;
+	return value;
+}
+
 size_t sea_os_page_size(void)
 {
 	static size_t page_size;
 	size_t known = sea_load_relaxed(&page_size);
 	if (known)
 		return known;
-	known = getauxval(AT_PAGESZ);
+	known = told_at_start(AT_PAGESZ);
 	if (!known)
 		known = 4096;
 	sea_store_relaxed(&page_size, known);
@@ -45,7 +55,7 @@ size_t sea_os_page_size(void)
 
 unsigned sea_os_nr_cpus(void)
 {
-	static uint64_t mask[MAX_CPUS / 64];
+	uint64_t mask[MAX_CPUS / 64] = {0};
 	int saved = errno;
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
 	errno = saved;
@@ -57,16 +67,29 @@ unsigned sea_os_nr_cpus(void)
 	return count ? count : 1;
 }
 
+/* Not by the functions of the C library: they are points of cancellation, and tools that
+ * put others in their place may allocate. */
+size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
+{
+	int saved = errno;
+	long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long bytes = file < 0 ? 0 : syscall(SYS_pread64, file, text, room, from);
+	if (file >= 0)
+		syscall(SYS_close, file);
+	errno = saved;
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
 uint64_t sea_os_secret(void)
 {
 	uint64_t secret = 0x9e3779b97f4a7c15ull;
-	const void *random = (const void *)getauxval(AT_RANDOM);
+	const void *random = (const void *)told_at_start(AT_RANDOM);
 	if (random)
 		memcpy(&secret, random, sizeof(secret));
 	return secret;
 }
 
-bool sea_os_is_secure(void) { return getauxval(AT_SECURE) != 0; }
+bool sea_os_is_secure(void) { return told_at_start(AT_SECURE) != 0; }
 
 static void *map(void *at, size_t size, int protection, int flags)
 {
@@ -171,14 +194,18 @@ void sea_os_wake(uint32_t *word)
 
 unsigned sea_os_current_cpu(void)
 {
+	int saved = errno;
 	int cpu = sched_getcpu();
+	errno = saved;
 	return cpu < 0 ? 0 : (unsigned)cpu;
 }
 
 uint64_t sea_os_now_ms(void)
 {
+	int saved = errno;
 	struct timespec now = {0};
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	errno = saved;
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 

@@ -17,8 +17,12 @@ enum sea_huge { SEA_HUGE_NEVER, SEA_HUGE_AUTO, SEA_HUGE_ALWAYS };
 /* Bytes of a page; constant, 4 KiB or more. */
 size_t sea_os_page_size(void);
 
-/* Processors this process may run on, 1 or more. */
+/* Processors this process may run on, 1 or more.  Control groups may allow less: cpus.h. */
 unsigned sea_os_nr_cpus(void);
+
+/* Reads a text file of the kernel from byte `from` on; bytes read, 0 if there are none or
+ * the file cannot be read. */
+size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room);
 
 /* 64 bits that differ from process to process; no system call. */
 uint64_t sea_os_secret(void);

@@ -22,9 +22,9 @@
 
 #include "atomic.h"
 #include "check.h"
+#include "cpus.h"
 #include "meta.h"
 #include "options.h"
-#include "os.h"
 #include "page_alloc.h"
 
 /* Before a shard grows it drains whatever is pending, if all of it together comes to a
@@ -42,6 +42,8 @@
 struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
 
 static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; atomic */
+
+static uint32_t limit_by_cpus; /* 0: not known yet; atomic */
 
 /* --- the set of zones --------------------------------------------------------- */
 
@@ -440,15 +442,20 @@ bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned t
 
 /* --- threads and observers ------------------------------------------------------ */
 
-static unsigned shard_limit(void)
+/* Threads that take turns on one processor hardly ever meet at a lock. */
+static uint32_t limit_for(size_t nr_cpus)
 {
-	static unsigned limit; /* 0: not asked yet; threads lock */
-	if (sea_options.shards)
-		return (unsigned)sea_options.shards;
-	if (!limit)
-		limit = (unsigned)sea_min(2 * sea_os_nr_cpus(), SEA_MAX_SHARDS);
-	return limit;
+	return nr_cpus == 1 ? 1 : (uint32_t)sea_min(2 * nr_cpus, SEA_MAX_SHARDS);
 }
+
+static size_t shard_limit(void)
+{
+	return sea_options.shards ? sea_options.shards : sea_load_relaxed(&limit_by_cpus);
+}
+
+bool sea_shard_may_join(void) { return shard_limit() || !sea_shards[0].nr_threads; }
+
+void sea_shard_learn_limit(void) { sea_store_relaxed(&limit_by_cpus, limit_for(sea_cpus_available())); }
 
 unsigned sea_shard_count(void) { return sea_load_relaxed(&nr_shards); }
 

@@ -3,7 +3,8 @@
  *
  * A shard is a set of zones and a lock.  A thread is assigned to one for life; a
  * block may be freed by any thread, which sets a bit in the block's zone and needs
- * no lock.  The number of shards follows the processors that the process may use.
+ * no lock.  There are up to two shards for each processor that the process may use, and
+ * one where that is one processor.
  *
  * Sizes are in granules of 16 bytes.  Functions take the shard's lock themselves.
  */
@@ -75,8 +76,13 @@ void sea_shard_drop_lock(struct sea_shard *shard);
 /* Lengthens a used chunk in place. */
 bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
-/* Assigns a thread to the shard with the fewest, and takes it away again.  Threads
- * lock held. */
+/* Claim: sea_shard_join() knows how many shards there may be, or need not know, for the
+ * first thread.  Else sea_shard_learn_limit() comes first, which asks the system: no lock
+ * held.  Threads lock held for the others. */
+bool sea_shard_may_join(void);
+void sea_shard_learn_limit(void);
+
+/* Assigns a thread to the shard with the fewest, and takes it away again. */
 struct sea_shard *sea_shard_join(void);
 void sea_shard_leave(struct sea_shard *shard);
 

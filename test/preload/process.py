@@ -118,6 +118,24 @@ def without_calls():
         sandboxed(error, "madvise,getrandom,sched_getaffinity,membarrier,mremap,prctl,getcpu")
 
 
+def without_files():
+    """A program that is linked statically needs none to start."""
+    with Static("exercise.c", "-static") as static:
+        for error in ("EPERM", "ENOSYS"):
+            done = run([program("preload/sandbox"), error, "openat", static.path, "threads"], env=preloaded(library=""),
+                       expect=None)
+            if done.returncode == 77:
+                raise Skipped("seccomp is not available")
+            demand(done.returncode == 0, f"{describe(done.returncode)}\n{done.stderr}")
+            silent(done)
+
+
+def failing_calls():
+    """A thread that makes its first zone finds errno as it was."""
+    env = dict(preloaded(program("preload/libfailing.so")), SEAMALLOC_CONF="shards=9")
+    run([program("preload/holders")], env=env)
+
+
 def without_proc():
     need_root()
     need("unshare")
@@ -157,6 +175,12 @@ def unknown_option():
            f"one warning that names the option expected, got\n{done.stderr}")
 
 
+def unknown_word():
+    done = configured("thp=sometimes")
+    demand(done.stderr == "seamalloc: SEAMALLOC_CONF: thp=sometimes: the value is one of never|auto|always\n",
+           f"one warning that says what would be good expected, got\n{done.stderr}")
+
+
 def unknown_option_strict():
     done = configured("strict=1,no_such_option=1", expect=None)
     demand(done.returncode == -6, f"SIGABRT expected, ended with {describe(done.returncode)}\n{done.stderr}")
@@ -174,7 +198,7 @@ def malformed_options():
 
 def every_setting():
     for value in ("arena=1M", "arena=1G", "cache=0", "cache=64K", "cache=1G", "dirty_max=0", "dirty_max=1G",
-                  "shards=1", "shards=256", "thp=0", "thp=1", "thp=2", "arena=1M,cache=0,dirty_max=0,shards=1"):
+                  "shards=1", "shards=256", "thp=never", "thp=auto", "thp=always", "arena=1M,cache=0,dirty_max=0,shards=1"):
         done = run([program("preload/exercise"), "threads"], env=dict(preloaded(), SEAMALLOC_CONF=value))
         silent(done)
 
@@ -313,10 +337,13 @@ def main():
     report.case("RLIMIT_DATA of 64 MiB", data_limit)
     report.case("limits too small to work in", tiny_limits)
     report.case("a sandbox that denies optional system calls", without_calls)
+    report.case("a sandbox that denies to open files", without_files, (SEAM,))
+    report.case("no clock, no processor, nothing known of the process", failing_calls)
     report.case("no /proc", without_proc)
     report.case("no standard descriptors", without_descriptors)
     report.case("an empty environment", without_environment)
     report.case("an unknown option gives one warning", unknown_option, OURS)
+    report.case("an unknown word gives one warning", unknown_word, OURS)
     report.case("an unknown option aborts if strict", unknown_option_strict, OURS)
     report.case("malformed options do no harm", malformed_options, OURS)
     report.case("every option at its ends", every_setting, OURS)

@@ -329,6 +329,28 @@ size_t sea_os_page_size(void) { return sim.page_size; }
 
 unsigned sea_os_nr_cpus(void) { return sim.nr_cpus; }
 
+static const char *text_of(const char *path)
+{
+	for (size_t i = 0; i < sizeof(sim.files) / sizeof(sim.files[0]); i++)
+		if (sim.files[i].path && !strcmp(sim.files[i].path, path))
+			return sim.files[i].text;
+	return "";
+}
+
+size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
+{
+	if (sim.on_read)
+		sim.on_read();
+	pthread_mutex_lock(&mutex);
+	const char *all = is_faulty(SIM_READ) ? "" : text_of(path);
+	size_t length = strlen(all);
+	size_t rest = from < length ? length - from : 0;
+	size_t bytes = rest < room ? rest : room;
+	memcpy(text, all + length - rest, bytes);
+	pthread_mutex_unlock(&mutex);
+	return bytes;
+}
+
 uint64_t sea_os_secret(void) { return sim.secret; }
 
 bool sea_os_is_secure(void) { return sim.is_secure; }

@@ -18,11 +18,15 @@
 #include <stdint.h>
 
 /* The calls that may fail. */
-enum sim_call { SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE, SIM_NR_CALLS };
+enum sim_call { SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE, SIM_READ, SIM_NR_CALLS };
 #define SIM_ANY SIM_NR_CALLS
 
 struct sim_variable {
 	const char *name, *value;
+};
+
+struct sim_file {
+	const char *path, *text;
 };
 
 struct sim {
@@ -40,6 +44,8 @@ struct sim {
 	size_t max_committed;
 	size_t address_space;  /* what the process is told; 0: no limit */
 	struct sim_variable environment[8];
+	struct sim_file files[24]; /* all that can be read */
+	void (*on_read)(void);     /* called when a file is read */
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
 
 	/* What a test reads. */

@@ -413,6 +413,30 @@ static void a_thousand_threads_need_one_cache(void)
 	CHECK_AT_MOST(stats().metadata, used + 256 * KiB);
 }
 
+static size_t nr_reads;
+
+static void expect_free(struct sea_lock *lock, void *unused)
+{
+	(void)unused;
+	CHECK(!sea_lock_is_held(lock));
+}
+
+static void read_without_a_lock(void)
+{
+	nr_reads++;
+	sea_engine_each_lock(expect_free, NULL);
+}
+
+/* The second thread reads files of the kernel to learn how many shards there may be. */
+static void no_file_is_read_under_a_lock(void)
+{
+	sim.on_read = read_without_a_lock;
+	CHECK(alloc(100));
+	CHECK_EQ(nr_reads, 0);
+	run_in_thread(use_a_little, NULL);
+	CHECK(nr_reads > 0);
+}
+
 static void *free_all_of_it(void *unused)
 {
 	give_all();
@@ -654,6 +678,7 @@ static const struct test_case cases[] = {
 	ABORTS(twice_after_a_thread_has_gone, "this block was freed already"),
 	PASSES(a_thread_leaves_nothing_behind),
 	PASSES(a_thousand_threads_need_one_cache),
+	PASSES(no_file_is_read_under_a_lock),
 	PASSES(another_thread_frees_it_all),
 	PASSES(a_departed_thread_can_allocate_and_free),
 	PASSES(a_departed_thread_empties_a_zone),

@@ -307,7 +307,8 @@ static bool fork_and_run(const struct script *script, enum sim_call kind, size_t
 static void run_script(void (*prepare)(void), bool (*run)(void))
 {
 	struct script script = {prepare, run};
-	static const enum sim_call kinds[] = {SIM_ANY, SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE};
+	static const enum sim_call kinds[] = {SIM_ANY, SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE,
+					      SIM_READ};
 	for (size_t k = 0; k < NR(kinds); k++)
 		for (int persistent = IS_DEBUG && kinds[k] != SIM_ANY; persistent < 2; persistent++)
 			for (size_t n = 1; fork_and_run(&script, kinds[k], n, persistent); n += 1 + n / 3)

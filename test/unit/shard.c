@@ -317,32 +317,86 @@ static void idle_pages_in_use_again(void)
 
 /* --- threads ------------------------------------------------------------------------------------- */
 
+static struct sea_shard *join(void)
+{
+	if (!sea_shard_may_join())
+		sea_shard_learn_limit();
+	return sea_shard_join();
+}
+
 static void threads_are_spread(void)
 {
 	sim.nr_cpus = 2;
 	struct sea_shard *joined[12];
 	for (size_t i = 0; i < NR(joined); i++)
-		joined[i] = sea_shard_join();
+		joined[i] = join();
 	CHECK_EQ(sea_shard_count(), 4);
 	for (size_t i = 0; i < 4; i++)
 		CHECK_EQ(sea_shards[i].nr_threads, 3);
 	sea_shard_leave(joined[2]);
-	CHECK(sea_shard_join() == joined[2]);
+	CHECK(join() == joined[2]);
+}
+
+static void one_processor_has_one_shard(void)
+{
+	sim.nr_cpus = 1;
+	for (int i = 0; i < 5; i++)
+		CHECK(join() == &sea_shards[0]);
+	CHECK_EQ(sea_shard_count(), 1);
+}
+
+static void a_control_group_bounds_shards(void)
+{
+	sim.nr_cpus = 16;
+	sim.files[0] = (struct sim_file){"/proc/self/cgroup", "0::/a\n"};
+	sim.files[1] = (struct sim_file){"/sys/fs/cgroup/a/cpu.max", "150000 100000\n"};
+	for (int i = 0; i < 10; i++)
+		join();
+	CHECK_EQ(sea_shard_count(), 4);
+}
+
+/* The first thread does not ask the system, the second does, once for all. */
+static void the_limit_is_learnt_once(void)
+{
+	join();
+	CHECK_EQ(sim.nr_calls[SIM_READ], 0);
+	join();
+	size_t nr_reads = sim.nr_calls[SIM_READ];
+	CHECK(nr_reads > 0);
+	for (int i = 0; i < 10; i++)
+		join();
+	CHECK_EQ(sim.nr_calls[SIM_READ], nr_reads);
 }
 
 static void the_option_bounds_shards(void)
 {
 	sea_options.shards = 1;
 	for (int i = 0; i < 5; i++)
-		CHECK(sea_shard_join() == &sea_shards[0]);
+		CHECK(join() == &sea_shards[0]);
 	CHECK_EQ(sea_shard_count(), 1);
+	CHECK_EQ(sim.nr_calls[SIM_READ], 0);
+}
+
+/* mallopt() may take the option back before the limit is known. */
+static void the_option_is_taken_back(void)
+{
+	sea_options.shards = 3;
+	for (int i = 0; i < 3; i++)
+		join();
+	sea_options.shards = 0;
+	sim.nr_cpus = 2;
+	for (int i = 0; i < 5; i++)
+		join();
+	CHECK_EQ(sea_shard_count(), 4);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(sea_shards[i].nr_threads, 2);
 }
 
 static void no_more_shards_than_there_are(void)
 {
 	sim.nr_cpus = 100000;
 	for (int i = 0; i < 300; i++)
-		sea_shard_join();
+		join();
 	CHECK_EQ(sea_shard_count(), SEA_MAX_SHARDS);
 }
 
@@ -513,7 +567,8 @@ static const struct test_case cases[] = {
 	PASSES(several_of_a_word_at_once), PASSES(help_drains_what_is_worth_it), PASSES(help_does_not_wait),
 	PASSES(grow_in_place), PASSES(no_memory), PASSES(little_address_space), PASSES(zones_in_the_smallest_arenas),
 	PASSES(idle_pages_count_as_dirty), PASSES(idle_pages_in_use_again), PASSES(threads_are_spread),
-	PASSES(the_option_bounds_shards), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard), PASSES(a_send_is_not_lost),
+	PASSES(one_processor_has_one_shard), PASSES(a_control_group_bounds_shards), PASSES(the_limit_is_learnt_once),
+	PASSES(the_option_bounds_shards), PASSES(the_option_is_taken_back), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard), PASSES(a_send_is_not_lost),
 	PASSES(random_operations), PASSES(outside_of_the_seam_map), PASSES(with_random_faults), PASSES(unsound_shards_are_noticed),
 };
 
