@@ -97,13 +97,13 @@ SEA_RACE_BY_DESIGN static size_t count_at(const struct sea_arena *arena, size_t 
 	}
 }
 
-/* Bytes of our structures that describe addresses: a window's two entries for each
- * slot, and the seams where the map reaches. */
-static size_t described_by(const char *base, size_t size)
+/* Bytes of a window that describe so many bytes of addresses: arena and zone of a slot. */
+static size_t entries_for(size_t size) { return size / SEA_SLOT_SIZE * 2 * sizeof(void *); }
+
+/* Bytes of the seam map that describe the range, if it reaches. */
+static size_t seams_for(const char *base, size_t size)
 {
-	bool has_seams = sea_seams_bit(base) < sea_load_relaxed(&sea_seams_nr);
-	size_t entries = size / SEA_SLOT_SIZE * 2 * sizeof(void *);
-	return entries + (has_seams ? size / SEA_GRANULE / 8 : 0);
+	return sea_seams_bit(base) < sea_load_relaxed(&sea_seams_nr) ? size / SEA_GRANULE / 8 : 0;
 }
 
 static void count_arena(const struct sea_arena *arena, struct sea_stats *stats)
@@ -112,7 +112,7 @@ static void count_arena(const struct sea_arena *arena, struct sea_stats *stats)
 	for (size_t pfn = 0; pfn < arena->pool->nr_pages;)
 		pfn += count_at(arena, pfn, stats);
 	stats->committed += committed;
-	stats->metadata_used += described_by(arena->base, committed);
+	stats->metadata_used += entries_for(committed) + seams_for(arena->base, committed);
 }
 
 /* An arena that is being made or given back is in no list. */
@@ -139,7 +139,7 @@ static void count_whole(const struct sea_region *region, struct sea_stats *stats
 	stats->committed += size;
 	stats->purged += region->size - size;
 	stats->adrift += size ? 0 : region->size;
-	stats->metadata_used += described_by(region->base, size);
+	stats->metadata_used += entries_for(size);
 }
 
 /* --- the whole -------------------------------------------------------------------- */

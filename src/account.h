@@ -10,7 +10,7 @@
 #include "engine.h"
 
 /* Counts everything anew.  Any thread, also inside a fork handler; all others wait
- * where they need a lock.  Cost: some 3 us for each MiB in zones. */
+ * where they need a lock.  Cost: some 7 us for each MiB in zones. */
 void sea_account(struct sea_stats *stats);
 
 /* Claim: A1 of account.c. */

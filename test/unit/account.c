@@ -76,11 +76,28 @@ static struct sea_stats check_sum(void)
 	return stats;
 }
 
+static void add_touched(const struct sea_region *region, void *bytes)
+{
+	const struct sea_arena *arena = sea_pagemap_arena(region->base);
+	if (region->kind == SEA_REGION_AVAILABLE)
+		*(size_t *)bytes += sea_arena_count_touched(arena, 0, arena->pool->nr_pages) * sim.page_size;
+	if (region->kind == SEA_REGION_WHOLE)
+		*(size_t *)bytes += arena->block_size;
+}
+
+static size_t touched_bytes(void)
+{
+	size_t bytes = 0;
+	sea_region_walk(add_touched, &bytes);
+	return bytes;
+}
+
 /* While no other thread is. */
 static struct sea_stats check(void)
 {
 	struct sea_stats stats = check_sum();
 	CHECK_EQ(stats.adrift, 0);
+	CHECK_EQ(stats.live + stats.cached + stats.pending + stats.free, touched_bytes());
 	CHECK_EQ(stats.mapped, sim.reserved);
 	CHECK_EQ(stats.live, live_bytes());
 	CHECK_EQ(stats.nr_zones, count_zones());
@@ -111,7 +128,7 @@ static void allocate(struct heap *heap, struct block *block)
 	size_t size = any_size(heap);
 	switch (below(&heap->random, 4)) {
 	case 0: keep(block, sea_calloc(1, size)); break;
-	case 1: keep(block, sea_memalign((size_t)1 << below(&heap->random, 16), size)); break;
+	case 1: keep(block, sea_memalign((size_t)1 << below(&heap->random, 21), size)); break;
 	default: keep(block, sea_malloc(size));
 	}
 }
