@@ -24,7 +24,7 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
 BASE  := check lock os cpus options region meta pagemap seammap arena buddy pcp refault page_alloc
 SEAM  := hole zone shard reclaim outbox shelf mistake cache
 TEXTBOOK := blocks mistake
-FRONT := malloc realloc aligned glibc start
+FRONT := account malloc realloc aligned glibc start
 NAMES := interpose cxx constructor
 
 SEAM_OBJECTS      := $(BASE:%=base/%.o) $(SEAM:%=base/%.o) $(FRONT:%=seam/%.o) seam/engine.o $(NAMES:%=seam/%.o)

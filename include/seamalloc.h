@@ -81,17 +81,19 @@ SEA_API size_t sea_malloc_usable_size(void *block);
  * pages but `keep` bytes to the system.  1 if any went back, else 0. */
 SEA_API int sea_malloc_trim(size_t keep);
 
-/* arena: bytes of address space made usable, hblks/hblkhd: blocks with a mapping
- * of their own, uordblks: bytes in blocks that the program holds, fordblks: usable
- * bytes it does not hold, fsmblks: those of them in thread caches, keepcost: free
- * bytes that a trim could give back.  mallinfo saturates at INT_MAX. */
+/* arena: bytes of the heap that may hold memory, hblks/hblkhd: blocks with a mapping
+ * of their own, uordblks: bytes in blocks that the program holds, fordblks: those of
+ * arena that it does not hold, fsmblks: those of them in thread caches, keepcost: those
+ * of them that a trim could give back.  All are counted anew, with every lock held.
+ * mallinfo saturates at INT_MAX. */
 SEA_API struct mallinfo sea_mallinfo(void);
 SEA_API struct mallinfo2 sea_mallinfo2(void);
 
-/* XML to `stream`; -1 and EINVAL where options is not 0. */
+/* XML to `stream`: where every byte is (docs/memory.md); -1 and EINVAL where options is
+ * not 0. */
 SEA_API int sea_malloc_info(int options, FILE *stream);
 
-/* A few lines on standard error. */
+/* The same in a few lines on standard error. */
 SEA_API void sea_malloc_stats(void);
 
 /* M_TRIM_THRESHOLD sets the budget of free dirty bytes, M_ARENA_MAX the number of

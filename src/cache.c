@@ -70,6 +70,7 @@ static struct {
 	struct sea_cache *first; /* all caches */
 	struct sea_cache *spare; /* structs */
 	size_t nr;
+	size_t lost;		 /* bytes in caches of threads that a fork left behind */
 } threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
 
 static uintptr_t mark_of(const void *block) { return sea_mark_of(block, sea_load_relaxed(&sea_seams)); }
@@ -748,6 +749,7 @@ void sea_cache_stats(struct sea_cache_stats *stats)
 {
 	*stats = (struct sea_cache_stats){0};
 	sea_lock_take(&threads.lock);
+	stats->cached = threads.lost;
 	for (const struct sea_cache *cache = threads.first; cache; cache = cache->next) {
 		stats->nr_threads++;
 		stats->cached += cached_bytes(cache);
@@ -761,6 +763,7 @@ void sea_cache_forget_others(void)
 		next = cache->next;
 		if (cache == sea_cache_own())
 			continue;
+		threads.lost += cached_bytes(cache);
 		unlink_cache(cache);
 		sea_shard_leave(cache->shard);
 	}

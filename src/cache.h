@@ -166,7 +166,8 @@ SEA_COLD void sea_cache_scavenge(void);
 
 struct sea_cache_stats {
 	size_t nr_threads; /* that have a cache */
-	size_t cached;	   /* bytes in them; exact while they do not move */
+	size_t cached;	   /* bytes in them, and in those that a fork left behind; exact while they do
+			      not move */
 };
 void sea_cache_stats(struct sea_cache_stats *stats);
 

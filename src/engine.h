@@ -37,21 +37,35 @@ size_t sea_engine_good_size(size_t size);
 /* Gives free memory back until at most `keep` bytes are left; returns how many went. */
 size_t sea_engine_trim(size_t keep);
 
-/* All in bytes, unless they begin with nr_. */
+/* All in bytes, unless they begin with nr_.  account.h fills it. */
 struct sea_stats {
-	size_t reserved;   /* address space of arenas */
-	size_t committed;  /* of it usable */
-	size_t live;	   /* in blocks that the program holds */
-	size_t cached;	   /* in thread caches */
-	size_t dirty;	   /* in free pages outside zones that may hold memory */
-	size_t metadata;   /* our own structures */
-	size_t purged;	   /* given back to the system so far */
+	/* Each mapped byte is in one of these six. */
+	size_t live;	 /* in blocks that the program holds, at their usable size */
+	size_t cached;	 /* in thread caches */
+	size_t pending;	 /* sent back, not merged yet */
+	size_t free;	 /* in holes and free pages, and may hold memory */
+	size_t purged;	 /* addresses of arenas without memory */
+	size_t metadata; /* for our own structures */
+	size_t mapped;	 /* all addresses that are ours */
+
+	/* Parts of them. */
+	size_t dirty;	      /* of free: whole pages */
+	size_t adrift;	      /* of free and purged: on the way from one owner to the next */
+	size_t whole;	      /* of live: in blocks with a mapping of their own */
+	size_t metadata_used; /* of metadata: handed out, or describes what is committed */
+	size_t committed;     /* of arenas: usable */
+
+	size_t given_back; /* to the system so far */
 	size_t refaulted;  /* of it, wanted back soon after */
-	size_t whole;	   /* in blocks with a mapping of their own */
 	size_t nr_whole, nr_zones, nr_shards, nr_threads;
 	size_t nr_contended; /* lock takes that had to wait */
 };
-void sea_engine_stats(struct sea_stats *stats);
+
+/* The engine's part of an account; the caller holds every lock and passes through.
+ * The first adds a run of pages to the six.  The second is called once after all runs:
+ * it sorts what the first could not, and counts zones, shards and threads. */
+void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats);
+void sea_engine_count_rest(struct sea_stats *stats);
 
 /* Hands each lock to `apply`, lowest rank first. */
 struct sea_lock;

@@ -4,23 +4,30 @@
 #include <limits.h>
 #include <string.h>
 
+#include "account.h"
 #include "engine.h"
 #include "options.h"
 #include "seamalloc.h"
 
 int sea_malloc_trim(size_t keep) { return sea_engine_trim(keep) > 0; }
 
+/* Bytes that may hold memory of blocks, live or not. */
+static size_t heap_of(const struct sea_stats *stats)
+{
+	return stats->live + stats->cached + stats->pending + stats->free;
+}
+
 struct mallinfo2 sea_mallinfo2(void)
 {
 	struct sea_stats stats;
-	sea_engine_stats(&stats);
+	sea_account(&stats);
 	struct mallinfo2 info = {0};
-	info.arena = stats.committed;
+	info.arena = heap_of(&stats);
 	info.ordblks = stats.nr_zones;
 	info.hblks = stats.nr_whole;
 	info.hblkhd = stats.whole;
 	info.uordblks = stats.live;
-	info.fordblks = stats.committed - stats.live;
+	info.fordblks = info.arena - stats.live;
 	info.fsmblks = stats.cached;
 	info.keepcost = stats.dirty;
 	return info;
@@ -43,6 +50,33 @@ struct mallinfo sea_mallinfo(void)
 	return info;
 }
 
+/* The first six are all of what `aspace` says. */
+static int print_xml(FILE *stream, const struct sea_stats *stats)
+{
+	return fprintf(stream,
+		       "<malloc version=\"1\">\n"
+		       "<heap nr=\"0\">\n"
+		       "<total type=\"live\" size=\"%zu\"/>\n"
+		       "<total type=\"cached\" count=\"%zu\" size=\"%zu\"/>\n"
+		       "<total type=\"pending\" size=\"%zu\"/>\n"
+		       "<total type=\"free\" size=\"%zu\"/>\n"
+		       "<total type=\"metadata\" size=\"%zu\"/>\n"
+		       "<total type=\"purged\" size=\"%zu\"/>\n"
+		       "<part of=\"live\" type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n"
+		       "<part of=\"free\" type=\"dirty\" size=\"%zu\"/>\n"
+		       "<part of=\"metadata\" type=\"used\" size=\"%zu\"/>\n"
+		       "<zones count=\"%zu\"/>\n"
+		       "<shards count=\"%zu\"/>\n"
+		       "</heap>\n"
+		       "<system type=\"current\" size=\"%zu\"/>\n"
+		       "<aspace type=\"total\" size=\"%zu\"/>\n"
+		       "<aspace type=\"mprotect\" size=\"%zu\"/>\n"
+		       "</malloc>\n",
+		       stats->live, stats->nr_threads, stats->cached, stats->pending, stats->free, stats->metadata,
+		       stats->purged, stats->nr_whole, stats->whole, stats->dirty, stats->metadata_used,
+		       stats->nr_zones, stats->nr_shards, heap_of(stats), stats->mapped, stats->committed);
+}
+
 int sea_malloc_info(int options, FILE *stream)
 {
 	if (options) {
@@ -50,44 +84,28 @@ int sea_malloc_info(int options, FILE *stream)
 		return -1;
 	}
 	struct sea_stats stats;
-	sea_engine_stats(&stats);
-	int written = fprintf(stream,
-			      "<malloc version=\"1\">\n"
-			      "<heap nr=\"0\">\n"
-			      "<total type=\"live\" size=\"%zu\"/>\n"
-			      "<total type=\"cached\" count=\"%zu\" size=\"%zu\"/>\n"
-			      "<total type=\"dirty\" size=\"%zu\"/>\n"
-			      "<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n"
-			      "<total type=\"zones\" count=\"%zu\"/>\n"
-			      "<total type=\"shards\" count=\"%zu\"/>\n"
-			      "<total type=\"metadata\" size=\"%zu\"/>\n"
-			      "</heap>\n"
-			      "<system type=\"current\" size=\"%zu\"/>\n"
-			      "<aspace type=\"total\" size=\"%zu\"/>\n"
-			      "</malloc>\n",
-			      stats.live, stats.nr_threads, stats.cached, stats.dirty, stats.nr_whole, stats.whole,
-			      stats.nr_zones, stats.nr_shards, stats.metadata, stats.committed, stats.reserved);
-	return written < 0 ? -1 : 0;
+	sea_account(&stats);
+	return print_xml(stream, &stats) < 0 ? -1 : 0;
 }
 
 void sea_malloc_stats(void)
 {
 	struct sea_stats stats;
-	sea_engine_stats(&stats);
+	sea_account(&stats);
 	fprintf(stderr,
 		"seamalloc " SEAMALLOC_VERSION " (%s), bytes:\n"
-		"  reserved  %14zu  address space\n"
-		"  committed %14zu  of it usable\n"
 		"  live      %14zu  in blocks that the program holds\n"
-		"  cached    %14zu  in the caches of %zu threads\n"
-		"  dirty     %14zu  in free pages, kept for reuse\n"
-		"  purged    %14zu  given back to the system so far\n"
-		"  refaulted %14zu  of it, wanted back soon after\n"
-		"  metadata  %14zu  our own structures\n"
+		"  cached    %14zu  in thread caches (threads: %zu)\n"
+		"  pending   %14zu  sent back, not merged yet\n"
+		"  free      %14zu  in holes and free pages; %zu of them can be given back\n"
+		"  metadata  %14zu  for our own structures; %zu of them in use\n"
+		"  purged    %14zu  addresses without memory\n"
+		"  mapped    %14zu  the six together\n"
+		"  %zu bytes given back so far, %zu of them wanted back soon after\n"
 		"  %zu zones in %zu shards, %zu blocks with a mapping of their own, %zu lock waits\n",
-		sea_engine_name, stats.reserved, stats.committed, stats.live, stats.cached, stats.nr_threads,
-		stats.dirty, stats.purged, stats.refaulted, stats.metadata, stats.nr_zones, stats.nr_shards, stats.nr_whole,
-		stats.nr_contended);
+		sea_engine_name, stats.live, stats.cached, stats.nr_threads, stats.pending, stats.free, stats.dirty,
+		stats.metadata, stats.metadata_used, stats.purged, stats.mapped, stats.given_back, stats.refaulted,
+		stats.nr_zones, stats.nr_shards, stats.nr_whole, stats.nr_contended);
 }
 
 int sea_mallopt(int param, int value)

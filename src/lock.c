@@ -105,3 +105,5 @@ void sea_lock_fork_drop(struct sea_lock *lock, bool in_child)
 void sea_lock_fork_begin(void) { sea_store_relaxed(&fork_owner, (void *)&held_ranks); }
 
 void sea_lock_fork_end(void) { sea_store_relaxed(&fork_owner, NULL); }
+
+bool sea_lock_owns_all(void) { return is_forking(); }

@@ -4,7 +4,7 @@
  * Ranks: a thread may take a lock only if its rank is above those of all locks it
  * holds; debug builds trap otherwise.  Fork takes all of them, lowest rank first.
  *
- * While a fork is under way the forking thread owns every lock.  If a fork handler
+ * While a fork or an account is under way the thread at it owns every lock.  If a fork handler
  * of the program allocates at that moment, sea_lock_take() sees that the owner
  * asks again and lets it through: there is no other thread inside.
  */
@@ -46,5 +46,8 @@ void sea_lock_fork_take(struct sea_lock *lock);
 void sea_lock_fork_drop(struct sea_lock *lock, bool in_child);
 void sea_lock_fork_begin(void);
 void sea_lock_fork_end(void);
+
+/* Claim: the calling thread is between begin and end. */
+bool sea_lock_owns_all(void);
 
 #endif

@@ -715,6 +715,16 @@ void sea_pages_stats(struct sea_page_stats *stats)
 	stats->refaulted = sea_refault_count() << sea_page_shift();
 }
 
+const struct sea_arena *sea_pages_arena_at(const char *base)
+{
+	sea_lock_take(&state.lock);
+	const struct sea_arena *arena = state.first;
+	while (arena && arena->base != base)
+		arena = arena->next;
+	sea_lock_drop(&state.lock);
+	return arena;
+}
+
 /* Adds the arena's pages that are in runs, and its touched ones that are not. */
 static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dirty)
 {

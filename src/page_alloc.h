@@ -93,6 +93,10 @@ struct sea_page_stats {
 };
 void sea_pages_stats(struct sea_page_stats *stats);
 
+/* The arena with a pool that starts at `base`; NULL if there is none, or not yet, or not
+ * any more. */
+const struct sea_arena *sea_pages_arena_at(const char *base);
+
 /* In the child of a fork: what other threads were doing is undone.  Cost: a look at
  * each block. */
 void sea_pages_in_child(void);

@@ -111,4 +111,12 @@ bool sea_region_is_sound(void)
 	return sound;
 }
 
+size_t sea_region_table_size(void)
+{
+	sea_lock_take(&map.lock);
+	size_t bytes = map.table == first_table ? 0 : sea_round_up(map.capacity * sizeof(*map.table), sea_os_page_size());
+	sea_lock_drop(&map.lock);
+	return bytes;
+}
+
 void sea_region_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&map.lock, context); }

@@ -32,6 +32,9 @@ void sea_region_remove(char *base);
  * must not allocate. */
 void sea_region_walk(void (*visit)(const struct sea_region *region, void *context), void *context);
 
+/* Bytes of the mapping that the map itself has taken. */
+size_t sea_region_table_size(void);
+
 /* Claim: in address order, none empty, none overlapping. */
 bool sea_region_is_sound(void);
 

@@ -142,6 +142,18 @@ void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct 
  * back.  *longest is the length of the longest run of free pages.  Shard lock. */
 unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest);
 
+/* Where the zone's bytes are; used, free and purged are all of it. */
+struct sea_zone_count {
+	size_t used;	/* in used chunks */
+	size_t pending; /* of them sent back */
+	size_t free;	/* in holes, and may hold memory */
+	size_t idle;	/* of them in whole pages behind a descriptor */
+	size_t purged;	/* in pages that hold none */
+};
+
+/* Shard lock. */
+void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
+
 /* Claim: Z1 to Z7 of zone.c.  Walks everything.  Shard lock. */
 bool sea_zone_is_sound(const struct sea_zone *zone);
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "account.h"
 #include "engine.h"
 #include "engines/textbook/blocks.h"
 #include "seamalloc.h"
@@ -26,6 +27,33 @@ struct heap {
 static struct heap heaps[4];
 
 static bool recycles(void) { return strcmp(sea_engine_name, "freelist") == 0; }
+
+/* --- where every byte is ---------------------------------------------------------------- */
+
+static size_t live_bytes(void)
+{
+	size_t live = 0;
+	for (size_t h = 0; h < NR(heaps); h++)
+		for (size_t i = 0; i < MAX_BLOCKS; i++)
+			live += heaps[h].blocks[i].start ? heaps[h].blocks[i].usable : 0;
+	return live;
+}
+
+/* The watermark engine forgets nothing, and so holds more than we do. */
+static void check_account(void)
+{
+	struct sea_stats stats;
+	sea_account(&stats);
+	CHECK(sea_account_adds_up(&stats));
+	CHECK_EQ(stats.mapped, sim.reserved);
+	CHECK_EQ(stats.cached + stats.pending + stats.adrift, 0);
+	CHECK_EQ(stats.nr_zones, sea_small.nr_runs);
+	if (recycles())
+		CHECK_EQ(stats.live, live_bytes());
+	CHECK(stats.live >= live_bytes());
+	CHECK_AT_MOST(stats.dirty, stats.free);
+	CHECK_AT_MOST(stats.metadata_used, stats.metadata);
+}
 
 /* --- random operations against patterns ------------------------------------------------- */
 
@@ -113,13 +141,16 @@ static void random_operations(void)
 	heap->random = test_seed();
 	for (size_t i = 0; i < rounds(12000); i++) {
 		step(heap);
-		if (i % 64 == 0)
+		if (i % 64 == 0) {
 			CHECK(sea_engine_is_sound());
+			check_account();
+		}
 		if (i % 1000 == 500)
 			sea_malloc_trim(i % 2000 == 500 ? 0 : MiB);
 	}
 	release_all(heap);
 	CHECK(sea_engine_is_sound());
+	check_account();
 }
 
 static void random_operations_on_large_pages(void)
@@ -157,6 +188,7 @@ static void threads(void)
 	for (size_t i = 0; i < NR(heaps); i++)
 		CHECK_EQ(pthread_join(thread[i], NULL), 0);
 	CHECK(sea_engine_is_sound());
+	check_account();
 }
 
 /* --- sizes -------------------------------------------------------------------------------- */
@@ -206,18 +238,18 @@ static void stats_are_true(void)
 	enum { NR_BLOCKS = 2000, SIZE = 496 };
 	static void *blocks[NR_BLOCKS];
 	struct sea_stats before, during, after;
-	sea_engine_stats(&before);
+	sea_account(&before);
 	for (size_t i = 0; i < NR_BLOCKS; i++)
 		blocks[i] = sea_malloc(SIZE);
 	void *large = sea_malloc(3 * MiB);
-	sea_engine_stats(&during);
+	sea_account(&during);
 	CHECK_EQ(during.live - before.live, NR_BLOCKS * SIZE + 3 * MiB);
 	CHECK_EQ(during.nr_zones, 1 + (NR_BLOCKS * (SIZE + 16) - 1) / MiB);
 	CHECK(during.metadata - before.metadata >= NR_BLOCKS * 16);
 	for (size_t i = 0; i < NR_BLOCKS; i++)
 		sea_free(blocks[i]);
 	sea_free(large);
-	sea_engine_stats(&after);
+	sea_account(&after);
 	CHECK_EQ(after.live, recycles() ? before.live : during.live);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "cache.h"
 
+#include "account.h"
 #include "engine.h"
 #include "options.h"
 #include "page_alloc.h"
@@ -99,7 +100,7 @@ static size_t live_bytes(void)
 static struct sea_stats stats(void)
 {
 	struct sea_stats stats;
-	sea_engine_stats(&stats);
+	sea_account(&stats);
 	return stats;
 }
 
@@ -407,10 +408,10 @@ static void a_thread_leaves_nothing_behind(void)
 static void a_thousand_threads_need_one_cache(void)
 {
 	run_in_thread(use_a_little, NULL);
-	size_t used = stats().metadata;
+	size_t used = stats().metadata_used;
 	for (size_t i = 0; i < rounds(1000); i++)
 		run_in_thread(use_a_little, NULL);
-	CHECK_AT_MOST(stats().metadata, used + 256 * KiB);
+	CHECK_AT_MOST(stats().metadata_used, used + 256 * KiB);
 }
 
 static size_t nr_reads;

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "engine.h"
 #include "options.h"
 #include "page_alloc.h"
@@ -256,7 +257,7 @@ static void check_no_leak(void)
 	do_free_all();
 	sea_malloc_trim(0);
 	sea_malloc_trim(0);
-	sea_engine_stats(&stats);
+	sea_account(&stats);
 	CHECK_EQ(stats.live, 0);
 	CHECK_EQ(stats.cached, 0);
 	CHECK_EQ(stats.nr_zones, 0);

@@ -19,6 +19,7 @@
 #include "check.h"
 #include "engines/textbook/blocks.h"
 #include "hole.h"
+#include "index.h"
 #include "list.h"
 #include "mistake.h"
 #include "page_alloc.h"
@@ -211,7 +212,14 @@ bool sea_engine_expand(void *block, size_t size)
 	return size <= PTRDIFF_MAX && resize_in_place(block, size);
 }
 
-/* --- audit ---------------------------------------------------------------------- */
+/* --- observers ---------------------------------------------------------------------- */
+
+void sea_small_each_run(void (*visit)(const void *run, size_t size, void *context), void *context)
+{
+	const struct zone *zone;
+	for (size_t i = 0; (zone = sea_index_zone(i)); i++)
+		visit(zone, ZONE_SIZE, context);
+}
 
 bool sea_engine_is_sound(void)
 {

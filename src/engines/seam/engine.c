@@ -123,38 +123,32 @@ size_t sea_engine_trim(size_t keep)
 	return bytes;
 }
 
-static void count_contended(struct sea_lock *lock, void *context)
+void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 {
-	*(size_t *)context += sea_load_relaxed(&lock->nr_contended);
+	const struct sea_zone *zone = sea_zone_of(run);
+	if (!zone) {
+		stats->live += size;
+		return;
+	}
+	struct sea_zone_count count;
+	sea_zone_count(zone, &count);
+	stats->nr_zones++;
+	stats->live += count.used - count.pending; /* and what is cached, for now */
+	stats->pending += count.pending;
+	stats->free += count.free;
+	stats->purged += count.purged;
+	stats->dirty += count.idle;
 }
 
-void sea_engine_stats(struct sea_stats *stats)
+/* Threads that are at work may have more in their caches than the zones say. */
+void sea_engine_count_rest(struct sea_stats *stats)
 {
-	struct sea_page_stats pages;
 	struct sea_cache_stats caches;
-	memset(stats, 0, sizeof(*stats));
-	sea_pages_stats(&pages);
 	sea_cache_stats(&caches);
-	stats->live = pages.in_use;
-	stats->nr_shards = sea_shard_count();
-	for (unsigned i = 0; i < stats->nr_shards; i++) {
-		struct sea_shard_stats shard;
-		sea_shard_stats(&sea_shards[i], &shard);
-		stats->nr_zones += shard.nr_zones;
-		stats->live -= shard.nr_zones * SEA_ZONE_SIZE - (shard.used - sea_min(shard.used, shard.pending));
-	}
-	stats->live -= sea_min(stats->live, caches.cached);
-	stats->cached = caches.cached;
+	stats->cached = sea_min(caches.cached, stats->live);
+	stats->live -= stats->cached;
 	stats->nr_threads = caches.nr_threads;
-	stats->reserved = pages.reserved;
-	stats->committed = pages.committed;
-	stats->dirty = pages.dirty;
-	stats->purged = pages.purged;
-	stats->refaulted = pages.refaulted;
-	stats->whole = pages.whole;
-	stats->nr_whole = pages.nr_whole;
-	stats->metadata = sea_meta_size();
-	sea_engine_each_lock(count_contended, &stats->nr_contended);
+	stats->nr_shards = sea_shard_count();
 }
 
 void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *context)

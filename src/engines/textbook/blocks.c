@@ -88,31 +88,59 @@ size_t sea_engine_good_size(size_t size)
 	return size <= SEA_SMALL_MAX ? sea_small_size(size) : sea_round_up(size, sea_page_size());
 }
 
-static void count_contended(struct sea_lock *lock, void *context)
+void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 {
-	*(size_t *)context += sea_load_relaxed(&lock->nr_contended);
+	(void)run; /* it may be a block: then it is not ours to read */
+	stats->live += size;
 }
 
-void sea_engine_stats(struct sea_stats *stats)
+/* Adds free bytes, page by page. */
+static void count_free(const char *from, const char *to, struct sea_stats *stats)
 {
-	struct sea_page_stats pages;
-	memset(stats, 0, sizeof(*stats));
-	sea_pages_stats(&pages);
-	sea_lock_take(&sea_small.lock);
-	stats->live = pages.in_use - sea_min(pages.in_use, sea_small.run_bytes) + sea_small.live;
-	stats->metadata = sea_small.nr_live * SEA_CHUNK_HEADER;
-	stats->nr_zones = sea_small.nr_runs;
-	sea_lock_drop(&sea_small.lock);
+	for (const char *end; from < to; from = end) {
+		const char *page = (const char *)sea_round_down((uintptr_t)from, sea_page_size());
+		const char *behind = page + sea_page_size();
+		end = behind < to ? behind : to;
+		*(sea_pages_count_touched(page, behind) ? &stats->free : &stats->purged) += (size_t)(end - from);
+	}
+}
+
+/* Headers, and slack, which is no block's. */
+static void count_metadata(size_t size, struct sea_stats *stats)
+{
+	stats->metadata += size;
+	stats->metadata_used += size;
+}
+
+static void count_chunk(const struct sea_chunk *chunk, struct sea_stats *stats)
+{
+	const char *block = sea_chunk_block(chunk);
+	bool is_live = sea_chunk_is_live(chunk);
+	count_metadata(SEA_CHUNK_HEADER + chunk->slack, stats);
+	if (is_live)
+		stats->live += chunk->size;
+	else
+		count_free(block, block + chunk->size, stats);
+}
+
+/* A run that was counted as live.  Its head is ours, and what a mark has behind it. */
+static void count_chunks(const void *run, size_t size, void *context)
+{
+	struct sea_stats *stats = context;
+	const char *end = (const char *)run + size;
+	const struct sea_chunk *chunk = sea_chunk_next(run);
+	stats->nr_zones++;
+	stats->live -= size;
+	count_metadata((size_t)((const char *)chunk - (const char *)run), stats);
+	for (; (const char *)chunk < end && sea_chunk_is_sealed(chunk) && chunk->size; chunk = sea_chunk_next(chunk))
+		count_chunk(chunk, stats);
+	count_metadata((size_t)(end - (const char *)chunk), stats);
+}
+
+void sea_engine_count_rest(struct sea_stats *stats)
+{
 	stats->nr_shards = 1;
-	stats->reserved = pages.reserved;
-	stats->committed = pages.committed;
-	stats->dirty = pages.dirty;
-	stats->purged = pages.purged;
-	stats->refaulted = pages.refaulted;
-	stats->whole = pages.whole;
-	stats->nr_whole = pages.nr_whole;
-	stats->metadata += sea_meta_size();
-	sea_engine_each_lock(count_contended, &stats->nr_contended);
+	sea_small_each_run(count_chunks, stats);
 }
 
 void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *context)

@@ -34,6 +34,9 @@ extern SEA_HIDDEN struct sea_small sea_small;
  * memory that was never handed out. */
 extern SEA_HIDDEN const char sea_small_free_text[];
 
+/* The engine's: calls visit() for each run of chunks.  The lock is held. */
+void sea_small_each_run(void (*visit)(const void *run, size_t size, void *context), void *context);
+
 /* To be called before a run is taken: reads the options once they can be. */
 void sea_blocks_start(void);
 

@@ -232,7 +232,13 @@ size_t sea_engine_trim(size_t keep)
 	return 0;
 }
 
-/* --- audit -------------------------------------------------------------------- */
+/* --- observers -------------------------------------------------------------------- */
+
+void sea_small_each_run(void (*visit)(const void *run, size_t size, void *context), void *context)
+{
+	for (const struct run *run = heap.newest; run; run = run->before)
+		visit(run, run->size, context);
+}
 
 struct count {
 	size_t nr_live, live;

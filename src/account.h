@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* account.h - where every byte is (layer 9)
+ *
+ * An observer: it reads the region map, the arenas and what the engine has in them,
+ * and nothing that allocates or frees calls it.  docs/memory.md explains the figures.
+ */
+#ifndef SEA_ACCOUNT_H
+#define SEA_ACCOUNT_H
+
+#include "engine.h"
+
+/* Counts everything anew.  Any thread, also inside a fork handler; all others wait
+ * where they need a lock.  Cost: some 7 us for each MiB in zones. */
+void sea_account(struct sea_stats *stats);
+
+/* Claim: A1 of account.c. */
+bool sea_account_adds_up(const struct sea_stats *stats);
+
+#endif
