@@ -14,7 +14,8 @@
  *     is async-signal-safe.
  *   - A mistake by the caller (a block freed twice, a pointer into the middle of
  *     a block, memory of another owner) ends the process: one line on standard
- *     error, then abort().
+ *     error, then abort().  A second free is noticed at once, or some frees later
+ *     where it meets a full cache, at the latest when the thread or process ends.
  *   - Cost: a request up to 896 bytes that the thread's cache can serve takes no
  *     lock, no atomic operation and no system call.
  */

@@ -7,7 +7,8 @@
  *     carries its mark.
  * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone; the
  *     chunk at cur carries its mark once the first has been handed out.
- * K4  Every chunk that is sent back carries its mark before its bit is set.
+ * K4  Every chunk that is sent back carries its mark before its bit is set; in the outbox it
+ *     does not yet.
  *
  * Stock: a stack grows only by proven recurrence.  A chunk for which there is no
  * room leaves; it is counted.  A refill of n chunks then earns min(n, left) of
@@ -124,16 +125,11 @@ static void empty_outbox(struct sea_cache *cache)
 	cache->returned += bytes;
 }
 
-/* K4.  True: the outbox is full. */
-SEA_INLINE bool post(struct sea_cache *cache, void *chunk, size_t nr_granules)
-{
-	((struct sea_link *)chunk)->mark = mark_of(chunk);
-	return sea_outbox_post(&cache->outbox, chunk, nr_granules);
-}
-
+/* A free chunk leaves (K4). */
 static void send(struct sea_cache *cache, void *chunk, size_t nr_granules)
 {
-	if (post(cache, chunk, nr_granules))
+	((struct sea_link *)chunk)->mark = 0;
+	if (sea_outbox_post(&cache->outbox, chunk, nr_granules))
 		empty_outbox(cache);
 }
 
@@ -560,10 +556,12 @@ void *sea_cache_alloc_aligned(size_t align, size_t size)
 
 /* --- free -------------------------------------------------------------------------- */
 
-/* True if the stack of class c may grow for one more chunk. */
+/* Makes room in the stack of class c; false: it may not grow. */
 static SEA_NOINLINE bool grow_stack(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
+	if (!stock->limit && is_clearing(cache))
+		return false;
 	size_t size = size_of_class(c), most = budget(cache);
 	size_t left = net_bytes(cache) <= may_hold(cache) ? (most - sea_min(most, cache->granted)) / size : 0;
 	uint32_t grant;
@@ -572,7 +570,7 @@ static SEA_NOINLINE bool grow_stack(struct sea_cache *cache, unsigned c)
 		stock->credit = grant ? stock->credit - grant : 0;
 	} else {
 		size_t first = sea_max(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX), 1);
-		grant = is_clearing(cache) ? 0 : (uint32_t)(size <= FIRST_LIMIT_BYTES ? first : sea_min(first, left));
+		grant = (uint32_t)(size <= FIRST_LIMIT_BYTES ? first : sea_min(first, left));
 	}
 	stock->limit += grant;
 	cache->granted += grant * size;
@@ -593,19 +591,21 @@ static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 /* True if it does not take asking that a stack of class c may not grow. */
 SEA_INLINE bool may_not_grow(const struct sea_stock *stock) { return !stock->credit && stock->limit; }
 
-/* A live chunk leaves. */
+/* The same, and the stack may not grow. */
 SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
 {
 	stock->left++;
-	if (unlikely(post(cache, chunk, nr_granules)))
+	if (unlikely(sea_outbox_post(&cache->outbox, chunk, nr_granules)))
 		deliver_all(cache);
 }
 
-/* A live chunk of class c (0: of none) for which there is no room. */
+/* A chunk of class c (0: of none) for which there is no room; it may be free already. */
 static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned c, size_t nr_granules)
 {
 	struct sea_stock *stock = &cache->stock[c];
 	if (c && !may_not_grow(stock) && grow_stack(cache, c)) {
+		if (unlikely(((struct sea_link *)chunk)->mark == mark_of(chunk)))
+			sea_mistake("free", chunk);
 		push(cache, c, chunk);
 		return;
 	}
@@ -685,8 +685,6 @@ void sea_cache_free_full(void *block, size_t c)
 		return;
 	}
 	cache->room[c]++;
-	if (unlikely(((struct sea_link *)block)->mark == mark_of(block)))
-		sea_mistake("free", block);
 	if (likely(may_not_grow(stock)))
 		leave_stack(cache, stock, block, c);
 	else
@@ -728,6 +726,12 @@ size_t sea_cache_good_size(size_t size)
 	if (size <= SEA_MEDIUM_MAX)
 		return size_of_class(sea_class_for(sea_granules_for(size)));
 	return size > PTRDIFF_MAX ? 0 : sea_round_up(size, sea_os_page_size());
+}
+
+void sea_cache_settle(void)
+{
+	if (sea_cache_own()->shard)
+		empty_outbox(sea_cache_own());
 }
 
 void sea_cache_flush(void)

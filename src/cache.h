@@ -27,12 +27,6 @@
 #include "seammap.h"
 #include "shelf.h"
 
-/* A free chunk in a stack. */
-struct sea_link {
-	struct sea_link *next;
-	uintptr_t mark; /* sea_mark_of() */
-};
-
 /* What a class knows beyond its stack. */
 struct sea_stock {
 	char *cur, *end;  /* chunks that were never handed out, side by side */
@@ -156,6 +150,10 @@ bool sea_cache_expand(void *block, size_t size);
 
 /* The usable size that a request gets. */
 size_t sea_cache_good_size(size_t size);
+
+/* Sends what the calling thread has in its outbox: a block there that was freed twice is
+ * noticed. */
+void sea_cache_settle(void);
 
 /* Sends everything that the calling thread has cached back. */
 void sea_cache_flush(void);

@@ -71,6 +71,9 @@ void sea_engine_count_rest(struct sea_stats *stats);
 struct sea_lock;
 void sea_engine_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
 
+/* When the process ends: looks at what the calling thread has freed and not looked at. */
+void sea_engine_settle(void);
+
 /* In the child of a fork, with all locks dropped: other threads are gone. */
 void sea_engine_in_child(void);
 

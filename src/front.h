@@ -40,4 +40,7 @@ void *sea_front_alloc_aligned(size_t align, size_t size);
 /* Called once the C library works: options, fork handlers. */
 void sea_front_start(void);
 
+/* Called when the process ends in order: notices late mistakes. */
+void sea_front_end(void);
+
 #endif

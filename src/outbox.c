@@ -18,12 +18,14 @@ struct sea_shard *sea_outbox_shard(const struct sea_outbox *box)
 
 /* Where the letters go.  All are looked up before the first bit is set, so that the
  * words arrive together. */
-static void look_up(const struct sea_outbox *box, struct sea_zone **zones)
+static void address(const struct sea_outbox *box, struct sea_zone **zones)
 {
 	for (uint32_t i = 0; i < box->nr; i++) {
-		const void *chunk = box->letter[i].chunk;
+		struct sea_link *chunk = box->letter[i].chunk;
 		zones[i] = sea_zone_of(chunk);
 		__builtin_prefetch(&zones[i]->pending[sea_granule_of(chunk) / 64], 1);
+		if (i + SEA_OUTBOX_FETCHING >= box->nr)
+			sea_mark_freed(chunk);
 	}
 }
 
@@ -48,7 +50,7 @@ static uint32_t send_word(const struct sea_outbox *box, struct sea_zone *zone, u
 void sea_outbox_deliver(struct sea_outbox *box)
 {
 	struct sea_zone *zones[SEA_OUTBOX_LETTERS];
-	look_up(box, zones);
+	address(box, zones);
 	for (uint32_t i = 0; i < box->nr;)
 		i = send_word(box, zones[i], i);
 	box->nr = 0;

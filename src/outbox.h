@@ -1,30 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /* outbox.h - chunks on the way back to their zones (layer 8)
  *
- * Chunks are sent back together: by the time the last one comes, the memory that the
- * first one's mark was written to has arrived, and atomic operations, which wait for
- * all stores before them, do not wait.
+ * Chunks are sent back together.  What a thread tears down has mostly left the processor's
+ * caches, and a load from it keeps the processor from running ahead.  So a chunk is fetched
+ * when it is posted, and read and marked some letters later, or when all are delivered: that
+ * is also when a second free of it is noticed.
  */
 #ifndef SEA_OUTBOX_H
 #define SEA_OUTBOX_H
 
+#include "mistake.h"
 #include "shard.h"
 
 #define SEA_OUTBOX_LETTERS 32
+/* A letter is marked when so many others have come. */
+#define SEA_OUTBOX_FETCHING 4
+
+/* A free chunk of a thread; the outbox uses the mark only. */
+struct sea_link {
+	struct sea_link *next;
+	uintptr_t mark; /* sea_mark_of() */
+};
 
 struct sea_outbox {
 	uint32_t nr;
 	struct sea_letter {
-		void *chunk;
+		struct sea_link *chunk;
 		size_t nr_granules;
 	} letter[SEA_OUTBOX_LETTERS];
 };
 
-/* Adds a used chunk that carries its mark; the box is not full.  True: it is now. */
+/* Marks a chunk that was freed.  Ends the process if it has a mark: it was freed before. */
+SEA_INLINE void sea_mark_freed(struct sea_link *chunk)
+{
+	uintptr_t mark = sea_mark_of(chunk, sea_load_relaxed(&sea_seams));
+	if (unlikely(chunk->mark == mark))
+		sea_mistake("free", chunk);
+	chunk->mark = mark;
+}
+
+/* Adds a used chunk; the box is not full.  True: it is now. */
 SEA_INLINE bool sea_outbox_post(struct sea_outbox *box, void *chunk, size_t nr_granules)
 {
-	box->letter[box->nr++] = (struct sea_letter){chunk, nr_granules};
-	return box->nr == SEA_OUTBOX_LETTERS;
+	__builtin_prefetch(chunk, 1);
+	box->letter[box->nr] = (struct sea_letter){chunk, nr_granules};
+	if (box->nr >= SEA_OUTBOX_FETCHING)
+		sea_mark_freed(box->letter[box->nr - SEA_OUTBOX_FETCHING].chunk);
+	return ++box->nr == SEA_OUTBOX_LETTERS;
 }
 
 /* Bytes in the box; for observers a moment's view. */
@@ -33,7 +55,8 @@ size_t sea_outbox_bytes(const struct sea_outbox *box);
 /* The shard that the last letter goes to, or NULL. */
 struct sea_shard *sea_outbox_shard(const struct sea_outbox *box);
 
-/* Sends all chunks to their zones; the box is empty.  No lock. */
+/* Marks all chunks and sends them to their zones; the box is empty.  Ends the process if one
+ * has a mark: it was freed before.  No lock. */
 void sea_outbox_deliver(struct sea_outbox *box);
 
 #endif

@@ -396,7 +396,7 @@ struct sea_watermarks sea_pages_watermarks(void)
 	size_t in_use = bytes_in_use();
 	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
 	high += sea_options.dirty_max ? sea_refault_allowance(in_use, free_dirty_bytes()) : 0;
-	return (struct sea_watermarks){.low = high / 2, .high = high};
+	return (struct sea_watermarks){.low = high / 2, .high = high, .in_use = in_use};
 }
 
 size_t sea_pages_dirty(void)

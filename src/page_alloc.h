@@ -78,6 +78,7 @@ size_t sea_pages_dirty(void);
  * watermarks of this page allocator. */
 struct sea_watermarks {
 	size_t low, high; /* bytes */
+	size_t in_use;	  /* bytes that they were made for: of all runs, without idle pages */
 };
 struct sea_watermarks sea_pages_watermarks(void);
 

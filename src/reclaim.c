@@ -23,6 +23,8 @@
 #define SHORT_RANGES_MS 200
 #define SHORT_RANGES_THOROUGH_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
+/* And only while as much lies idle as is in use: before that, what is being torn down leaves
+ * a page here and there. */
 /* If what was worth it is gone, nothing is looked for until so much more is idle. */
 #define RETRY_BYTES SEA_MIB
 /* Page ranges that one round takes out of a zone. */
@@ -144,7 +146,7 @@ static void reclaim_short_ranges(struct sea_watermarks marks, bool thorough)
 {
 	uint64_t now = sea_os_now_ms();
 	size_t dirty = sea_pages_dirty();
-	if (dirty <= marks.high || now - state.short_ms < (thorough ? SHORT_RANGES_THOROUGH_MS : SHORT_RANGES_MS))
+	if (dirty <= marks.high || dirty < marks.in_use || now - state.short_ms < (thorough ? SHORT_RANGES_THOROUGH_MS : SHORT_RANGES_MS))
 		return;
 	state.short_ms = now;
 	reclaim_shards(thorough ? marks.low : sea_max(marks.low, dirty - SHORT_RANGES_BYTES), sea_os_page_size());

@@ -66,3 +66,5 @@ void sea_front_start(void)
 	sea_options_load();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
+
+void sea_front_end(void) { sea_engine_settle(); }

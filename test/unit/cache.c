@@ -320,6 +320,7 @@ static void twice_with_others_between(void)
 	sea_cache_free(block);
 	give_all(); /* more than a stack takes: some of them leave it */
 	sea_cache_free(block);
+	sea_cache_settle();
 }
 
 static void twice_after_overflow(void)
@@ -330,6 +331,22 @@ static void twice_after_overflow(void)
 	give_all();
 	sea_cache_free(last);
 	sea_cache_free(last);
+	sea_cache_settle();
+}
+
+/* Of blocks that leave the stack, the fifth finds it out. */
+static void twice_and_soon_noticed(void)
+{
+	for (int i = 0; i < 1000; i++)
+		CHECK(alloc(48));
+	char *others[4], *block = sea_cache_alloc(48, sea_cache_alloc_slow);
+	for (int i = 0; i < 4; i++)
+		others[i] = sea_cache_alloc(48, sea_cache_alloc_slow);
+	give_all();
+	sea_cache_free(block);
+	sea_cache_free(block);
+	for (int i = 0; i < 4; i++)
+		sea_cache_free(others[i]);
 }
 
 static void twice_after_a_flush(void)
@@ -672,6 +689,7 @@ static const struct test_case cases[] = {
 	ABORTS(twice_whole, "this block was freed already"),
 	ABORTS(twice_with_others_between, "this block was freed already"),
 	ABORTS(twice_after_overflow, "this block was freed already"),
+	ABORTS(twice_and_soon_noticed, "this block was freed already"),
 	ABORTS(twice_after_a_flush, "this block was freed already"),
 	ABORTS(twice_after_merging, "this block was freed already"),
 	ABORTS(twice_after_the_zone_is_gone, "this block was freed already"),

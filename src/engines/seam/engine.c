@@ -161,6 +161,8 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 	sea_region_each_lock(apply, context);
 }
 
+void sea_engine_settle(void) { sea_cache_settle(); }
+
 void sea_engine_in_child(void)
 {
 	sea_pages_in_child();
