@@ -97,24 +97,33 @@ void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta)
 	sea_buddy_free(pool, 0, nr_pages);
 }
 
-/* Smallest order at or above `order` that has a free block; beyond the last if none. */
-static unsigned sufficient_order(const struct sea_pool *pool, unsigned order)
+static pfn_t lowest_block(const struct sea_pool *pool, unsigned order)
 {
-	while (order <= SEA_MAX_ORDER && sea_bittree_is_empty(&pool->free[order]))
+	return (pfn_t)(sea_bittree_lowest(&pool->free[order]) << order);
+}
+
+static bool ends_below(const struct sea_pool *pool, unsigned order, size_t nr_pages, size_t limit)
+{
+	return !sea_bittree_is_empty(&pool->free[order]) && lowest_block(pool, order) + nr_pages <= limit;
+}
+
+pfn_t sea_buddy_alloc_below(struct sea_pool *pool, size_t nr_pages, size_t limit)
+{
+	SEA_ASSERT(nr_pages > 0);
+	unsigned order = sea_log2_ceil(nr_pages);
+	while (order <= SEA_MAX_ORDER && !ends_below(pool, order, nr_pages, limit))
 		order++;
-	return order;
+	if (order > SEA_MAX_ORDER)
+		return SEA_NO_PFN;
+	pfn_t pfn = lowest_block(pool, order);
+	unlink_block(pool, pfn, order);
+	sea_buddy_free(pool, pfn + (pfn_t)nr_pages, (1ull << order) - nr_pages);
+	return pfn;
 }
 
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages)
 {
-	SEA_ASSERT(nr_pages > 0);
-	unsigned order = sufficient_order(pool, sea_log2_ceil(nr_pages));
-	if (order > SEA_MAX_ORDER)
-		return SEA_NO_PFN;
-	pfn_t pfn = (pfn_t)(sea_bittree_lowest(&pool->free[order]) << order);
-	unlink_block(pool, pfn, order);
-	sea_buddy_free(pool, pfn + (pfn_t)nr_pages, (1ull << order) - nr_pages);
-	return pfn;
+	return sea_buddy_alloc_below(pool, nr_pages, pool->nr_pages);
 }
 
 pfn_t sea_buddy_block_of(const struct sea_pool *pool, pfn_t pfn, unsigned *order)

@@ -25,6 +25,10 @@ void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta);
  * nr_pages.  SEA_NO_PFN if there are none. */
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages);
 
+/* The same, but all of them below page `limit`: from the smallest order of which the
+ * lowest block has so many there. */
+pfn_t sea_buddy_alloc_below(struct sea_pool *pool, size_t nr_pages, size_t limit);
+
 /* Gives pages [pfn, pfn + nr_pages) back and merges upward.  Cannot fail. */
 void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages);
 

@@ -259,13 +259,20 @@ static void link_arena(struct sea_arena *arena)
 
 /* --- runs of pools -------------------------------------------------------- */
 
-static bool take_from_pools(size_t nr_pages, size_t block_pages, struct sea_block *run)
+enum which_pages { ANY_PAGES, COMMITTED_PAGES };
+
+static size_t end_of(const struct sea_arena *arena, enum which_pages which)
+{
+	return which == ANY_PAGES ? arena->pool->nr_pages : sea_load_acquire(&arena->committed) >> sea_page_shift();
+}
+
+static bool take_from_pools(size_t nr_pages, size_t block_pages, enum which_pages which, struct sea_block *run)
 {
 	SEA_ASSERT(nr_pages > 0 && nr_pages <= block_pages);
 	sea_lock_take(&state.lock);
 	run->pfn = SEA_NO_PFN;
 	for (run->arena = state.first; run->arena; run->arena = run->arena->next) {
-		run->pfn = sea_buddy_alloc(run->arena->pool, block_pages);
+		run->pfn = sea_buddy_alloc_below(run->arena->pool, block_pages, end_of(run->arena, which));
 		if (run->pfn == SEA_NO_PFN)
 			continue;
 		sea_buddy_free(run->arena->pool, run->pfn + (pfn_t)nr_pages, block_pages - nr_pages);
@@ -283,7 +290,7 @@ static bool take_block(size_t nr_pages, size_t block_pages, struct sea_block *ru
 	if (order <= SEA_PCP_MAX_ORDER && nr_pages == 1ull << order && nr_pages == block_pages &&
 	    sea_pcp_take(order, run))
 		return true;
-	if (take_from_pools(nr_pages, block_pages, run))
+	if (take_from_pools(nr_pages, block_pages, ANY_PAGES, run))
 		return true;
 	size_t bytes = block_pages << sea_page_shift();
 	struct sea_arena *arena = make_arena(bytes);
@@ -292,7 +299,7 @@ static bool take_block(size_t nr_pages, size_t block_pages, struct sea_block *ru
 	if (!arena)
 		return false;
 	link_arena(arena);
-	return take_from_pools(nr_pages, block_pages, run);
+	return take_from_pools(nr_pages, block_pages, ANY_PAGES, run);
 }
 
 static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
@@ -302,17 +309,31 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
 		sea_refault_note_fresh(nr_fresh);
 }
 
+static bool commit_run(struct sea_block run, size_t nr_pages)
+{
+	return sea_arena_commit(run.arena, ((size_t)run.pfn + nr_pages) << sea_page_shift());
+}
+
+/* Takes a run and makes it usable.  Where the system makes no more pages usable, those
+ * that are so already have to do. */
+static bool take_run(size_t nr_pages, size_t block_pages, struct sea_block *run)
+{
+	if (!take_block(nr_pages, block_pages, run))
+		return false;
+	if (likely(commit_run(*run, nr_pages)))
+		return true;
+	give_to_pool(*run, nr_pages);
+	flush_page_lists();
+	return take_from_pools(nr_pages, block_pages, COMMITTED_PAGES, run);
+}
+
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
 	size_t nr_pages = to_pages(size);
 	size_t block_pages = sea_max(nr_pages, to_pages(align));
 	struct sea_block run;
-	if (!take_block(nr_pages, block_pages, &run))
+	if (!take_run(nr_pages, block_pages, &run))
 		return NULL;
-	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + nr_pages) << sea_page_shift())) {
-		give_to_pool(run, nr_pages);
-		return NULL;
-	}
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
 	if (touch == SEA_TOUCH_NOW)
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
