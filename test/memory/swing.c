@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* swing.c - live bytes swing between a part of MIB and all of it, in sizes that change
  *
- * Arguments: MIB, rounds.  Ends with 3 where malloc refuses.
+ * Arguments: MIB, rounds.  Prints the KiB that were resident at most; ends with 3 where malloc
+ * refuses.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,12 @@ static void fill(size_t bytes, size_t size)
 	}
 }
 
-/* Keeps one block of so many, by place. */
-static void thin_out(void)
+/* Frees all but the youngest quarter: whole pages. */
+static void shrink(void)
 {
-	size_t kept = 0;
+	size_t kept = 0, first_kept = live.nr - live.nr / KEEP_ONE_OF;
 	for (size_t i = 0; i < live.nr; i++) {
-		if (i % KEEP_ONE_OF == 0) {
+		if (i >= first_kept) {
 			live.size[kept] = live.size[i];
 			live.block[kept++] = live.block[i];
 			continue;
@@ -41,13 +42,24 @@ static void thin_out(void)
 	live.nr = kept;
 }
 
+/* VmHWM; the tables are in it. */
+static void print_peak(void)
+{
+	char line[256];
+	FILE *status = fopen("/proc/self/status", "r");
+	while (status != NULL && fgets(line, sizeof(line), status) != NULL)
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			printf("%lu\n", strtoul(line + 6, NULL, 10));
+}
+
 int main(int argc, char **argv)
 {
 	static const size_t sizes[] = {200, 5000, 70000, 300000, 1000};
 	size_t bytes = (argc > 1 ? strtoul(argv[1], NULL, 10) : 32) << 20;
 	for (int round = 0; round < (argc > 2 ? atoi(argv[2]) : 10); round++) {
 		fill(bytes, sizes[round % 5]);
-		thin_out();
+		shrink();
 	}
+	print_peak();
 	return 0;
 }
