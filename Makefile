@@ -110,6 +110,9 @@ bench-quick: ## a part of everything; below 3 minutes
 	$(Q)$(MAKE) bench-programs
 	$(Q)scripts/bench --quick --libdir=$(BUILD) --json=$(BUILD)/bench/report.json --html=$(BUILD)/bench/report.html
 
+memory-goals: all ## the memory goals beside what each allocator measures; below 5 minutes
+	$(Q)scripts/memory-goals --libdir=$(BUILD)
+
 # --- tests -----------------------------------------------------------------------
 
 include test/unit.mk
@@ -171,4 +174,4 @@ install: all ## libraries, header, command and manual pages into PREFIX
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
-.PHONY: all help demo bench bench-quick bench-programs check check-long check-black-box check-scripts check-docs check-builds install clean
+.PHONY: all help demo bench bench-quick memory-goals bench-programs check check-long check-black-box check-scripts check-docs check-builds install clean

@@ -17,23 +17,6 @@ static char *blocks[MAX_BLOCKS];
 
 /* --- mappings ---------------------------------------------------------------------------- */
 
-static void few_mappings(void)
-{
-	enum { COUNT = 20000 };
-	size_t before = test_nr_mappings();
-	for (size_t i = 0; i < COUNT; i++) {
-		CHECK((blocks[i] = malloc(140 * KiB)) != NULL);
-		blocks[i][0] = 1;
-	}
-	for (size_t i = 0; i < COUNT; i += 2)
-		free(blocks[i]);
-	size_t after = test_nr_mappings();
-	CHECK_AT_MOST(after, 200);
-	CHECK_AT_MOST(after - before, 180);
-	for (size_t i = 1; i < COUNT; i += 2)
-		free(blocks[i]);
-}
-
 /* Every one lives and has one byte touched: 30 GiB of address space in the full run. */
 static void sparse_large_blocks(void)
 {
@@ -105,83 +88,6 @@ static void locked_memory(void)
 
 /* --- blocks that wander ---------------------------------------------------------------------- */
 
-enum { QUEUE_SIZE = 10000 };
-
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	char *entries[QUEUE_SIZE];
-	size_t nr_put, nr_taken;
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-static size_t queue_total(void)
-{
-	return test_pick(600000, 3000000, 30000000);
-}
-
-static size_t queued_size(size_t i)
-{
-	return 16 + i * 7919 % 497;
-}
-
-static void *produce(void *unused)
-{
-	for (size_t i = 0; i < queue_total(); i++) {
-		char *block = malloc(queued_size(i));
-		CHECK(block != NULL);
-		memset(block, (int)(i & 127), queued_size(i));
-		pthread_mutex_lock(&queue.lock);
-		while (queue.nr_put - queue.nr_taken == QUEUE_SIZE)
-			pthread_cond_wait(&queue.changed, &queue.lock);
-		queue.entries[queue.nr_put++ % QUEUE_SIZE] = block;
-		if (queue.nr_put % (QUEUE_SIZE / 2) == 0)
-			pthread_cond_signal(&queue.changed);
-		pthread_mutex_unlock(&queue.lock);
-	}
-	pthread_cond_signal(&queue.changed);
-	return unused;
-}
-
-static char *take_one(void)
-{
-	pthread_mutex_lock(&queue.lock);
-	while (queue.nr_put == queue.nr_taken)
-		pthread_cond_wait(&queue.changed, &queue.lock);
-	char *block = queue.entries[queue.nr_taken++ % QUEUE_SIZE];
-	if (queue.nr_taken % (QUEUE_SIZE / 2) == 0)
-		pthread_cond_signal(&queue.changed);
-	pthread_mutex_unlock(&queue.lock);
-	return block;
-}
-
-static void *consume(void *argument)
-{
-	size_t *peak = argument;
-	for (size_t i = 0; i < queue_total(); i++) {
-		char *block = take_one();
-		CHECK_EQ(block[queued_size(i) - 1], (char)(i & 127));
-		free(block);
-		if (i % (queue_total() / 64) == 0) {
-			size_t rss = test_rss();
-			*peak = rss > *peak ? rss : *peak;
-		}
-	}
-	return NULL;
-}
-
-/* At most 2.6 MiB are ever alive. */
-static void producer_and_consumer(void)
-{
-	pthread_t producer, consumer;
-	size_t before = test_rss(), peak = before;
-	CHECK_EQ(pthread_create(&producer, NULL, produce, NULL), 0);
-	CHECK_EQ(pthread_create(&consumer, NULL, consume, &peak), 0);
-	CHECK_EQ(pthread_join(producer, NULL), 0);
-	CHECK_EQ(pthread_join(consumer, NULL), 0);
-	test_note("%zu KiB at most\n", (peak - before) / KiB);
-	CHECK_AT_MOST(peak - before, 16 * MiB);
-}
-
 enum { NR_MIXERS = 8, NR_SLOTS = 8192 };
 
 static _Atomic(char *) slots[NR_SLOTS];
@@ -221,13 +127,9 @@ static void threads_mix_blocks(void)
 }
 
 static const struct test_case cases[] = {
-	{.name = "20000 blocks of 140 KiB, every second freed: < 200 mappings", .run = few_mappings,
-	 .engines = OURS},
 	{.name = "large blocks touched sparsely", .run = sparse_large_blocks, .seconds = 60},
 	{.name = "the program has used up its mappings", .run = no_mappings_left, .seconds = 60},
 	{.name = "mlockall: locked memory stays near live", .run = locked_memory},
-	{.name = "producer and consumer: memory is bounded", .run = producer_and_consumer, .seconds = 120,
-	 .engines = RECYCLING},
 	{.name = "8 threads free each other's blocks: 9/8 of live + 16 MiB", .run = threads_mix_blocks, .seconds = 300,
 	 .engines = SEAM},
 };

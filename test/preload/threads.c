@@ -322,88 +322,6 @@ static void inside_dlsym(void)
 	}
 }
 
-/* --- memory of many threads ------------------------------------------------------------------------ */
-
-enum { NR_MANY = 200, PER_THREAD = 150 };
-
-static pthread_barrier_t barrier;
-
-/* About 75 KiB in blocks of 16..1000 bytes. */
-static void *hold_a_little(void *unused)
-{
-	void *held[PER_THREAD];
-	for (size_t i = 0; i < PER_THREAD; i++) {
-		size_t size = 16 + i * 6553 % 985;
-		CHECK((held[i] = malloc(size)) != NULL);
-		memset(held[i], 1, size);
-	}
-	pthread_barrier_wait(&barrier);
-	pthread_barrier_wait(&barrier);
-	for (size_t i = 0; i < PER_THREAD; i++)
-		free(held[i]);
-	return unused;
-}
-
-static void two_hundred_threads(void)
-{
-	pthread_t threads[NR_MANY];
-	CHECK_EQ(pthread_barrier_init(&barrier, NULL, NR_MANY + 1), 0);
-	for (int i = 0; i < NR_MANY; i++)
-		start(&threads[i], hold_a_little, NULL);
-	pthread_barrier_wait(&barrier);
-	size_t rss = test_rss(), space = test_status_bytes("VmSize");
-	test_note("%zu KiB resident, %zu MiB of address space\n", rss / KiB, space / MiB);
-	pthread_barrier_wait(&barrier);
-	for (int i = 0; i < NR_MANY; i++)
-		finish(threads[i]);
-	CHECK_AT_MOST(rss, 25 * MiB);
-	CHECK_AT_MOST(space, 1 * GiB);
-}
-
-enum { NR_BURST = 8, BURST_BLOCKS = 40000 };
-
-static size_t peak_of_burst;
-
-/* 20 MiB in each thread, all freed, and the thread stays. */
-static void *burst(void *unused)
-{
-	static void *held[NR_BURST][BURST_BLOCKS];
-	void **mine = held[(uintptr_t)unused];
-	for (size_t i = 0; i < BURST_BLOCKS; i++) {
-		size_t size = 16 + i * 6553 % 985;
-		CHECK((mine[i] = malloc(size)) != NULL);
-		memset(mine[i], 1, size);
-	}
-	if (pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
-		peak_of_burst = test_rss();
-	pthread_barrier_wait(&barrier);
-	for (size_t i = 0; i < BURST_BLOCKS; i++)
-		free(mine[i]);
-	pthread_barrier_wait(&barrier);
-	pause();
-	return unused;
-}
-
-/* After the burst nobody calls the allocator again, and yet the memory goes back. */
-static void idle_after_burst(void)
-{
-	pthread_t thread;
-	CHECK_EQ(pthread_barrier_init(&barrier, NULL, NR_BURST + 1), 0);
-	for (uintptr_t i = 0; i < NR_BURST; i++)
-		start(&thread, burst, (void *)i);
-	for (int i = 0; i < 3; i++)
-		pthread_barrier_wait(&barrier);
-	size_t tables = NR_BURST * BURST_BLOCKS * sizeof(void *), rss = 0;
-	for (size_t seconds = 0; seconds < test_pick(3, 15, 15); seconds++) {
-		sleep(1);
-		rss = test_rss();
-		test_note("after %zu s: %zu of %zu KiB\n", seconds + 1, rss / KiB, peak_of_burst / KiB);
-		if (rss - tables <= peak_of_burst / 10)
-			return;
-	}
-	CHECK_AT_MOST(rss - tables, peak_of_burst / 10);
-}
-
 static const struct test_case cases[] = {
 	{.name = "thousands of threads, each inheriting blocks", .run = churn, .seconds = 60},
 	{.name = "blocks freed after their thread has ended", .run = frees_after_the_end, .seconds = 60},
@@ -415,10 +333,6 @@ static const struct test_case cases[] = {
 	{.name = "the process ends while threads allocate", .run = process_ends_first},
 	{.name = "threads with the smallest stack", .run = smallest_stack},
 	{.name = "failing dlsym and dlopen in threads", .run = inside_dlsym},
-	{.name = "200 threads with 15 MiB: 25 MiB resident, 1 GiB of address space", .run = two_hundred_threads,
-	 .engines = SEAM},
-	{.name = "idle after a burst: a tenth of the peak stays", .run = idle_after_burst, .seconds = 60,
-	 .engines = SEAM},
 };
 
 HARNESS_MAIN(cases)

@@ -495,7 +495,27 @@ static void a_grown_run_is_no_block(void)
 	CHECK(sea_pages_are_sound());
 }
 
+/* Of nine runs the last stays.  The best block for the next is its buddy, which cannot be made
+ * usable; the other eight are usable and free. */
+static void committed_pages_serve_when_no_more_are_to_be_had(void)
+{
+	while (nr_runs < 9)
+		CHECK(alloc(SEA_MIB, SEA_MIB));
+	sim_fail(SIM_COMMIT, 1, true);
+	CHECK(!alloc(SEA_MIB, SEA_MIB));
+	for (size_t i = 8; i-- > 0;)
+		free_run(i);
+	for (size_t nr = 0; nr < 8; nr++)
+		CHECK(alloc(SEA_MIB, SEA_MIB));
+	CHECK(!alloc(SEA_MIB, SEA_MIB));
+	sim_heal();
+	while (nr_runs > 0)
+		free_run(0);
+	CHECK(sea_pages_are_sound());
+}
+
 static const struct test_case cases[] = {
+	PASSES(committed_pages_serve_when_no_more_are_to_be_had),
 	PASSES(a_grown_run_is_no_block),
 	PASSES(a_run_has_its_exact_length),
 	PASSES(alignments),
