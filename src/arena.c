@@ -31,6 +31,16 @@ unsigned sea_page_shift(void)
 	return known;
 }
 
+/* Where there is no room for more: the kernel mostly puts it next to another arena. */
+static char *reserve_exactly(size_t size, size_t align)
+{
+	char *base = sea_os_reserve(size);
+	if (!base || (uintptr_t)base % align == 0)
+		return base;
+	sea_os_release(base, size);
+	return NULL;
+}
+
 /* Reserves `size` bytes at a multiple of `align`, by asking for more and giving the
  * ends back. */
 static char *reserve_aligned(size_t size, size_t align)
@@ -40,7 +50,7 @@ static char *reserve_aligned(size_t size, size_t align)
 		return NULL;
 	char *wide = sea_os_reserve(size + slack);
 	if (!wide)
-		return NULL;
+		return reserve_exactly(size, align);
 	char *base = (char *)sea_round_up((uintptr_t)wide, align);
 	if (base > wide)
 		sea_os_release(wide, (size_t)(base - wide));

@@ -57,6 +57,8 @@
 #define CLEARING_BYTES SEA_MIB
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define HELP_BYTES (256 * SEA_KIB)
+/* The same for one that is clearing up and has less than that left. */
+#define LAST_HELP_BYTES (32 * SEA_KIB)
 
 /* A larger chunk does not wait in the outbox for others. */
 #define LETTER_MAX (HELP_BYTES / SEA_OUTBOX_LETTERS)
@@ -193,7 +195,7 @@ static void tidy_up(struct sea_cache *cache)
 	flush_all(cache);
 	if (cache->returned < cache->tidied)
 		return;
-	cache->tidied = cache->returned + sea_max(net_bytes(cache) / 2, CLEARING_BYTES / 2);
+	cache->tidied = cache->returned + sea_max(net_bytes(cache) / 2, LAST_HELP_BYTES);
 	sea_shard_drain_worth(cache->shard);
 	sea_reclaim(true);
 }
@@ -209,13 +211,20 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
 		sea_reclaim(false);
 }
 
+static bool is_worth_help(const struct sea_cache *cache)
+{
+	if (likely(cache->sent < LAST_HELP_BYTES))
+		return false;
+	return cache->sent >= HELP_BYTES || (is_clearing(cache) && net_bytes(cache) < HELP_BYTES);
+}
+
 /* The outbox is full.  The shard that the last letter goes to gets the help: its zone may
  * be gone once it has the chunk. */
 static SEA_NOINLINE void deliver_all(struct sea_cache *cache)
 {
 	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);
 	empty_outbox(cache);
-	if (unlikely(cache->sent >= HELP_BYTES))
+	if (unlikely(is_worth_help(cache)))
 		help(cache, shard);
 }
 
@@ -254,7 +263,7 @@ static struct sea_cache *take_struct(void)
 {
 	struct sea_cache *cache = threads.spare;
 	if (!cache)
-		return sea_meta_alloc(sizeof(*cache));
+		return sea_meta_alloc_aligned(sizeof(*cache), SEA_CACHE_ALIGN);
 	threads.spare = cache->next;
 	memset(cache, 0, sizeof(*cache));
 	return cache;

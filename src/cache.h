@@ -41,7 +41,6 @@ struct sea_stock {
 struct sea_cache {
 	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
 	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
-	struct sea_stock stock[SEA_NR_CLASSES];
 	struct sea_shard *shard;
 	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
 	size_t drawn;			       /* bytes refilled since the last look */
@@ -53,13 +52,19 @@ struct sea_cache {
 	size_t peak_live;		       /* the largest net of late, without what was cached then */
 	uint32_t nr_refills;
 	size_t granted;			       /* bytes that all limits together allow */
-	struct sea_outbox outbox;
 	struct sea_shelf shelf;
+	struct sea_stock stock[SEA_NR_CLASSES];
+	struct sea_outbox outbox;
 };
+
+/* Where a cache starts: a thread that has small chunks only, and sends none back, needs
+ * memory for the first half. */
+#define SEA_CACHE_ALIGN ((size_t)4096)
 
 _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the medium classes");
 _Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds a link");
-_Static_assert(sizeof(struct sea_cache) <= 8192, "two pages a thread");
+_Static_assert(sizeof(struct sea_cache) <= 2 * SEA_CACHE_ALIGN, "two pages a thread");
+_Static_assert(offsetof(struct sea_cache, stock[SEA_SMALL_GRANULES + 1]) <= SEA_CACHE_ALIGN, "small classes: the first");
 
 /* The cache of a thread that has none: it never holds anything, so that free() need not
  * ask whether there is one. */

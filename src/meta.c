@@ -63,7 +63,7 @@ static void *raise_watermark(size_t size, size_t align)
 	return block;
 }
 
-static void *alloc(size_t size, size_t align)
+void *sea_meta_alloc_aligned(size_t size, size_t align)
 {
 	sea_lock_take(&meta.lock);
 	void *block = raise_watermark(sea_round_up(size, SEA_CACHE_LINE), align);
@@ -71,9 +71,9 @@ static void *alloc(size_t size, size_t align)
 	return block;
 }
 
-void *sea_meta_alloc(size_t size) { return alloc(size, SEA_CACHE_LINE); }
+void *sea_meta_alloc(size_t size) { return sea_meta_alloc_aligned(size, SEA_CACHE_LINE); }
 
-void *sea_meta_alloc_pages(size_t size) { return alloc(size, sea_os_page_size()); }
+void *sea_meta_alloc_pages(size_t size) { return sea_meta_alloc_aligned(size, sea_os_page_size()); }
 
 size_t sea_meta_size(void)
 {

@@ -13,7 +13,11 @@
 /* Zeroed, aligned to a cache line, or NULL.  Any thread. */
 void *sea_meta_alloc(size_t size);
 
-/* The same, aligned to a page, untouched: costs no memory until used. */
+/* The same, aligned to a power of two of a cache line or more, and untouched: costs no
+ * memory until used. */
+void *sea_meta_alloc_aligned(size_t size, size_t align);
+
+/* The same, aligned to a page. */
 void *sea_meta_alloc_pages(size_t size);
 
 /* Bytes handed out so far. */

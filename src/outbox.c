@@ -50,6 +50,8 @@ static uint32_t send_word(const struct sea_outbox *box, struct sea_zone *zone, u
 void sea_outbox_deliver(struct sea_outbox *box)
 {
 	struct sea_zone *zones[SEA_OUTBOX_LETTERS];
+	if (!box->nr)
+		return;
 	address(box, zones);
 	for (uint32_t i = 0; i < box->nr;)
 		i = send_word(box, zones[i], i);

@@ -130,6 +130,7 @@ void sea_reclaim_metadata(struct sea_shard *shard)
 
 static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
+	uint32_t is_wanted;  /* somebody came meanwhile who may be idle from now on; atomic */
 	size_t floor;	     /* dirty bytes that the last attempt left; 0: as it wanted; atomic */
 	uint64_t short_ms;   /* when short ranges went last; the running thread's */
 } state;
@@ -169,8 +170,13 @@ void sea_reclaim(bool thorough)
 	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
 	if (likely(dirty <= marks.high) || (!thorough && floor && dirty < floor + RETRY_BYTES))
 		return;
-	if (!sea_swap_if(&state.is_running, 0, 1))
+	if (!sea_swap_if(&state.is_running, 0, 1)) {
+		if (thorough)
+			sea_store_relaxed(&state.is_wanted, 1);
 		return;
+	}
 	reclaim(marks, thorough);
+	if (sea_exchange_acq_rel(&state.is_wanted, 0))
+		reclaim(sea_pages_watermarks(), true);
 	sea_store_release(&state.is_running, 0);
 }

@@ -20,7 +20,7 @@
 #define SPAN (SEA_SEAMS_SLOTS * SEA_SLOT_SIZE)
 /* Where the process may have no more than so many bytes of addresses, the map spans
  * this multiple of them: zones lie close together, with libraries between. */
-#define SPAN_PER_LIMIT 4
+#define SPAN_PER_LIMIT 2
 /* The kernel hands out addresses downward from the first (mmap(2), unless the stack is
  * unlimited): so much of the span lies above it. */
 #define SHARE_ABOVE 8
