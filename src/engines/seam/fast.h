@@ -5,6 +5,9 @@
 
 #include "cache.h"
 
+/* NULL: only the slow path can tell. */
+SEA_INLINE void *sea_fast_pop(size_t size) { return sea_cache_pop(size); }
+
 /* `slow` serves what this cannot. */
 SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return sea_cache_alloc(size, slow); }
 

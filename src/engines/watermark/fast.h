@@ -5,6 +5,12 @@
 
 #include "engine.h"
 
+SEA_INLINE void *sea_fast_pop(size_t size)
+{
+	(void)size;
+	return NULL;
+}
+
 SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return slow(size); }
 
 SEA_INLINE void *sea_fast_alloc_slow(size_t size) { return sea_engine_alloc(size); }
