@@ -181,7 +181,7 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea
 	zone->seam = seam;
 	zone->shard = shard;
 	zone->holes = holes;
-	sea_store_relaxed(&zone->worth, DRAIN_SHARE * DRAIN_LEAST);
+	sea_store_relaxed(&zone->worth, DRAIN_LEAST);
 	sea_store_relaxed(&zone->seam[0], 1);
 	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
 		zone->unlisted[i] = 0;
