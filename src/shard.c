@@ -30,6 +30,9 @@
 /* Before a shard grows it drains whatever is pending, if all of it together comes to a
  * 16th of a zone. */
 #define DRAIN_BEFORE_GROWTH (SEA_ZONE_GRANULES / 16)
+/* Sweeps start again at the first zone when so large a part of all zones has been freed:
+ * holes behind them are used before memory that never was. */
+#define EPOCH_SHARE 4
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
@@ -224,11 +227,22 @@ void sea_shard_recount(struct sea_zone *zone)
 	zone->nr_freed = 0;
 }
 
+static void note_freed(struct sea_shard *shard, uint32_t granules)
+{
+	shard->nr_freed += granules;
+	if (shard->nr_freed < shard->nr_zones * (SEA_ZONE_GRANULES / EPOCH_SHARE))
+		return;
+	shard->nr_freed = 0;
+	shard->epoch++;
+}
+
 void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	SEA_ASSERT(zone->shard == shard);
+	uint32_t nr_used = zone->nr_used;
 	sea_zone_drain(zone);
+	note_freed(shard, nr_used - zone->nr_used);
 	if (zone->nr_freed >= RECOUNT_FREED || !zone->nr_used)
 		sea_shard_recount(zone);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
@@ -304,12 +318,21 @@ static uint8_t largest_hint(const struct sea_zone *zone)
 	return largest;
 }
 
+/* The sweep for k starts again at the first zone. */
+static void rewind_cursor(struct sea_shard *shard, unsigned k)
+{
+	if (k <= SEA_SMALL_GRANULES)
+		shard->cursor[k] = (struct sea_cursor){0, 0, shard->epoch};
+}
+
 /* The next hole for small chunks, from where the last sweep for k stopped. */
 static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	SEA_ASSERT(k <= SEA_SMALL_GRANULES);
 	struct sea_cursor *cursor = &shard->cursor[k];
+	if (cursor->epoch != shard->epoch)
+		rewind_cursor(shard, k);
 	for (; cursor->zone < shard->nr_zones; cursor->zone++, cursor->block = 0) {
 		struct sea_zone *zone = shard->zones[cursor->zone];
 		if (shard->zone_hint[cursor->zone] < k)
@@ -364,13 +387,6 @@ static bool fill(struct sea_shard *shard, unsigned k, unsigned want, struct sea_
 			break;
 	}
 	return batch->nr_chunks > 0;
-}
-
-/* The sweep for k starts again at the first zone. */
-static void rewind_cursor(struct sea_shard *shard, unsigned k)
-{
-	if (k <= SEA_SMALL_GRANULES)
-		shard->cursor[k] = (struct sea_cursor){0, 0};
 }
 
 static size_t count_pending(const struct sea_shard *shard)

@@ -16,9 +16,9 @@
 
 #define SEA_MAX_SHARDS 256
 
-/* Where the sweep for a size goes on. */
+/* Where the sweep for a size goes on; from the first zone if it comes from another epoch. */
 struct sea_cursor {
-	uint32_t zone, block;
+	uint32_t zone, block, epoch;
 };
 
 struct sea_shard {
@@ -34,6 +34,7 @@ struct sea_shard {
 	struct sea_zone *spare;	   /* structs */
 	struct sea_zone *queue;	   /* zones worth draining: pushed by any thread (release), popped by
 				      the lock's holder (acquire) */
+	uint32_t epoch, nr_freed;  /* granules freed since the epoch began */
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
 } SEA_LINE_ALIGNED;
 
