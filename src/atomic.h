@@ -34,6 +34,10 @@ SEA_INLINE bool sea_count_down(int32_t *count)
 SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
 #endif
 
+/* What stands before it is done before what stands behind it, as far as a signal handler of
+ * the same thread can see. */
+#define sea_before_a_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
 /* Keeps the compiler from joining what comes before with what comes after. */
 #define sea_settle(variable) __asm__("" : "+r"(variable))
 

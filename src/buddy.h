@@ -27,7 +27,7 @@ pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages);
 
 /* The same, but not aligned: the lowest that fit in free blocks side by side.  Looks at
  * so many rows of blocks only, those that have a large one. */
-#define SEA_BUDDY_SEARCH 32
+#define SEA_BUDDY_SEARCH 4
 pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages);
 
 /* Gives pages [pfn, pfn + nr_pages) back and merges upward.  Cannot fail. */

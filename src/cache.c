@@ -8,7 +8,7 @@
  * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone; the
  *     chunk at cur carries its mark once the first has been handed out.
  * K4  Every chunk that is sent back carries its mark before its bit is set; in the outbox it
- *     does not yet.
+ *     may not yet (X1).
  *
  * Stock: a stack grows only by proven recurrence.  A chunk for which there is no
  * room leaves; it is counted.  A refill of n chunks then earns min(n, left) of
@@ -59,6 +59,9 @@
 #define HELP_BYTES (256 * SEA_KIB)
 /* The same for one that is clearing up and has less than that left. */
 #define LAST_HELP_BYTES (32 * SEA_KIB)
+
+/* A thread that sent this much back without one refill tears something down. */
+#define TEARDOWN_BYTES (64 * SEA_KIB)
 
 /* A larger chunk does not wait in the outbox for others. */
 #define LETTER_MAX (HELP_BYTES / SEA_OUTBOX_LETTERS)
@@ -118,6 +121,9 @@ static bool is_clearing(const struct sea_cache *cache)
 	return cache->returned >= sea_max(CLEARING_BYTES, cache->peak / 4 * 3);
 }
 
+/* A thread that only frees what others allocated clears up for ever, and had nothing. */
+static bool held_much(const struct sea_cache *cache) { return cache->peak >= CLEARING_BYTES; }
+
 static void empty_outbox(struct sea_cache *cache)
 {
 	size_t bytes = sea_outbox_bytes(&cache->outbox);
@@ -131,7 +137,7 @@ static void empty_outbox(struct sea_cache *cache)
 static void send(struct sea_cache *cache, void *chunk, size_t nr_granules)
 {
 	((struct sea_link *)chunk)->mark = 0;
-	if (sea_outbox_post(&cache->outbox, chunk, nr_granules))
+	if (sea_outbox_post(&cache->outbox, chunk, nr_granules, 0))
 		empty_outbox(cache);
 }
 
@@ -195,9 +201,9 @@ static void tidy_up(struct sea_cache *cache)
 	flush_all(cache);
 	if (cache->returned < cache->tidied)
 		return;
-	cache->tidied = cache->returned + sea_max(net_bytes(cache) / 2, LAST_HELP_BYTES);
+	cache->tidied = cache->returned + sea_max(net_bytes(cache) / 2, held_much(cache) ? LAST_HELP_BYTES : CLEARING_BYTES / 2);
 	sea_shard_drain_worth(cache->shard);
-	sea_reclaim(true);
+	sea_reclaim(SEA_THREAD_CLEARS);
 }
 
 /* Now and then after sending: merges what has come together. */
@@ -208,14 +214,15 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
 	if (is_clearing(cache))
 		tidy_up(cache);
 	else
-		sea_reclaim(false);
+		sea_reclaim(SEA_NOW_AND_THEN);
 }
 
 static bool is_worth_help(const struct sea_cache *cache)
 {
 	if (likely(cache->sent < LAST_HELP_BYTES))
 		return false;
-	return cache->sent >= HELP_BYTES || (is_clearing(cache) && net_bytes(cache) < HELP_BYTES);
+	return cache->sent >= HELP_BYTES ||
+	       (held_much(cache) && is_clearing(cache) && net_bytes(cache) < HELP_BYTES);
 }
 
 /* The outbox is full.  The shard that the last letter goes to gets the help: its zone may
@@ -256,7 +263,7 @@ static void leave(void *argument)
 	sea_shard_drain_worth(shard);
 	if (is_alone)
 		sea_refault_forget();
-	sea_reclaim(true);
+	sea_reclaim(SEA_THREAD_ENDS);
 }
 
 static struct sea_cache *take_struct(void)
@@ -604,7 +611,8 @@ SEA_INLINE bool may_not_grow(const struct sea_stock *stock) { return !stock->cre
 SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
 {
 	stock->left++;
-	if (unlikely(sea_outbox_post(&cache->outbox, chunk, nr_granules)))
+	uint32_t lag = cache->returned < TEARDOWN_BYTES ? 0 : SEA_OUTBOX_FETCHING;
+	if (unlikely(sea_outbox_post(&cache->outbox, chunk, nr_granules, lag)))
 		deliver_all(cache);
 }
 
@@ -772,6 +780,7 @@ void sea_cache_stats(struct sea_cache_stats *stats)
 
 void sea_cache_forget_others(void)
 {
+	sea_shelf_in_child(&sea_cache_own()->shelf);
 	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
 		next = cache->next;
 		if (cache == sea_cache_own())

@@ -19,12 +19,11 @@
  * mostly on their way to become longer ones, or to be filled. */
 #define WORTH_PURGING (64 * SEA_KIB)
 /* Shorter ones go too, but only so many so often; more of them when a thread
- * ends or clears up, which may be the last moment for long. */
+ * ends or clears up, which may be the last moment for long.  While it clears up, only once
+ * as much lies idle as is in use: before, what is being torn down leaves a page here and there. */
 #define SHORT_RANGES_MS 200
-#define SHORT_RANGES_THOROUGH_MS 10
+#define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
-/* And only while as much lies idle as is in use: before that, what is being torn down leaves
- * a page here and there. */
 /* If what was worth it is gone, nothing is looked for until so much more is idle. */
 #define RETRY_BYTES SEA_MIB
 /* Page ranges that one round takes out of a zone. */
@@ -130,12 +129,17 @@ void sea_reclaim_metadata(struct sea_shard *shard)
 
 static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
-	uint32_t is_wanted;  /* somebody came meanwhile who may be idle from now on; atomic */
+	uint32_t wanted;     /* enum sea_occasion: why somebody came meanwhile; atomic */
 	size_t floor;	     /* dirty bytes that the last attempt left; 0: as it wanted; atomic */
 	uint64_t short_ms;   /* when short ranges went last; the running thread's */
 } state;
 
-void sea_reclaim_in_child(void) { sea_store_relaxed(&state.is_running, 0); }
+void sea_reclaim_in_child(void)
+{
+	sea_store_relaxed(&state.is_running, 0);
+	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
+	sea_store_relaxed(&state.floor, 0);
+}
 
 static void reclaim_shards(size_t keep, size_t least)
 {
@@ -143,40 +147,48 @@ static void reclaim_shards(size_t keep, size_t least)
 		sea_reclaim_shard(&sea_shards[i], keep, least);
 }
 
-static void reclaim_short_ranges(struct sea_watermarks marks, bool thorough)
+static bool is_often(enum sea_occasion occasion, size_t dirty, size_t in_use)
+{
+	return occasion == SEA_THREAD_ENDS || (occasion == SEA_THREAD_CLEARS && dirty >= in_use);
+}
+
+static void reclaim_short_ranges(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	uint64_t now = sea_os_now_ms();
 	size_t dirty = sea_pages_dirty();
-	if (dirty <= marks.high || dirty < marks.in_use || now - state.short_ms < (thorough ? SHORT_RANGES_THOROUGH_MS : SHORT_RANGES_MS))
+	bool often = is_often(occasion, dirty, marks.in_use);
+	if (dirty <= marks.high || now - state.short_ms < (often ? SHORT_RANGES_OFTEN_MS : SHORT_RANGES_MS))
 		return;
 	state.short_ms = now;
-	reclaim_shards(thorough ? marks.low : sea_max(marks.low, dirty - SHORT_RANGES_BYTES), sea_os_page_size());
+	reclaim_shards(often ? marks.low : sea_max(marks.low, dirty - SHORT_RANGES_BYTES), sea_os_page_size());
 }
 
-static void reclaim(struct sea_watermarks marks, bool thorough)
+static void reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	sea_pages_trim(marks.low);
 	reclaim_shards(marks.low, WORTH_PURGING);
-	reclaim_short_ranges(marks, thorough);
+	reclaim_short_ranges(marks, occasion);
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_reclaim_metadata(&sea_shards[i]);
 	size_t left = sea_pages_dirty();
 	sea_store_relaxed(&state.floor, left > marks.high ? left : 0);
 }
 
-void sea_reclaim(bool thorough)
+void sea_reclaim(enum sea_occasion occasion)
 {
 	struct sea_watermarks marks = sea_pages_watermarks();
 	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
-	if (likely(dirty <= marks.high) || (!thorough && floor && dirty < floor + RETRY_BYTES))
+	bool may_wait = occasion == SEA_NOW_AND_THEN;
+	if (likely(dirty <= marks.high) || (may_wait && floor && dirty < floor + RETRY_BYTES))
 		return;
 	if (!sea_swap_if(&state.is_running, 0, 1)) {
-		if (thorough)
-			sea_store_relaxed(&state.is_wanted, 1);
+		if (!may_wait)
+			sea_store_relaxed(&state.wanted, occasion);
 		return;
 	}
-	reclaim(marks, thorough);
-	if (sea_exchange_acq_rel(&state.is_wanted, 0))
-		reclaim(sea_pages_watermarks(), true);
-	sea_store_release(&state.is_running, 0);
+	reclaim(marks, occasion);
+	sea_exchange_acq_rel(&state.is_running, 0);
+	uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
+	if (wanted != SEA_NOW_AND_THEN)
+		sea_reclaim(wanted);
 }

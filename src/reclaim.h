@@ -5,10 +5,13 @@
 
 #include "shard.h"
 
+/* Why reclaim is called: after the last two, nothing may happen for long. */
+enum sea_occasion { SEA_NOW_AND_THEN, SEA_THREAD_CLEARS, SEA_THREAD_ENDS };
+
 /* If more memory lies idle than the high watermark allows, gives some of it back:
  * free pages first, then long ranges of pages inside zones, now and then short ones.
  * Cheap if not.  No lock may be held. */
-void sea_reclaim(bool thorough);
+void sea_reclaim(enum sea_occasion occasion);
 
 /* In the child of a fork: nobody else is reclaiming. */
 void sea_reclaim_in_child(void);

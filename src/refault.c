@@ -54,7 +54,7 @@ void sea_refault_note_fresh(size_t nr_pages, size_t in_use)
 
 void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
 
-static size_t most(void) { return sea_max(state.peak / ALLOWANCE_SHARE, ALLOWANCE_MIN); }
+static size_t most(void) { return sea_max(sea_load_relaxed(&state.peak) / ALLOWANCE_SHARE, ALLOWANCE_MIN); }
 
 /* Pages that were wanted back since the last time. */
 static size_t settle(bool is_soon)

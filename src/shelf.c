@@ -30,8 +30,12 @@ static bool raise_share(struct sea_shelf *shelf, size_t size)
 bool sea_shelf_put(struct sea_shelf *shelf, void *run, size_t size)
 {
 	SEA_ASSERT(size > 0);
-	if (shelf->run || (size > shelf->granted && !raise_share(shelf, size)) || !sea_pages_set_aside(run))
+	if (shelf->run || !sea_pages_set_aside(run))
 		return false;
+	if (size > shelf->granted && !raise_share(shelf, size)) {
+		sea_pages_resume(run);
+		return false;
+	}
 	shelf->run = run;
 	shelf->size = size;
 	shelf->is_old = false;
@@ -66,10 +70,12 @@ void sea_shelf_clear(struct sea_shelf *shelf)
 
 void sea_shelf_tick(struct sea_shelf *shelf)
 {
-	if (shelf->run && shelf->is_old)
+	if (shelf->granted && shelf->is_old)
 		sea_shelf_clear(shelf);
 	shelf->is_old = true;
 }
+
+void sea_shelf_in_child(const struct sea_shelf *mine) { sea_store_relaxed(&granted, mine->granted); }
 
 /* Reads what another thread may write. */
 SEA_RACE_BY_DESIGN size_t sea_shelf_bytes(const struct sea_shelf *shelf) { return shelf->run ? shelf->size : 0; }

@@ -18,7 +18,7 @@ struct sea_shelf {
 	void *run;	/* NULL: empty */
 	size_t size;	/* bytes of the run */
 	size_t granted; /* bytes of the common limit that are this shelf's */
-	bool is_old;	/* the run was there at the last tick */
+	bool is_old;	/* nothing was put on it since the last tick */
 };
 
 /* Puts a run of `size` bytes on the shelf; false: no room, the run is still the caller's. */
@@ -31,8 +31,11 @@ void *sea_shelf_take(struct sea_shelf *shelf, size_t size);
 /* Gives the run to the page allocator, and the share back. */
 void sea_shelf_clear(struct sea_shelf *shelf);
 
-/* Now and then: clears a shelf whose run nobody wanted since the last time. */
+/* Now and then: clears a shelf that nothing was put on since the last time. */
 void sea_shelf_tick(struct sea_shelf *shelf);
+
+/* In the child of a fork: all shelves but this one are gone. */
+void sea_shelf_in_child(const struct sea_shelf *mine);
 
 /* Bytes on it; for observers a moment's view. */
 size_t sea_shelf_bytes(const struct sea_shelf *shelf);

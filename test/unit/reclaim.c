@@ -103,10 +103,10 @@ static void reclaim_stops_below_the_watermark(void)
 	sea_options.dirty_max = MiB;
 	fill(20000, 500);
 	thin_out(20000, 500);
-	sea_reclaim(true);
+	sea_reclaim(SEA_THREAD_ENDS);
 	CHECK_AT_MOST(sea_pages_dirty(), sea_pages_watermarks().high);
 	size_t purged = sim.purged;
-	sea_reclaim(true);
+	sea_reclaim(SEA_THREAD_ENDS);
 	CHECK_EQ(sim.purged, purged);
 	check_blocks(20000);
 	free_rest(20000);
@@ -117,7 +117,7 @@ static void much_stays_below_a_high_watermark(void)
 	sea_options.dirty_max = GiB;
 	fill(20000, 500);
 	thin_out(20000, 500);
-	sea_reclaim(true);
+	sea_reclaim(SEA_THREAD_ENDS);
 	CHECK_EQ(sim.purged, 0);
 	free_rest(20000);
 }
@@ -155,7 +155,7 @@ static void nothing_can_be_purged(void)
 	thin_out(20000, 500);
 	for (int i = 0; i < 5; i++)
 		CHECK_EQ(sea_engine_trim(0), 0);
-	sea_reclaim(true);
+	sea_reclaim(SEA_THREAD_ENDS);
 	CHECK(sea_engine_is_sound());
 	check_blocks(20000);
 }
