@@ -42,6 +42,9 @@ static inline unsigned sea_class_granules(unsigned c)
 	return (9 + step % 8) << (3 + step / 8);
 }
 
+/* The same in bytes. */
+SEA_INLINE size_t sea_class_size(unsigned c) { return sea_class_granules(c) * SEA_GRANULE; }
+
 /* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */
 static inline unsigned sea_class_for(unsigned n)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* cache.c - thread caches against a list of blocks, with a pattern in each
  *
+ * Tests stack.h, flush.c, stock.c and threads.c as well: what they do shows in which blocks
+ * come and go.
+ *
  * K1 to K3 are checked by walking the calling thread's cache.  Calls of
  * sea_shard_send() pass through this file, which can let "another thread" run right
  * behind them.
@@ -134,12 +137,12 @@ static void check_class(const struct sea_cache *cache, unsigned c)
 
 static void check_cache(void)
 {
-	const struct sea_cache *cache = sea_cache_own();
+	const struct sea_cache *cache = sea_threads_own();
 	for (unsigned c = 0; cache->shard && c < SEA_NR_CLASSES; c++)
 		check_class(cache, c);
-	CHECK(!sea_cache_nobody.shard);
+	CHECK(!sea_threads_nobody.shard);
 	for (unsigned c = 0; c < SEA_NR_CLASSES; c++)
-		CHECK(!sea_cache_nobody.head[c] && sea_cache_nobody.room[c] <= 0);
+		CHECK(!sea_threads_nobody.head[c] && sea_threads_nobody.room[c] <= 0);
 }
 
 static void check_all(void)
@@ -478,7 +481,7 @@ static bool was_late;
 
 static void use_late(void *block)
 {
-	CHECK(!sea_cache_own()->shard);
+	CHECK(!sea_threads_own()->shard);
 	sea_cache_free(block);
 	char *another = sea_cache_alloc(100, sea_cache_alloc_slow), *large = sea_cache_alloc(50000, sea_cache_alloc_slow);
 	CHECK(another && large);
@@ -554,16 +557,17 @@ static void *wait_with_a_cache(void *state)
 	return NULL;
 }
 
-/* As the fork handler of the child calls it. */
+/* As the fork handler of the child calls it.  The thread, which a child would not have, waits
+ * until the process ends: it has no place in the list to leave. */
 static void the_child_forgets_other_threads(void)
 {
-	int state = 0;
+	static int state;
 	CHECK(alloc(10));
 	pthread_t thread = start_thread(wait_with_a_cache, &state);
 	while (!__atomic_load_n(&state, __ATOMIC_ACQUIRE))
 		sched_yield();
 	CHECK_EQ(stats().nr_threads, 2);
-	sea_cache_forget_others();
+	sea_threads_forget_others();
 	CHECK_EQ(stats().nr_threads, 1);
 	check_all();
 	(void)thread;

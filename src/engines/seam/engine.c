@@ -143,8 +143,8 @@ void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 /* Threads that are at work may have more in their caches than the zones say. */
 void sea_engine_count_rest(struct sea_stats *stats)
 {
-	struct sea_cache_stats caches;
-	sea_cache_stats(&caches);
+	struct sea_threads_stats caches;
+	sea_threads_stats(&caches);
 	stats->cached = sea_min(caches.cached, stats->live);
 	stats->live -= stats->cached;
 	stats->nr_threads = caches.nr_threads;
@@ -153,7 +153,7 @@ void sea_engine_count_rest(struct sea_stats *stats)
 
 void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
 {
-	sea_cache_each_lock(apply, context);
+	sea_threads_each_lock(apply, context);
 	sea_shard_each_lock(apply, context);
 	sea_pages_each_lock(apply, context);
 	sea_meta_each_lock(apply, context);
@@ -167,7 +167,7 @@ void sea_engine_in_child(void)
 {
 	sea_pages_in_child();
 	sea_reclaim_in_child();
-	sea_cache_forget_others();
+	sea_threads_forget_others();
 }
 
 bool sea_engine_is_sound(void)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* flush.c - sending what a cache holds back (layer 8)
+ *
+ * K4  Every chunk that is sent back carries its mark before its bit is set; in the outbox it
+ *     may not yet (X1).
+ *
+ * A thread that sends much back helps to merge it now and then, and one that is clearing up
+ * keeps nothing back.
+ */
+#include "flush.h"
+
+#include "reclaim.h"
+
+/* What SEA_HELP_BYTES is for a thread that is clearing up and has less than that left. */
+#define LAST_HELP_BYTES (32 * SEA_KIB)
+
+SEA_RACE_BY_DESIGN size_t sea_flush_bytes(const struct sea_cache *cache)
+{
+	size_t bytes = sea_outbox_bytes(&cache->outbox) + sea_shelf_bytes(&cache->shelf);
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		const struct sea_stock *stock = &cache->stock[c];
+		int64_t nr = (int64_t)stock->limit - cache->room[c];
+		bytes += nr > 0 ? (size_t)nr * sea_class_size(c) : 0;
+		bytes += stock->end > stock->cur ? (size_t)(stock->end - stock->cur) : 0;
+	}
+	return bytes;
+}
+
+void sea_flush_outbox(struct sea_cache *cache)
+{
+	size_t bytes = sea_outbox_bytes(&cache->outbox);
+	sea_outbox_deliver(&cache->outbox);
+	sea_ledger_send(&cache->ledger, bytes);
+	SEA_ASSERT(sea_outbox_bytes(&cache->outbox) == 0);
+}
+
+/* A free chunk leaves (K4). */
+static void send(struct sea_cache *cache, void *chunk, size_t nr_granules)
+{
+	SEA_ASSERT(nr_granules > 0);
+	SEA_ASSERT(sea_zone_of(chunk));
+	((struct sea_link *)chunk)->mark = 0;
+	if (sea_outbox_post(&cache->outbox, chunk, nr_granules, 0))
+		sea_flush_outbox(cache);
+}
+
+/* The room is wrong until the caller has set it (K1). */
+static void send_stack(struct sea_cache *cache, unsigned c)
+{
+	int64_t length = 0;
+	for (; cache->head[c]; length++) {
+		struct sea_link *chunk = cache->head[c];
+		SEA_ASSERT(sea_stack_is_marked(chunk));
+		cache->head[c] = chunk->next;
+		send(cache, chunk, sea_class_granules(c));
+	}
+	SEA_ASSERT(cache->room[c] + length == cache->stock[c].limit);
+}
+
+void sea_flush_class(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	size_t size = sea_class_size(c);
+	SEA_ASSERT(size > 0);
+	send_stack(cache, c);
+	for (; stock->cur < stock->end; stock->cur += size)
+		send(cache, stock->cur, sea_class_granules(c));
+	SEA_ASSERT(stock->cur == stock->end);
+	SEA_ASSERT(cache->ledger.granted >= stock->limit * size);
+	cache->ledger.granted -= stock->limit * size;
+	cache->room[c] = 0;
+	stock->limit = 0;
+	stock->drawn = 0;
+}
+
+void sea_flush_all(struct sea_cache *cache)
+{
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
+		if (cache->head[c] || cache->stock[c].limit || cache->stock[c].cur)
+			sea_flush_class(cache, c);
+	sea_flush_outbox(cache);
+	sea_shelf_clear(&cache->shelf);
+	SEA_ASSERT(cache->ledger.granted == 0);
+	SEA_ASSERT(sea_shelf_bytes(&cache->shelf) == 0);
+}
+
+/* The thread may be giving back all it has, and do nothing for long after: merges what it
+ * sent, and gives more back than would go otherwise.  Again when it has sent half of what
+ * it held still. */
+static void tidy_up(struct sea_cache *cache)
+{
+	struct sea_ledger *ledger = &cache->ledger;
+	sea_flush_all(cache);
+	if (ledger->returned < ledger->tidied)
+		return;
+	size_t least = sea_ledger_held_much(ledger) ? LAST_HELP_BYTES : SEA_CLEARING_BYTES / 2;
+	ledger->tidied = ledger->returned + sea_max(sea_ledger_net(ledger) / 2, least);
+	sea_shard_drain_worth(cache->shard);
+	sea_reclaim(SEA_THREAD_CLEARS);
+}
+
+/* Now and then after sending: merges what has come together. */
+static void help(struct sea_cache *cache, struct sea_shard *shard)
+{
+	SEA_ASSERT(shard);
+	cache->ledger.sent = 0;
+	sea_shard_help(shard);
+	if (sea_ledger_is_clearing(&cache->ledger))
+		tidy_up(cache);
+	else
+		sea_reclaim(SEA_NOW_AND_THEN);
+}
+
+static bool is_worth_help(const struct sea_ledger *ledger)
+{
+	if (likely(ledger->sent < LAST_HELP_BYTES))
+		return false;
+	if (ledger->sent >= SEA_HELP_BYTES)
+		return true;
+	bool is_nearly_done = sea_ledger_held_much(ledger) && sea_ledger_net(ledger) < SEA_HELP_BYTES;
+	return is_nearly_done && sea_ledger_is_clearing(ledger);
+}
+
+/* The shard that the last letter goes to gets the help: its zone may be gone once it
+ * has the chunk. */
+void sea_flush_and_help(struct sea_cache *cache)
+{
+	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);
+	sea_flush_outbox(cache);
+	if (unlikely(is_worth_help(&cache->ledger)))
+		help(cache, shard);
+}

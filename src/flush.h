@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* flush.h - sending what a cache holds back (layer 8) */
+#ifndef SEA_FLUSH_H
+#define SEA_FLUSH_H
+
+#include "stack.h"
+
+/* A thread that sent this much back sees whether there is a zone to drain. */
+#define SEA_HELP_BYTES (256 * SEA_KIB)
+/* A larger chunk does not wait in the outbox for others. */
+#define SEA_LETTER_MAX (SEA_HELP_BYTES / SEA_OUTBOX_LETTERS)
+
+/* Sends what is in the outbox. */
+void sea_flush_outbox(struct sea_cache *cache);
+
+/* The same for an outbox that has letters; if much has been sent, merges what has come
+ * together. */
+SEA_NOINLINE void sea_flush_and_help(struct sea_cache *cache);
+
+/* Empties one class: its stack, and what was never handed out.  What it has learnt of
+ * recurrence stays. */
+void sea_flush_class(struct sea_cache *cache, unsigned c);
+
+/* Empties the cache. */
+void sea_flush_all(struct sea_cache *cache);
+
+/* Bytes that sea_flush_all() would give back; of another thread's cache a moment's view of
+ * each class. */
+size_t sea_flush_bytes(const struct sea_cache *cache);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* stack.h - what a thread's cache is made of: stacks and stocks (layer 8)
+ *
+ *    head[c] --> chunk --> chunk --> NULL      the stack of class c
+ *    cur -->|chunk|chunk|chunk|<-- end         its stock: never handed out, side by side
+ *
+ * K1  room[c] + length of stack c == stock[c].limit.  (room is below 0 after a refill
+ *     that brought more than the limit.)
+ * K2  Every chunk in stack c is sea_class_granules(c) long, used to its zone, and
+ *     carries its mark.
+ * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone; the
+ *     chunk at cur carries its mark once the first has been handed out.
+ *
+ * Takes no lock: a cache belongs to its thread.  Others read what the fields say they do.
+ */
+#ifndef SEA_STACK_H
+#define SEA_STACK_H
+
+#include "check.h"
+#include "ledger.h"
+#include "outbox.h"
+#include "seammap.h"
+#include "shelf.h"
+
+/* What a class knows beyond its stack. */
+struct sea_stock {
+	char *cur, *end;  /* chunks that were never handed out, side by side */
+	uint32_t drawn;	  /* chunks refilled since the class was last emptied */
+	uint32_t limit;	  /* chunks that the stack may hold */
+	uint32_t left;	  /* chunks that left by overflow, not yet answered by a refill */
+	uint32_t credit;  /* by how many chunks the limit may grow */
+	uint32_t seen_left; /* `left` at the last look */
+	int32_t seen_room;  /* room at the last look; or none that could be, after a refill */
+};
+
+struct sea_cache {
+	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
+	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
+	struct sea_shard *shard;	       /* NULL: the cache of a thread that has none */
+	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
+	struct sea_ledger ledger;
+	struct sea_shelf shelf;
+	struct sea_stock stock[SEA_NR_CLASSES];
+	struct sea_outbox outbox;
+};
+
+/* Where a cache starts: a thread that has small chunks only, and sends none back, needs
+ * memory for the first half. */
+#define SEA_CACHE_ALIGN ((size_t)4096)
+
+_Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds a link");
+_Static_assert(sizeof(struct sea_cache) <= 2 * SEA_CACHE_ALIGN, "two pages a thread");
+_Static_assert(offsetof(struct sea_cache, stock[SEA_SMALL_GRANULES + 1]) <= SEA_CACHE_ALIGN, "small classes: the first");
+
+/* The mark that a free chunk at this address carries. */
+SEA_INLINE uintptr_t sea_stack_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
+
+SEA_INLINE bool sea_stack_is_marked(const void *chunk)
+{
+	return ((const struct sea_link *)chunk)->mark == sea_stack_mark(chunk);
+}
+
+/* Puts a used chunk of class c on the stack. */
+SEA_INLINE void sea_stack_push(struct sea_cache *cache, unsigned c, void *block)
+{
+	SEA_ASSERT(cache->shard);
+	SEA_ASSERT(sea_class_granules(c));
+	SEA_ASSERT(sea_zone_of(block));
+	SEA_ASSERT((uintptr_t)block % SEA_GRANULE == 0);
+	struct sea_link *chunk = block;
+	chunk->next = cache->head[c];
+	chunk->mark = sea_stack_mark(chunk);
+	cache->head[c] = chunk;
+	cache->room[c]--;
+}
+
+/* Takes the chunk on top; the stack is not empty. */
+SEA_INLINE void *sea_stack_pop(struct sea_cache *cache, unsigned c)
+{
+	SEA_ASSERT(cache->head[c]);
+	SEA_ASSERT(sea_stack_is_marked(cache->head[c]));
+	struct sea_link *chunk = cache->head[c];
+	cache->head[c] = chunk->next;
+	cache->room[c]++;
+	chunk->mark = 0;
+	return chunk;
+}
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* stock.c - how much each class may keep, and what it is filled with (layer 8)
+ *
+ * A stack grows only by proven recurrence.  A chunk for which there is no
+ * room leaves; it is counted.  A refill of n chunks then earns min(n, left) of
+ * credit: the program wanted back what it had given away.  The next overflow spends
+ * credit on a larger limit instead of sending the chunk.  So a mass of frees goes to
+ * the bitmaps untouched, and only a pattern that comes back builds a large stack.
+ *
+ * And it grows only while the thread holds little more, caches included, than was live
+ * at most of late.
+ *
+ * Each time a thread has drawn as much as its budget, it looks its classes over:
+ * those that did not move since are emptied, and what the others have counted is
+ * halved.  The budget, which also bounds what all limits together may hold, is the
+ * option `cache` or the bytes that the thread held at most of late, whichever is more, up
+ * to SEA_BUDGET_GROWTH times the option.
+ */
+#include "stock.h"
+
+#include "flush.h"
+
+/* A class starts with room for 4 KiB, within these counts. */
+#define FIRST_LIMIT_BYTES (4 * SEA_KIB)
+#define FIRST_LIMIT_MAX 64
+/* A refill brings a quarter of what the class has drawn so far, so that not more than
+ * that lies unused; within these bounds, and one chunk at least. */
+#define BATCH_SHARE 4
+#define FIRST_BATCH_BYTES 128
+#define LARGEST_BATCH_BYTES (32 * SEA_KIB)
+/* What is live is measured each so many refills (650 instructions, 40 a refill). */
+#define REFILLS_PER_SAMPLE 16
+
+static void look_at(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	bool moved = stock->left != stock->seen_left || stock->seen_room != cache->room[c];
+	if (!moved && (stock->limit || cache->head[c] || stock->cur < stock->end))
+		sea_flush_class(cache, c);
+	stock->left /= 2;
+	stock->credit /= 2;
+	stock->seen_left = stock->left;
+	stock->seen_room = cache->room[c];
+}
+
+static void look_over(struct sea_cache *cache)
+{
+	sea_ledger_age(&cache->ledger);
+	sea_ledger_sample(&cache->ledger, sea_flush_bytes(cache));
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
+		look_at(cache, c);
+}
+
+/* The longest piece becomes the stock's watermark, the others go on the stack, lowest
+ * address on top. */
+static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
+{
+	SEA_ASSERT(batch->nr_pieces > 0);
+	SEA_ASSERT(!cache->head[c]);
+	SEA_ASSERT(cache->stock[c].cur == cache->stock[c].end);
+	struct sea_stock *stock = &cache->stock[c];
+	size_t size = sea_class_size(c);
+	const struct sea_piece *last = &batch->piece[batch->nr_pieces - 1];
+	stock->cur = last->start;
+	stock->end = last->start + last->count * size;
+	SEA_ASSERT(stock->cur < stock->end);
+	for (uint32_t i = batch->nr_pieces - 1; i-- > 0;)
+		for (uint32_t j = batch->piece[i].count; j-- > 0;)
+			sea_stack_push(cache, c, batch->piece[i].start + j * size);
+}
+
+static uint32_t next_batch(const struct sea_stock *stock, size_t size)
+{
+	SEA_ASSERT(size > 0);
+	size_t share = sea_max(stock->drawn / BATCH_SHARE, FIRST_BATCH_BYTES / size);
+	return (uint32_t)sea_max(sea_min(share, LARGEST_BATCH_BYTES / size), 1);
+}
+
+/* Looking over may empty the class that is to be refilled, but not fill it. */
+static void before_refill(struct sea_cache *cache)
+{
+	if (cache->ledger.drawn > sea_ledger_budget(&cache->ledger))
+		look_over(cache);
+	sea_flush_outbox(cache);
+}
+
+static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uint32_t nr_chunks, size_t size)
+{
+	uint32_t earned = (uint32_t)sea_min(nr_chunks, stock->left);
+	stock->left -= earned;
+	stock->credit += earned;
+	stock->seen_room = INT32_MAX;
+	stock->drawn += nr_chunks;
+	sea_ledger_draw(&cache->ledger, nr_chunks * size);
+	if (cache->ledger.nr_refills++ % REFILLS_PER_SAMPLE == 0) {
+		sea_ledger_sample(&cache->ledger, sea_flush_bytes(cache));
+		sea_shelf_tick(&cache->shelf);
+	}
+}
+
+bool sea_stock_refill(struct sea_cache *cache, unsigned c)
+{
+	SEA_ASSERT(cache->shard);
+	SEA_ASSERT(sea_class_granules(c));
+	struct sea_stock *stock = &cache->stock[c];
+	struct sea_batch batch;
+	size_t size = sea_class_size(c);
+	before_refill(cache);
+	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(stock, size), &batch))
+		return false;
+	account_refill(cache, stock, batch.nr_chunks, size);
+	adopt(cache, c, &batch);
+	return true;
+}
+
+/* Chunks that an aligned refill brings: the stock takes them if it is empty, and if each
+ * is aligned because the first one is. */
+static unsigned aligned_batch(const struct sea_stock *stock, size_t size, size_t align)
+{
+	return stock->cur == stock->end && size % align == 0 ? next_batch(stock, size) : 1;
+}
+
+void *sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	size_t size = sea_class_size(c);
+	unsigned count = aligned_batch(stock, size, align);
+	before_refill(cache);
+	char *chunk = sea_shard_take_aligned(cache->shard, sea_class_granules(c), count, align);
+	if (!chunk)
+		return NULL;
+	SEA_ASSERT((uintptr_t)chunk % align == 0);
+	account_refill(cache, stock, count, size);
+	if (count > 1) {
+		stock->cur = chunk;
+		stock->end = chunk + count * size;
+		return sea_stock_pop(stock, size);
+	}
+	((struct sea_link *)chunk)->mark = 0;
+	return chunk;
+}
+
+/* Bytes by which the limits may grow. */
+static size_t grantable(const struct sea_ledger *ledger)
+{
+	size_t most = sea_ledger_budget(ledger);
+	if (sea_ledger_net(ledger) > sea_ledger_may_hold(ledger))
+		return 0;
+	return most - sea_min(most, ledger->granted);
+}
+
+/* By how many chunks, of those that are left to grant, a limit grows.  Credit that buys
+ * nothing is void. */
+static uint32_t spend_credit(struct sea_stock *stock, size_t left)
+{
+	uint32_t grant = (uint32_t)sea_min(sea_min(stock->credit, stock->limit), left);
+	stock->credit = grant ? stock->credit - grant : 0;
+	return grant;
+}
+
+/* The limit of a class that has none, in chunks: small ones are not counted against what is
+ * left. */
+static uint32_t first_limit(size_t size, size_t left)
+{
+	size_t first = sea_max(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX), 1);
+	return (uint32_t)(size <= FIRST_LIMIT_BYTES ? first : sea_min(first, left));
+}
+
+bool sea_stock_grow(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	struct sea_ledger *ledger = &cache->ledger;
+	SEA_ASSERT(cache->shard && sea_class_granules(c));
+	SEA_ASSERT(cache->room[c] <= 0);
+	if (!stock->limit && sea_ledger_is_clearing(ledger))
+		return false;
+	size_t size = sea_class_size(c), left = grantable(ledger) / size;
+	uint32_t grant = stock->limit ? spend_credit(stock, left) : first_limit(size, left);
+	stock->limit += grant;
+	ledger->granted += grant * size;
+	cache->room[c] += (int32_t)grant;
+	return cache->room[c] > 0;
+}

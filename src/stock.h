@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* stock.h - how much each class may keep, and what it is filled with (layer 8) */
+#ifndef SEA_STOCK_H
+#define SEA_STOCK_H
+
+#include "stack.h"
+
+/* Hands out the lowest chunk, and marks the next: freeing what lies behind a block is
+ * the likeliest way to meet it. */
+SEA_INLINE void *sea_stock_pop(struct sea_stock *stock, size_t size)
+{
+	SEA_ASSERT(stock->cur < stock->end);
+	SEA_ASSERT(size > 0);
+	SEA_ASSERT((size_t)(stock->end - stock->cur) % size == 0);
+	struct sea_link *chunk = (struct sea_link *)stock->cur;
+	stock->cur += size;
+	if (stock->cur < stock->end)
+		((struct sea_link *)stock->cur)->mark = sea_stack_mark(stock->cur);
+	chunk->mark = 0;
+	return chunk;
+}
+
+/* True if it does not take asking that the stack may not grow. */
+SEA_INLINE bool sea_stock_may_not_grow(const struct sea_stock *stock) { return !stock->credit && stock->limit; }
+
+/* Makes room in the stack of class c; false: it may not grow. */
+SEA_NOINLINE bool sea_stock_grow(struct sea_cache *cache, unsigned c);
+
+/* Brings chunks of class c, whose stack is empty; false: no memory. */
+bool sea_stock_refill(struct sea_cache *cache, unsigned c);
+
+/* Brings one aligned chunk of class c or several, and takes the first; NULL: no memory. */
+void *sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align);
+
+#endif

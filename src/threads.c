@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* threads.c - which thread has which cache (layer 8)
+ *
+ * T1  The list holds the cache of each thread that has entered and not left; `nr` counts them.
+ * T2  A cache in the list has a shard; a spare struct holds no chunk.
+ *
+ * The list and the spare structs are under the threads lock.  What a cache holds is its
+ * thread's, and read without a lock by who counts it.
+ */
+#include "threads.h"
+
+#include <string.h>
+
+#include "flush.h"
+#include "lock.h"
+#include "meta.h"
+#include "os.h"
+#include "reclaim.h"
+#include "refault.h"
+
+struct sea_cache sea_threads_nobody; /* of a thread that has not allocated yet */
+static struct sea_cache departed;    /* of a thread whose exit hook has run */
+
+SEA_THREAD_LOCAL struct sea_own sea_own = {.cache = &sea_threads_nobody};
+
+static struct {
+	struct sea_lock lock;
+	struct sea_cache *first; /* all caches */
+	struct sea_cache *spare; /* structs */
+	size_t nr;
+	size_t lost;		 /* bytes in caches of threads that a fork left behind */
+} threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
+
+/* Threads lock held, or no other thread there. */
+static void unlink_cache(struct sea_cache *cache)
+{
+	SEA_ASSERT(*cache->link == cache);
+	SEA_ASSERT(threads.nr > 0);
+	*cache->link = cache->next;
+	if (cache->next)
+		cache->next->link = cache->link;
+	threads.nr--;
+	SEA_ASSERT((threads.nr == 0) == (threads.first == NULL));
+}
+
+/* Threads lock held. */
+static void link_cache(struct sea_cache *cache)
+{
+	SEA_ASSERT(cache->shard);
+	cache->next = threads.first;
+	cache->link = &threads.first;
+	if (cache->next)
+		cache->next->link = &cache->next;
+	threads.first = cache;
+	threads.nr++;
+}
+
+static void leave(void *argument)
+{
+	SEA_ASSERT(argument == sea_threads_own());
+	struct sea_cache *cache = argument;
+	sea_own = (struct sea_own){.cache = &departed};
+	sea_flush_all(cache);
+	SEA_ASSERT(sea_flush_bytes(cache) == 0);
+	struct sea_shard *shard = cache->shard;
+	sea_lock_take(&threads.lock);
+	unlink_cache(cache);
+	sea_shard_leave(shard);
+	cache->next = threads.spare;
+	threads.spare = cache;
+	bool is_alone = threads.nr <= 1;
+	sea_lock_drop(&threads.lock);
+	sea_shard_drain_worth(shard);
+	if (is_alone)
+		sea_refault_forget();
+	sea_reclaim(SEA_THREAD_ENDS);
+}
+
+/* Threads lock held.  All zeros; NULL: no memory. */
+static struct sea_cache *take_struct(void)
+{
+	struct sea_cache *cache = threads.spare;
+	if (!cache)
+		return sea_meta_alloc_aligned(sizeof(*cache), SEA_CACHE_ALIGN);
+	threads.spare = cache->next;
+	memset(cache, 0, sizeof(*cache));
+	return cache;
+}
+
+/* Threads lock held, but not while the system is asked how many shards there may be. */
+static struct sea_shard *join(void)
+{
+	if (!sea_shard_may_join()) {
+		sea_lock_drop(&threads.lock);
+		sea_shard_learn_limit();
+		sea_lock_take(&threads.lock);
+	}
+	return sea_shard_join();
+}
+
+struct sea_cache *sea_threads_enter(void)
+{
+	SEA_ASSERT(!sea_threads_own()->shard);
+	if (sea_threads_own() == &departed)
+		return NULL;
+	sea_options_load();
+	sea_lock_take(&threads.lock);
+	struct sea_cache *cache = take_struct();
+	if (cache) {
+		cache->shard = join();
+		link_cache(cache);
+	}
+	sea_lock_drop(&threads.lock);
+	if (!cache)
+		return NULL;
+	sea_own = (struct sea_own){cache, SEA_SMALL_GRANULES + 1};
+	sea_os_at_thread_exit(leave, cache);
+	return cache;
+}
+
+void sea_threads_stats(struct sea_threads_stats *stats)
+{
+	*stats = (struct sea_threads_stats){0};
+	sea_lock_take(&threads.lock);
+	stats->cached = threads.lost;
+	for (const struct sea_cache *cache = threads.first; cache; cache = cache->next) {
+		stats->nr_threads++;
+		stats->cached += sea_flush_bytes(cache);
+	}
+	sea_lock_drop(&threads.lock);
+}
+
+void sea_threads_forget_others(void)
+{
+	sea_shelf_in_child(&sea_threads_own()->shelf);
+	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
+		next = cache->next;
+		if (cache == sea_threads_own())
+			continue;
+		threads.lost += sea_flush_bytes(cache);
+		unlink_cache(cache);
+		sea_shard_leave(cache->shard);
+	}
+}
+
+void sea_threads_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&threads.lock, context); }
