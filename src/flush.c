@@ -66,8 +66,7 @@ void sea_flush_class(struct sea_cache *cache, unsigned c)
 	for (; stock->cur < stock->end; stock->cur += size)
 		send(cache, stock->cur, sea_class_granules(c));
 	SEA_ASSERT(stock->cur == stock->end);
-	SEA_ASSERT(cache->ledger.granted >= stock->limit * size);
-	cache->ledger.granted -= stock->limit * size;
+	sea_ledger_revoke(&cache->ledger, stock->limit * size);
 	cache->room[c] = 0;
 	stock->limit = 0;
 	stock->drawn = 0;

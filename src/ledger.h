@@ -7,6 +7,7 @@
 #ifndef SEA_LEDGER_H
 #define SEA_LEDGER_H
 
+#include "atomic.h"
 #include "check.h"
 #include "options.h"
 
@@ -30,6 +31,28 @@ struct sea_ledger {
 	uint32_t nr_refills;
 	size_t granted;	     /* bytes that all limits together allow */
 };
+
+/* What all ledgers have granted; atomic. */
+extern SEA_HIDDEN size_t sea_ledger_granted;
+
+SEA_INLINE void sea_ledger_grant(struct sea_ledger *ledger, size_t bytes)
+{
+	ledger->granted += bytes;
+	sea_add_relaxed(&sea_ledger_granted, bytes);
+}
+
+SEA_INLINE void sea_ledger_revoke(struct sea_ledger *ledger, size_t bytes)
+{
+	SEA_ASSERT(ledger->granted >= bytes);
+	ledger->granted -= bytes;
+	sea_add_relaxed(&sea_ledger_granted, -bytes);
+}
+
+/* In the child of a fork: other ledgers are gone. */
+SEA_INLINE void sea_ledger_in_child(const struct sea_ledger *mine)
+{
+	sea_store_relaxed(&sea_ledger_granted, mine->granted);
+}
 
 /* Bytes that the thread holds, caches included; 0 for one that frees what others drew. */
 SEA_INLINE size_t sea_ledger_net(const struct sea_ledger *ledger)

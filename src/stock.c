@@ -14,11 +14,12 @@
  * those that did not move since are emptied, and what the others have counted is
  * halved.  The budget, which also bounds what all limits together may hold, is the
  * option `cache` or the bytes that the thread held at most of late, whichever is more, up
- * to SEA_BUDGET_GROWTH times the option.
+ * to SEA_BUDGET_GROWTH times the option; and all threads together keep within a limit.
  */
 #include "stock.h"
 
 #include "flush.h"
+#include "page_alloc.h"
 
 /* A class starts with room for 4 KiB, within these counts. */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
@@ -140,13 +141,24 @@ void *sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align
 	return chunk;
 }
 
+/* The caches of all threads together grow up to a quarter of what is in use, or this: 8
+ * threads at the end of their budget. */
+#define ALL_SHARE 4
+#define ALL_LEAST (64 * SEA_MIB)
+
+static size_t room_for_all(void)
+{
+	size_t most = sea_max(sea_pages_watermarks().in_use / ALL_SHARE, ALL_LEAST);
+	return most - sea_min(most, sea_load_relaxed(&sea_ledger_granted));
+}
+
 /* Bytes by which the limits may grow. */
 static size_t grantable(const struct sea_ledger *ledger)
 {
 	size_t most = sea_ledger_budget(ledger);
 	if (sea_ledger_net(ledger) > sea_ledger_may_hold(ledger))
 		return 0;
-	return most - sea_min(most, ledger->granted);
+	return sea_min(most - sea_min(most, ledger->granted), room_for_all());
 }
 
 /* By how many chunks, of those that are left to grant, a limit grows.  Credit that buys
@@ -177,7 +189,7 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 	size_t size = sea_class_size(c), left = grantable(ledger) / size;
 	uint32_t grant = stock->limit ? spend_credit(stock, left) : first_limit(size, left);
 	stock->limit += grant;
-	ledger->granted += grant * size;
+	sea_ledger_grant(ledger, grant * size);
 	cache->room[c] += (int32_t)grant;
 	return cache->room[c] > 0;
 }

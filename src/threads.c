@@ -133,6 +133,7 @@ void sea_threads_stats(struct sea_threads_stats *stats)
 void sea_threads_forget_others(void)
 {
 	sea_shelf_in_child(&sea_threads_own()->shelf);
+	sea_ledger_in_child(&sea_threads_own()->ledger);
 	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
 		next = cache->next;
 		if (cache == sea_threads_own())

@@ -673,6 +673,27 @@ static void with_random_faults(void)
 	settle();
 }
 
+/* All threads have a limit in common: who comes late gets what a class starts with. */
+static void caches_of_all_threads_have_a_limit(void)
+{
+	sea_ledger_granted = 64 * MiB;
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < 3000; i++)
+			CHECK(alloc(64));
+		give_all();
+	}
+	CHECK_EQ(sea_ledger_granted, 64 * MiB + 4 * KiB);
+	sea_ledger_granted = 4 * KiB;
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < 3000; i++)
+			CHECK(alloc(64));
+		give_all();
+	}
+	CHECK(sea_ledger_granted > 100 * KiB);
+	sea_cache_flush();
+	CHECK_EQ(sea_ledger_granted, 0);
+}
+
 static const struct test_case cases[] = {
 	PASSES(every_size),
 	PASSES(good_sizes),
@@ -699,6 +720,7 @@ static const struct test_case cases[] = {
 	ABORTS(twice_after_the_zone_is_gone, "this block was freed already"),
 	ABORTS(twice_from_another_thread, "this block was freed already"),
 	ABORTS(twice_after_a_thread_has_gone, "this block was freed already"),
+	PASSES(caches_of_all_threads_have_a_limit),
 	PASSES(a_thread_leaves_nothing_behind),
 	PASSES(a_thousand_threads_need_one_cache),
 	PASSES(no_file_is_read_under_a_lock),
