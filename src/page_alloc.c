@@ -391,12 +391,19 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 
 static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
 
-struct sea_watermarks sea_pages_watermarks(void)
+static struct sea_watermarks watermarks_for(size_t in_use)
 {
-	size_t in_use = bytes_in_use();
 	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
 	high += sea_options.dirty_max ? sea_refault_allowance(in_use, free_dirty_bytes()) : 0;
 	return (struct sea_watermarks){.low = high / 2, .high = high, .in_use = in_use};
+}
+
+struct sea_watermarks sea_pages_watermarks(void) { return watermarks_for(bytes_in_use()); }
+
+struct sea_watermarks sea_pages_watermarks_without(size_t size)
+{
+	size_t in_use = bytes_in_use();
+	return watermarks_for(in_use - sea_min(in_use, size));
 }
 
 size_t sea_pages_dirty(void)

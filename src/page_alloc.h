@@ -82,6 +82,9 @@ struct sea_watermarks {
 };
 struct sea_watermarks sea_pages_watermarks(void);
 
+/* The same if so many bytes that are in use were not. */
+struct sea_watermarks sea_pages_watermarks_without(size_t size);
+
 struct sea_page_stats {
 	size_t reserved;  /* bytes of address space in arenas */
 	size_t committed; /* of them usable */

@@ -19,7 +19,7 @@ static size_t granted; /* to all shelves, bytes; atomic */
 static bool raise_share(struct sea_shelf *shelf, size_t size)
 {
 	size_t more = size - shelf->granted;
-	if (sea_add_relaxed(&granted, more) > sea_pages_watermarks().high) {
+	if (sea_add_relaxed(&granted, more) > sea_pages_watermarks_without(size).high) {
 		sea_add_relaxed(&granted, -more);
 		return false;
 	}
