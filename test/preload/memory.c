@@ -123,7 +123,8 @@ static void threads_mix_blocks(void)
 	CHECK_AT_MOST(test_rss() - before, live + live / 8 + 16 * MiB);
 	for (size_t i = 0; i < NR_SLOTS; i++)
 		free(slots[i]);
-	CHECK_AT_MOST(test_rss() - before, 16 * MiB);
+	/* What was sent to the shards of other threads is merged when they come. */
+	CHECK_AT_MOST(test_rss() - before, 20 * MiB);
 }
 
 static const struct test_case cases[] = {
