@@ -129,9 +129,9 @@ static void check_blocks(void)
 
 /* --- operations on both ---------------------------------------------------------------------- */
 
-static bool alloc(size_t nr)
+/* The run at `got`, which was to be at `want`, is out of the pool. */
+static bool own(pfn_t got, pfn_t want, size_t nr)
 {
-	pfn_t want = naive_alloc(nr), got = sea_buddy_alloc(&pool, nr);
 	CHECK_EQ(got, want);
 	if (got == SEA_NO_PFN)
 		return false;
@@ -141,16 +141,16 @@ static bool alloc(size_t nr)
 	return true;
 }
 
+static bool alloc(size_t nr)
+{
+	pfn_t want = naive_alloc(nr);
+	return own(sea_buddy_alloc(&pool, nr), want, nr);
+}
+
 static bool alloc_unaligned(size_t nr)
 {
-	pfn_t want = naive_alloc_unaligned(nr), got = sea_buddy_alloc_unaligned(&pool, nr);
-	CHECK_EQ(got, want);
-	if (got == SEA_NO_PFN)
-		return false;
-	mark(got, nr, false);
-	model.runs[model.nr_runs].pfn = got;
-	model.runs[model.nr_runs++].nr = nr;
-	return true;
+	pfn_t want = naive_alloc_unaligned(nr);
+	return own(sea_buddy_alloc_unaligned(&pool, nr), want, nr);
 }
 
 static bool take(pfn_t pfn, size_t nr)
