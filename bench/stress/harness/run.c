@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c - the life of a stress program: workers, rounds, the idle phase, a failed check */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -42,6 +43,8 @@ static void take_times(void)
 	facts.peak_rss_bytes = system_peak_rss();
 }
 
+static _Thread_local bool is_reporting;
+
 void stress_fail(const char *format, ...)
 {
 	static atomic_flag failed = ATOMIC_FLAG_INIT;
@@ -49,6 +52,7 @@ void stress_fail(const char *format, ...)
 	va_list arguments;
 	while (atomic_flag_test_and_set(&failed))
 		pause(); /* another thread has failed, and ends the process */
+	is_reporting = true;
 	va_start(arguments, format);
 	vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
@@ -60,6 +64,30 @@ void stress_fail(const char *format, ...)
 	if (options.json)
 		report_write(&options, &facts);
 	_exit(1);
+}
+
+/* An allocator that hands out what is in use damages the lists of blocks as well as the
+ * blocks, and a pointer out of such a list may be followed before any block is verified. */
+static void on_crash(int signal_nr, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (is_reporting)
+		signal(signal_nr, SIG_DFL); /* and crash again on return */
+	else
+		stress_fail("crashed at address %p: a list of blocks is damaged, or the allocator is",
+			    info->si_addr);
+}
+
+/* Leaves the handlers of a sanitizer or a debugger in place. */
+static void catch_crashes(void)
+{
+	static const int crashes[] = { SIGSEGV, SIGBUS };
+	const struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++) {
+		struct sigaction before;
+		if (sigaction(crashes[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(crashes[i], &action, NULL);
+	}
 }
 
 /* --- rounds ------------------------------------------------------------------------- */
@@ -178,6 +206,7 @@ static void be_idle(void)
 int main(int argc, char **argv)
 {
 	options = options_parse(argc, argv);
+	catch_crashes();
 	set_up();
 	run_pattern();
 	take_times();
