@@ -43,8 +43,7 @@ SEA_COLD static void *new_failed(void)
 	return NULL;
 }
 
-/* What operator new does past its fast path. */
-SEA_COLD static void *new_slow(size_t size)
+SEA_COLD static void *new_or_throw(size_t size)
 {
 	for (;;) {
 		void *block = sea_engine_alloc(size);
@@ -53,6 +52,13 @@ SEA_COLD static void *new_slow(size_t size)
 		if (!call_new_handler())
 			return new_failed();
 	}
+}
+
+/* What operator new does past its fast path. */
+static SEA_NOINLINE void *new_slow(size_t size)
+{
+	void *block = sea_fast_alloc_slow(size);
+	return likely(block) ? block : new_or_throw(size);
 }
 
 /* An alignment that is no power of two is the caller's mistake: it fails. */
@@ -69,10 +75,10 @@ SEA_COLD static void *new_aligned(size_t size, size_t align)
 
 /* The nothrow forms call the handler too, and catch what it throws.  C cannot catch:
  * but the C++ library's own forms do, around the throwing operator, which is ours. */
-SEA_COLD static void *new_nothrow_slow(size_t size)
+static SEA_NOINLINE void *new_nothrow_slow(size_t size)
 {
-	void *block = sea_engine_alloc(size);
-	if (block || !_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
+	void *block = sea_fast_alloc_slow(size);
+	if (likely(block) || !_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
 		return block;
 	void *(*theirs)(size_t, const void *) = dlsym(RTLD_NEXT, "_ZnwmRKSt9nothrow_t");
 	return theirs ? theirs(size, NULL) : NULL;

@@ -8,13 +8,20 @@
 #include "front.h"
 #include "seamalloc.h"
 
+/* `align` is a power of two. */
+SEA_INLINE void *alloc_aligned(size_t align, size_t size)
+{
+	void *block = sea_fast_pop_aligned(align, size);
+	return likely(block) ? block : sea_engine_alloc_aligned(align, size);
+}
+
 void *sea_front_alloc_aligned(size_t align, size_t size)
 {
 	if (!sea_is_power_of_two(align)) {
 		errno = EINVAL;
 		return NULL;
 	}
-	void *block = sea_engine_alloc_aligned(align, size);
+	void *block = alloc_aligned(align, size);
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;
@@ -28,7 +35,7 @@ int sea_posix_memalign(void **block, size_t align, size_t size)
 {
 	if (!sea_is_power_of_two(align) || align % sizeof(void *))
 		return EINVAL;
-	void *aligned = sea_engine_alloc_aligned(align, size);
+	void *aligned = alloc_aligned(align, size);
 	if (unlikely(!aligned))
 		return ENOMEM;
 	*block = aligned;

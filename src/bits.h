@@ -17,7 +17,7 @@ SEA_INLINE bool sea_is_power_of_two(size_t value) { return value && !(value & (v
 
 /* Undefined for 0, like the instruction. */
 SEA_INLINE unsigned sea_lowest_bit(uint64_t word) { return (unsigned)__builtin_ctzll(word); }
-SEA_INLINE unsigned sea_highest_bit(uint64_t word) { return 63u - (unsigned)__builtin_clzll(word); }
+SEA_INLINE unsigned sea_highest_bit(uint64_t word) { return 63u ^ (unsigned)__builtin_clzll(word); }
 
 /* By halves, quarters and bytes: without the instruction compilers call a function with a
  * table. */

@@ -257,14 +257,16 @@ void sea_cache_free_slow(void *block)
 static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_t unseen)
 {
 	cache->room[unseen] = 0;
-	const struct sea_zone *zone = sea_zone_of(block);
+	const struct sea_zone *zone = sea_zone_near(block);
 	unsigned c = likely(zone) ? sea_zone_long_class(zone, sea_granule_of(block)) : 0;
-	if (unlikely(!c || !cache->shard || sea_stack_is_marked(block)))
+	if (unlikely(!c || sea_stack_is_marked(block)))
 		sea_cache_free_slow(block);
 	else if (likely(cache->room[c] > 0))
 		sea_stack_push(cache, c, block);
-	else
+	else if (likely(cache->shard))
 		overflow(cache, block, c, sea_class_granules(c));
+	else
+		sea_cache_free_slow(block);
 }
 
 void sea_cache_free_full(void *block, size_t c)

@@ -48,6 +48,30 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	return chunk;
 }
 
+/* The same for what has more than SEA_SMALL_MAX bytes: 21 instructions. */
+SEA_INLINE void *sea_cache_pop_long(size_t size)
+{
+	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
+	if (unlikely(n - (SEA_SMALL_GRANULES + 1) >= SEA_MEDIUM_GRANULES - SEA_SMALL_GRANULES))
+		return NULL;
+	struct sea_cache *cache = sea_threads_own();
+	unsigned c = sea_class_for_long((unsigned)n);
+	return likely(cache->head[c]) ? sea_stack_pop(cache, c) : NULL;
+}
+
+/* The same for any size, if the chunk on top is aligned by chance, or because it was asked
+ * for before. */
+SEA_INLINE void *sea_cache_pop_aligned(size_t align, size_t size)
+{
+	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
+	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES))
+		return NULL;
+	struct sea_cache *cache = sea_threads_own();
+	unsigned c = sea_class_for((unsigned)n);
+	struct sea_link *chunk = cache->head[c];
+	return chunk && ((uintptr_t)chunk & (align - 1)) == 0 ? sea_stack_pop(cache, c) : NULL;
+}
+
 /* What it cannot serve it leaves to `slow`, so that malloc and operator new share it. */
 SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 {

@@ -4,8 +4,7 @@
  *    class   0         never holds anything: where a pointer that is no chunk leads
  *            1..56     1..56 granules: every multiple of 16 bytes up to 896
  *            57..64    never hold anything: what a seam word shows beyond 56
- *            65, 66    60 and 64 granules
- *            67..130   8 for each doubling up to 256 KiB: 72, 80 ... 16384 granules
+ *            65..130   8 for each doubling up to 256 KiB: 60, 64, 72 ... 16384 granules
  *
  * A chunk of a class is as long as the class says.  Chunks of other lengths are not cached.
  */
@@ -36,25 +35,22 @@ static inline unsigned sea_class_granules(unsigned c)
 {
 	if (c < SEA_CLASS_MEDIUM)
 		return c <= SEA_SMALL_GRANULES ? c : 0;
-	if (c <= SEA_CLASS_MEDIUM + 1)
-		return c == SEA_CLASS_MEDIUM ? 60 : 64;
-	unsigned step = c - (SEA_CLASS_MEDIUM + 2);
-	return (9 + step % 8) << (3 + step / 8);
+	unsigned step = c - (SEA_CLASS_MEDIUM - 6);
+	return (9 + step % 8) << (2 + step / 8);
 }
 
 /* The same in bytes. */
 SEA_INLINE size_t sea_class_size(unsigned c) { return sea_class_granules(c) * SEA_GRANULE; }
 
-/* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */
-static inline unsigned sea_class_for(unsigned n)
+/* The same for more than SEA_SMALL_GRANULES: 8 classes for each doubling. */
+SEA_INLINE unsigned sea_class_for_long(unsigned n)
 {
-	if (n <= SEA_SMALL_GRANULES)
-		return n;
-	if (n <= 64)
-		return n <= 60 ? SEA_CLASS_MEDIUM : SEA_CLASS_MEDIUM + 1;
 	unsigned exponent = sea_highest_bit(n - 1);
-	return SEA_CLASS_MEDIUM + 2 + (exponent - 6) * 8 + ((n - 1) >> (exponent - 3) & 7);
+	return SEA_CLASS_MEDIUM - 6 + (exponent - 5) * 8 + ((n - 1) >> (exponent - 3) & 7);
 }
+
+/* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */
+static inline unsigned sea_class_for(unsigned n) { return n <= SEA_SMALL_GRANULES ? n : sea_class_for_long(n); }
 
 /* The class whose chunks have exactly n granules; 0 if there is none: such a chunk is
  * not cached. */

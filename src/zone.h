@@ -15,6 +15,7 @@
 
 #include "atomic.h"
 #include "bits.h"
+#include "check.h"
 #include "hole.h"
 #include "seammap.h"
 #include "sizeclass.h"
@@ -105,13 +106,18 @@ void sea_zone_list(struct sea_zone *zone);
 /* Lengthens a used chunk into the hole behind it, if that is long enough. */
 bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
+/* The zone that has an address which the seam map reaches, or NULL. */
+SEA_INLINE struct sea_zone *sea_zone_near(const void *address)
+{
+	SEA_ASSERT(sea_seams_bit(address) < sea_load_settled(&sea_seams_nr));
+	return sea_load_acquire(&sea_seams_zone[sea_seams_bit(address) / SEA_ZONE_GRANULES]);
+}
+
 /* The zone that has `address`, or NULL. */
 SEA_INLINE struct sea_zone *sea_zone_of(const void *address)
 {
-	uintptr_t at = sea_seams_bit(address);
-	if (likely(at < sea_load_settled(&sea_seams_nr)))
-		return sea_load_acquire(&sea_seams_zone[at / SEA_ZONE_GRANULES]);
-	return sea_pagemap_zone(address);
+	bool is_near = sea_seams_bit(address) < sea_load_settled(&sea_seams_nr);
+	return likely(is_near) ? sea_zone_near(address) : sea_pagemap_zone(address);
 }
 
 /* The class of the used chunk that starts at g, if that is the last to start in its word,

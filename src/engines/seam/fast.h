@@ -8,11 +8,17 @@
 /* NULL: only the slow path can tell. */
 SEA_INLINE void *sea_fast_pop(size_t size) { return sea_cache_pop(size); }
 
+SEA_INLINE void *sea_fast_pop_aligned(size_t align, size_t size) { return sea_cache_pop_aligned(align, size); }
+
 /* `slow` serves what this cannot. */
 SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return sea_cache_alloc(size, slow); }
 
 /* For what sea_fast_alloc() has left over. */
-SEA_INLINE void *sea_fast_alloc_slow(size_t size) { return sea_cache_alloc_slow(size); }
+SEA_INLINE void *sea_fast_alloc_slow(size_t size)
+{
+	void *block = sea_cache_pop_long(size);
+	return likely(block) ? block : sea_cache_alloc_slow(size);
+}
 
 SEA_INLINE void sea_fast_free(void *block) { sea_cache_free(block); }
 

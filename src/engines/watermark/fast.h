@@ -11,6 +11,13 @@ SEA_INLINE void *sea_fast_pop(size_t size)
 	return NULL;
 }
 
+SEA_INLINE void *sea_fast_pop_aligned(size_t align, size_t size)
+{
+	(void)align;
+	(void)size;
+	return NULL;
+}
+
 SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return slow(size); }
 
 SEA_INLINE void *sea_fast_alloc_slow(size_t size) { return sea_engine_alloc(size); }
