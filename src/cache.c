@@ -343,6 +343,7 @@ void sea_cache_flush(void)
 void sea_cache_scavenge(void)
 {
 	sea_cache_flush();
+	sea_threads_flush_left();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_shard_drain(&sea_shards[i]);
 }

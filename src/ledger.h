@@ -48,10 +48,22 @@ SEA_INLINE void sea_ledger_revoke(struct sea_ledger *ledger, size_t bytes)
 	sea_add_relaxed(&sea_ledger_granted, -bytes);
 }
 
-/* In the child of a fork: other ledgers are gone. */
+/* In the child of a fork: other ledgers are gone ... */
 SEA_INLINE void sea_ledger_in_child(const struct sea_ledger *mine)
 {
 	sea_store_relaxed(&sea_ledger_granted, mine->granted);
+}
+
+/* ... but for those of caches that stay. */
+SEA_INLINE void sea_ledger_grant_again(const struct sea_ledger *ledger)
+{
+	sea_add_relaxed(&sea_ledger_granted, ledger->granted);
+}
+
+/* A new thread has the cache of one that has ended, with so many bytes in it. */
+SEA_INLINE void sea_ledger_inherit(struct sea_ledger *ledger, size_t cached)
+{
+	*ledger = (struct sea_ledger){.net = cached, .peak = cached, .granted = ledger->granted};
 }
 
 /* Bytes that the thread holds, caches included; 0 for one that frees what others drew. */

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* threads.c - which thread has which cache (layer 8)
  *
+ * A thread that ends with little in its cache leaves it to the next that starts: where threads
+ * come and go, each would fill a cache and empty it for some hundred blocks.
+ *
  * T1  The list holds the cache of each thread that has entered and not left; `nr` counts them.
  * T2  A cache in the list has a shard; a spare struct holds no chunk.
+ * T3  A cache that was left has chunks in stacks and stocks only, and as many bytes
+ *     as the option `cache` says at most; there are not more than shards.
  *
- * The list and the spare structs are under the threads lock.  What a cache holds is its
- * thread's, and read without a lock by who counts it.
+ * The lists are under the threads lock.  What a cache holds is its thread's, and read
+ * without a lock by who counts it.
  */
 #include "threads.h"
 
@@ -26,8 +31,9 @@ SEA_THREAD_LOCAL struct sea_own sea_own = {.cache = &sea_threads_nobody};
 static struct {
 	struct sea_lock lock;
 	struct sea_cache *first; /* all caches */
+	struct sea_cache *left;	 /* by threads that have ended */
 	struct sea_cache *spare; /* structs */
-	size_t nr;
+	size_t nr, nr_left;
 	size_t lost;		 /* bytes in caches of threads that a fork left behind */
 } threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
 
@@ -55,34 +61,96 @@ static void link_cache(struct sea_cache *cache)
 	threads.nr++;
 }
 
-static void leave(void *argument)
+/* Threads lock held. */
+static void push(struct sea_cache **list, struct sea_cache *cache)
 {
-	SEA_ASSERT(argument == sea_threads_own());
-	struct sea_cache *cache = argument;
-	sea_own = (struct sea_own){.cache = &departed};
-	sea_flush_all(cache);
-	SEA_ASSERT(sea_flush_bytes(cache) == 0);
-	struct sea_shard *shard = cache->shard;
-	sea_lock_take(&threads.lock);
-	unlink_cache(cache);
-	sea_shard_leave(shard);
-	cache->next = threads.spare;
-	threads.spare = cache;
-	bool is_alone = threads.nr <= 1;
-	sea_lock_drop(&threads.lock);
+	cache->next = *list;
+	*list = cache;
+}
+
+static struct sea_cache *pop(struct sea_cache **list)
+{
+	struct sea_cache *cache = *list;
+	if (cache)
+		*list = cache->next;
+	return cache;
+}
+
+/* After a thread has ended and sent something back. */
+static void clear_up(struct sea_shard *shard, bool is_alone)
+{
 	sea_shard_drain_worth(shard);
 	if (is_alone)
 		sea_refault_forget();
 	sea_reclaim(SEA_THREAD_ENDS);
 }
 
-/* Threads lock held.  All zeros; NULL: no memory. */
+/* True: the cache may be left as it is. */
+static bool empty(struct sea_cache *cache)
+{
+	sea_flush_outbox(cache);
+	sea_shelf_clear(&cache->shelf);
+	if (sea_flush_bytes(cache) <= sea_options.cache && sea_load_relaxed(&threads.nr_left) < sea_shard_count())
+		return true;
+	sea_flush_all(cache);
+	SEA_ASSERT(sea_flush_bytes(cache) == 0);
+	return false;
+}
+
+static void leave(void *argument)
+{
+	SEA_ASSERT(argument == sea_threads_own());
+	struct sea_cache *cache = argument;
+	struct sea_shard *shard = cache->shard;
+	sea_own = (struct sea_own){.cache = &departed};
+	bool is_left = empty(cache);
+	bool has_sent = !is_left || cache->ledger.sent >= SEA_HELP_BYTES;
+	sea_lock_take(&threads.lock);
+	unlink_cache(cache);
+	sea_shard_leave(shard);
+	push(is_left ? &threads.left : &threads.spare, cache);
+	sea_store_relaxed(&threads.nr_left, threads.nr_left + is_left);
+	bool is_alone = threads.nr <= 1;
+	sea_lock_drop(&threads.lock);
+	if (has_sent || is_alone)
+		clear_up(shard, is_alone);
+}
+
+/* Threads lock held. */
+static struct sea_cache *take_left(void)
+{
+	struct sea_cache *cache = pop(&threads.left);
+	if (cache)
+		sea_store_relaxed(&threads.nr_left, threads.nr_left - 1);
+	return cache;
+}
+
+void sea_threads_flush_left(void)
+{
+	for (;;) {
+		sea_lock_take(&threads.lock);
+		struct sea_cache *cache = take_left();
+		sea_lock_drop(&threads.lock);
+		if (!cache)
+			return;
+		sea_flush_all(cache);
+		sea_lock_take(&threads.lock);
+		push(&threads.spare, cache);
+		sea_lock_drop(&threads.lock);
+	}
+}
+
+/* Threads lock held.  Left by another thread, or all zeros; NULL: no memory. */
 static struct sea_cache *take_struct(void)
 {
-	struct sea_cache *cache = threads.spare;
+	struct sea_cache *cache = take_left();
+	if (cache) {
+		sea_ledger_inherit(&cache->ledger, sea_flush_bytes(cache));
+		return cache;
+	}
+	cache = pop(&threads.spare);
 	if (!cache)
 		return sea_meta_alloc_aligned(sizeof(*cache), SEA_CACHE_ALIGN);
-	threads.spare = cache->next;
 	memset(cache, 0, sizeof(*cache));
 	return cache;
 }
@@ -127,6 +195,8 @@ void sea_threads_stats(struct sea_threads_stats *stats)
 		stats->nr_threads++;
 		stats->cached += sea_flush_bytes(cache);
 	}
+	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
+		stats->cached += sea_flush_bytes(cache);
 	sea_lock_drop(&threads.lock);
 }
 
@@ -134,6 +204,8 @@ void sea_threads_forget_others(void)
 {
 	sea_shelf_in_child(&sea_threads_own()->shelf);
 	sea_ledger_in_child(&sea_threads_own()->ledger);
+	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
+		sea_ledger_grant_again(&cache->ledger);
 	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
 		next = cache->next;
 		if (cache == sea_threads_own())

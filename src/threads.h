@@ -31,10 +31,13 @@ SEA_INLINE struct sea_cache *sea_threads_own(void)
  * memory. */
 struct sea_cache *sea_threads_enter(void);
 
+/* Sends back what threads that have ended left to those that will start. */
+void sea_threads_flush_left(void);
+
 struct sea_threads_stats {
 	size_t nr_threads; /* that have a cache */
-	size_t cached;	   /* bytes in them, and in those that a fork left behind; exact while they do
-			      not move */
+	size_t cached;	   /* bytes in them, in those that threads left when they ended, and in those
+			      that a fork left behind; exact while they do not move */
 };
 void sea_threads_stats(struct sea_threads_stats *stats);
 

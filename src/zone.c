@@ -203,16 +203,20 @@ void sea_zone_retire(struct sea_zone *zone)
 
 /* --- allocating ------------------------------------------------------------- */
 
-/* Bits at which k free granules start, for the first of two words of `used`. */
-static uint64_t fits_in_word(uint64_t used, uint64_t next, unsigned k)
+/* Where k free granules start in a word of `used` that is followed by `next`; 64: nowhere.
+ * Either k of them lie in the word, or the last ones go on in the next. */
+static unsigned find_in_word(uint64_t used, uint64_t next, unsigned k)
 {
-	unsigned __int128 free = ~((unsigned __int128)next << 64 | used);
-	for (unsigned have = 1; have < k;) {
-		unsigned step = have < k - have ? have : k - have;
-		free &= free >> step;
-		have += step;
+	uint64_t starts = ~used;
+	for (unsigned have = 1, step; have < k && starts; have += step) {
+		step = have < k - have ? have : k - have;
+		starts &= starts >> step;
 	}
-	return (uint64_t)free;
+	if (starts)
+		return sea_lowest_bit(starts);
+	unsigned nr_last = used ? 63 - sea_highest_bit(used) : 64;
+	unsigned nr_first = next ? sea_lowest_bit(next) : 64;
+	return nr_last && nr_last + nr_first >= k ? 64 - nr_last : 64;
 }
 
 /* First granule in the words of a hint at which k are free, or SEA_ZONE_GRANULES. */
@@ -222,9 +226,9 @@ static size_t find_in_block(const struct sea_zone *zone, unsigned block, unsigne
 	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
 		if (zone->used[word] == ~0ull)
 			continue;
-		uint64_t fits = fits_in_word(zone->used[word], zone->used[word + 1], k);
-		if (fits)
-			return word * 64 + sea_lowest_bit(fits);
+		unsigned bit = find_in_word(zone->used[word], zone->used[word + 1], k);
+		if (bit < 64)
+			return word * 64 + bit;
 	}
 	return SEA_ZONE_GRANULES;
 }

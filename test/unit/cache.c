@@ -411,10 +411,13 @@ static void *use_a_little(void *unused)
 	return unused;
 }
 
-static void a_thread_leaves_nothing_behind(void)
+static void a_thread_leaves_its_cache_behind_and_nothing_else(void)
 {
 	run_in_thread(use_a_little, NULL);
 	CHECK_EQ(stats().nr_threads, 0);
+	CHECK(stats().cached > 0);
+	CHECK_EQ(stats().live, 0);
+	sea_threads_flush_left();
 	CHECK_EQ(stats().cached, 0);
 	for (unsigned i = 0; i < sea_shard_count(); i++) {
 		CHECK_EQ(sea_shards[i].nr_threads, 0);
@@ -721,7 +724,7 @@ static const struct test_case cases[] = {
 	ABORTS(twice_from_another_thread, "this block was freed already"),
 	ABORTS(twice_after_a_thread_has_gone, "this block was freed already"),
 	PASSES(caches_of_all_threads_have_a_limit),
-	PASSES(a_thread_leaves_nothing_behind),
+	PASSES(a_thread_leaves_its_cache_behind_and_nothing_else),
 	PASSES(a_thousand_threads_need_one_cache),
 	PASSES(no_file_is_read_under_a_lock),
 	PASSES(another_thread_frees_it_all),
