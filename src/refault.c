@@ -34,6 +34,7 @@ static struct {
 	size_t nr_again;	    /* of the fresh ones, that were owed; atomic */
 	size_t earned;		    /* bytes; atomic */
 	size_t peak;		    /* bytes in use at most of late; atomic */
+	uint32_t is_void;	    /* what was earned, and what is owed, until the next lesson; atomic */
 	size_t seen_fresh, seen_purged, owed; /* pages; the learning thread's */
 	size_t back;		    /* wanted back in this window; the same */
 	uint64_t window_ms;	    /* when it began; the same */
@@ -83,10 +84,11 @@ static size_t close_window(uint64_t now)
 void sea_refault_learn(size_t in_use)
 {
 	uint64_t now = sea_os_now_ms();
-	size_t again = settle(now - state.ms < RECURS_MS);
-	state.back += again;
+	bool is_void = sea_exchange_acq_rel(&state.is_void, 0);
+	size_t again = settle(now - state.ms < RECURS_MS && !is_void);
+	state.back = is_void ? 0 : state.back + again;
 	state.ms = now;
-	size_t earned = sea_load_relaxed(&state.earned) + close_window(now) * sea_os_page_size();
+	size_t earned = (is_void ? 0 : sea_load_relaxed(&state.earned)) + close_window(now) * sea_os_page_size();
 	bool has_faded = !again && now - state.recurred_ms >= HALF_LIFE_MS;
 	if (has_faded)
 		sea_store_relaxed(&state.peak, sea_load_relaxed(&state.peak) / 2);
@@ -97,10 +99,12 @@ void sea_refault_learn(size_t in_use)
 	sea_add_relaxed(&state.nr_again, again);
 }
 
-void sea_refault_forget(void) { sea_store_relaxed(&state.earned, 0); }
+void sea_refault_forget(void) { sea_store_relaxed(&state.is_void, 1); }
 
 size_t sea_refault_allowance(size_t in_use, size_t free_dirty)
 {
+	if (sea_load_relaxed(&state.is_void))
+		return 0;
 	size_t peak = sea_load_relaxed(&state.peak);
 	size_t slack = sea_min(peak / SLACK_SHARE, free_dirty);
 	return sea_min(sea_load_relaxed(&state.earned), peak - sea_min(peak, in_use) + slack);

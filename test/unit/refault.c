@@ -88,6 +88,25 @@ static void it_fades(void)
 	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 }
 
+/* What came back in the window that is open is forgotten as well, and what is owed. */
+static void nothing_that_was_is_earned_once_it_is_forgotten(void)
+{
+	sim.now_ms = 5000;
+	swing(3 * MiB, 20);
+	swing(3 * MiB, 5);
+	sea_refault_note_purged(PAGES(3 * MiB));
+	sea_refault_learn(100 * MiB);
+	sea_refault_forget();
+	sim.now_ms += 30;
+	sea_refault_note_fresh(PAGES(3 * MiB), 100 * MiB);
+	sea_refault_learn(100 * MiB);
+	sim.now_ms += 30;
+	sea_refault_learn(100 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
+	swing(3 * MiB, 20);
+	CHECK_EQ(sea_refault_allowance(0, 0), 3 * MiB);
+}
+
 /* What is kept and what is in use come to the peak and a quarter. */
 static void it_raises_no_peak(void)
 {
@@ -127,7 +146,8 @@ static void it_is_bounded(void)
 
 static const struct test_case cases[] = {
 	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_costs_little_is_not), PASSES(what_recurs_late_is_not),
-	PASSES(only_what_was_owed), PASSES(it_fades), PASSES(it_raises_no_peak), PASSES(it_is_bounded),
+	PASSES(only_what_was_owed), PASSES(it_fades),
+	PASSES(nothing_that_was_is_earned_once_it_is_forgotten), PASSES(it_raises_no_peak), PASSES(it_is_bounded),
 };
 
 HARNESS_MAIN(cases)
