@@ -31,7 +31,8 @@ SEA_COLD void sea_cache_free_slow(void *block);
 /* The same after the room of class c has been counted down below 0. */
 SEA_NOINLINE void sea_cache_free_full(void *block, size_t c);
 
-/* 15 instructions on x86-64, two branches.  NULL: the slow path may have one. */
+/* 16 instructions on x86-64, two branches; the chunk that will be next is fetched.  NULL:
+ * the slow path may have one. */
 SEA_INLINE void *sea_cache_pop(size_t size)
 {
 	size_t class = (size + SEA_GRANULE - 1) / SEA_GRANULE;
@@ -42,7 +43,9 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	struct sea_link *chunk = cache->head[class];
 	if (unlikely(!chunk))
 		return NULL;
-	cache->head[class] = chunk->next;
+	struct sea_link *next = chunk->next;
+	__builtin_prefetch(next, 1);
+	cache->head[class] = next;
 	cache->room[class]++;
 	chunk->mark = 0;
 	return chunk;
