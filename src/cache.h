@@ -137,8 +137,8 @@ void sea_cache_settle(void);
 /* Sends everything that the calling thread has cached back. */
 void sea_cache_flush(void);
 
-/* When memory has run out: sends everything that the calling thread has cached back,
- * and merges all that was sent back by anyone. */
+/* When memory has run out: sends everything back that the calling thread has cached, and
+ * what ended threads left, and merges all that was sent back by anyone. */
 SEA_COLD void sea_cache_scavenge(void);
 
 #endif

@@ -23,6 +23,7 @@
 struct sea_ledger {
 	size_t drawn;	     /* bytes refilled since the last look */
 	size_t sent;	     /* bytes sent back since the last help */
+	size_t unsettled;    /* bytes sent back since a thread cleared up as it ended; outlives it */
 	size_t returned;     /* bytes sent back since the last refill */
 	size_t tidied;	     /* what `returned` is to reach before the thread tidies up again */
 	size_t net;	     /* bytes refilled less bytes sent back, ever; may wrap */
@@ -63,7 +64,8 @@ SEA_INLINE void sea_ledger_grant_again(const struct sea_ledger *ledger)
 /* A new thread has the cache of one that has ended, with so many bytes in it. */
 SEA_INLINE void sea_ledger_inherit(struct sea_ledger *ledger, size_t cached)
 {
-	*ledger = (struct sea_ledger){.net = cached, .peak = cached, .granted = ledger->granted};
+	*ledger = (struct sea_ledger){.net = cached, .peak = cached, .sent = ledger->sent,
+				      .unsettled = ledger->unsettled, .granted = ledger->granted};
 }
 
 /* Bytes that the thread holds, caches included; 0 for one that frees what others drew. */
@@ -112,6 +114,7 @@ SEA_INLINE void sea_ledger_send(struct sea_ledger *ledger, size_t bytes)
 {
 	ledger->net -= bytes;
 	ledger->sent += bytes;
+	ledger->unsettled += bytes;
 	ledger->returned += bytes;
 }
 

@@ -39,7 +39,7 @@
 /* A zone's idle pages are counted anew when this much of it has been freed: 32 KiB. */
 #define RECOUNT_FREED (32 * SEA_KIB / SEA_GRANULE)
 
-/* When a thread ends, zones with 8 KiB pending are drained. */
+/* When a thread ends or clears up, zones with 8 KiB pending are drained. */
 #define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
 
 struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */

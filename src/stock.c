@@ -193,3 +193,14 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 	cache->room[c] += (int32_t)grant;
 	return cache->room[c] > 0;
 }
+
+void sea_stock_tighten(struct sea_cache *cache)
+{
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		if (cache->room[c] <= 0)
+			continue;
+		cache->stock[c].limit -= (uint32_t)cache->room[c];
+		sea_ledger_revoke(&cache->ledger, (uint32_t)cache->room[c] * sea_class_size(c));
+		cache->room[c] = 0;
+	}
+}

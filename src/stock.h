@@ -26,6 +26,9 @@ SEA_INLINE bool sea_stock_may_not_grow(const struct sea_stock *stock) { return !
 /* Makes room in the stack of class c; false: it may not grow. */
 SEA_NOINLINE bool sea_stock_grow(struct sea_cache *cache, unsigned c);
 
+/* The limits become what the stacks hold. */
+void sea_stock_tighten(struct sea_cache *cache);
+
 /* Brings chunks of class c, whose stack is empty; false: no memory. */
 bool sea_stock_refill(struct sea_cache *cache, unsigned c);
 

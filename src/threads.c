@@ -6,8 +6,9 @@
  *
  * T1  The list holds the cache of each thread that has entered and not left; `nr` counts them.
  * T2  A cache in the list has a shard; a spare struct holds no chunk.
- * T3  A cache that was left has chunks in stacks and stocks only, and as many bytes
- *     as the option `cache` says at most; there are not more than shards.
+ * T3  A cache that was left has chunks in stacks and stocks only, not more bytes of them,
+ *     and limits of not more bytes, than the option `cache` says; there are at most as many
+ *     as shards, and MOST_LEFT.  The shard in it is not its own any more.
  *
  * The lists are under the threads lock.  What a cache holds is its thread's, and read
  * without a lock by who counts it.
@@ -22,6 +23,10 @@
 #include "os.h"
 #include "reclaim.h"
 #include "refault.h"
+#include "stock.h"
+
+/* Caches that are left, of some 100 KiB each where threads do little. */
+#define MOST_LEFT 16
 
 struct sea_cache sea_threads_nobody; /* of a thread that has not allocated yet */
 static struct sea_cache departed;    /* of a thread whose exit hook has run */
@@ -76,25 +81,33 @@ static struct sea_cache *pop(struct sea_cache **list)
 	return cache;
 }
 
-/* After a thread has ended and sent something back. */
+/* Merges what threads that ended have sent back, and gives back what is free for it. */
 static void clear_up(struct sea_shard *shard, bool is_alone)
 {
 	sea_shard_drain_worth(shard);
+	for (unsigned i = 0; is_alone && i < sea_shard_count(); i++)
+		sea_shard_drain_worth(&sea_shards[i]);
 	if (is_alone)
 		sea_refault_forget();
 	sea_reclaim(SEA_THREAD_ENDS);
 }
 
-/* True: the cache may be left as it is. */
-static bool empty(struct sea_cache *cache)
+/* Threads lock held.  False: there are enough (T3). */
+static bool leave_to_next(struct sea_cache *cache)
 {
-	sea_flush_outbox(cache);
-	sea_shelf_clear(&cache->shelf);
-	if (sea_flush_bytes(cache) <= sea_options.cache && sea_load_relaxed(&threads.nr_left) < sea_shard_count())
-		return true;
+	if (threads.nr_left >= sea_min(sea_shard_count(), MOST_LEFT))
+		return false;
+	threads.nr_left++;
+	push(&threads.left, cache);
+	return true;
+}
+
+/* Threads lock held, so that what the cache holds is counted; what is sent takes no other. */
+static void empty(struct sea_cache *cache)
+{
 	sea_flush_all(cache);
 	SEA_ASSERT(sea_flush_bytes(cache) == 0);
-	return false;
+	push(&threads.spare, cache);
 }
 
 static void leave(void *argument)
@@ -103,13 +116,21 @@ static void leave(void *argument)
 	struct sea_cache *cache = argument;
 	struct sea_shard *shard = cache->shard;
 	sea_own = (struct sea_own){.cache = &departed};
-	bool is_left = empty(cache);
-	bool has_sent = !is_left || cache->ledger.sent >= SEA_HELP_BYTES;
+	sea_flush_outbox(cache);
+	sea_shelf_clear(&cache->shelf);
+	if (cache->ledger.granted > sea_options.cache)
+		sea_stock_tighten(cache);
+	bool is_small = sea_flush_bytes(cache) <= sea_options.cache;
+	if (!is_small)
+		sea_flush_all(cache);
+	bool has_sent = cache->ledger.unsettled >= SEA_HELP_BYTES;
+	if (has_sent)
+		cache->ledger.unsettled = 0;
 	sea_lock_take(&threads.lock);
 	unlink_cache(cache);
 	sea_shard_leave(shard);
-	push(is_left ? &threads.left : &threads.spare, cache);
-	sea_store_relaxed(&threads.nr_left, threads.nr_left + is_left);
+	if (!is_small || !leave_to_next(cache))
+		empty(cache);
 	bool is_alone = threads.nr <= 1;
 	sea_lock_drop(&threads.lock);
 	if (has_sent || is_alone)
@@ -120,24 +141,16 @@ static void leave(void *argument)
 static struct sea_cache *take_left(void)
 {
 	struct sea_cache *cache = pop(&threads.left);
-	if (cache)
-		sea_store_relaxed(&threads.nr_left, threads.nr_left - 1);
+	threads.nr_left -= cache != NULL;
 	return cache;
 }
 
 void sea_threads_flush_left(void)
 {
-	for (;;) {
-		sea_lock_take(&threads.lock);
-		struct sea_cache *cache = take_left();
-		sea_lock_drop(&threads.lock);
-		if (!cache)
-			return;
-		sea_flush_all(cache);
-		sea_lock_take(&threads.lock);
-		push(&threads.spare, cache);
-		sea_lock_drop(&threads.lock);
-	}
+	sea_lock_take(&threads.lock);
+	for (struct sea_cache *cache; (cache = take_left());)
+		empty(cache);
+	sea_lock_drop(&threads.lock);
 }
 
 /* Threads lock held.  Left by another thread, or all zeros; NULL: no memory. */

@@ -84,6 +84,8 @@ static void threads_in_turn_draw_nothing_new(void)
 	CHECK_AT_MOST(stats().cached, cached + cached / 4);
 }
 
+static pthread_barrier_t barrier;
+
 /* --- how much ------------------------------------------------------------------------------ */
 
 static void *use_megabytes(void *unused)
@@ -106,6 +108,62 @@ static void too_much_is_not_left(void)
 	check_left(0);
 }
 
+#define LASTING 30000
+static char *lasting[LASTING];
+
+/* Grows its limits by what recurs, and then lets everything live on. */
+static void *fill_and_end(void *unused)
+{
+	for (int round = 0; round < 8; round++) {
+		for (size_t i = 0; i < LASTING; i++)
+			if (lasting[i])
+				sea_cache_free(lasting[i]);
+		for (size_t i = 0; i < LASTING; i++)
+			lasting[i] = alloc(64);
+	}
+	CHECK(sea_ledger_granted > sea_options.cache);
+	return unused;
+}
+
+static void limits_are_not_left(void)
+{
+	run_in_thread(fill_and_end, NULL);
+	CHECK(stats().cached > 0);
+	CHECK_AT_MOST(sea_ledger_granted, sea_options.cache);
+}
+
+static size_t next_to_free;
+
+static void *free_some(void *unused)
+{
+	for (size_t i = 0; i < 1000 && next_to_free < LASTING; i++)
+		sea_cache_free(lasting[next_to_free++]);
+	return unused;
+}
+
+static void *stay(void *unused)
+{
+	sea_cache_free(alloc(1));
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return unused;
+}
+
+/* Each sends too little for it to be merged when it ends; together it is much. */
+static void what_threads_in_turn_send_is_merged(void)
+{
+	pthread_barrier_init(&barrier, NULL, 2);
+	pthread_t other = start_thread(stay, NULL);
+	pthread_barrier_wait(&barrier);
+	sea_cache_free(alloc(1));
+	run_in_thread(fill_and_end, NULL);
+	while (next_to_free < LASTING)
+		run_in_thread(free_some, NULL);
+	CHECK_AT_MOST(stats().pending, 300 * KiB);
+	pthread_barrier_wait(&barrier);
+	pthread_join(other, NULL);
+}
+
 static void nothing_is_left_if_threads_may_not_cache(void)
 {
 	sea_options.cache = 0;
@@ -113,8 +171,6 @@ static void nothing_is_left_if_threads_may_not_cache(void)
 	CHECK_EQ(stats().cached, 0);
 	check_left(0);
 }
-
-static pthread_barrier_t barrier;
 
 static void *use_many_together(void *unused)
 {
@@ -178,6 +234,8 @@ static const struct test_case cases[] = {
 	PASSES(the_next_thread_finds_it),
 	PASSES(threads_in_turn_draw_nothing_new),
 	PASSES(too_much_is_not_left),
+	PASSES(limits_are_not_left),
+	PASSES(what_threads_in_turn_send_is_merged),
 	PASSES(nothing_is_left_if_threads_may_not_cache),
 	PASSES(not_more_caches_than_shards),
 	PASSES(scavenging_takes_it),
