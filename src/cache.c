@@ -284,13 +284,19 @@ void sea_cache_free_full(void *block, size_t c)
 		overflow(cache, block, (unsigned)c, c);
 }
 
-size_t sea_cache_expect_live(const char *verb, const void *block)
+static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
 	struct sea_zone *zone = sea_zone_of(block);
 	size_t size = zone ? live_chunk(zone, block) * SEA_GRANULE : sea_pages_size(block);
 	if (unlikely(!size))
 		sea_mistake(verb, block);
 	return size;
+}
+
+size_t sea_cache_expect_live(const char *verb, const void *block)
+{
+	size_t size = sea_cache_small_size(block);
+	return likely(size) ? size : expect_long(verb, block);
 }
 
 /* --- questions, and memory that runs out --------------------------------------------- */

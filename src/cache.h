@@ -111,6 +111,20 @@ SEA_INLINE void sea_cache_free(void *block)
 	cache->head[class] = chunk;
 }
 
+/* Bytes of a live small chunk, for its owner; 0: `block` is none. */
+SEA_INLINE size_t sea_cache_small_size(const void *block)
+{
+	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
+	if (unlikely(at >= sea_load_settled(&sea_seams_nr)))
+		return 0;
+	const char *seams = sea_load_settled(&sea_seams);
+	size_t n = sea_seam_distance(seams, at);
+	const struct sea_link *chunk = block;
+	if (n - 1 >= SEA_SMALL_GRANULES || unlikely(chunk->mark == sea_mark_of(block, seams)))
+		return 0;
+	return n * SEA_GRANULE;
+}
+
 /* More than SEA_MEDIUM_MAX bytes; *zeroed (may be NULL) tells whether they read as zero. */
 void *sea_cache_alloc_run(size_t size, bool *zeroed);
 

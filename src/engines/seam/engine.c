@@ -94,7 +94,7 @@ void *sea_engine_resize(void *block, size_t size)
 	size_t usable = sea_cache_expect_live("realloc", block);
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	if (is_run(block))
+	if (usable > SEA_SMALL_MAX && is_run(block))
 		return resize_run(block, usable, size);
 	if (fits(usable, size))
 		return block;
