@@ -82,47 +82,61 @@ SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 	return likely(block) ? block : slow(size);
 }
 
-/* 25 instructions on x86-64, three branches.  NULL, a pointer that is not aligned (the
- * rotation makes it large) and one that the seam map does not describe fail the first
- * test; a pointer to no chunk and a chunk too large for a stack lead to a class without
- * room, and are not read.  The slow path puts right what the count lost. */
+/* What the seam map shows of a block. */
+struct sea_view {
+	size_t nr_granules; /* as sea_seam_distance() has it: the class of a small chunk */
+	uintptr_t mark;     /* that it has if it is free */
+};
+
+/* False for NULL, for a pointer that is not aligned (the rotation makes it large) and for one
+ * that the map does not describe. */
+SEA_INLINE bool sea_cache_look_at(const void *block, struct sea_view *view)
+{
+	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
+	if (unlikely(at >= sea_load_settled(&sea_seams_nr)))
+		return false;
+	const char *seams = sea_load_settled(&sea_seams);
+	view->nr_granules = sea_seam_distance(seams, at);
+	view->mark = sea_mark_of(block, seams);
+	return true;
+}
+
+/* 25 instructions on x86-64, three branches.  A pointer to no chunk and a chunk too large for
+ * a stack lead to a class without room, and are not read.  The slow path puts right what the
+ * count lost. */
 SEA_INLINE void sea_cache_free(void *block)
 {
 	struct sea_cache *cache = sea_own.cache;
-	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
-	if (unlikely(at >= sea_load_settled(&sea_seams_nr))) {
+	struct sea_link *chunk = block;
+	struct sea_view view;
+	if (unlikely(!sea_cache_look_at(block, &view))) {
 		sea_cache_free_slow(block);
 		return;
 	}
-	const char *seams = sea_load_settled(&sea_seams);
-	size_t class = sea_seam_distance(seams, at);
-	uintptr_t mark = sea_mark_of(block, seams);
-	struct sea_link *chunk = block;
+	size_t class = view.nr_granules;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
 		sea_cache_free_full(block, class);
 		return;
 	}
-	if (unlikely(chunk->mark == mark)) {
+	if (unlikely(chunk->mark == view.mark)) {
 		sea_cache_free_slow(block);
 		return;
 	}
 	chunk->next = cache->head[class];
-	chunk->mark = mark;
+	chunk->mark = view.mark;
 	cache->head[class] = chunk;
 }
 
 /* Bytes of a live small chunk, for its owner; 0: `block` is none. */
 SEA_INLINE size_t sea_cache_small_size(const void *block)
 {
-	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
-	if (unlikely(at >= sea_load_settled(&sea_seams_nr)))
+	struct sea_view view;
+	if (unlikely(!sea_cache_look_at(block, &view)))
 		return 0;
-	const char *seams = sea_load_settled(&sea_seams);
-	size_t n = sea_seam_distance(seams, at);
 	const struct sea_link *chunk = block;
-	if (n - 1 >= SEA_SMALL_GRANULES || unlikely(chunk->mark == sea_mark_of(block, seams)))
+	if (view.nr_granules - 1 >= SEA_SMALL_GRANULES || unlikely(chunk->mark == view.mark))
 		return 0;
-	return n * SEA_GRANULE;
+	return view.nr_granules * SEA_GRANULE;
 }
 
 /* More than SEA_MEDIUM_MAX bytes; *zeroed (may be NULL) tells whether they read as zero. */

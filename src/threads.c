@@ -129,11 +129,12 @@ static void leave(void *argument)
 	sea_lock_take(&threads.lock);
 	unlink_cache(cache);
 	sea_shard_leave(shard);
-	if (!is_small || !leave_to_next(cache))
+	bool is_left = is_small && leave_to_next(cache);
+	if (!is_left)
 		empty(cache);
 	bool is_alone = threads.nr <= 1;
 	sea_lock_drop(&threads.lock);
-	if (has_sent || is_alone)
+	if (!is_left || has_sent || is_alone)
 		clear_up(shard, is_alone);
 }
 
