@@ -51,7 +51,7 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	return chunk;
 }
 
-/* The same for what has more than SEA_SMALL_MAX bytes: 21 instructions. */
+/* The same for what has more than SEA_SMALL_MAX bytes: 24 instructions. */
 SEA_INLINE void *sea_cache_pop_long(size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;

@@ -84,9 +84,9 @@ static struct sea_cache *pop(struct sea_cache **list)
 /* Merges what threads that ended have sent back, and gives back what is free for it. */
 static void clear_up(struct sea_shard *shard, bool is_alone)
 {
-	sea_shard_drain_worth(shard);
-	for (unsigned i = 0; is_alone && i < sea_shard_count(); i++)
-		sea_shard_drain_worth(&sea_shards[i]);
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		if (is_alone || &sea_shards[i] == shard)
+			sea_shard_drain_worth(&sea_shards[i]);
 	if (is_alone)
 		sea_refault_forget();
 	sea_reclaim(SEA_THREAD_ENDS);
@@ -122,7 +122,7 @@ static void leave(void *argument)
 		sea_stock_tighten(cache);
 	bool is_small = sea_flush_bytes(cache) <= sea_options.cache;
 	if (!is_small)
-		sea_flush_all(cache);
+		sea_flush_all(cache); /* much, so without the lock */
 	bool has_sent = cache->ledger.unsettled >= SEA_HELP_BYTES;
 	if (has_sent)
 		cache->ledger.unsettled = 0;
