@@ -66,13 +66,13 @@ static void count_contended(struct sea_lock *lock, void *context)
 
 static size_t bytes_of(size_t nr_pages) { return nr_pages << sea_page_shift(); }
 
-/* Pages in no run; returns the bytes of them that are touched. */
+/* Pages in no run; returns the bytes of them that hold memory. */
 static size_t count_free(const struct sea_arena *arena, size_t pfn, size_t nr_pages, struct sea_stats *stats)
 {
-	size_t touched = bytes_of(sea_arena_count_touched(arena, pfn, pfn + nr_pages));
-	stats->free += touched;
-	stats->purged += bytes_of(nr_pages) - touched;
-	return touched;
+	size_t held = bytes_of(sea_arena_count_held(arena, pfn, pfn + nr_pages));
+	stats->free += held;
+	stats->purged += bytes_of(nr_pages) - held;
+	return held;
 }
 
 /* What begins at this page; returns how many pages it has.  The length of a run may

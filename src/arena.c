@@ -4,6 +4,7 @@
  * A1  base and size are multiples of a slot; no two arenas share one.
  * A2  [base, base + committed) is readable and writable.
  * A3  A page whose bit in `touched` is clear reads as zero.
+ * A4  A page whose bits in `touched` and `hollow` are clear holds no memory.
  */
 #include "arena.h"
 
@@ -19,6 +20,9 @@
  * (some 40 for the first GiB), within these bounds. */
 #define COMMIT_MIN (1 * SEA_MIB)
 #define COMMIT_MAX (64 * SEA_MIB)
+
+/* Hollow pages of all arenas; atomic. */
+static size_t nr_hollow;
 
 unsigned sea_page_shift(void)
 {
@@ -60,6 +64,14 @@ static char *reserve_aligned(size_t size, size_t align)
 	return base;
 }
 
+/* What option `thp` means for a new arena.  With auto the parts of a regular one are made
+ * huge one by one, and the only block of a whole one is left to the system. */
+static enum sea_huge first_advice(bool whole)
+{
+	enum sea_huge option = (enum sea_huge)sea_options.thp;
+	return option == SEA_HUGE_AUTO && !whole ? SEA_HUGE_NEVER : option;
+}
+
 bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool whole)
 {
 	SEA_ASSERT(size > 0);
@@ -73,7 +85,7 @@ bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool 
 		sea_os_release(base, size);
 		return false;
 	}
-	sea_os_advise_huge(base, size, (enum sea_huge)sea_options.thp);
+	sea_os_advise_huge(base, size, first_advice(whole));
 	arena->base = base;
 	arena->size = size;
 	sea_store_relaxed(&arena->committed, 0);
@@ -86,6 +98,8 @@ void sea_arena_release(struct sea_arena *arena)
 	sea_pagemap_set_arena(arena->base, arena->size, NULL);
 	sea_region_remove(arena->base);
 	size_t committed = sea_load_relaxed(&arena->committed);
+	if (arena->hollow)
+		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, arena->size >> sea_page_shift()));
 	if (!sea_os_release(arena->base, arena->size) && committed)
 		sea_os_purge(arena->base, committed);
 }
@@ -120,6 +134,18 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end)
 	return commit_range(arena, from, generous) || (generous > end && commit_range(arena, from, end));
 }
 
+/* --- which pages hold memory ------------------------------------------------------ */
+
+/* Their owner writes to these pages. */
+static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
+{
+	uint64_t filled = arena->hollow ? sea_load_relaxed(&arena->hollow[word]) & pages : 0;
+	if (!filled)
+		return;
+	sea_and_relaxed(&arena->hollow[word], ~filled);
+	sea_add_relaxed(&nr_hollow, -(size_t)sea_count_bits(filled));
+}
+
 size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to)
 {
 	size_t nr_fresh = 0;
@@ -129,6 +155,7 @@ size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to)
 		if (!fresh)
 			continue;
 		sea_or_release(&arena->touched[w], fresh);
+		fill_hollow(arena, w, fresh);
 		nr_fresh += sea_count_bits(fresh);
 	}
 	return nr_fresh;
@@ -142,25 +169,105 @@ size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_
 	return count;
 }
 
-static void untouch(struct sea_arena *arena, size_t from, size_t to)
+size_t sea_arena_count_held(const struct sea_arena *arena, size_t from, size_t to)
 {
-	for (size_t w = from / 64; w * 64 < to; w++)
-		__atomic_fetch_and(&arena->touched[w], ~sea_mask_in_word(w, from, to), __ATOMIC_RELAXED);
+	size_t count = 0;
+	for (size_t w = from / 64; w * 64 < to; w++) {
+		uint64_t held = sea_load_relaxed(&arena->touched[w]) | sea_load_relaxed(&arena->hollow[w]);
+		count += sea_count_bits(held & sea_mask_in_word(w, from, to));
+	}
+	return count;
 }
 
-size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
+static void clear_bits(uint64_t *map, size_t from, size_t to)
 {
-	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
+	for (size_t w = from / 64; w * 64 < to; w++)
+		sea_and_relaxed(&map[w], ~sea_mask_in_word(w, from, to));
+}
+
+/* --- huge pages ------------------------------------------------------------------- */
+
+static unsigned huge_shift(void) { return 2 * sea_page_shift() - 3; }
+
+static size_t huge_pages(void) { return sea_huge_size() >> sea_page_shift(); }
+
+size_t sea_huge_size(void) { return (size_t)1 << huge_shift(); }
+
+size_t sea_arena_hollow(void) { return sea_load_relaxed(&nr_hollow) << sea_page_shift(); }
+
+/* Page at which the range begins that page `pfn` lies in; it may lie before the arena. */
+static intptr_t huge_start(const struct sea_arena *arena, size_t pfn)
+{
+	size_t first = (uintptr_t)arena->base >> sea_page_shift();
+	return (intptr_t)(sea_round_down(first + pfn, huge_pages()) - first);
+}
+
+/* Number of the range among those of the arena. */
+static size_t huge_index(const struct sea_arena *arena, size_t pfn)
+{
+	return (((uintptr_t)arena->base >> sea_page_shift()) % huge_pages() + pfn) / huge_pages();
+}
+
+static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
+{
+	for (size_t w = from / 64; w * 64 < to; w++)
+		sea_or_release(&arena->hollow[w], sea_mask_in_word(w, from, to));
+	sea_add_relaxed(&nr_hollow, to - from);
+}
+
+bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
+{
+	intptr_t start = huge_start(arena, pfn);
+	size_t from = (size_t)start, to = from + huge_pages(), i = huge_index(arena, pfn);
+	if (start < 0 || to > arena->size >> sea_page_shift() || sea_arena_count_held(arena, from, to))
+		return false;
+	if (!sea_arena_commit(arena, to << sea_page_shift()) || sea_test_and_set_bit(&arena->huge[i / 64], i % 64))
+		return false;
+	if (!sea_os_advise_huge(arena->base + (from << sea_page_shift()), sea_huge_size(), SEA_HUGE_ALWAYS))
+		return false;
+	set_hollow(arena, from, to);
+	return true;
+}
+
+/* Ranges that are about to lose memory must not be filled again behind our back. */
+static void split_huge(struct sea_arena *arena, size_t from, size_t to)
+{
+	if (!arena->huge)
+		return;
+	for (size_t i = huge_index(arena, from); i <= huge_index(arena, to - 1); i++) {
+		uint64_t bit = 1ull << i % 64;
+		if (!(sea_load_relaxed(&arena->huge[i / 64]) & bit))
+			continue;
+		sea_and_relaxed(&arena->huge[i / 64], ~bit);
+		char *range = arena->base + ((huge_start(arena, 0) + (intptr_t)(i * huge_pages())) << sea_page_shift());
+		sea_os_advise_huge(range, sea_huge_size(), SEA_HUGE_NEVER);
+	}
+}
+
+/* --- giving back ------------------------------------------------------------------ */
+
+/* The pages of [from, to) whose bits are set in `map`, and then are clear; how many. */
+static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, size_t to)
+{
 	size_t purged = 0;
 	unsigned shift = sea_page_shift();
 	while (from < to) {
-		size_t start = sea_bits_find(arena->touched, from, to, true);
-		size_t end = sea_bits_find(arena->touched, start, to, false);
+		size_t start = sea_bits_find(map, from, to, true);
+		size_t end = sea_bits_find(map, start, to, false);
 		if (start < end && sea_os_purge(arena->base + (start << shift), (end - start) << shift)) {
-			untouch(arena, start, end);
+			clear_bits(map, start, end);
 			purged += end - start;
 		}
 		from = end;
 	}
 	return purged;
+}
+
+size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
+	split_huge(arena, from, to);
+	if (arena->hollow)
+		sea_add_relaxed(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
+	return purge_map(arena, arena->touched, from, to);
 }

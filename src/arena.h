@@ -8,6 +8,9 @@
  * An arena is one range of addresses that the page allocator treats as a machine's
  * memory.  Below `committed` it may be used; above, the kernel has promised
  * nothing, so that neither mlockall() nor a strict overcommit policy counts it.
+ *
+ * A range that is made huge gets all its memory when its first page is written to.  The
+ * pages that come with it are hollow until they are touched.
  */
 #ifndef SEA_ARENA_H
 #define SEA_ARENA_H
@@ -21,6 +24,9 @@ struct sea_arena {
 	size_t size;	    /* bytes of address space, whole slots */
 	size_t committed;   /* bytes from base; atomic, only grows but in a whole arena */
 	uint64_t *touched;  /* bit per page: may hold memory and old bytes; atomic.  NULL: whole */
+	uint64_t *hollow;   /* bit per page: may hold memory that nobody has written to, as part of a
+			       huge page; atomic.  NULL: whole */
+	uint64_t *huge;	    /* bit per range of a huge page: made huge; atomic */
 	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
 	char *meta;	    /* what pool and touched lie in, whole pages; meta_size bytes */
 	size_t meta_size;
@@ -45,8 +51,23 @@ size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to);
 /* Pages of [from, to) that are touched. */
 size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to);
 
-/* Gives the memory of the touched pages in [from, to) back to the system.  The
- * caller owns the pages.  Returns how many went. */
+/* Pages of [from, to) that may hold memory: touched, or hollow. */
+size_t sea_arena_count_held(const struct sea_arena *arena, size_t from, size_t to);
+
+/* Asks for a huge page for the range that page `pfn` lies in, which makes all of it hollow;
+ * false if some of it is touched, or lies outside the arena, or the system refuses.  Any
+ * thread that owns an untouched page of it. */
+bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn);
+
+/* Bytes of a huge page: what one table of 8 bytes a page maps. */
+size_t sea_huge_size(void);
+
+/* Bytes in hollow pages of all arenas, roughly. */
+size_t sea_arena_hollow(void);
+
+/* Gives the memory of the touched pages in [from, to) back to the system, and that of hollow
+ * ones; a range that loses some of its memory is not huge any more.  The caller owns the
+ * pages.  Returns how many went that were touched. */
 size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to);
 
 /* log2 of the page size. */

@@ -171,10 +171,9 @@ bool sea_os_move(void *from, void *to, size_t size)
 	return moved != MAP_FAILED;
 }
 
-void sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
+bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 {
-	if (huge != SEA_HUGE_AUTO)
-		advise(base, size, huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return huge == SEA_HUGE_AUTO || advise(base, size, huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 void sea_os_wait(uint32_t *word, uint32_t value)

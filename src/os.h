@@ -54,8 +54,8 @@ bool sea_os_release(void *base, size_t size);
  * committed and reads as zero. */
 bool sea_os_move(void *from, void *to, size_t size);
 
-/* Advice; failure is of no consequence. */
-void sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
+/* Advice; false: the system does not take it. */
+bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
 
 /* Sleeps while *word == value, at most until a wake. */
 void sea_os_wait(uint32_t *word, uint32_t value);

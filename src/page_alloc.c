@@ -19,12 +19,11 @@
 
 #include <string.h>
 
-#include "arena.h"
+#include "arenas.h"
 #include "atomic.h"
 #include "buddy.h"
 #include "check.h"
 #include "lock.h"
-#include "meta.h"
 #include "options.h"
 #include "os.h"
 #include "pagemap.h"
@@ -32,35 +31,21 @@
 #include "refault.h"
 #include "seammap.h"
 
-/* Regular arenas double from the option `arena` up to this: 2^SEA_MAX_ORDER pages
- * of 4 KiB. */
-#define ARENA_MAX SEA_GIB
-/* Ranges of released whole arenas that are remembered, for reports. */
-#define NR_RELEASED 64
 /* Moving pages by system call pays from here on, and splits mappings. */
 #define MOVE_PAGES_MIN (4 * SEA_MIB)
+/* Huge pages may add so much to what is in use: the goal of 5 % in memory. */
+#define HOLLOW_SHARE 20
 /* Blocks that one round of purging takes out of the pools. */
 #define PURGE_BATCH 32
 
 static struct {
-	struct sea_lock lock;
-	struct sea_arena *first, *last; /* regular arenas, oldest first */
-	struct sea_arena *spare;	/* structs of released whole arenas */
-	struct sea_arena *equipped;	/* released regular arenas, with their metadata */
-	size_t next_size;		/* bytes of the next arena; 0: as the option says */
-	size_t nr_dirty, nr_used;	/* pages; atomic */
-	size_t nr_idle;			/* touched pages unused inside runs; atomic */
-	size_t nr_whole, whole;		/* runs, bytes; atomic */
-	size_t purged;			/* bytes; atomic */
-	uint32_t is_purging;		/* one thread at a time; atomic */
+	size_t nr_dirty, nr_used;	    /* pages; atomic */
+	size_t nr_idle;			    /* touched pages unused inside runs; atomic */
+	size_t purged;			    /* bytes; atomic */
+	uint32_t is_purging;		    /* one thread at a time; atomic */
 	struct sea_block hand[PURGE_BATCH]; /* page lock: blocks out of their pools to be purged */
 	size_t nr_hand;
-	struct sea_range {
-		const char *base;
-		size_t size;
-	} released[NR_RELEASED];	/* page lock; a ring */
-	size_t nr_released;
-} state = {.lock = SEA_LOCK_INIT(SEA_RANK_PAGES)};
+} state;
 
 static size_t to_pages(size_t size) { return (size + sea_page_size() - 1) >> sea_page_shift(); }
 
@@ -79,7 +64,7 @@ static bool is_possible(size_t size) { return size <= (size_t)1 << (SEA_ADDRESS_
 
 static bool wants_whole(size_t size, size_t align)
 {
-	size_t half = sea_min(sea_options.arena, ARENA_MAX) / 2;
+	size_t half = sea_min(sea_options.arena, SEA_ARENA_MAX) / 2;
 	return size > sea_max(half, SEA_SLOT_SIZE) || align > SEA_SLOT_SIZE;
 }
 
@@ -88,10 +73,10 @@ static bool wants_whole(size_t size, size_t align)
 static void give_to_pool(struct sea_block run, size_t nr_pages)
 {
 	SEA_ASSERT(run.pfn + nr_pages <= run.arena->pool->nr_pages);
-	sea_lock_take(&state.lock);
+	sea_lock_take(&sea_arenas.lock);
 	sea_store_relaxed(&run.arena->pool->pages[run.pfn].state, SEA_PAGE_INSIDE);
 	sea_buddy_free(run.arena->pool, run.pfn, nr_pages);
-	sea_lock_drop(&state.lock);
+	sea_lock_drop(&sea_arenas.lock);
 }
 
 static void flush_page_lists(void)
@@ -103,158 +88,21 @@ static void flush_page_lists(void)
 			give_to_pool(blocks[i], 1ull << blocks[i].order);
 }
 
-/* --- arenas --------------------------------------------------------------- */
-
-static struct sea_arena *take_struct(void)
+/* Arenas that are released go with their dirty pages. */
+static bool release_empty(size_t keep)
 {
-	sea_lock_take(&state.lock);
-	struct sea_arena *arena = state.spare;
-	if (arena)
-		state.spare = arena->next;
-	sea_lock_drop(&state.lock);
-	if (!arena)
-		return sea_meta_alloc(sizeof(*arena));
-	memset(arena, 0, sizeof(*arena));
-	return arena;
-}
-
-static void give_struct(struct sea_arena *arena)
-{
-	sea_lock_take(&state.lock);
-	arena->next = state.spare;
-	state.spare = arena;
-	sea_lock_drop(&state.lock);
-}
-
-/* Gives the addresses back, and remembers them for a while. */
-static void release(struct sea_arena *arena)
-{
-	sea_lock_take(&state.lock);
-	state.released[state.nr_released++ % NR_RELEASED] = (struct sea_range){arena->base, arena->size};
-	sea_lock_drop(&state.lock);
-	sea_arena_release(arena);
-}
-
-/* A released arena whose metadata fits, or NULL. */
-static struct sea_arena *take_equipped(size_t size)
-{
-	sea_lock_take(&state.lock);
-	struct sea_arena **link = &state.equipped;
-	while (*link && (*link)->size != size)
-		link = &(*link)->next;
-	struct sea_arena *arena = *link;
-	if (arena)
-		*link = arena->next;
-	sea_lock_drop(&state.lock);
-	return arena;
-}
-
-/* Gives the arena its metadata, in pages of its own: zeroed, or that of a released
- * arena, which has been purged but for its last page. */
-static bool equip_arena(struct sea_arena *arena)
-{
-	size_t nr_pages = arena->size >> sea_page_shift();
-	size_t map_bytes = (nr_pages + 63) / 64 * sizeof(uint64_t);
-	struct sea_arena *old = take_equipped(arena->size);
-	arena->meta_size = sizeof(struct sea_pool) + map_bytes + sea_buddy_meta_size(nr_pages);
-	arena->meta = old ? old->meta : sea_meta_alloc_pages(arena->meta_size);
-	if (!arena->meta)
-		return false;
-	if (old) {
-		memset(arena->meta, 0, arena->meta_size);
-		give_struct(old);
-	}
-	arena->pool = (struct sea_pool *)arena->meta;
-	arena->touched = (uint64_t *)(arena->pool + 1);
-	sea_buddy_init(arena->pool, nr_pages, arena->touched + map_bytes / sizeof(uint64_t));
-	return true;
-}
-
-/* Makes an arena that can hold `size` bytes; asks for less where the system refuses. */
-static struct sea_arena *make_arena(size_t size)
-{
-	size_t least = sea_round_up(size, SEA_SLOT_SIZE);
-	size_t want = sea_load_relaxed(&state.next_size);
-	want = sea_max(want ? want : sea_min(sea_options.arena, ARENA_MAX), least);
-	struct sea_arena *arena = take_struct();
-	if (!arena)
-		return NULL;
-	while (!sea_arena_reserve(arena, want, SEA_SLOT_SIZE, false)) {
-		if (want == least) {
-			give_struct(arena);
-			return NULL;
-		}
-		want = sea_max(sea_round_down(want / 2, SEA_SLOT_SIZE), least);
-	}
-	if (!equip_arena(arena)) {
-		sea_arena_release(arena);
-		give_struct(arena);
-		return NULL;
-	}
-	sea_store_relaxed(&state.next_size, sea_min(2 * want, ARENA_MAX));
-	return arena;
-}
-
-/* Unlinks the arenas without a run, but for the first `keep` of them. */
-static struct sea_arena *unlink_empty(size_t keep)
-{
-	struct sea_arena *empty = NULL;
-	sea_lock_take(&state.lock);
-	state.last = NULL;
-	for (struct sea_arena **link = &state.first, *arena; (arena = *link);) {
-		bool is_empty = arena->pool->nr_free == arena->pool->nr_pages;
-		if (is_empty && keep-- == 0) {
-			*link = arena->next;
-			arena->next = empty;
-			empty = arena;
-			keep = 0;
-		} else {
-			state.last = arena;
-			link = &arena->next;
-		}
-	}
-	sea_lock_drop(&state.lock);
-	return empty;
-}
-
-/* Gives arenas without a run back to the system, all but the first `keep`; true if
- * there was one. */
-static bool release_empty_arenas(size_t keep)
-{
-	struct sea_arena *empty = unlink_empty(keep);
-	for (struct sea_arena *arena = empty, *next; arena; arena = next) {
-		next = arena->next;
-		size_t nr_touched = sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
-		sea_add_relaxed(&state.nr_dirty, -nr_touched);
-		sea_add_relaxed(&state.purged, nr_touched << sea_page_shift());
-		sea_seams_purge(arena->base, arena->size); /* before somebody else has the addresses */
-		release(arena);
-		if (arena->meta_size >= sea_page_size())
-			sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));
-		sea_lock_take(&state.lock);
-		arena->next = state.equipped;
-		state.equipped = arena;
-		sea_lock_drop(&state.lock);
-	}
-	return empty != NULL;
+	size_t nr_dirty;
+	bool done = sea_arenas_release_empty(keep, &nr_dirty);
+	sea_add_relaxed(&state.nr_dirty, -nr_dirty);
+	sea_add_relaxed(&state.purged, nr_dirty << sea_page_shift());
+	return done;
 }
 
 /* Address space has run out: gives back what is not used. */
 static bool give_room(void)
 {
 	flush_page_lists();
-	return release_empty_arenas(0);
-}
-
-static void link_arena(struct sea_arena *arena)
-{
-	sea_lock_take(&state.lock);
-	if (state.last)
-		state.last->next = arena;
-	else
-		state.first = arena;
-	state.last = arena;
-	sea_lock_drop(&state.lock);
+	return release_empty(0);
 }
 
 /* --- runs of pools -------------------------------------------------------- */
@@ -279,9 +127,9 @@ static pfn_t take_from_pool(struct sea_pool *pool, size_t nr_pages, size_t align
 static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_block *run)
 {
 	SEA_ASSERT(nr_pages > 0);
-	sea_lock_take(&state.lock);
+	sea_lock_take(&sea_arenas.lock);
 	run->pfn = SEA_NO_PFN;
-	for (run->arena = state.first; run->arena; run->arena = run->arena->next) {
+	for (run->arena = sea_arenas.first; run->arena; run->arena = run->arena->next) {
 		run->pfn = take_from_pool(run->arena->pool, nr_pages, align_pages);
 		if (run->pfn == SEA_NO_PFN)
 			continue;
@@ -289,7 +137,7 @@ static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_bloc
 		sea_store_release(&run->arena->pool->pages[run->pfn].state, SEA_PAGE_RUN);
 		break;
 	}
-	sea_lock_drop(&state.lock);
+	sea_lock_drop(&sea_arenas.lock);
 	return run->pfn != SEA_NO_PFN;
 }
 
@@ -301,18 +149,18 @@ static bool take_block(size_t nr_pages, size_t align_pages, struct sea_block *ru
 	if (take_from_pools(nr_pages, align_pages, run))
 		return true;
 	size_t bytes = sea_max(nr_pages, align_pages) << sea_page_shift();
-	struct sea_arena *arena = make_arena(bytes);
+	struct sea_arena *arena = sea_arenas_make(bytes);
 	if (!arena && give_room())
-		arena = make_arena(bytes);
+		arena = sea_arenas_make(bytes);
 	if (!arena)
 		return false;
-	link_arena(arena);
+	sea_arenas_link(arena);
 	return take_from_pools(nr_pages, align_pages, run);
 }
 
 static size_t bytes_in_use(void)
 {
-	size_t in_runs = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&state.whole);
+	size_t in_runs = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&sea_arenas.whole);
 	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
 	return in_runs - sea_min(in_runs, idle);
 }
@@ -322,6 +170,15 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
 	size_t nr_fresh = sea_arena_touch(arena, from, to);
 	if (nr_fresh)
 		sea_refault_note_fresh(nr_fresh, bytes_in_use());
+}
+
+/* Where pages are written to one by one, as in zones, a huge page pays once what of those
+ * nobody has written to is little beside what is in use. */
+static void consider_huge(struct sea_block run)
+{
+	size_t in_runs = sea_load_relaxed(&state.nr_used) << sea_page_shift();
+	if (sea_options.thp == SEA_HUGE_AUTO && sea_arena_hollow() + sea_huge_size() <= in_runs / HOLLOW_SHARE)
+		sea_arena_make_huge(run.arena, run.pfn);
 }
 
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
@@ -339,40 +196,13 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	sea_add_relaxed(&state.nr_used, nr_pages);
 	if (touch == SEA_TOUCH_NOW)
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
+	else
+		consider_huge(run);
 	*zeroed = nr_touched == 0;
 	return address_of(run.arena, run.pfn);
 }
 
 /* --- whole arenas --------------------------------------------------------- */
-
-/* Reserves `reserve` bytes (or just `size`, if that is too much) and commits `size`. */
-static struct sea_arena *make_whole(size_t size, size_t align, size_t reserve)
-{
-	size = sea_round_up(size, sea_page_size());
-	struct sea_arena *arena = take_struct();
-	if (!arena)
-		return NULL;
-	if (sea_arena_reserve(arena, reserve, align, true) || sea_arena_reserve(arena, size, align, true)) {
-		if (sea_arena_commit(arena, size)) {
-			arena->block_size = size;
-			sea_add_relaxed(&state.nr_whole, 1);
-			sea_add_relaxed(&state.whole, size);
-			return arena;
-		}
-		sea_arena_release(arena);
-	}
-	give_struct(arena);
-	return NULL;
-}
-
-static void free_whole(struct sea_arena *arena)
-{
-	sea_add_relaxed(&state.nr_whole, -1ul);
-	sea_add_relaxed(&state.whole, -arena->block_size);
-	arena->block_size = 0;
-	release(arena);
-	give_struct(arena);
-}
 
 static bool resize_whole(struct sea_arena *arena, size_t size)
 {
@@ -382,7 +212,7 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 	size_t committed = sea_load_relaxed(&arena->committed);
 	if (size < committed)
 		sea_os_purge(arena->base + size, committed - size);
-	sea_add_relaxed(&state.whole, size - arena->block_size);
+	sea_add_relaxed(&sea_arenas.whole, size - arena->block_size);
 	arena->block_size = size;
 	return true;
 }
@@ -435,22 +265,22 @@ static size_t take_dirty(struct sea_arena *arena, unsigned order, struct sea_blo
 static void collect_dirty(size_t want)
 {
 	size_t taken = 0;
-	sea_lock_take(&state.lock);
+	sea_lock_take(&sea_arenas.lock);
 	state.nr_hand = 0;
-	for (struct sea_arena *arena = state.first; arena; arena = arena->next)
+	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next)
 		for (int order = SEA_MAX_ORDER; order >= 0 && taken < want; order--)
 			taken += take_dirty(arena, (unsigned)order, state.hand, &state.nr_hand, want - taken);
-	sea_lock_drop(&state.lock);
+	sea_lock_drop(&sea_arenas.lock);
 }
 
 static void put_back(void)
 {
-	sea_lock_take(&state.lock);
+	sea_lock_take(&sea_arenas.lock);
 	for (; state.nr_hand; state.nr_hand--) {
 		struct sea_block block = state.hand[state.nr_hand - 1];
 		sea_buddy_free(block.arena->pool, block.pfn, 1ull << block.order);
 	}
-	sea_lock_drop(&state.lock);
+	sea_lock_drop(&sea_arenas.lock);
 }
 
 /* Purges what is in hand and puts it back; returns how many pages went. */
@@ -477,7 +307,7 @@ size_t sea_pages_trim(size_t keep)
 	sea_refault_learn(bytes_in_use());
 	if (free_dirty_bytes()) {
 		flush_page_lists();
-		release_empty_arenas(1);
+		release_empty(1);
 	}
 	while (free_dirty_bytes() && (dirty = sea_pages_dirty()) > keep) {
 		collect_dirty(to_pages(dirty - keep));
@@ -501,9 +331,9 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 		zeroed = &ignored;
 	if (!wants_whole(size, align))
 		return alloc_run(size, align, touch, zeroed);
-	struct sea_arena *arena = make_whole(size, align, size);
+	struct sea_arena *arena = sea_arenas_make_whole(size, align, size);
 	if (!arena && give_room())
-		arena = make_whole(size, align, size);
+		arena = sea_arenas_make_whole(size, align, size);
 	*zeroed = true;
 	return arena ? arena->base : NULL;
 }
@@ -558,7 +388,7 @@ void sea_pages_free(void *address)
 	struct sea_block run;
 	SEA_CHECK(find_run(address, &run));
 	if (!run.arena->pool) {
-		free_whole(run.arena);
+		sea_arenas_free_whole(run.arena);
 		return;
 	}
 	size_t nr_pages = run.arena->pool->pages[run.pfn].nr_pages;
@@ -580,9 +410,9 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to);
 	pfn_t tail = run.pfn + (pfn_t)from;
-	sea_lock_take(&state.lock);
+	sea_lock_take(&sea_arenas.lock);
 	bool taken = tail + (to - from) <= run.arena->pool->nr_pages && sea_buddy_take(run.arena->pool, tail, to - from);
-	sea_lock_drop(&state.lock);
+	sea_lock_drop(&sea_arenas.lock);
 	if (!taken)
 		return false;
 	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + to) << sea_page_shift())) {
@@ -631,7 +461,7 @@ void *sea_pages_move(void *address, size_t size)
 	size_t bytes = sea_min(sea_pages_size(address), sea_round_up(size, sea_page_size()));
 	bool grows_large = wants_whole(size, 1);
 	/* A block that grew this far goes on growing: room for as much again. */
-	struct sea_arena *whole = grows_large ? make_whole(size, 1, 2 * size) : NULL;
+	struct sea_arena *whole = grows_large ? sea_arenas_make_whole(size, 1, 2 * size) : NULL;
 	char *to = whole ? whole->base : grows_large ? NULL : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
 	if (!to)
 		return NULL;
@@ -654,6 +484,12 @@ size_t sea_pages_count_touched(const void *from, const void *to)
 	return sea_arena_count_touched(arena, pfn_of(arena, from), pfn_of(arena, to));
 }
 
+size_t sea_pages_count_held(const void *from, const void *to)
+{
+	struct sea_arena *arena = sea_pagemap_arena(from);
+	return sea_arena_count_held(arena, pfn_of(arena, from), pfn_of(arena, to));
+}
+
 size_t sea_pages_purge(void *from, void *to)
 {
 	struct sea_arena *arena = sea_pagemap_arena(from);
@@ -661,16 +497,6 @@ size_t sea_pages_purge(void *from, void *to)
 	sea_add_relaxed(&state.purged, bytes);
 	sea_refault_note_purged(bytes >> sea_page_shift());
 	return bytes;
-}
-
-static bool was_released(const char *address)
-{
-	bool found = false;
-	sea_lock_take(&state.lock);
-	for (size_t i = 0; i < NR_RELEASED; i++)
-		found |= (size_t)(address - state.released[i].base) < state.released[i].size;
-	sea_lock_drop(&state.lock);
-	return found;
 }
 
 /* First page of the run that covers `pfn`, or SEA_NO_PFN. */
@@ -687,7 +513,7 @@ enum sea_place sea_pages_place(const void *address, void **base, size_t *size)
 {
 	const struct sea_arena *arena = sea_pagemap_arena(address);
 	if (!arena)
-		return was_released(address) ? SEA_PLACE_FREE : SEA_PLACE_FOREIGN;
+		return sea_arenas_was_released(address) ? SEA_PLACE_FREE : SEA_PLACE_FOREIGN;
 	if (!arena->pool) {
 		*base = arena->base;
 		*size = arena->block_size;
@@ -706,14 +532,14 @@ enum sea_place sea_pages_place(const void *address, void **base, size_t *size)
 void sea_pages_stats(struct sea_page_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));
-	sea_lock_take(&state.lock);
-	for (struct sea_arena *arena = state.first; arena; arena = arena->next) {
+	sea_lock_take(&sea_arenas.lock);
+	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next) {
 		stats->reserved += arena->size;
 		stats->committed += sea_load_relaxed(&arena->committed);
 	}
-	sea_lock_drop(&state.lock);
-	stats->nr_whole = sea_load_relaxed(&state.nr_whole);
-	stats->whole = sea_load_relaxed(&state.whole);
+	sea_lock_drop(&sea_arenas.lock);
+	stats->nr_whole = sea_load_relaxed(&sea_arenas.nr_whole);
+	stats->whole = sea_load_relaxed(&sea_arenas.whole);
 	stats->reserved += stats->whole;
 	stats->committed += stats->whole;
 	stats->in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + stats->whole;
@@ -724,11 +550,11 @@ void sea_pages_stats(struct sea_page_stats *stats)
 
 const struct sea_arena *sea_pages_arena_at(const char *base)
 {
-	sea_lock_take(&state.lock);
-	const struct sea_arena *arena = state.first;
+	sea_lock_take(&sea_arenas.lock);
+	const struct sea_arena *arena = sea_arenas.first;
 	while (arena && arena->base != base)
 		arena = arena->next;
-	sea_lock_drop(&state.lock);
+	sea_lock_drop(&sea_arenas.lock);
 	return arena;
 }
 
@@ -754,7 +580,7 @@ void sea_pages_in_child(void)
 {
 	size_t used = 0, dirty = 0;
 	put_back();
-	for (struct sea_arena *arena = state.first; arena; arena = arena->next)
+	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next)
 		count_pages(arena, &used, &dirty);
 	state.nr_used = used;
 	state.nr_dirty = dirty;
@@ -765,17 +591,17 @@ bool sea_pages_are_sound(void)
 {
 	bool sound = true;
 	size_t used = 0, dirty = 0;
-	sea_lock_take(&state.lock);
-	for (struct sea_arena *arena = state.first; arena; arena = arena->next) {
+	sea_lock_take(&sea_arenas.lock);
+	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next) {
 		sound &= sea_buddy_is_sound(arena->pool);
 		count_pages(arena, &used, &dirty);
 	}
-	sea_lock_drop(&state.lock);
+	sea_lock_drop(&sea_arenas.lock);
 	return sound && used == sea_load_relaxed(&state.nr_used) && dirty == sea_load_relaxed(&state.nr_dirty);
 }
 
 void sea_pages_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
 {
 	sea_pcp_each_lock(apply, context);
-	apply(&state.lock, context);
+	apply(&sea_arenas.lock, context);
 }

@@ -59,6 +59,9 @@ void sea_pages_touch(const void *from, const void *to);
 /* Pages of [from, to) that are touched. */
 size_t sea_pages_count_touched(const void *from, const void *to);
 
+/* The same, and those that have memory as part of a huge page only. */
+size_t sea_pages_count_held(const void *from, const void *to);
+
 /* The bytes [from, to), whole pages inside a run, are not in use: gives their
  * memory back.  Returns how many bytes went.  No lock may be held. */
 size_t sea_pages_purge(void *from, void *to);

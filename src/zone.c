@@ -518,7 +518,7 @@ static void count_page(const struct sea_zone *zone, size_t from, size_t to, stru
 {
 	size_t bytes = (to - from) * SEA_GRANULE;
 	size_t used = sea_bits_count(zone->used, from, to) * SEA_GRANULE;
-	if (sea_pages_count_touched(sea_zone_address(zone, from), sea_zone_address(zone, to))) {
+	if (sea_pages_count_held(sea_zone_address(zone, from), sea_zone_address(zone, to))) {
 		count->used += used;
 		count->free += bytes - used;
 	} else {

@@ -25,6 +25,7 @@
 #include "os.h"
 
 #define MAX_RANGES 65536
+#define MAX_HUGE 1024
 /* How far from the stack pointer an address counts as on the stack. */
 #define STACK_REACH (8u << 20)
 
@@ -46,6 +47,10 @@ static struct {
 	size_t at; /* fails when nr_calls reaches this; 0: never */
 	bool is_persistent;
 } faults[SIM_NR_CALLS + 1];
+
+/* Ranges for which huge pages are wanted, in pieces as they were asked for. */
+static struct range huge[MAX_HUGE];
+static size_t nr_huge;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -279,10 +284,42 @@ bool sea_os_commit(void *base, size_t size)
 	return done;
 }
 
+/* Nothing inside [base, base + size) is wanted huge any more. */
+static void forget_huge(const char *base, size_t size)
+{
+	for (size_t i = nr_huge; i-- > 0;) {
+		if (huge[i].base + huge[i].size <= base || huge[i].base >= base + size)
+			continue;
+		if (huge[i].base < base || huge[i].base + huge[i].size > base + size)
+			broken("advise: part of a range that was made huge", base, size);
+		sim.huge -= huge[i].size;
+		huge[i] = huge[--nr_huge];
+	}
+}
+
+/* What was reserved as huge is, the core knows that, and does not mind. */
+static void expect_not_huge(const char *call, const char *base, size_t size)
+{
+	for (size_t i = 0; i < nr_huge; i++)
+		if (huge[i].is_committed && huge[i].base < base + size && base < huge[i].base + huge[i].size)
+			broken(call, base, size);
+}
+
+static void want_huge(char *base, size_t size)
+{
+	if (nr_huge == MAX_HUGE)
+		broken("advise: too many ranges", base, size);
+	size_t committed;
+	count(base, size, &committed);
+	huge[nr_huge++] = (struct range){base, size, committed == size};
+	sim.huge += size;
+}
+
 bool sea_os_purge(void *base, size_t size)
 {
 	pthread_mutex_lock(&mutex);
 	expect_committed("purge: not committed", base, size);
+	expect_not_huge("purge: part of a huge range, which will be filled again", base, size);
 	bool done = !is_faulty(SIM_PURGE) && !sim.purge_is_ignored && !madvise(base, size, MADV_DONTNEED);
 	if (done)
 		sim.purged += size;
@@ -295,8 +332,10 @@ bool sea_os_release(void *base, size_t size)
 	pthread_mutex_lock(&mutex);
 	expect_reserved("release: not reserved", base, size);
 	bool done = !is_faulty(SIM_RELEASE) && !munmap(base, size);
-	if (done)
+	if (done) {
+		forget_huge(base, size);
 		remove_range(base, size);
+	}
 	pthread_mutex_unlock(&mutex);
 	return done;
 }
@@ -315,12 +354,17 @@ bool sea_os_move(void *from, void *to, size_t size)
 	return done;
 }
 
-void sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
+bool sea_os_advise_huge(void *base, size_t size, enum sea_huge advice)
 {
-	(void)huge;
 	pthread_mutex_lock(&mutex);
 	expect_reserved("advise: not reserved", base, size);
+	bool done = !is_faulty(SIM_ADVISE);
+	if (done && advice == SEA_HUGE_NEVER)
+		forget_huge(base, size);
+	if (done && advice == SEA_HUGE_ALWAYS)
+		want_huge(base, size);
 	pthread_mutex_unlock(&mutex);
+	return done;
 }
 
 /* --- the rest ------------------------------------------------------------------------ */

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* The calls that may fail. */
-enum sim_call { SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE, SIM_READ, SIM_NR_CALLS };
+enum sim_call { SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE, SIM_READ, SIM_ADVISE, SIM_NR_CALLS };
 #define SIM_ANY SIM_NR_CALLS
 
 struct sim_variable {
@@ -50,6 +50,7 @@ struct sim {
 
 	/* What a test reads. */
 	size_t reserved, committed, purged; /* bytes */
+	size_t huge;			    /* bytes for which huge pages are wanted */
 	size_t nr_calls[SIM_NR_CALLS + 1];  /* by kind; the last is their sum */
 	size_t nr_failed;		    /* calls that were made to fail */
 	size_t nr_waits, nr_wakes;

@@ -76,19 +76,19 @@ static struct sea_stats check_sum(void)
 	return stats;
 }
 
-static void add_touched(const struct sea_region *region, void *bytes)
+static void add_held(const struct sea_region *region, void *bytes)
 {
 	const struct sea_arena *arena = sea_pagemap_arena(region->base);
 	if (region->kind == SEA_REGION_AVAILABLE)
-		*(size_t *)bytes += sea_arena_count_touched(arena, 0, arena->pool->nr_pages) * sim.page_size;
+		*(size_t *)bytes += sea_arena_count_held(arena, 0, arena->pool->nr_pages) * sim.page_size;
 	if (region->kind == SEA_REGION_WHOLE)
 		*(size_t *)bytes += arena->block_size;
 }
 
-static size_t touched_bytes(void)
+static size_t held_bytes(void)
 {
 	size_t bytes = 0;
-	sea_region_walk(add_touched, &bytes);
+	sea_region_walk(add_held, &bytes);
 	return bytes;
 }
 
@@ -97,7 +97,7 @@ static struct sea_stats check(void)
 {
 	struct sea_stats stats = check_sum();
 	CHECK_EQ(stats.adrift, 0);
-	CHECK_EQ(stats.live + stats.cached + stats.pending + stats.free, touched_bytes());
+	CHECK_EQ(stats.live + stats.cached + stats.pending + stats.free, held_bytes());
 	CHECK_EQ(stats.mapped, sim.reserved);
 	CHECK_EQ(stats.live, live_bytes());
 	CHECK_EQ(stats.nr_zones, count_zones());

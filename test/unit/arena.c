@@ -11,7 +11,7 @@
 #define PAGES 1024
 
 static struct sea_arena arena;
-static uint64_t touched[PAGES / 64 + 1];
+static uint64_t touched[PAGES / 64 + 1], hollow[PAGES / 64 + 1], huge[1];
 static char pool_stands_in; /* arena.c only asks whether there is one */
 
 static void reserve(size_t size, size_t align, bool whole)
@@ -20,6 +20,8 @@ static void reserve(size_t size, size_t align, bool whole)
 	if (!whole) {
 		arena.pool = (struct sea_pool *)&pool_stands_in;
 		arena.touched = touched;
+		arena.hollow = hollow;
+		arena.huge = huge;
 	}
 }
 
@@ -246,6 +248,115 @@ static void purge_can_fail(void)
 	purge(0, PAGES, true);
 }
 
+/* --- huge pages ----------------------------------------------------------------------- */
+
+#define HUGE_PAGES 512
+
+/* First page of a range that lies in the arena as a whole. */
+static size_t a_range(void) { return (size_t)(-((uintptr_t)arena.base / 4096) % HUGE_PAGES); }
+
+static void check_hollow(size_t held, size_t nr_hollow, size_t nr_huge)
+{
+	CHECK_EQ(sea_arena_count_held(&arena, 0, PAGES), held);
+	CHECK_EQ(sea_arena_hollow(), nr_hollow * 4096);
+	CHECK_EQ(sim.huge, nr_huge * sea_huge_size());
+}
+
+static void a_huge_range_is_hollow_until_touched(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	size_t from = a_range();
+	CHECK_EQ(sea_huge_size(), HUGE_PAGES * 4096);
+	CHECK(sea_arena_make_huge(&arena, from + 300));
+	check_committed((from + HUGE_PAGES) * 4096);
+	check_hollow(HUGE_PAGES, HUGE_PAGES, 1);
+	CHECK(!sea_arena_make_huge(&arena, from));
+	CHECK_EQ(sea_arena_touch(&arena, from + 5, from + 15), 10);
+	check_hollow(HUGE_PAGES, HUGE_PAGES - 10, 1);
+	CHECK_EQ(sea_arena_count_touched(&arena, 0, PAGES), 10);
+	CHECK_EQ(sea_arena_purge(&arena, from, from + 100), 10);
+	check_hollow(HUGE_PAGES - 100, HUGE_PAGES - 100, 0);
+	CHECK(!sea_arena_make_huge(&arena, from)); /* pages that it had are still there */
+	CHECK_EQ(sea_arena_purge(&arena, from, from + HUGE_PAGES), 0);
+	check_hollow(0, 0, 0);
+	CHECK(sea_arena_make_huge(&arena, from + HUGE_PAGES - 1));
+	check_hollow(HUGE_PAGES, HUGE_PAGES, 1);
+	sea_arena_release(&arena);
+	CHECK_EQ(sea_arena_hollow(), 0);
+	CHECK_EQ(sim.huge, 0);
+}
+
+static void a_range_in_use_is_not_made_huge(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	size_t from = a_range();
+	CHECK_EQ(sea_arena_make_huge(&arena, 0), from == 0);	     /* begins before the arena, */
+	CHECK_EQ(sea_arena_make_huge(&arena, PAGES - 1), from == 0); /* or ends behind it */
+	sea_arena_purge(&arena, 0, PAGES);
+	CHECK(sea_arena_commit(&arena, PAGES * 4096));
+	touch(from + HUGE_PAGES - 1, from + HUGE_PAGES, 4096);
+	CHECK(!sea_arena_make_huge(&arena, from));
+	purge(0, PAGES, true);
+	sim_fail(SIM_ADVISE, 1, false);
+	CHECK(!sea_arena_make_huge(&arena, from));
+	sim_heal();
+	check_hollow(0, 0, 0);
+	sim_fail(SIM_COMMIT, 1, true);
+	arena.committed = 0;
+	CHECK(!sea_arena_make_huge(&arena, from));
+}
+
+/* What the kernel does: all of a huge range that has no memory gets it. */
+static bool is_hollow[PAGES];
+
+static void make_huge(size_t pfn)
+{
+	size_t from = a_range() + (pfn >= a_range() ? (pfn - a_range()) / HUGE_PAGES * HUGE_PAGES : 0);
+	bool made = sea_arena_make_huge(&arena, pfn);
+	for (size_t i = from; made && i < from + HUGE_PAGES; i++) {
+		CHECK(!naive[i] && !is_hollow[i]);
+		is_hollow[i] = true;
+	}
+}
+
+static size_t count_hollow(void)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < PAGES; i++)
+		count += is_hollow[i];
+	return count;
+}
+
+static void touch_purge_and_make_huge(void)
+{
+	uint64_t seed = test_seed();
+	size_t nr_made = 0;
+	reserve(PAGES * 4096, 1, false);
+	CHECK(sea_arena_commit(&arena, arena.size));
+	for (size_t step = 0; step < rounds(2000); step++) {
+		size_t from = below(&seed, PAGES), to = from + 1 + below(&seed, PAGES - from);
+		switch (below(&seed, 4)) {
+		case 0: /* now and then all of it, so that whole ranges become free */
+			from = below(&seed, 4) ? from : 0;
+			purge(from, to, true);
+			memset(is_hollow + from, 0, to - from);
+			break;
+		case 1:
+			to = sea_min(to, from + 20);
+			touch(from, to, 4096);
+			memset(is_hollow + from, 0, to - from);
+			break;
+		default:
+			make_huge(from);
+			nr_made += sim.huge > 0;
+		}
+		CHECK_EQ(sea_arena_hollow(), count_hollow() * 4096);
+		CHECK_EQ(sea_arena_count_held(&arena, 0, PAGES), count_hollow() + naive_count(0, PAGES));
+	}
+	check_pages(4096);
+	CHECK(nr_made > 0);
+}
+
 /* --- failures ---------------------------------------------------------------------------- */
 
 static void reserve_can_fail(void)
@@ -293,7 +404,9 @@ static const struct test_case cases[] = {
 	PASSES(aligned_reservations), PASSES(the_slack_goes_back), PASSES(impossible_sizes), PASSES(commit_grows_only),
 	PASSES(few_calls_for_much_memory), PASSES(whole_commits_exactly), PASSES(short_of_memory),
 	PASSES(commit_can_fail), PASSES(threads_commit_at_once), PASSES(touched_pages), PASSES(touched_pages_of_16k),
-	PASSES(purge_asks_for_touched_pages_only), PASSES(purge_can_fail), PASSES(reserve_can_fail),
+	PASSES(purge_asks_for_touched_pages_only), PASSES(purge_can_fail),
+	PASSES(a_huge_range_is_hollow_until_touched), PASSES(a_range_in_use_is_not_made_huge),
+	PASSES(touch_purge_and_make_huge), PASSES(reserve_can_fail),
 	PASSES(release_can_fail), PASSES(release_can_fail_before_any_commit),
 };
 

@@ -7,6 +7,7 @@
 #include "bits.h"
 #include "meta.h"
 #include "options.h"
+#include "os.h"
 #include "pcp.h"
 #include "region.h"
 #include "unit.h"
@@ -349,6 +350,75 @@ static void zones_in_the_smallest_arena(void)
 	CHECK(sea_pages_are_sound());
 }
 
+/* --- huge pages --------------------------------------------------------------------------------------- */
+
+/* A huge page has 2 MiB: what nobody has written to is a 20th of what is in use from 40 MiB on. */
+#define ZONES 200
+
+static char *zones[ZONES];
+static size_t nr_zones;
+
+static void make_zone(size_t touched)
+{
+	char *zone = sea_pages_alloc(MiB, MiB, SEA_TOUCH_LATER, NULL);
+	CHECK(zone);
+	zones[nr_zones++] = zone;
+	CHECK_AT_MOST(sea_arena_hollow() * 20, nr_zones * MiB);
+	sea_pages_touch(zone, zone + touched);
+}
+
+static void free_zones(void)
+{
+	while (nr_zones)
+		sea_pages_free(zones[--nr_zones]);
+	sea_pages_trim(0);
+	CHECK_EQ(sim.huge, 0);
+}
+
+static void huge_pages_where_they_add_little(void)
+{
+	while (nr_zones < 39)
+		make_zone(MiB);
+	CHECK_EQ(sim.huge, 0);
+	while (nr_zones < ZONES)
+		make_zone(MiB);
+	CHECK_AT_MOST((ZONES - 44) * MiB, sim.huge);
+	CHECK_AT_MOST(sea_arena_hollow(), MiB);
+	CHECK(sea_pages_are_sound());
+	free_zones();
+	CHECK_EQ(sea_arena_hollow(), 0);
+}
+
+/* Zones that stay empty: no more of them become huge than add a 20th. */
+static void hollow_memory_has_a_bound(void)
+{
+	while (nr_zones < ZONES)
+		make_zone(4096);
+	CHECK_AT_MOST(4 * MiB, sim.huge);
+	CHECK_AT_MOST(sim.huge, 10 * MiB);
+	free_zones();
+}
+
+static void no_huge_pages_if_not_wanted(void)
+{
+	sea_options.thp = SEA_HUGE_NEVER;
+	while (nr_zones < ZONES)
+		make_zone(MiB);
+	CHECK_EQ(sim.huge, 0);
+	free_zones();
+}
+
+/* What is given back from inside a zone is not filled again: the simulated kernel sees to it. */
+static void a_huge_page_is_split_where_it_loses_memory(void)
+{
+	while (nr_zones < ZONES)
+		make_zone(MiB);
+	size_t before = sim.huge;
+	CHECK_EQ(sea_pages_purge(zones[ZONES - 2] + 64 * KiB, zones[ZONES - 2] + 128 * KiB), 64 * KiB);
+	CHECK_EQ(sim.huge, before - 2 * MiB);
+	free_zones();
+}
+
 /* --- random operations -------------------------------------------------------------------------------- */
 
 static size_t random_size(uint64_t *seed)
@@ -535,6 +605,10 @@ static const struct test_case cases[] = {
 	PASSES(a_system_that_does_not_purge),
 	PASSES(touch_later),
 	PASSES(zones_in_the_smallest_arena),
+	PASSES(huge_pages_where_they_add_little),
+	PASSES(hollow_memory_has_a_bound),
+	PASSES(no_huge_pages_if_not_wanted),
+	PASSES(a_huge_page_is_split_where_it_loses_memory),
 	PASSES(pages_of_4k),
 	PASSES(pages_of_16k),
 	PASSES(pages_of_64k),
