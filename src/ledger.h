@@ -13,7 +13,7 @@
 
 /* The budget grows with what the thread holds up to so many times the option: 8 MiB
  * by default. */
-#define SEA_BUDGET_GROWTH 16
+#define SEA_BUDGET_GROWTH 8
 /* Caches hold at most this part of what is live, or the option `cache`. */
 #define SEA_CACHED_SHARE 4
 /* A thread that sent this much back without one refill, and most of what it held, is

@@ -224,8 +224,8 @@ static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) 
 static struct sea_watermarks watermarks_for(size_t in_use)
 {
 	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
-	high += sea_options.dirty_max ? sea_refault_allowance(in_use, free_dirty_bytes()) : 0;
-	return (struct sea_watermarks){.low = high / 2, .high = high, .in_use = in_use};
+	size_t earned = sea_options.dirty_max ? sea_refault_allowance(in_use, free_dirty_bytes()) : 0;
+	return (struct sea_watermarks){.low = high / 2 + earned, .high = high + earned, .in_use = in_use};
 }
 
 struct sea_watermarks sea_pages_watermarks(void) { return watermarks_for(bytes_in_use()); }

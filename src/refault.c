@@ -24,6 +24,10 @@
 #define ALLOWANCE_SHARE 2
 #define ALLOWANCE_MIN (48 * SEA_MIB)
 
+/* A program that starts threads and waits for their end, over and over, is not at its end:
+ * when that has come so often, each time within RECURS_MS, nothing is forgotten. */
+#define ENDS_IN_A_ROW 8
+
 /* With what is in use, the allowance comes to the peak of late and this part of it, as far
  * as that lies outside zones: free pages in the wrong places would be exchanged for fresh
  * ones again and again. */
@@ -35,6 +39,8 @@ static struct {
 	size_t earned;		    /* bytes; atomic */
 	size_t peak;		    /* bytes in use at most of late; atomic */
 	uint32_t is_void;	    /* what was earned, and what is owed, until the next lesson; atomic */
+	uint32_t nr_ends;	    /* ends of work in a row; atomic, roughly */
+	uint64_t end_ms;	    /* when the last was; the same */
 	size_t seen_fresh, seen_purged, owed; /* pages; the learning thread's */
 	size_t back;		    /* wanted back in this window; the same */
 	uint64_t window_ms;	    /* when it began; the same */
@@ -99,7 +105,16 @@ void sea_refault_learn(size_t in_use)
 	sea_add_relaxed(&state.nr_again, again);
 }
 
-void sea_refault_forget(void) { sea_store_relaxed(&state.is_void, 1); }
+void sea_refault_forget(void)
+{
+	uint64_t now = sea_os_now_ms();
+	bool is_soon = now - sea_load_relaxed(&state.end_ms) < RECURS_MS;
+	uint32_t nr_ends = is_soon ? sea_load_relaxed(&state.nr_ends) + 1 : 1;
+	sea_store_relaxed(&state.end_ms, now);
+	sea_store_relaxed(&state.nr_ends, nr_ends);
+	if (nr_ends <= ENDS_IN_A_ROW)
+		sea_store_relaxed(&state.is_void, 1);
+}
 
 size_t sea_refault_allowance(size_t in_use, size_t free_dirty)
 {

@@ -22,7 +22,8 @@ void sea_refault_note_purged(size_t nr_pages);
  * thread at a time. */
 void sea_refault_learn(size_t in_use);
 
-/* Forgets what has been earned. */
+/* A program's threads have ended but for one, which may be the end of its work: forgets what
+ * has been earned, unless that happens again and again.  Any thread. */
 void sea_refault_forget(void);
 
 /* Bytes that may stay beyond the watermarks, while so many bytes are in use, and so many

@@ -38,7 +38,7 @@ static void look_at(struct sea_cache *cache, unsigned c)
 	bool moved = stock->left != stock->seen_left || stock->seen_room != cache->room[c];
 	if (!moved && (stock->limit || cache->head[c] || stock->cur < stock->end))
 		sea_flush_class(cache, c);
-	stock->left /= 2;
+	stock->left -= stock->left / 2;
 	stock->credit /= 2;
 	stock->seen_left = stock->left;
 	stock->seen_room = cache->room[c];
@@ -171,11 +171,12 @@ static uint32_t spend_credit(struct sea_stock *stock, size_t left)
 }
 
 /* The limit of a class that has none, in chunks: small ones are not counted against what is
- * left. */
-static uint32_t first_limit(size_t size, size_t left)
+ * left, and the first large one that comes may have been the last. */
+static uint32_t first_limit(const struct sea_stock *stock, size_t size, size_t left)
 {
-	size_t first = sea_max(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX), 1);
-	return (uint32_t)(size <= FIRST_LIMIT_BYTES ? first : sea_min(first, left));
+	if (size > FIRST_LIMIT_BYTES)
+		return (stock->drawn > 1 || stock->left > 0) && left > 0;
+	return (uint32_t)sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX);
 }
 
 bool sea_stock_grow(struct sea_cache *cache, unsigned c)
@@ -187,7 +188,7 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 	if (!stock->limit && sea_ledger_is_clearing(ledger))
 		return false;
 	size_t size = sea_class_size(c), left = grantable(ledger) / size;
-	uint32_t grant = stock->limit ? spend_credit(stock, left) : first_limit(size, left);
+	uint32_t grant = stock->limit ? spend_credit(stock, left) : first_limit(stock, size, left);
 	stock->limit += grant;
 	sea_ledger_grant(ledger, grant * size);
 	cache->room[c] += (int32_t)grant;

@@ -234,7 +234,7 @@ static void verbose_says_one_line(void)
 static void verbose_says_what_is_not_as_at_first(void)
 {
 	set_variable(0, "MALLOC_ARENA_MAX", "3");
-	set_variable(1, "SEAMALLOC_CONF", "dirty_max=65536,cache=512k,arena=2000001,thp=always,verbose=1");
+	set_variable(1, "SEAMALLOC_CONF", "dirty_max=65536,cache=1m,arena=2000001,thp=always,verbose=1");
 	sea_options_load();
 	CHECK(!strcmp(sim.report, "seamalloc: in use: version " SEAMALLOC_VERSION
 				  ", arena=2000001,dirty_max=64K,shards=3,thp=always,verbose=1\n"));

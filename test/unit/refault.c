@@ -107,6 +107,28 @@ static void nothing_that_was_is_earned_once_it_is_forgotten(void)
 	CHECK_EQ(sea_refault_allowance(0, 0), 3 * MiB);
 }
 
+/* Threads that are started and waited for over and over: the end of one round is not that of
+ * the work.  A pause starts the count anew. */
+static void ends_in_a_row_are_no_end(void)
+{
+	sim.now_ms = 5000;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 8; i++) {
+			swing(3 * MiB, 20);
+			CHECK_AT_MOST(3 * MiB, sea_refault_allowance(0, 0));
+			sea_refault_forget();
+			CHECK_EQ(sea_refault_allowance(0, 0), 0);
+		}
+		swing(3 * MiB, 20);
+		sea_refault_forget();
+		CHECK_EQ(sea_refault_allowance(0, 0), 3 * MiB);
+		swing(3 * MiB, 20);
+		sea_refault_forget();
+		CHECK_EQ(sea_refault_allowance(0, 0), 6 * MiB);
+		sim.now_ms += 300;
+	}
+}
+
 /* What is kept and what is in use come to the peak and a quarter. */
 static void it_raises_no_peak(void)
 {
@@ -147,7 +169,8 @@ static void it_is_bounded(void)
 static const struct test_case cases[] = {
 	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_costs_little_is_not), PASSES(what_recurs_late_is_not),
 	PASSES(only_what_was_owed), PASSES(it_fades),
-	PASSES(nothing_that_was_is_earned_once_it_is_forgotten), PASSES(it_raises_no_peak), PASSES(it_is_bounded),
+	PASSES(nothing_that_was_is_earned_once_it_is_forgotten), PASSES(ends_in_a_row_are_no_end),
+	PASSES(it_raises_no_peak), PASSES(it_is_bounded),
 };
 
 HARNESS_MAIN(cases)
