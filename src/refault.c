@@ -26,7 +26,7 @@
 
 /* A program that starts threads and waits for their end, over and over, is not at its end:
  * when that has come so often, each time within RECURS_MS, nothing is forgotten. */
-#define ENDS_IN_A_ROW 8
+#define ENDS_IN_A_ROW 4
 
 /* With what is in use, the allowance comes to the peak of late and this part of it, as far
  * as that lies outside zones: free pages in the wrong places would be exchanged for fresh

@@ -113,7 +113,7 @@ static void ends_in_a_row_are_no_end(void)
 {
 	sim.now_ms = 5000;
 	for (int round = 0; round < 3; round++) {
-		for (int i = 0; i < 8; i++) {
+		for (int i = 0; i < 4; i++) {
 			swing(3 * MiB, 20);
 			CHECK_AT_MOST(3 * MiB, sea_refault_allowance(0, 0));
 			sea_refault_forget();
