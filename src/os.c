@@ -199,14 +199,18 @@ unsigned sea_os_current_cpu(void)
 	return cpu < 0 ? 0 : (unsigned)cpu;
 }
 
-uint64_t sea_os_now_ms(void)
+static uint64_t now_us(clockid_t clock)
 {
 	int saved = errno;
 	struct timespec now = {0};
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	clock_gettime(clock, &now);
 	errno = saved;
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
+
+uint64_t sea_os_now_ms(void) { return now_us(CLOCK_MONOTONIC_COARSE) / 1000; }
+
+uint64_t sea_os_now_us(void) { return now_us(CLOCK_MONOTONIC); }
 
 void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
 {

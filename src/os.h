@@ -64,8 +64,10 @@ void sea_os_wake(uint32_t *word);
 /* Number of the processor the caller runs on, now; a hint. */
 unsigned sea_os_current_cpu(void);
 
-/* Milliseconds of a clock that never goes back. */
+/* Milliseconds of a clock that never goes back, which may stand still for some; and
+ * microseconds of a clock that costs more to read. */
 uint64_t sea_os_now_ms(void);
+uint64_t sea_os_now_us(void);
 
 /* Calls hook(argument) when the calling thread ends; one hook for the process. */
 void sea_os_at_thread_exit(void (*hook)(void *argument), void *argument);

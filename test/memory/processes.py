@@ -149,6 +149,28 @@ def memory_group():
         raise Failed(f"{describe(done.returncode)}\n{done.stderr}")
 
 
+# --- huge pages (6) ----------------------------------------------------------------------------
+
+def phases(thp):
+    """{phase: KiB resident}, the least of several runs."""
+    least = {}
+    for _ in range(3):
+        done = run([program("memory/phases"), "120"], env=dict(preloaded(), SEAMALLOC_CONF=f"thp={thp}"))
+        for line in done.stdout.splitlines():
+            phase, kib = line.split()
+            least[phase] = min(int(kib), least.get(phase, int(kib)))
+    return least
+
+
+def huge_pages():
+    """What is left of an emptied heap is compared in MiB: a huge page is more than 5 % of it."""
+    never, auto = phases("never"), phases("auto")
+    worst = max(auto[phase] / never[phase] for phase in never if phase != "empty")
+    at_most("6", "120 MiB in phases: resident with thp=auto over thp=never", worst, 1.05, "", 1.05)
+    more = (auto["empty"] - never["empty"]) / 1024
+    at_most("6", "120 MiB freed: resident with thp=auto above thp=never", more, 2, "MiB", 2)
+
+
 # --- processors (7) ----------------------------------------------------------------------------
 
 def one_processor():
@@ -181,6 +203,7 @@ def main():
     # Missed: half of the peak is earned by what recurs, whatever the group's limit.
     tests.case("48 MiB swing in changing sizes", swing, COMPARED)
     tests.case("a memory cgroup of 64 MiB: 48 MiB swing", memory_group, COMPARED)
+    tests.case("huge pages: memory that they add", huge_pages, (SEAM,))
     tests.case("one processor: one shard", one_processor, (SEAM,))
     tests.close()
 

@@ -361,8 +361,10 @@ bool sea_os_advise_huge(void *base, size_t size, enum sea_huge advice)
 	bool done = !is_faulty(SIM_ADVISE);
 	if (done && advice == SEA_HUGE_NEVER)
 		forget_huge(base, size);
-	if (done && advice == SEA_HUGE_ALWAYS)
+	if (done && advice == SEA_HUGE_ALWAYS) {
 		want_huge(base, size);
+		sim.now_ms += sim.huge_ms;
+	}
 	pthread_mutex_unlock(&mutex);
 	return done;
 }
@@ -416,6 +418,7 @@ void sea_os_wake(uint32_t *word)
 unsigned sea_os_current_cpu(void) { return __atomic_load_n(&sim.cpu, __ATOMIC_RELAXED); }
 
 uint64_t sea_os_now_ms(void) { return __atomic_load_n(&sim.now_ms, __ATOMIC_RELAXED); }
+uint64_t sea_os_now_us(void) { return 1000 * sea_os_now_ms(); }
 
 static pthread_key_t exit_key;
 static void (*exit_hook)(void *);

@@ -36,6 +36,7 @@ struct sim {
 	unsigned cpu;	       /* that every thread runs on; may change at any time */
 	uint64_t secret;
 	uint64_t now_ms;
+	uint64_t huge_ms;      /* that each huge page takes */
 	bool is_secure;
 	bool has_environment;
 	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */

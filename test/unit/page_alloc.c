@@ -355,7 +355,7 @@ static void zones_in_the_smallest_arena(void)
 /* A huge page has 2 MiB: what nobody has written to is a 20th of what is in use from 40 MiB on. */
 #define ZONES 200
 
-static char *zones[ZONES];
+static char *zones[ZONES + 2];
 static size_t nr_zones;
 
 static void make_zone(size_t touched)
@@ -396,6 +396,22 @@ static void hollow_memory_has_a_bound(void)
 		make_zone(4096);
 	CHECK_AT_MOST(4 * MiB, sim.huge);
 	CHECK_AT_MOST(sim.huge, 10 * MiB);
+	free_zones();
+}
+
+/* Where the system takes long to find them, there is one in a hundred times as long. */
+static void slow_huge_pages_are_few(void)
+{
+	sim.huge_ms = 5;
+	while (nr_zones < ZONES) {
+		make_zone(MiB);
+		sim.now_ms++;
+	}
+	CHECK_EQ(sim.huge, 2 * MiB);
+	sim.now_ms += 500;
+	make_zone(MiB);
+	make_zone(MiB); /* one of the two is the first in its range */
+	CHECK_EQ(sim.huge, 4 * MiB);
 	free_zones();
 }
 
@@ -607,6 +623,7 @@ static const struct test_case cases[] = {
 	PASSES(zones_in_the_smallest_arena),
 	PASSES(huge_pages_where_they_add_little),
 	PASSES(hollow_memory_has_a_bound),
+	PASSES(slow_huge_pages_are_few),
 	PASSES(no_huge_pages_if_not_wanted),
 	PASSES(a_huge_page_is_split_where_it_loses_memory),
 	PASSES(pages_of_4k),
