@@ -21,8 +21,13 @@
 #define COMMIT_MIN (1 * SEA_MIB)
 #define COMMIT_MAX (64 * SEA_MIB)
 
-/* Hollow pages of all arenas; atomic. */
-static size_t nr_hollow;
+/* The kernel splits a mapping at each border between huge ranges and others, and a process
+ * may have 65,530 mappings: so many borders at most, when a range is made huge. */
+#define MOST_BORDERS 8192
+
+/* Of all arenas; atomic. */
+static size_t nr_hollow; /* pages */
+static size_t nr_borders;
 
 unsigned sea_page_shift(void)
 {
@@ -91,17 +96,6 @@ bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool 
 	sea_store_relaxed(&arena->committed, 0);
 	sea_pagemap_set_arena(base, size, arena);
 	return true;
-}
-
-void sea_arena_release(struct sea_arena *arena)
-{
-	sea_pagemap_set_arena(arena->base, arena->size, NULL);
-	sea_region_remove(arena->base);
-	size_t committed = sea_load_relaxed(&arena->committed);
-	if (arena->hollow)
-		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, arena->size >> sea_page_shift()));
-	if (!sea_os_release(arena->base, arena->size) && committed)
-		sea_os_purge(arena->base, committed);
 }
 
 static size_t commit_step(const struct sea_arena *arena, size_t committed)
@@ -193,6 +187,8 @@ static size_t huge_pages(void) { return sea_huge_size() >> sea_page_shift(); }
 
 size_t sea_huge_size(void) { return (size_t)1 << huge_shift(); }
 
+size_t sea_arena_borders(void) { return sea_load_relaxed(&nr_borders); }
+
 size_t sea_arena_hollow(void) { return sea_load_relaxed(&nr_hollow) << sea_page_shift(); }
 
 /* Page at which the range begins that page `pfn` lies in; it may lie before the arena. */
@@ -215,16 +211,34 @@ static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 	sea_add_relaxed(&nr_hollow, to - from);
 }
 
+static bool is_huge(const struct sea_arena *arena, size_t i)
+{
+	return sea_load_relaxed(&arena->huge[i / 64]) >> i % 64 & 1;
+}
+
+/* Range i has become huge, or ceased to be: a border to each neighbour has come or gone. */
+static void count_borders(const struct sea_arena *arena, size_t i)
+{
+	bool now = is_huge(arena, i), before = i > 0 && is_huge(arena, i - 1);
+	size_t nr_more = (size_t)(now != before) + (now != is_huge(arena, i + 1));
+	sea_add_relaxed(&nr_borders, 2 * nr_more - 2);
+}
+
 bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 {
 	intptr_t start = huge_start(arena, pfn);
 	size_t from = (size_t)start, to = from + huge_pages(), i = huge_index(arena, pfn);
 	if (start < 0 || to > arena->size >> sea_page_shift() || sea_arena_count_held(arena, from, to))
 		return false;
+	if (sea_arena_borders() >= MOST_BORDERS)
+		return false;
 	if (!sea_arena_commit(arena, to << sea_page_shift()) || sea_test_and_set_bit(&arena->huge[i / 64], i % 64))
 		return false;
-	if (!sea_os_advise_huge(arena->base + (from << sea_page_shift()), sea_huge_size(), SEA_HUGE_ALWAYS))
+	if (!sea_os_advise_huge(arena->base + (from << sea_page_shift()), sea_huge_size(), SEA_HUGE_ALWAYS)) {
+		sea_and_relaxed(&arena->huge[i / 64], ~(1ull << i % 64));
 		return false;
+	}
+	count_borders(arena, i);
 	set_hollow(arena, from, to);
 	return true;
 }
@@ -232,13 +246,13 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 /* Ranges that are about to lose memory must not be filled again behind our back. */
 static void split_huge(struct sea_arena *arena, size_t from, size_t to)
 {
-	if (!arena->huge)
+	if (!arena->huge || from == to)
 		return;
 	for (size_t i = huge_index(arena, from); i <= huge_index(arena, to - 1); i++) {
-		uint64_t bit = 1ull << i % 64;
-		if (!(sea_load_relaxed(&arena->huge[i / 64]) & bit))
+		if (!is_huge(arena, i))
 			continue;
-		sea_and_relaxed(&arena->huge[i / 64], ~bit);
+		sea_and_relaxed(&arena->huge[i / 64], ~(1ull << i % 64));
+		count_borders(arena, i);
 		char *range = arena->base + ((huge_start(arena, 0) + (intptr_t)(i * huge_pages())) << sea_page_shift());
 		sea_os_advise_huge(range, sea_huge_size(), SEA_HUGE_NEVER);
 	}
@@ -265,9 +279,28 @@ static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, siz
 
 size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 {
-	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
 	split_huge(arena, from, to);
 	if (arena->hollow)
 		sea_add_relaxed(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
 	return purge_map(arena, arena->touched, from, to);
+}
+
+/* What is counted of all arenas is without this one's. */
+static void forget_huge(struct sea_arena *arena)
+{
+	size_t nr_pages = arena->size >> sea_page_shift();
+	split_huge(arena, 0, nr_pages);
+	if (arena->hollow)
+		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, nr_pages));
+}
+
+void sea_arena_release(struct sea_arena *arena)
+{
+	sea_pagemap_set_arena(arena->base, arena->size, NULL);
+	sea_region_remove(arena->base);
+	size_t committed = sea_load_relaxed(&arena->committed);
+	forget_huge(arena);
+	if (!sea_os_release(arena->base, arena->size) && committed)
+		sea_os_purge(arena->base, committed);
 }

@@ -65,6 +65,10 @@ size_t sea_huge_size(void);
 /* Bytes in hollow pages of all arenas, roughly. */
 size_t sea_arena_hollow(void);
 
+/* Borders between huge ranges and others in all arenas: mappings that they add.  Ranges are not
+ * made huge while there are 8192. */
+size_t sea_arena_borders(void);
+
 /* Gives the memory of the touched pages in [from, to) back to the system, and that of hollow
  * ones; a range that loses some of its memory is not huge any more.  The caller owns the
  * pages.  Returns how many went that were touched. */

@@ -83,7 +83,7 @@ static struct sea_arena *take_equipped(size_t size)
 static bool equip_arena(struct sea_arena *arena)
 {
 	size_t nr_pages = arena->size >> sea_page_shift();
-	size_t map_words = (nr_pages + 63) / 64, huge_words = arena->size / sea_huge_size() / 64 + 1;
+	size_t map_words = (nr_pages + 63) / 64, huge_words = (arena->size / sea_huge_size() + 2) / 64 + 1;
 	struct sea_arena *old = take_equipped(arena->size);
 	arena->meta_size = sizeof(struct sea_pool) + (2 * map_words + huge_words) * sizeof(uint64_t) +
 			   sea_buddy_meta_size(nr_pages);

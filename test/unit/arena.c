@@ -286,6 +286,34 @@ static void a_huge_range_is_hollow_until_touched(void)
 	CHECK_EQ(sim.huge, 0);
 }
 
+#define ROW_RANGES 9
+
+/* Each range in turn is made huge or loses that at random; the borders are those of the row. */
+static void borders_between_huge_ranges_and_others(void)
+{
+	static uint64_t row_touched[ROW_RANGES * HUGE_PAGES / 64 + 64], row_hollow[ROW_RANGES * HUGE_PAGES / 64 + 64];
+	bool want[ROW_RANGES + 2] = {false};
+	uint64_t seed = test_seed();
+	reserve((ROW_RANGES + 1) * HUGE_PAGES * 4096, 1, false);
+	arena.touched = row_touched;
+	arena.hollow = row_hollow;
+	for (size_t step = 0; step < 500; step++) {
+		size_t i = below(&seed, ROW_RANGES), from = a_range() + i * HUGE_PAGES, nr = 0;
+		if (below(&seed, 2))
+			want[i + 1] |= sea_arena_make_huge(&arena, from);
+		else if (want[i + 1]) {
+			sea_arena_purge(&arena, from, from + HUGE_PAGES);
+			want[i + 1] = false;
+		}
+		for (size_t k = 0; k <= ROW_RANGES; k++)
+			nr += want[k] != want[k + 1];
+		CHECK_EQ(sea_arena_borders(), nr);
+	}
+	sea_arena_release(&arena);
+	CHECK_EQ(sea_arena_borders(), 0);
+	CHECK_EQ(sea_arena_hollow(), 0);
+}
+
 static void a_range_in_use_is_not_made_huge(void)
 {
 	reserve(PAGES * 4096, 1, false);
@@ -406,7 +434,7 @@ static const struct test_case cases[] = {
 	PASSES(commit_can_fail), PASSES(threads_commit_at_once), PASSES(touched_pages), PASSES(touched_pages_of_16k),
 	PASSES(purge_asks_for_touched_pages_only), PASSES(purge_can_fail),
 	PASSES(a_huge_range_is_hollow_until_touched), PASSES(a_range_in_use_is_not_made_huge),
-	PASSES(touch_purge_and_make_huge), PASSES(reserve_can_fail),
+	PASSES(touch_purge_and_make_huge), PASSES(borders_between_huge_ranges_and_others), PASSES(reserve_can_fail),
 	PASSES(release_can_fail), PASSES(release_can_fail_before_any_commit),
 };
 
