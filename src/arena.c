@@ -22,12 +22,12 @@
 #define COMMIT_MAX (64 * SEA_MIB)
 
 /* The kernel splits a mapping at each border between huge ranges and others, and a process
- * may have 65,530 mappings: so many borders at most, when a range is made huge. */
-#define MOST_BORDERS 8192
+ * may have 65,530 mappings: while an arena (1 GiB, where there are many) has so many borders,
+ * none of its ranges is made huge. */
+#define MOST_BORDERS 32
 
-/* Of all arenas; atomic. */
-static size_t nr_hollow; /* pages */
-static size_t nr_borders;
+/* Hollow pages of all arenas, roughly; atomic. */
+static size_t nr_hollow;
 
 unsigned sea_page_shift(void)
 {
@@ -136,8 +136,8 @@ static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
 	uint64_t filled = arena->hollow ? sea_load_relaxed(&arena->hollow[word]) & pages : 0;
 	if (!filled)
 		return;
-	sea_and_relaxed(&arena->hollow[word], ~filled);
-	sea_add_relaxed(&nr_hollow, -(size_t)sea_count_bits(filled));
+	uint64_t old = sea_fetch_and_relaxed(&arena->hollow[word], ~filled);
+	sea_add_relaxed(&nr_hollow, -(size_t)sea_count_bits(old & filled));
 }
 
 size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to)
@@ -187,7 +187,7 @@ static size_t huge_pages(void) { return sea_huge_size() >> sea_page_shift(); }
 
 size_t sea_huge_size(void) { return (size_t)1 << huge_shift(); }
 
-size_t sea_arena_borders(void) { return sea_load_relaxed(&nr_borders); }
+void sea_arena_set_hollow(size_t nr_pages) { sea_store_relaxed(&nr_hollow, nr_pages); }
 
 size_t sea_arena_hollow(void) { return sea_load_relaxed(&nr_hollow) << sea_page_shift(); }
 
@@ -204,11 +204,14 @@ static size_t huge_index(const struct sea_arena *arena, size_t pfn)
 	return (((uintptr_t)arena->base >> sea_page_shift()) % huge_pages() + pfn) / huge_pages();
 }
 
+/* But for those that another thread has touched meanwhile. */
 static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 {
-	for (size_t w = from / 64; w * 64 < to; w++)
-		sea_or_release(&arena->hollow[w], sea_mask_in_word(w, from, to));
 	sea_add_relaxed(&nr_hollow, to - from);
+	for (size_t w = from / 64; w * 64 < to; w++) {
+		sea_or_release(&arena->hollow[w], sea_mask_in_word(w, from, to));
+		fill_hollow(arena, w, sea_load_acquire(&arena->touched[w]));
+	}
 }
 
 static bool is_huge(const struct sea_arena *arena, size_t i)
@@ -216,12 +219,12 @@ static bool is_huge(const struct sea_arena *arena, size_t i)
 	return sea_load_relaxed(&arena->huge[i / 64]) >> i % 64 & 1;
 }
 
-/* Range i has become huge, or ceased to be: a border to each neighbour has come or gone. */
-static void count_borders(const struct sea_arena *arena, size_t i)
+size_t sea_arena_borders(const struct sea_arena *arena)
 {
-	bool now = is_huge(arena, i), before = i > 0 && is_huge(arena, i - 1);
-	size_t nr_more = (size_t)(now != before) + (now != is_huge(arena, i + 1));
-	sea_add_relaxed(&nr_borders, 2 * nr_more - 2);
+	size_t nr = 0, nr_ranges = huge_index(arena, arena->size >> sea_page_shift()) + 1;
+	for (size_t i = 0; i < nr_ranges; i++)
+		nr += is_huge(arena, i) != (i > 0 && is_huge(arena, i - 1));
+	return nr;
 }
 
 bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
@@ -230,7 +233,7 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 	size_t from = (size_t)start, to = from + huge_pages(), i = huge_index(arena, pfn);
 	if (start < 0 || to > arena->size >> sea_page_shift() || sea_arena_count_held(arena, from, to))
 		return false;
-	if (sea_arena_borders() >= MOST_BORDERS)
+	if (sea_arena_borders(arena) >= MOST_BORDERS)
 		return false;
 	if (!sea_arena_commit(arena, to << sea_page_shift()) || sea_test_and_set_bit(&arena->huge[i / 64], i % 64))
 		return false;
@@ -238,7 +241,6 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 		sea_and_relaxed(&arena->huge[i / 64], ~(1ull << i % 64));
 		return false;
 	}
-	count_borders(arena, i);
 	set_hollow(arena, from, to);
 	return true;
 }
@@ -252,7 +254,6 @@ static void split_huge(struct sea_arena *arena, size_t from, size_t to)
 		if (!is_huge(arena, i))
 			continue;
 		sea_and_relaxed(&arena->huge[i / 64], ~(1ull << i % 64));
-		count_borders(arena, i);
 		char *range = arena->base + ((huge_start(arena, 0) + (intptr_t)(i * huge_pages())) << sea_page_shift());
 		sea_os_advise_huge(range, sea_huge_size(), SEA_HUGE_NEVER);
 	}
@@ -286,21 +287,13 @@ size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 	return purge_map(arena, arena->touched, from, to);
 }
 
-/* What is counted of all arenas is without this one's. */
-static void forget_huge(struct sea_arena *arena)
-{
-	size_t nr_pages = arena->size >> sea_page_shift();
-	split_huge(arena, 0, nr_pages);
-	if (arena->hollow)
-		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, nr_pages));
-}
-
 void sea_arena_release(struct sea_arena *arena)
 {
 	sea_pagemap_set_arena(arena->base, arena->size, NULL);
 	sea_region_remove(arena->base);
 	size_t committed = sea_load_relaxed(&arena->committed);
-	forget_huge(arena);
+	if (arena->hollow)
+		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, arena->size >> sea_page_shift()));
 	if (!sea_os_release(arena->base, arena->size) && committed)
 		sea_os_purge(arena->base, committed);
 }

@@ -28,7 +28,7 @@ struct sea_arena {
 			       huge page; atomic.  NULL: whole */
 	uint64_t *huge;	    /* bit per range of a huge page: made huge; atomic */
 	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
-	char *meta;	    /* what pool and touched lie in, whole pages; meta_size bytes */
+	char *meta;	    /* what pool and bitmaps lie in, whole pages; meta_size bytes */
 	size_t meta_size;
 	size_t block_size;  /* whole arena: bytes of its only block, from base.  Else 0 */
 	struct sea_arena *next; /* page lock: list of arenas, or of spare structs */
@@ -65,9 +65,11 @@ size_t sea_huge_size(void);
 /* Bytes in hollow pages of all arenas, roughly. */
 size_t sea_arena_hollow(void);
 
-/* Borders between huge ranges and others in all arenas: mappings that they add.  Ranges are not
- * made huge while there are 8192. */
-size_t sea_arena_borders(void);
+/* In the child of a fork: so many they are. */
+void sea_arena_set_hollow(size_t nr_pages);
+
+/* Borders between huge ranges and others: mappings that they add. */
+size_t sea_arena_borders(const struct sea_arena *arena);
 
 /* Gives the memory of the touched pages in [from, to) back to the system, and that of hollow
  * ones; a range that loses some of its memory is not huge any more.  The caller owns the

@@ -2,7 +2,7 @@
 /* arenas.h - which arenas there are (layer 5)
  *
  * Regular arenas have a pool, and are listed.  A whole one has one block of the program's,
- * which found it by the page map.
+ * and is found by the page map.
  */
 #ifndef SEA_ARENAS_H
 #define SEA_ARENAS_H

@@ -16,7 +16,8 @@
 #define sea_add_relaxed(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
 #define sea_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
 #define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
-#define sea_and_relaxed(p, v) ((void)__atomic_fetch_and(p, v, __ATOMIC_RELAXED))
+#define sea_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
+#define sea_and_relaxed(p, v) ((void)sea_fetch_and_relaxed(p, v))
 #define sea_test_and_set_bit(p, bit) (__atomic_fetch_or(p, 1ull << (bit), __ATOMIC_RELAXED) >> (bit) & 1)
 
 /* A word that was written before the caller could ask for it: a plain load, which

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* page_alloc.c - arenas, watermarks, runs (layer 5)
+/* page_alloc.c - runs, watermarks (layer 5)
  *
  *    request --> per-CPU list --> lowest block of the first arena that has one
  *                             --> a new arena --> NULL
@@ -10,7 +10,7 @@
  * G2  nr_dirty is the number of touched pages that are in no run.
  * G3  nr_used is the number of pages in runs of pools.
  *
- * The page lock protects the list of arenas, their pools and spare structs; the
+ * The page lock protects the list of arenas and their pools; the
  * counts are atomic, so that the per-CPU lists can do without it.  No system call
  * is made under the lock.  Watermarks after Linux's zone watermarks, turned
  * around: they bound free pages that still cost memory.
@@ -37,8 +37,10 @@
 #define HOLLOW_SHARE 20
 /* The kernel fills a huge page in 0.2 ms where 512 small ones take 0.8, unless it has to find
  * the memory first: by compaction, or from a hypervisor that took it (5 ms).  After one that
- * took so long there is none for this many times as long: 1 % of the time at most. */
+ * took so long there is none for this many times as long: 1 % of the time at most.  What took
+ * longer than the slowest was stopped. */
 #define HUGE_SLOW_US 1000
+#define HUGE_SLOWEST_US 20000
 #define HUGE_PAUSE 100
 /* Blocks that one round of purging takes out of the pools. */
 #define PURGE_BATCH 32
@@ -191,7 +193,7 @@ static void consider_huge(struct sea_block run)
 	*(volatile char *)address_of(run.arena, run.pfn) = 0; /* the kernel fills the range now */
 	uint64_t took = sea_os_now_us() - began;
 	if (took >= HUGE_SLOW_US)
-		sea_store_relaxed(&state.huge_from_us, began + took * HUGE_PAUSE);
+		sea_store_relaxed(&state.huge_from_us, began + sea_min(took, HUGE_SLOWEST_US) * HUGE_PAUSE);
 }
 
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
@@ -591,10 +593,13 @@ static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dir
 /* What other threads had in hand goes back, and what they were counting is counted. */
 void sea_pages_in_child(void)
 {
-	size_t used = 0, dirty = 0;
+	size_t used = 0, dirty = 0, hollow = 0;
 	put_back();
-	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next)
+	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next) {
 		count_pages(arena, &used, &dirty);
+		hollow += sea_bits_count(arena->hollow, 0, arena->pool->nr_pages);
+	}
+	sea_arena_set_hollow(hollow);
 	state.nr_used = used;
 	state.nr_dirty = dirty;
 	state.is_purging = 0;

@@ -160,7 +160,7 @@ static void reclaim_short_ranges(struct sea_watermarks marks, enum sea_occasion 
 	if (dirty <= marks.high || now - state.short_ms < (often ? SHORT_RANGES_OFTEN_MS : SHORT_RANGES_MS))
 		return;
 	state.short_ms = now;
-	reclaim_shards(often ? marks.low : sea_max(marks.low, dirty - SHORT_RANGES_BYTES), sea_os_page_size());
+	reclaim_shards(often ? marks.low : sea_max(marks.low, dirty - sea_min(dirty, SHORT_RANGES_BYTES)), sea_os_page_size());
 }
 
 static void reclaim(struct sea_watermarks marks, enum sea_occasion occasion)

@@ -21,7 +21,7 @@
 #include "flush.h"
 #include "page_alloc.h"
 
-/* A class starts with room for 4 KiB, within these counts. */
+/* A class starts with room for 4 KiB, within these counts; a larger one with one chunk. */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
 #define FIRST_LIMIT_MAX 64
 /* A refill brings a quarter of what the class has drawn so far, so that not more than

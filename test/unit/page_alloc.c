@@ -355,11 +355,13 @@ static void zones_in_the_smallest_arena(void)
 /* A huge page has 2 MiB: what nobody has written to is a 20th of what is in use from 40 MiB on. */
 #define ZONES 200
 
+static enum sea_huge wanted = SEA_HUGE_AUTO;
 static char *zones[ZONES + 2];
 static size_t nr_zones;
 
 static void make_zone(size_t touched)
 {
+	sea_options.thp = wanted;
 	char *zone = sea_pages_alloc(MiB, MiB, SEA_TOUCH_LATER, NULL);
 	CHECK(zone);
 	zones[nr_zones++] = zone;
@@ -417,7 +419,7 @@ static void slow_huge_pages_are_few(void)
 
 static void no_huge_pages_if_not_wanted(void)
 {
-	sea_options.thp = SEA_HUGE_NEVER;
+	wanted = SEA_HUGE_NEVER;
 	while (nr_zones < ZONES)
 		make_zone(MiB);
 	CHECK_EQ(sim.huge, 0);
