@@ -160,7 +160,8 @@ static void reclaim_short_ranges(struct sea_watermarks marks, enum sea_occasion 
 	if (dirty <= marks.high || now - state.short_ms < (often ? SHORT_RANGES_OFTEN_MS : SHORT_RANGES_MS))
 		return;
 	state.short_ms = now;
-	reclaim_shards(often ? marks.low : sea_max(marks.low, dirty - sea_min(dirty, SHORT_RANGES_BYTES)), sea_os_page_size());
+	size_t some = sea_max(marks.low, dirty - sea_min(dirty, SHORT_RANGES_BYTES));
+	reclaim_shards(often ? marks.low : some, sea_os_page_size());
 }
 
 static void reclaim(struct sea_watermarks marks, enum sea_occasion occasion)

@@ -16,8 +16,9 @@
 #define HELD 10000
 #define SIZE_LOW 16
 #define SIZE_END 1000
-/* Of all lanes together in one round; each place is replaced about 50 times in a life. */
-#define REPLACEMENTS 500000
+/* Of all lanes together in one round, two for each replacement: each place is replaced some 25
+ * times in a life. */
+#define OPERATIONS 500000
 
 static void **tables[MAX_THREADS];
 
@@ -29,7 +30,7 @@ static uint64_t first_id(const struct worker *self)
 static void live_one_life(struct worker *self)
 {
 	size_t nr_held = stress_share(HELD);
-	for (size_t i = stress_share(REPLACEMENTS) / 2; i > 0; i--) {
+	for (size_t i = stress_share(OPERATIONS) / 2; i > 0; i--) {
 		size_t at = random_below(&self->random, nr_held);
 		size_t size = SIZE_LOW + random_below(&self->random, SIZE_END - SIZE_LOW);
 		block_replace(self, tables[self->index], at, size, first_id(self) + at);

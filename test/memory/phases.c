@@ -2,6 +2,7 @@
 /* phases.c - a heap of MIB that is filled, thinned out, filled with other sizes, and emptied
  *
  * Argument: MIB.  Prints a line for each phase: its name, and the KiB resident at its end.
+ * With a second argument there is one phase: blocks of 16 KiB, in each of which a byte is written.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -59,9 +60,23 @@ static void tell(const char *phase)
 		fclose(status);
 }
 
+static void fill_sparsely(size_t bytes)
+{
+	for (; nr_bytes < bytes; nr_bytes += 16384, nr_blocks++) {
+		if ((blocks[nr_blocks].start = malloc(16384)) == NULL)
+			exit(3);
+		*blocks[nr_blocks].start = 1;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	size_t bytes = (argc > 1 ? strtoul(argv[1], NULL, 10) : 120) << 20;
+	if (argc > 2) {
+		fill_sparsely(bytes);
+		tell("sparse");
+		return 0;
+	}
 	fill(bytes / 8 * 3, 16, 500);
 	tell("begun");
 	fill(bytes, 16, 500);

@@ -297,7 +297,7 @@ static void forget_huge(const char *base, size_t size)
 	}
 }
 
-/* What was reserved as huge is, the core knows that, and does not mind. */
+/* But for what was made huge as a whole before it was committed: that may lose parts. */
 static void expect_not_huge(const char *call, const char *base, size_t size)
 {
 	for (size_t i = 0; i < nr_huge; i++)
