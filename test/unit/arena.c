@@ -364,7 +364,8 @@ static void touch_purge_and_make_huge(void)
 		size_t from = below(&seed, PAGES), to = from + 1 + below(&seed, PAGES - from);
 		switch (below(&seed, 4)) {
 		case 0: /* now and then all of it, so that whole ranges become free */
-			from = below(&seed, 4) ? from : 0;
+			from = step % 4 ? from : 0;
+			to = step % 4 ? to : PAGES;
 			purge(from, to, true);
 			memset(is_hollow + from, 0, to - from);
 			break;
