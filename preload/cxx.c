@@ -57,7 +57,7 @@ SEA_COLD static void *new_or_throw(size_t size)
 /* What operator new does past its fast path. */
 static SEA_NOINLINE void *new_slow(size_t size)
 {
-	void *block = sea_fast_alloc_slow(size);
+	void *block = sea_fast_pop_more(size);
 	return likely(block) ? block : new_or_throw(size);
 }
 
@@ -77,9 +77,11 @@ SEA_COLD static void *new_aligned(size_t size, size_t align)
  * but the C++ library's own forms do, around the throwing operator, which is ours. */
 static SEA_NOINLINE void *new_nothrow_slow(size_t size)
 {
-	void *block = sea_fast_alloc_slow(size);
-	if (likely(block) || !_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
+	void *block = sea_fast_pop_more(size);
+	if (likely(block) || (block = sea_engine_alloc(size)))
 		return block;
+	if (!_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
+		return NULL;
 	void *(*theirs)(size_t, const void *) = dlsym(RTLD_NEXT, "_ZnwmRKSt9nothrow_t");
 	return theirs ? theirs(size, NULL) : NULL;
 }

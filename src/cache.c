@@ -28,15 +28,6 @@ static struct sea_cache *own(void)
 
 /* --- malloc ------------------------------------------------------------------------ */
 
-/* From the stack, else from the stock; NULL: both are empty. */
-SEA_INLINE void *alloc_stocked(struct sea_cache *cache, unsigned c)
-{
-	struct sea_stock *stock = &cache->stock[c];
-	if (cache->head[c])
-		return sea_stack_pop(cache, c);
-	return stock->cur < stock->end ? sea_stock_pop(stock, sea_class_size(c)) : NULL;
-}
-
 /* One chunk for a thread without cache. */
 static void *alloc_alone(unsigned nr_granules, size_t align)
 {
@@ -63,21 +54,11 @@ static void *alloc_anew(size_t size)
 	unsigned n = size ? sea_granules_for(size) : 1, c = sea_class_for(n);
 	if (unlikely(!cache))
 		return alloc_alone(n, SEA_GRANULE);
-	void *block = alloc_stocked(cache, c);
-	return block || !sea_stock_refill(cache, c) ? block : alloc_stocked(cache, c);
+	void *block = sea_cache_pop_stocked(cache, c);
+	return block || !sea_stock_refill(cache, c) ? block : sea_cache_pop_stocked(cache, c);
 }
 
-static SEA_NOINLINE void *alloc_or_scavenge(size_t size);
-
-static SEA_NOINLINE void *alloc_medium(struct sea_cache *cache, size_t size)
-{
-	if (unlikely(size - 1 >= SEA_MEDIUM_MAX))
-		return alloc_or_scavenge(size);
-	void *block = alloc_stocked(cache, sea_class_for(sea_granules_for(size)));
-	return likely(block) ? block : alloc_or_scavenge(size);
-}
-
-static SEA_NOINLINE void *alloc_or_scavenge(size_t size)
+void *sea_cache_alloc_slow(size_t size)
 {
 	if (size > PTRDIFF_MAX)
 		return NULL;
@@ -86,20 +67,6 @@ static SEA_NOINLINE void *alloc_or_scavenge(size_t size)
 		return block;
 	sea_cache_scavenge();
 	return alloc_anew(size);
-}
-
-/* A thread without cache has empty stocks. */
-void *sea_cache_alloc_slow(size_t size)
-{
-	struct sea_cache *cache = sea_threads_own();
-	size_t c = (size + SEA_GRANULE - 1) / SEA_GRANULE;
-	if (unlikely(c - 1 >= SEA_SMALL_GRANULES))
-		return alloc_medium(cache, size);
-	SEA_ASSERT(!cache->head[c]);
-	struct sea_stock *stock = &cache->stock[c];
-	if (unlikely(stock->cur >= stock->end))
-		return alloc_or_scavenge(size);
-	return sea_stock_pop(stock, c * SEA_GRANULE);
 }
 
 /* --- aligned ----------------------------------------------------------------------- */
@@ -194,7 +161,7 @@ static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned
 	struct sea_stock *stock = &cache->stock[c];
 	SEA_ASSERT(!c || sea_class_granules(c) == nr_granules);
 	SEA_ASSERT(cache->room[c] <= 0);
-	if (c && !sea_stock_may_not_grow(stock) && sea_stock_grow(cache, c)) {
+	if (c && !stock->is_shut && sea_stock_grow(cache, c)) {
 		if (unlikely(sea_stack_is_marked(chunk)))
 			sea_mistake("free", chunk);
 		sea_stack_push(cache, c, chunk);
@@ -269,19 +236,27 @@ static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_
 		sea_cache_free_slow(block);
 }
 
-void sea_cache_free_full(void *block, size_t c)
+/* The stack of class c may be allowed to grow, or c is no class that the thread has. */
+static SEA_NOINLINE void free_open(struct sea_cache *cache, void *block, size_t c)
 {
-	struct sea_cache *cache = sea_own.cache;
-	struct sea_stock *stock = &cache->stock[c];
 	if (unlikely(c - 1 >= SEA_SMALL_GRANULES || !cache->shard)) {
 		free_unseen(cache, block, c);
 		return;
 	}
 	cache->room[c]++;
-	if (likely(sea_stock_may_not_grow(stock)))
-		leave_stack(cache, stock, block, c);
-	else
-		overflow(cache, block, (unsigned)c, c);
+	overflow(cache, block, (unsigned)c, c);
+}
+
+void sea_cache_free_full(void *block, size_t c)
+{
+	struct sea_cache *cache = sea_own.cache;
+	struct sea_stock *stock = &cache->stock[c];
+	if (unlikely(!stock->is_shut)) {
+		free_open(cache, block, c);
+		return;
+	}
+	cache->room[c]++;
+	leave_stack(cache, stock, block, c);
 }
 
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)

@@ -21,6 +21,7 @@
 #define SEA_CACHE_H
 
 #include "seam.h"
+#include "stock.h"
 #include "threads.h"
 
 _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the medium classes");
@@ -51,15 +52,26 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	return chunk;
 }
 
-/* The same for what has more than SEA_SMALL_MAX bytes: 24 instructions. */
-SEA_INLINE void *sea_cache_pop_long(size_t size)
+/* From the stack of class c, else from the stock; NULL: both are empty. */
+SEA_INLINE void *sea_cache_pop_stocked(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	if (cache->head[c])
+		return sea_stack_pop(cache, c);
+	return likely(stock->cur < stock->end) ? sea_stock_pop(stock, sea_class_size(c)) : NULL;
+}
+
+/* For what sea_cache_pop() has left over: what is in a stock, or longer.  A thread without
+ * cache has nothing. */
+SEA_INLINE void *sea_cache_pop_more(size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
-	if (unlikely(n - (SEA_SMALL_GRANULES + 1) >= SEA_MEDIUM_GRANULES - SEA_SMALL_GRANULES))
-		return NULL;
 	struct sea_cache *cache = sea_threads_own();
-	unsigned c = sea_class_for_long((unsigned)n);
-	return likely(cache->head[c]) ? sea_stack_pop(cache, c) : NULL;
+	if (likely(n - 1 < SEA_SMALL_GRANULES))
+		return sea_cache_pop_stocked(cache, (unsigned)n);
+	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES))
+		return NULL;
+	return sea_cache_pop_stocked(cache, sea_class_for_long((unsigned)n));
 }
 
 /* The same for any size, if the chunk on top is aligned by chance, or because it was asked

@@ -28,9 +28,7 @@ SEA_RACE_BY_DESIGN size_t sea_flush_bytes(const struct sea_cache *cache)
 
 void sea_flush_outbox(struct sea_cache *cache)
 {
-	size_t bytes = sea_outbox_bytes(&cache->outbox);
-	sea_outbox_deliver(&cache->outbox);
-	sea_ledger_send(&cache->ledger, bytes);
+	sea_ledger_send(&cache->ledger, sea_outbox_deliver(&cache->outbox));
 	SEA_ASSERT(sea_outbox_bytes(&cache->outbox) == 0);
 }
 
@@ -70,6 +68,7 @@ void sea_flush_class(struct sea_cache *cache, unsigned c)
 	cache->room[c] = 0;
 	stock->limit = 0;
 	stock->drawn = 0;
+	stock->is_shut = 0;
 }
 
 void sea_flush_all(struct sea_cache *cache)

@@ -7,12 +7,18 @@
 #include "front.h"
 #include "seamalloc.h"
 
-void *sea_front_alloc_slow(size_t size)
+static SEA_NOINLINE void *alloc_or_fail(size_t size)
 {
-	void *block = sea_fast_alloc_slow(size);
+	void *block = sea_engine_alloc(size);
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;
+}
+
+void *sea_front_alloc_slow(size_t size)
+{
+	void *block = sea_fast_pop_more(size);
+	return likely(block) ? block : alloc_or_fail(size);
 }
 
 void *sea_malloc(size_t size) { return sea_front_malloc(size); }

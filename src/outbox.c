@@ -16,46 +16,52 @@ struct sea_shard *sea_outbox_shard(const struct sea_outbox *box)
 	return box->nr ? sea_zone_of(box->letter[box->nr - 1].chunk)->shard : NULL;
 }
 
-/* Where the letters go.  All are looked up before the first bit is set, so that the
- * words arrive together. */
-static void address(const struct sea_outbox *box, uint32_t nr, uint32_t nr_marked, struct sea_zone **zones)
+/* Letters that go to one word. */
+struct bundle {
+	struct sea_zone *zone;
+	uint64_t mask;
+	uint32_t word, nr_granules;
+};
+
+/* Bundles all letters; returns how many bundles there are.  Their zones are looked up, and the
+ * words fetched, before the first bit is set, so that the words arrive together. */
+static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
 {
+	struct bundle *bundle = bundles;
+	uintptr_t last = 0;
+	uint32_t nr_bundles = 0;
 	for (uint32_t i = 0; i < nr; i++) {
-		struct sea_link *chunk = box->letter[i].chunk;
-		zones[i] = sea_zone_of(chunk);
-		__builtin_prefetch(&zones[i]->pending[sea_granule_of(chunk) / 64], 1);
-		if (i >= nr_marked)
-			sea_mark_freed(chunk);
+		const struct sea_letter *letter = &box->letter[i];
+		uintptr_t place = (uintptr_t)letter->chunk / SEA_GRANULE;
+		if (place / 64 != last / 64) {
+			uint32_t word = place % SEA_ZONE_GRANULES / 64;
+			bundle = &bundles[nr_bundles++];
+			*bundle = (struct bundle){sea_zone_of(letter->chunk), 0, word, 0};
+			__builtin_prefetch(&bundle->zone->pending[word], 1);
+		}
+		last = place;
+		bundle->mask |= 1ull << place % 64;
+		bundle->nr_granules += (uint32_t)letter->nr_granules;
 	}
+	return nr_bundles;
 }
 
-static uintptr_t place_of(const struct sea_letter *letter) { return (uintptr_t)letter->chunk / SEA_GRANULE; }
-
-/* Sets the bits of the letters from `first` on that go to the same word; returns the
- * next letter. */
-static uint32_t send_word(const struct sea_outbox *box, uint32_t nr, struct sea_zone *zone, uint32_t first)
+size_t sea_outbox_deliver(struct sea_outbox *box)
 {
-	uintptr_t place = place_of(&box->letter[first]);
-	uint64_t mask = 0;
-	size_t nr_granules = 0;
-	uint32_t next = first;
-	do {
-		mask |= 1ull << place_of(&box->letter[next]) % 64;
-		nr_granules += box->letter[next++].nr_granules;
-	} while (next < nr && place_of(&box->letter[next]) / 64 == place / 64);
-	sea_shard_send(zone, place % SEA_ZONE_GRANULES / 64, mask, (unsigned)nr_granules);
-	return next;
-}
-
-void sea_outbox_deliver(struct sea_outbox *box)
-{
-	struct sea_zone *zones[SEA_OUTBOX_LETTERS];
+	struct bundle bundles[SEA_OUTBOX_LETTERS];
 	uint32_t nr = box->nr, nr_marked = box->nr_marked;
+	size_t nr_granules = 0;
 	if (!nr)
-		return;
+		return 0;
 	box->nr = box->nr_marked = 0;
 	sea_before_a_signal();
-	address(box, nr, nr_marked, zones);
-	for (uint32_t i = 0; i < nr;)
-		i = send_word(box, nr, zones[i], i);
+	for (uint32_t i = nr_marked; i < nr; i++)
+		sea_mark_freed(box->letter[i].chunk);
+	uint32_t nr_bundles = bundle_up(box, nr, bundles);
+	for (uint32_t i = 0; i < nr_bundles; i++) {
+		const struct bundle *bundle = &bundles[i];
+		nr_granules += bundle->nr_granules;
+		sea_shard_send(bundle->zone, bundle->word, bundle->mask, bundle->nr_granules);
+	}
+	return nr_granules * SEA_GRANULE;
 }

@@ -66,8 +66,8 @@ size_t sea_outbox_bytes(const struct sea_outbox *box);
 /* The shard that the last letter goes to, or NULL. */
 struct sea_shard *sea_outbox_shard(const struct sea_outbox *box);
 
-/* Marks all chunks and sends them to their zones; the box is empty.  Ends the process if one
- * has a mark: it was freed before.  No lock. */
-void sea_outbox_deliver(struct sea_outbox *box);
+/* Marks all chunks and sends them to their zones; the box is empty.  Returns the bytes that went.
+ * Ends the process if one has a mark: it was freed before.  No lock. */
+size_t sea_outbox_deliver(struct sea_outbox *box);
 
 #endif

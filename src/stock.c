@@ -29,18 +29,19 @@
 #define BATCH_SHARE 4
 #define FIRST_BATCH_BYTES 128
 #define LARGEST_BATCH_BYTES (32 * SEA_KIB)
+/* No room that could be: the class has moved since it was looked at. */
+#define HAS_MOVED INT32_MAX
 /* What is live is measured each so many refills (650 instructions, 40 a refill). */
 #define REFILLS_PER_SAMPLE 16
 
 static void look_at(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
-	bool moved = stock->left != stock->seen_left || stock->seen_room != cache->room[c];
-	if (!moved && (stock->limit || cache->head[c] || stock->cur < stock->end))
+	if (stock->seen_room == cache->room[c] && (stock->limit || cache->head[c] || stock->cur < stock->end))
 		sea_flush_class(cache, c);
 	stock->left -= stock->left / 2;
 	stock->credit /= 2;
-	stock->seen_left = stock->left;
+	stock->is_shut = 0;
 	stock->seen_room = cache->room[c];
 }
 
@@ -90,7 +91,8 @@ static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uin
 	uint32_t earned = (uint32_t)sea_min(nr_chunks, stock->left);
 	stock->left -= earned;
 	stock->credit += earned;
-	stock->seen_room = INT32_MAX;
+	stock->is_shut = 0;
+	stock->seen_room = HAS_MOVED;
 	stock->drawn += nr_chunks;
 	sea_ledger_draw(&cache->ledger, nr_chunks * size);
 	if (cache->ledger.nr_refills++ % REFILLS_PER_SAMPLE == 0) {
@@ -185,10 +187,13 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 	struct sea_ledger *ledger = &cache->ledger;
 	SEA_ASSERT(cache->shard && sea_class_granules(c));
 	SEA_ASSERT(cache->room[c] <= 0);
-	if (!stock->limit && sea_ledger_is_clearing(ledger))
+	stock->seen_room = HAS_MOVED;
+	stock->is_shut = stock->limit || sea_ledger_is_clearing(ledger);
+	if (!stock->limit && stock->is_shut)
 		return false;
 	size_t size = sea_class_size(c), left = grantable(ledger) / size;
 	uint32_t grant = stock->limit ? spend_credit(stock, left) : first_limit(stock, size, left);
+	stock->is_shut &= !grant;
 	stock->limit += grant;
 	sea_ledger_grant(ledger, grant * size);
 	cache->room[c] += (int32_t)grant;
@@ -203,5 +208,6 @@ void sea_stock_tighten(struct sea_cache *cache)
 		cache->stock[c].limit -= (uint32_t)cache->room[c];
 		sea_ledger_revoke(&cache->ledger, (uint32_t)cache->room[c] * sea_class_size(c));
 		cache->room[c] = 0;
+		cache->stock[c].is_shut = 0;
 	}
 }

@@ -20,10 +20,8 @@ SEA_INLINE void *sea_stock_pop(struct sea_stock *stock, size_t size)
 	return chunk;
 }
 
-/* True if it does not take asking that the stack may not grow. */
-SEA_INLINE bool sea_stock_may_not_grow(const struct sea_stock *stock) { return !stock->credit && stock->limit; }
-
-/* Makes room in the stack of class c; false: it may not grow. */
+/* Makes room in the stack of class c; false: it may not grow, and need not be asked again if it
+ * is shut now. */
 SEA_NOINLINE bool sea_stock_grow(struct sea_cache *cache, unsigned c);
 
 /* The limits become what the stacks hold. */

@@ -133,15 +133,39 @@ static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
 	sea_pages_note_idle(-(intptr_t)nr);
 }
 
+/* Every k-th bit of a word, from bit 0 on. */
+static uint64_t every(unsigned k)
+{
+	uint64_t bits = 1;
+	for (; k < 64; k *= 2)
+		bits |= bits << k;
+	return bits;
+}
+
+/* [g, end) becomes chunks of k granules, less than a word: a word of them at once. */
+static void put_short_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
+{
+	SEA_ASSERT(k > 0 && k < 64);
+	uint64_t seams = every(k);
+	unsigned first = g % 64 % k, shift = 64 % k;
+	for (size_t w = g / 64; w * 64 < end; w++) {
+		sea_store_relaxed(&zone->seam[w], zone->seam[w] | (seams << first & sea_mask_in_word(w, g, end)));
+		first = first >= shift ? first - shift : first + k - shift;
+	}
+}
+
 /* [g, end) becomes chunks of k granules. */
 static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
 {
-	unsigned start = k < 64 ? 0 : sea_class_of(k);
 	SEA_ASSERT(end - g >= k);
-	for (; g < end; g += k) {
+	if (k < 64) {
+		put_short_chunks(zone, g, end, k);
+		return;
+	}
+	for (unsigned class = sea_class_of(k); g < end; g += k) {
 		put_seam(zone, g);
-		if (start)
-			set_start(zone, g / 64, start);
+		if (class)
+			set_start(zone, g / 64, class);
 	}
 }
 

@@ -20,7 +20,7 @@ SEA_INLINE void *sea_fast_pop_aligned(size_t align, size_t size)
 
 SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return slow(size); }
 
-SEA_INLINE void *sea_fast_alloc_slow(size_t size) { return sea_engine_alloc(size); }
+SEA_INLINE void *sea_fast_pop_more(size_t size) { return sea_fast_pop(size); }
 
 SEA_INLINE void sea_fast_free(void *block) { sea_engine_free(block); }
 

@@ -13,12 +13,8 @@ SEA_INLINE void *sea_fast_pop_aligned(size_t align, size_t size) { return sea_ca
 /* `slow` serves what this cannot. */
 SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size)) { return sea_cache_alloc(size, slow); }
 
-/* For what sea_fast_alloc() has left over. */
-SEA_INLINE void *sea_fast_alloc_slow(size_t size)
-{
-	void *block = sea_cache_pop_long(size);
-	return likely(block) ? block : sea_cache_alloc_slow(size);
-}
+/* For what sea_fast_alloc() has left over; NULL: sea_engine_alloc() may have it. */
+SEA_INLINE void *sea_fast_pop_more(size_t size) { return sea_cache_pop_more(size); }
 
 SEA_INLINE void sea_fast_free(void *block) { sea_cache_free(block); }
 
