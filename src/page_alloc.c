@@ -166,7 +166,7 @@ static bool take_block(size_t nr_pages, size_t align_pages, struct sea_block *ru
 	return take_from_pools(nr_pages, align_pages, run);
 }
 
-static size_t bytes_in_use(void)
+size_t sea_pages_in_use(void)
 {
 	size_t in_runs = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&sea_arenas.whole);
 	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
@@ -177,7 +177,7 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
 {
 	size_t nr_fresh = sea_arena_touch(arena, from, to);
 	if (nr_fresh)
-		sea_refault_note_fresh(nr_fresh, bytes_in_use());
+		sea_refault_note_fresh(nr_fresh);
 }
 
 /* Where pages are written to one by one, as in zones, a huge page pays once what of those
@@ -209,6 +209,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed(&state.nr_dirty, -nr_touched);
 	sea_add_relaxed(&state.nr_used, nr_pages);
+	sea_refault_note_use(sea_pages_in_use());
 	if (touch == SEA_TOUCH_NOW)
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
 	else
@@ -243,11 +244,16 @@ static struct sea_watermarks watermarks_for(size_t in_use)
 	return (struct sea_watermarks){.low = high / 2 + earned, .high = high + earned, .in_use = in_use};
 }
 
-struct sea_watermarks sea_pages_watermarks(void) { return watermarks_for(bytes_in_use()); }
+struct sea_watermarks sea_pages_watermarks(void)
+{
+	size_t in_use = sea_pages_in_use();
+	sea_refault_age(in_use);
+	return watermarks_for(in_use);
+}
 
 struct sea_watermarks sea_pages_watermarks_without(size_t size)
 {
-	size_t in_use = bytes_in_use();
+	size_t in_use = sea_pages_in_use();
 	return watermarks_for(in_use - sea_min(in_use, size));
 }
 
@@ -319,7 +325,7 @@ size_t sea_pages_trim(size_t keep)
 	size_t nr_purged = 0, dirty;
 	if (!sea_swap_if(&state.is_purging, 0, 1))
 		return 0;
-	sea_refault_learn(bytes_in_use());
+	sea_refault_learn(sea_pages_in_use());
 	if (free_dirty_bytes()) {
 		flush_page_lists();
 		release_empty(1);

@@ -77,11 +77,14 @@ void sea_pages_note_idle(intptr_t nr_pages);
 /* Bytes in touched pages that nobody uses. */
 size_t sea_pages_dirty(void);
 
+/* Bytes in runs, without idle pages. */
+size_t sea_pages_in_use(void);
+
 /* Free dirty bytes at which pages go back to the system, and down to which: the
- * watermarks of this page allocator. */
+ * watermarks of this page allocator.  Asking for them is what lets an allowance fade. */
 struct sea_watermarks {
 	size_t low, high; /* bytes */
-	size_t in_use;	  /* bytes that they were made for: of all runs, without idle pages */
+	size_t in_use;	  /* what they were made for */
 };
 struct sea_watermarks sea_pages_watermarks(void);
 

@@ -3,8 +3,10 @@
  *
  * Pages that go back are owed.  If fresh pages come into use within RECURS_MS, so many
  * of those owed were wanted back.  They are earned if they cost more than a small part of
- * the time: memory is worth more than that.  What was earned is halved by a second in
- * which nothing recurs.
+ * the time: memory is worth more than that.
+ *
+ * What was earned is halved by a second in which nothing of it was wanted: no page came back,
+ * and the memory in use went up and down by less.  So is the peak that bounds it.
  */
 #include "refault.h"
 
@@ -19,10 +21,6 @@
  * cost 5 % of the time or more are earned. */
 #define WINDOW_MS 20
 #define COSTLY_PAGES_PER_MS 18
-/* An idle process keeps what it has earned, so that is bounded by half of what was in
- * use at most of late, or by 48 MiB: a buffer of 32 MiB and what is beside it. */
-#define ALLOWANCE_SHARE 2
-#define ALLOWANCE_MIN (48 * SEA_MIB)
 
 /* A program that starts threads and waits for their end, over and over, is not at its end:
  * when that has come so often, each time within RECURS_MS, nothing is forgotten. */
@@ -38,30 +36,54 @@ static struct {
 	size_t nr_again;	    /* of the fresh ones, that were owed; atomic */
 	size_t earned;		    /* bytes; atomic */
 	size_t peak;		    /* bytes in use at most of late; atomic */
+	uint64_t second_ms;	    /* when this second began; atomic */
+	size_t most, least;	    /* bytes in use within it; atomic, roughly */
+	uint32_t has_recurred;	    /* a page came back within it; atomic */
 	uint32_t is_void;	    /* what was earned, and what is owed, until the next lesson; atomic */
 	uint32_t nr_ends;	    /* ends of work in a row; atomic, roughly */
 	uint64_t end_ms;	    /* when the last was; the same */
 	size_t seen_fresh, seen_purged, owed; /* pages; the learning thread's */
 	size_t back;		    /* wanted back in this window; the same */
 	uint64_t window_ms;	    /* when it began; the same */
-	uint64_t ms, recurred_ms;   /* when it last learned, and when something recurred; the same */
+	uint64_t ms;		    /* when it last learned; the same */
 } state;
 
-static void note_peak(size_t in_use)
+void sea_refault_note_use(size_t in_use)
 {
 	if (in_use > sea_load_relaxed(&state.peak))
 		sea_store_relaxed(&state.peak, in_use);
+	if (in_use > sea_load_relaxed(&state.most))
+		sea_store_relaxed(&state.most, in_use);
+	if (in_use < sea_load_relaxed(&state.least))
+		sea_store_relaxed(&state.least, in_use);
 }
 
-void sea_refault_note_fresh(size_t nr_pages, size_t in_use)
-{
-	sea_add_relaxed(&state.nr_fresh, nr_pages);
-	note_peak(in_use);
-}
+void sea_refault_note_fresh(size_t nr_pages) { sea_add_relaxed(&state.nr_fresh, nr_pages); }
 
 void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
 
-static size_t most(void) { return sea_max(sea_load_relaxed(&state.peak) / ALLOWANCE_SHARE, ALLOWANCE_MIN); }
+/* So many seconds have passed, in which what was in use swung by so much. */
+static void fade(unsigned nr_seconds, size_t swing)
+{
+	size_t earned = sea_load_relaxed(&state.earned);
+	sea_store_relaxed(&state.earned, sea_max(earned >> nr_seconds, sea_min(earned, swing)));
+	size_t peak = sea_load_relaxed(&state.peak) >> nr_seconds;
+	sea_store_relaxed(&state.peak, sea_max(peak, sea_load_relaxed(&state.most)));
+}
+
+void sea_refault_age(size_t in_use)
+{
+	uint64_t now = sea_os_now_ms(), began = sea_load_relaxed(&state.second_ms);
+	sea_refault_note_use(in_use);
+	if (likely(now - began < HALF_LIFE_MS) || !sea_swap_if(&state.second_ms, began, now))
+		return;
+	bool is_the_next = now - began < 2 * HALF_LIFE_MS;
+	size_t most = sea_load_relaxed(&state.most), swing = most - sea_min(most, sea_load_relaxed(&state.least));
+	if (!sea_exchange_acq_rel(&state.has_recurred, 0) || !is_the_next)
+		fade((unsigned)sea_min((now - began) / HALF_LIFE_MS, 63), is_the_next ? swing : 0);
+	sea_store_relaxed(&state.most, in_use);
+	sea_store_relaxed(&state.least, in_use);
+}
 
 /* Pages that were wanted back since the last time. */
 static size_t settle(bool is_soon)
@@ -89,19 +111,16 @@ static size_t close_window(uint64_t now)
 
 void sea_refault_learn(size_t in_use)
 {
+	sea_refault_age(in_use);
 	uint64_t now = sea_os_now_ms();
 	bool is_void = sea_exchange_acq_rel(&state.is_void, 0);
 	size_t again = settle(now - state.ms < RECURS_MS && !is_void);
 	state.back = is_void ? 0 : state.back + again;
 	state.ms = now;
 	size_t earned = (is_void ? 0 : sea_load_relaxed(&state.earned)) + close_window(now) * sea_os_page_size();
-	bool has_faded = !again && now - state.recurred_ms >= HALF_LIFE_MS;
-	if (has_faded)
-		sea_store_relaxed(&state.peak, sea_load_relaxed(&state.peak) / 2);
-	note_peak(in_use);
-	if (again || has_faded)
-		state.recurred_ms = now;
-	sea_store_relaxed(&state.earned, sea_min(has_faded ? earned / 2 : earned, most()));
+	sea_store_relaxed(&state.earned, sea_min(earned, sea_load_relaxed(&state.peak)));
+	if (again)
+		sea_store_relaxed(&state.has_recurred, 1);
 	sea_add_relaxed(&state.nr_again, again);
 }
 

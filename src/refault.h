@@ -11,9 +11,14 @@
 
 #include "compiler.h"
 
-/* So many pages without memory came into use, and so many bytes are in use now.  Any
- * thread. */
-void sea_refault_note_fresh(size_t nr_pages, size_t in_use);
+/* So many pages without memory came into use.  Any thread. */
+void sea_refault_note_fresh(size_t nr_pages);
+
+/* So many bytes are in use: after they have become more, or less.  Any thread. */
+void sea_refault_note_use(size_t in_use);
+
+/* The same now and then; what was earned fades.  Any thread; reads the clock. */
+void sea_refault_age(size_t in_use);
 
 /* So many pages went back to the system.  Any thread. */
 void sea_refault_note_purged(size_t nr_pages);

@@ -20,6 +20,7 @@
 
 #include "flush.h"
 #include "page_alloc.h"
+#include "reclaim.h"
 
 /* A class starts with room for 4 KiB, within these counts; a larger one with one chunk. */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
@@ -98,6 +99,7 @@ static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uin
 	if (cache->ledger.nr_refills++ % REFILLS_PER_SAMPLE == 0) {
 		sea_ledger_sample(&cache->ledger, sea_flush_bytes(cache));
 		sea_shelf_tick(&cache->shelf);
+		sea_reclaim(SEA_NOW_AND_THEN);
 	}
 }
 
@@ -150,7 +152,7 @@ void *sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align
 
 static size_t room_for_all(void)
 {
-	size_t most = sea_max(sea_pages_watermarks().in_use / ALL_SHARE, ALL_LEAST);
+	size_t most = sea_max(sea_pages_in_use() / ALL_SHARE, ALL_LEAST);
 	return most - sea_min(most, sea_load_relaxed(&sea_ledger_granted));
 }
 

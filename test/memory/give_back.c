@@ -210,6 +210,42 @@ static void all_of_it(void)
 	steady("nothing stays, 48 MiB of 16 B-4 KiB swing: faulted again", faults_of(0, 48 * MiB, 16, 4 * KiB), 5);
 }
 
+/* --- from a heavy load to a light one ---------------------------------------------------------- */
+
+enum { HEAVY_ROUNDS = 30, LIGHT_BLOCKS = 2000, LIGHT_MS = 4000 };
+
+/* Blocks of all sizes up to 3 KiB are replaced, a few thousand in a millisecond, until a tenth of
+ * the peak is left or LIGHT_MS have passed; returns how many have. */
+static size_t work_lightly(void)
+{
+	static void *light[LIGHT_BLOCKS];
+	size_t ms = 0;
+	for (; ms < LIGHT_MS && share_left() > 10; ms++) {
+		for (size_t i = 0; i < LIGHT_BLOCKS; i++) {
+			size_t at = (i * 7919 + ms * 31) % LIGHT_BLOCKS;
+			free(light[at]);
+			CHECK((light[at] = malloc(1 + (i * 997 + ms) % 3000)) != NULL);
+		}
+		usleep(1000);
+	}
+	return ms;
+}
+
+static void heavy_then_light(void)
+{
+	bag_open();
+	run.base = bag.base;
+	for (size_t round = 0; round < HEAVY_ROUNDS; round++) {
+		bag_fill(100 * MiB, 64 * KiB, 512 * KiB);
+		run.peak = test_rss();
+		while (bag.nr > 0)
+			bag_drop(bag.nr - 1);
+	}
+	double spent = (double)work_lightly() / 1000;
+	goal_at_most("2", "100 MiB swing, then 3 MiB of small blocks at work: left", share_left(), 10, "%");
+	goal_report("2", "100 MiB swing, then 3 MiB of small blocks at work: left after", spent, NO_BOUND, "s");
+}
+
 static const struct test_case cases[] = {
 	{.name = "idle after a burst, threads have ended: a tenth of the peak", .run = threads_end,
 	 .engines = SEAM | GLIBC, .seconds = 60},
@@ -226,6 +262,8 @@ static const struct test_case cases[] = {
 	{.name = "a steady load within the budget does not fault", .run = steady_within_budget, .engines = SEAM | GLIBC},
 	{.name = "a steady load above the budget does not fault", .run = steady_above_budget, .engines = SEAM | GLIBC},
 	{.name = "a steady load of page runs does not fault", .run = steady_page_runs, .engines = SEAM | GLIBC},
+	{.name = "what a heavy load kept goes back in a light one", .run = heavy_then_light, .engines = SEAM | GLIBC,
+	 .seconds = 60},
 	{.name = "a load that comes and goes entirely does not fault", .run = all_of_it, .engines = SEAM | GLIBC},
 };
 

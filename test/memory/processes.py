@@ -214,7 +214,7 @@ def main():
     tests.case("RLIMIT_DATA of 64 MiB: served, and again",
                lambda: limited("RLIMIT_DATA", data, 64, 89, 88, 90), COMPARED)
     tests.case("strict overcommit: refused, not killed", strict_overcommit, COMPARED)
-    # Missed: half of the peak is earned by what recurs, whatever the group's limit.
+    # Missed: the peak is earned by what recurs, whatever the group's limit.
     tests.case("48 MiB swing in changing sizes", swing, COMPARED)
     tests.case("a memory cgroup of 64 MiB: 48 MiB swing", memory_group, COMPARED)
     tests.case("huge pages: memory that they add", huge_pages, (SEAM,))

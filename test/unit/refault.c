@@ -13,7 +13,7 @@ static void swing(size_t bytes, uint64_t ms)
 	sea_refault_note_purged(PAGES(bytes));
 	sea_refault_learn(100 * MiB);
 	sim.now_ms += ms;
-	sea_refault_note_fresh(PAGES(bytes), 100 * MiB);
+	sea_refault_note_fresh(PAGES(bytes));
 	sea_refault_learn(100 * MiB);
 }
 
@@ -21,7 +21,7 @@ static void growth_earns_nothing(void)
 {
 	sim.now_ms = 5000;
 	for (int i = 0; i < 100; i++) {
-		sea_refault_note_fresh(PAGES(MiB), 100 * MiB);
+		sea_refault_note_fresh(PAGES(MiB));
 		sea_refault_learn(i * MiB);
 		sim.now_ms++;
 	}
@@ -66,25 +66,61 @@ static void only_what_was_owed(void)
 	sea_refault_note_purged(PAGES(2 * MiB));
 	sea_refault_learn(100 * MiB);
 	sim.now_ms += 20;
-	sea_refault_note_fresh(PAGES(20 * MiB), 100 * MiB);
+	sea_refault_note_fresh(PAGES(20 * MiB));
 	sea_refault_learn(100 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 2 * MiB);
+}
+
+/* The second in which something recurred ends. */
+static void pass_a_second(size_t in_use)
+{
+	sim.now_ms += 1000;
+	sea_refault_age(in_use);
 }
 
 static void it_fades(void)
 {
 	sim.now_ms = 5000;
 	swing(8 * MiB, 20);
+	pass_a_second(100 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
 	for (size_t left = 4 * MiB; left >= MiB; left /= 2) {
-		sim.now_ms += 1000;
-		sea_refault_learn(100 * MiB);
+		pass_a_second(100 * MiB);
 		CHECK_EQ(sea_refault_allowance(0, 0), left);
 		sim.now_ms += 500;
-		sea_refault_learn(100 * MiB);
+		sea_refault_age(100 * MiB);
 		CHECK_EQ(sea_refault_allowance(0, 0), left);
 		sim.now_ms -= 500;
 	}
 	sea_refault_forget();
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
+}
+
+/* What keeps pages from going back leaves no refaults to learn from. */
+static void it_stays_while_it_is_used(void)
+{
+	sim.now_ms = 5000;
+	swing(64 * MiB, 20);
+	for (size_t used = 64 * MiB; used >= MiB; used /= 2) {
+		for (int i = 0; i < 10; i++) {
+			sea_refault_note_use(100 * MiB);
+			pass_a_second(100 * MiB - used);
+		}
+		CHECK_EQ(sea_refault_allowance(0, 0), used);
+	}
+}
+
+/* It was idle for long: what happened before and after is no swing of one second. */
+static void a_pause_counts_for_all_its_seconds(void)
+{
+	sim.now_ms = 5000;
+	swing(64 * MiB, 20);
+	sea_refault_note_use(0);
+	sim.now_ms += 3000;
+	sea_refault_age(100 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
+	sim.now_ms += 1000 * 1000;
+	sea_refault_age(100 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 }
 
@@ -98,7 +134,7 @@ static void nothing_that_was_is_earned_once_it_is_forgotten(void)
 	sea_refault_learn(100 * MiB);
 	sea_refault_forget();
 	sim.now_ms += 30;
-	sea_refault_note_fresh(PAGES(3 * MiB), 100 * MiB);
+	sea_refault_note_fresh(PAGES(3 * MiB));
 	sea_refault_learn(100 * MiB);
 	sim.now_ms += 30;
 	sea_refault_learn(100 * MiB);
@@ -137,40 +173,34 @@ static void it_raises_no_peak(void)
 		swing(3 * MiB, 20);
 	CHECK_EQ(sea_refault_allowance(90 * MiB, 0), 10 * MiB);
 	CHECK_EQ(sea_refault_allowance(60 * MiB, 0), 40 * MiB);
-	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB); /* half of the peak */
+	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
 	CHECK_EQ(sea_refault_allowance(100 * MiB, 0), 0);
 	CHECK_EQ(sea_refault_allowance(101 * MiB, 0), 0);
 	CHECK_EQ(sea_refault_allowance(100 * MiB, 9 * MiB), 9 * MiB);
 	CHECK_EQ(sea_refault_allowance(100 * MiB, 90 * MiB), 25 * MiB);
 }
 
-static void it_is_bounded(void)
+/* What was in use fades too. */
+static void the_peak_is_that_of_late(void)
 {
 	sim.now_ms = 5000;
 	for (int i = 0; i < 100; i++)
 		swing(3 * MiB, 20);
-	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
-	sea_refault_forget();
-	sim.now_ms += 10;
-	for (int i = 0; i < 20; i++) {
-		sim.now_ms += 5000; /* what was in use fades too */
-		sea_refault_learn(0);
+	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
+	for (int i = 0; i < 8; i++) {
+		sea_refault_note_use(20 * MiB);
+		pass_a_second(0);
 	}
-	for (int i = 0; i < 100; i++) {
-		sea_refault_note_purged(PAGES(3 * MiB));
-		sea_refault_learn(0);
-		sim.now_ms += 20;
-		sea_refault_note_fresh(PAGES(3 * MiB), 100 * MiB);
-		sea_refault_learn(0);
-	}
-	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 20 * MiB);
+	sea_refault_note_use(90 * MiB);
+	CHECK_EQ(sea_refault_allowance(80 * MiB, 0), 10 * MiB);
 }
 
 static const struct test_case cases[] = {
 	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_costs_little_is_not), PASSES(what_recurs_late_is_not),
-	PASSES(only_what_was_owed), PASSES(it_fades),
+	PASSES(only_what_was_owed), PASSES(it_fades), PASSES(it_stays_while_it_is_used), PASSES(a_pause_counts_for_all_its_seconds),
 	PASSES(nothing_that_was_is_earned_once_it_is_forgotten), PASSES(ends_in_a_row_are_no_end),
-	PASSES(it_raises_no_peak), PASSES(it_is_bounded),
+	PASSES(it_raises_no_peak), PASSES(the_peak_is_that_of_late),
 };
 
 HARNESS_MAIN(cases)
