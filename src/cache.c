@@ -236,27 +236,19 @@ static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_
 		sea_cache_free_slow(block);
 }
 
-/* The stack of class c may be allowed to grow, or c is no class that the thread has. */
-static SEA_NOINLINE void free_open(struct sea_cache *cache, void *block, size_t c)
-{
-	if (unlikely(c - 1 >= SEA_SMALL_GRANULES || !cache->shard)) {
-		free_unseen(cache, block, c);
-		return;
-	}
-	cache->room[c]++;
-	overflow(cache, block, (unsigned)c, c);
-}
-
 void sea_cache_free_full(void *block, size_t c)
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_stock *stock = &cache->stock[c];
-	if (unlikely(!stock->is_shut)) {
-		free_open(cache, block, c);
-		return;
+	if (likely(stock->is_shut)) {
+		cache->room[c]++;
+		leave_stack(cache, stock, block, c);
+	} else if (c - 1 >= SEA_SMALL_GRANULES || unlikely(!cache->shard)) {
+		free_unseen(cache, block, c);
+	} else {
+		cache->room[c]++;
+		overflow(cache, block, (unsigned)c, c);
 	}
-	cache->room[c]++;
-	leave_stack(cache, stock, block, c);
 }
 
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)

@@ -173,6 +173,29 @@ size_t sea_pages_in_use(void)
 	return in_runs - sea_min(in_runs, idle);
 }
 
+static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
+
+size_t sea_pages_dirty(void)
+{
+	return free_dirty_bytes() + (sea_load_relaxed(&state.nr_idle) << sea_page_shift());
+}
+
+/* Free dirty bytes that may stay in any case. */
+static size_t budget(size_t in_use) { return sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio); }
+
+/* Those that stay beyond it. */
+static size_t beyond_budget(size_t in_use)
+{
+	size_t dirty = sea_pages_dirty();
+	return dirty - sea_min(dirty, budget(in_use));
+}
+
+static void note_use(void)
+{
+	size_t in_use = sea_pages_in_use();
+	sea_refault_note_use(in_use, beyond_budget(in_use));
+}
+
 static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
 {
 	size_t nr_fresh = sea_arena_touch(arena, from, to);
@@ -209,7 +232,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed(&state.nr_dirty, -nr_touched);
 	sea_add_relaxed(&state.nr_used, nr_pages);
-	sea_refault_note_use(sea_pages_in_use());
+	note_use();
 	if (touch == SEA_TOUCH_NOW)
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
 	else
@@ -235,11 +258,9 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 
 /* --- the watermarks -------------------------------------------------------- */
 
-static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
-
 static struct sea_watermarks watermarks_for(size_t in_use)
 {
-	size_t high = sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio);
+	size_t high = budget(in_use);
 	size_t earned = sea_options.dirty_max ? sea_refault_allowance(in_use, free_dirty_bytes()) : 0;
 	return (struct sea_watermarks){.low = high / 2 + earned, .high = high + earned, .in_use = in_use};
 }
@@ -247,7 +268,7 @@ static struct sea_watermarks watermarks_for(size_t in_use)
 struct sea_watermarks sea_pages_watermarks(void)
 {
 	size_t in_use = sea_pages_in_use();
-	sea_refault_age(in_use);
+	sea_refault_age(in_use, beyond_budget(in_use));
 	return watermarks_for(in_use);
 }
 
@@ -255,11 +276,6 @@ struct sea_watermarks sea_pages_watermarks_without(size_t size)
 {
 	size_t in_use = sea_pages_in_use();
 	return watermarks_for(in_use - sea_min(in_use, size));
-}
-
-size_t sea_pages_dirty(void)
-{
-	return free_dirty_bytes() + (sea_load_relaxed(&state.nr_idle) << sea_page_shift());
 }
 
 void sea_pages_note_idle(intptr_t nr_pages) { sea_add_relaxed(&state.nr_idle, (size_t)nr_pages); }
@@ -325,7 +341,7 @@ size_t sea_pages_trim(size_t keep)
 	size_t nr_purged = 0, dirty;
 	if (!sea_swap_if(&state.is_purging, 0, 1))
 		return 0;
-	sea_refault_learn(sea_pages_in_use());
+	sea_refault_learn();
 	if (free_dirty_bytes()) {
 		flush_page_lists();
 		release_empty(1);

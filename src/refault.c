@@ -5,8 +5,8 @@
  * of those owed were wanted back.  They are earned if they cost more than a small part of
  * the time: memory is worth more than that.
  *
- * What was earned is halved by a second in which nothing of it was wanted: no page came back,
- * and the memory in use went up and down by less.  So is the peak that bounds it.
+ * It lasts as long as it is made use of: as far as what is free beyond the budget became more and
+ * less within each second.  The peak that bounds it is halved unless so much was in use.
  */
 #include "refault.h"
 
@@ -16,7 +16,7 @@
 /* A swing that takes longer than this costs little by its faults: 2,500 of them, some
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
-#define HALF_LIFE_MS 1000
+#define SECOND_MS 1000
 /* A page that goes and comes back costs 2.7 us.  Over windows of this length, pages that
  * cost 5 % of the time or more are earned. */
 #define WINDOW_MS 20
@@ -36,9 +36,11 @@ static struct {
 	size_t nr_again;	    /* of the fresh ones, that were owed; atomic */
 	size_t earned;		    /* bytes; atomic */
 	size_t peak;		    /* bytes in use at most of late; atomic */
-	uint64_t second_ms;	    /* when this second began; atomic */
-	size_t most, least;	    /* bytes in use within it; atomic, roughly */
-	uint32_t has_recurred;	    /* a page came back within it; atomic */
+	struct {
+		uint64_t began_ms;  /* atomic */
+		size_t most_in_use; /* bytes; atomic, roughly */
+		size_t least_free, most_free; /* bytes beyond the budget; the same */
+	} second;
 	uint32_t is_void;	    /* what was earned, and what is owed, until the next lesson; atomic */
 	uint32_t nr_ends;	    /* ends of work in a row; atomic, roughly */
 	uint64_t end_ms;	    /* when the last was; the same */
@@ -48,41 +50,34 @@ static struct {
 	uint64_t ms;		    /* when it last learned; the same */
 } state;
 
-void sea_refault_note_use(size_t in_use)
+void sea_refault_note_use(size_t in_use, size_t beyond)
 {
 	if (in_use > sea_load_relaxed(&state.peak))
 		sea_store_relaxed(&state.peak, in_use);
-	if (in_use > sea_load_relaxed(&state.most))
-		sea_store_relaxed(&state.most, in_use);
-	if (in_use < sea_load_relaxed(&state.least))
-		sea_store_relaxed(&state.least, in_use);
+	if (in_use > sea_load_relaxed(&state.second.most_in_use))
+		sea_store_relaxed(&state.second.most_in_use, in_use);
+	if (beyond < sea_load_relaxed(&state.second.least_free))
+		sea_store_relaxed(&state.second.least_free, beyond);
+	if (beyond > sea_load_relaxed(&state.second.most_free))
+		sea_store_relaxed(&state.second.most_free, beyond);
 }
 
 void sea_refault_note_fresh(size_t nr_pages) { sea_add_relaxed(&state.nr_fresh, nr_pages); }
 
 void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
 
-/* So many seconds have passed, in which what was in use swung by so much. */
-static void fade(unsigned nr_seconds, size_t swing)
+void sea_refault_age(size_t in_use, size_t beyond)
 {
-	size_t earned = sea_load_relaxed(&state.earned);
-	sea_store_relaxed(&state.earned, sea_max(earned >> nr_seconds, sea_min(earned, swing)));
-	size_t peak = sea_load_relaxed(&state.peak) >> nr_seconds;
-	sea_store_relaxed(&state.peak, sea_max(peak, sea_load_relaxed(&state.most)));
-}
-
-void sea_refault_age(size_t in_use)
-{
-	uint64_t now = sea_os_now_ms(), began = sea_load_relaxed(&state.second_ms);
-	sea_refault_note_use(in_use);
-	if (likely(now - began < HALF_LIFE_MS) || !sea_swap_if(&state.second_ms, began, now))
+	uint64_t now = sea_os_now_ms(), began = sea_load_relaxed(&state.second.began_ms);
+	sea_refault_note_use(in_use, beyond);
+	if (likely(now - began < SECOND_MS) || !sea_swap_if(&state.second.began_ms, began, now))
 		return;
-	bool is_the_next = now - began < 2 * HALF_LIFE_MS;
-	size_t most = sea_load_relaxed(&state.most), swing = most - sea_min(most, sea_load_relaxed(&state.least));
-	if (!sea_exchange_acq_rel(&state.has_recurred, 0) || !is_the_next)
-		fade((unsigned)sea_min((now - began) / HALF_LIFE_MS, 63), is_the_next ? swing : 0);
-	sea_store_relaxed(&state.most, in_use);
-	sea_store_relaxed(&state.least, in_use);
+	size_t most = sea_load_relaxed(&state.second.most_free), least = sea_load_relaxed(&state.second.least_free);
+	sea_store_relaxed(&state.earned, sea_min(sea_load_relaxed(&state.earned), most - sea_min(most, least)));
+	sea_store_relaxed(&state.peak, sea_max(sea_load_relaxed(&state.peak) / 2, sea_load_relaxed(&state.second.most_in_use)));
+	sea_store_relaxed(&state.second.most_in_use, in_use);
+	sea_store_relaxed(&state.second.least_free, beyond);
+	sea_store_relaxed(&state.second.most_free, beyond);
 }
 
 /* Pages that were wanted back since the last time. */
@@ -109,18 +104,19 @@ static size_t close_window(uint64_t now)
 	return back >= length_ms * COSTLY_PAGES_PER_MS ? back : 0;
 }
 
-void sea_refault_learn(size_t in_use)
+void sea_refault_learn(void)
 {
-	sea_refault_age(in_use);
 	uint64_t now = sea_os_now_ms();
+	size_t peak = sea_load_relaxed(&state.peak);
 	bool is_void = sea_exchange_acq_rel(&state.is_void, 0);
 	size_t again = settle(now - state.ms < RECURS_MS && !is_void);
 	state.back = is_void ? 0 : state.back + again;
 	state.ms = now;
-	size_t earned = (is_void ? 0 : sea_load_relaxed(&state.earned)) + close_window(now) * sea_os_page_size();
-	sea_store_relaxed(&state.earned, sea_min(earned, sea_load_relaxed(&state.peak)));
-	if (again)
-		sea_store_relaxed(&state.has_recurred, 1);
+	size_t earned = is_void ? 0 : sea_load_relaxed(&state.earned), more = close_window(now) * sea_os_page_size();
+	earned = sea_min(earned + more, peak + peak / SLACK_SHARE);
+	sea_store_relaxed(&state.earned, earned);
+	if (more)
+		sea_refault_note_use(0, earned); /* it could not be made use of before */
 	sea_add_relaxed(&state.nr_again, again);
 }
 

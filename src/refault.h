@@ -14,18 +14,18 @@
 /* So many pages without memory came into use.  Any thread. */
 void sea_refault_note_fresh(size_t nr_pages);
 
-/* So many bytes are in use: after they have become more, or less.  Any thread. */
-void sea_refault_note_use(size_t in_use);
+/* So many bytes are in use, and so many are free beyond what the watermarks let stay without
+ * an allowance: after more have come into use.  Any thread. */
+void sea_refault_note_use(size_t in_use, size_t beyond);
 
-/* The same now and then; what was earned fades.  Any thread; reads the clock. */
-void sea_refault_age(size_t in_use);
+/* The same, now and then; what was earned fades.  Any thread; reads the clock. */
+void sea_refault_age(size_t in_use, size_t beyond);
 
 /* So many pages went back to the system.  Any thread. */
 void sea_refault_note_purged(size_t nr_pages);
 
-/* Settles what came into use since the last time, while so many bytes are in use.  One
- * thread at a time. */
-void sea_refault_learn(size_t in_use);
+/* Settles what came into use since the last time.  One thread at a time. */
+void sea_refault_learn(void);
 
 /* A program's threads have ended but for one, which may be the end of its work: forgets what
  * has been earned, unless that happens again and again.  Any thread. */

@@ -9,12 +9,13 @@
 /* So much goes, and comes back after `ms`; the window that this is judged by ends. */
 static void swing(size_t bytes, uint64_t ms)
 {
-	sea_refault_learn(100 * MiB);
+	sea_refault_note_use(100 * MiB, 0);
+	sea_refault_learn();
 	sea_refault_note_purged(PAGES(bytes));
-	sea_refault_learn(100 * MiB);
+	sea_refault_learn();
 	sim.now_ms += ms;
 	sea_refault_note_fresh(PAGES(bytes));
-	sea_refault_learn(100 * MiB);
+	sea_refault_learn();
 }
 
 static void growth_earns_nothing(void)
@@ -22,7 +23,7 @@ static void growth_earns_nothing(void)
 	sim.now_ms = 5000;
 	for (int i = 0; i < 100; i++) {
 		sea_refault_note_fresh(PAGES(MiB));
-		sea_refault_learn(i * MiB);
+		sea_refault_learn();
 		sim.now_ms++;
 	}
 	CHECK_EQ(sea_refault_allowance(0, 0), 0);
@@ -62,66 +63,75 @@ static void what_recurs_late_is_not(void)
 static void only_what_was_owed(void)
 {
 	sim.now_ms = 5000;
-	sea_refault_learn(100 * MiB);
+	sea_refault_note_use(100 * MiB, 0);
+	sea_refault_learn();
 	sea_refault_note_purged(PAGES(2 * MiB));
-	sea_refault_learn(100 * MiB);
+	sea_refault_learn();
 	sim.now_ms += 20;
 	sea_refault_note_fresh(PAGES(20 * MiB));
-	sea_refault_learn(100 * MiB);
+	sea_refault_learn();
 	CHECK_EQ(sea_refault_allowance(0, 0), 2 * MiB);
 }
 
-/* The second in which something recurred ends. */
-static void pass_a_second(size_t in_use)
+/* A second ends in which so much was in use at most, and so much free beyond the budget at least. */
+static void pass_a_second(size_t in_use, size_t beyond)
 {
 	sim.now_ms += 1000;
-	sea_refault_age(in_use);
+	sea_refault_age(in_use, beyond);
 }
 
-static void it_fades(void)
+static void it_is_gone_after_a_second_without_use(void)
 {
 	sim.now_ms = 5000;
 	swing(8 * MiB, 20);
-	pass_a_second(100 * MiB);
+	pass_a_second(100 * MiB, 8 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
-	for (size_t left = 4 * MiB; left >= MiB; left /= 2) {
-		pass_a_second(100 * MiB);
-		CHECK_EQ(sea_refault_allowance(0, 0), left);
-		sim.now_ms += 500;
-		sea_refault_age(100 * MiB);
-		CHECK_EQ(sea_refault_allowance(0, 0), left);
-		sim.now_ms -= 500;
-	}
+	sim.now_ms += 999;
+	sea_refault_age(100 * MiB, 8 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
+	sim.now_ms += 1;
+	sea_refault_age(100 * MiB, 8 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
+}
+
+static void it_can_be_forgotten(void)
+{
+	sim.now_ms = 5000;
+	swing(8 * MiB, 20);
 	sea_refault_forget();
 	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 }
 
-/* What keeps pages from going back leaves no refaults to learn from. */
-static void it_stays_while_it_is_used(void)
+/* What keeps pages from going back leaves no refaults to learn from: it stays as far as free
+ * memory became more and less. */
+static void it_stays_while_it_is_made_use_of(void)
 {
 	sim.now_ms = 5000;
 	swing(64 * MiB, 20);
-	for (size_t used = 64 * MiB; used >= MiB; used /= 2) {
-		for (int i = 0; i < 10; i++) {
-			sea_refault_note_use(100 * MiB);
-			pass_a_second(100 * MiB - used);
-		}
-		CHECK_EQ(sea_refault_allowance(0, 0), used);
+	for (int i = 0; i < 100; i++) {
+		sea_refault_note_use(100 * MiB, 0);
+		pass_a_second(40 * MiB, 70 * MiB);
 	}
+	CHECK_EQ(sea_refault_allowance(0, 0), 64 * MiB);
+	for (int i = 0; i < 100; i++) {
+		sea_refault_note_use(100 * MiB, 40 * MiB);
+		pass_a_second(40 * MiB, 60 * MiB);
+	}
+	CHECK_EQ(sea_refault_allowance(0, 0), 20 * MiB);
+	pass_a_second(100 * MiB, 60 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 }
 
-/* It was idle for long: what happened before and after is no swing of one second. */
-static void a_pause_counts_for_all_its_seconds(void)
+/* A second that ends right after it was earned does not take it away. */
+static void what_is_new_is_not_judged(void)
 {
 	sim.now_ms = 5000;
+	sea_refault_age(100 * MiB, 0);
+	sim.now_ms += 970;
 	swing(64 * MiB, 20);
-	sea_refault_note_use(0);
-	sim.now_ms += 3000;
-	sea_refault_age(100 * MiB);
-	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
-	sim.now_ms += 1000 * 1000;
-	sea_refault_age(100 * MiB);
-	CHECK_EQ(sea_refault_allowance(0, 0), 0);
+	sim.now_ms += 10;
+	sea_refault_age(100 * MiB, 0);
+	CHECK_EQ(sea_refault_allowance(0, 0), 64 * MiB);
 }
 
 /* What came back in the window that is open is forgotten as well, and what is owed. */
@@ -131,13 +141,13 @@ static void nothing_that_was_is_earned_once_it_is_forgotten(void)
 	swing(3 * MiB, 20);
 	swing(3 * MiB, 5);
 	sea_refault_note_purged(PAGES(3 * MiB));
-	sea_refault_learn(100 * MiB);
+	sea_refault_learn();
 	sea_refault_forget();
 	sim.now_ms += 30;
 	sea_refault_note_fresh(PAGES(3 * MiB));
-	sea_refault_learn(100 * MiB);
+	sea_refault_learn();
 	sim.now_ms += 30;
-	sea_refault_learn(100 * MiB);
+	sea_refault_learn();
 	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 	swing(3 * MiB, 20);
 	CHECK_EQ(sea_refault_allowance(0, 0), 3 * MiB);
@@ -188,17 +198,18 @@ static void the_peak_is_that_of_late(void)
 		swing(3 * MiB, 20);
 	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
 	for (int i = 0; i < 8; i++) {
-		sea_refault_note_use(20 * MiB);
-		pass_a_second(0);
+		sea_refault_note_use(20 * MiB, 0);
+		pass_a_second(0, 100 * MiB);
 	}
 	CHECK_EQ(sea_refault_allowance(0, 0), 20 * MiB);
-	sea_refault_note_use(90 * MiB);
+	sea_refault_note_use(90 * MiB, 0);
 	CHECK_EQ(sea_refault_allowance(80 * MiB, 0), 10 * MiB);
 }
 
 static const struct test_case cases[] = {
 	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_costs_little_is_not), PASSES(what_recurs_late_is_not),
-	PASSES(only_what_was_owed), PASSES(it_fades), PASSES(it_stays_while_it_is_used), PASSES(a_pause_counts_for_all_its_seconds),
+	PASSES(only_what_was_owed), PASSES(it_is_gone_after_a_second_without_use), PASSES(it_can_be_forgotten),
+	PASSES(it_stays_while_it_is_made_use_of), PASSES(what_is_new_is_not_judged),
 	PASSES(nothing_that_was_is_earned_once_it_is_forgotten), PASSES(ends_in_a_row_are_no_end),
 	PASSES(it_raises_no_peak), PASSES(the_peak_is_that_of_late),
 };
