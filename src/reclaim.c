@@ -66,6 +66,8 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 		sea_or_release(&zone->pending[g / 64], 1ull << g % 64);
 	}
 	sea_shard_drain_zone(shard, zone);
+	if (zone->shard)
+		sea_zone_measure_idle(zone);
 	return bytes;
 }
 
@@ -82,7 +84,7 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least)
 		if (purge.nr)
 			round = purge_ranges(shard, shard->zones[i], &purge);
 		else
-			sea_shard_recount(shard->zones[i]);
+			sea_zone_measure_idle(shard->zones[i]);
 		bytes += round;
 	} while (round && purge.nr == PURGE_BATCH && i < shard->nr_zones);
 	return bytes;

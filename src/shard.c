@@ -36,9 +36,6 @@
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
-/* A zone's idle pages are counted anew when this much of it has been freed: 32 KiB. */
-#define RECOUNT_FREED (32 * SEA_KIB / SEA_GRANULE)
-
 /* When a thread ends or clears up, zones with 8 KiB pending are drained. */
 #define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
 
@@ -219,14 +216,6 @@ static struct sea_zone *pop_queue(struct sea_shard *shard)
 	return zone;
 }
 
-void sea_shard_recount(struct sea_zone *zone)
-{
-	unsigned nr_idle = zone->nr_used ? sea_zone_count_idle(zone, &zone->longest_idle) : 0;
-	sea_pages_note_idle((intptr_t)nr_idle - (intptr_t)zone->nr_idle);
-	zone->nr_idle = nr_idle;
-	zone->nr_freed = 0;
-}
-
 static void note_freed(struct sea_shard *shard, uint32_t granules)
 {
 	shard->nr_freed += granules;
@@ -243,8 +232,6 @@ void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 	uint32_t nr_used = zone->nr_used;
 	sea_zone_drain(zone);
 	note_freed(shard, nr_used - zone->nr_used);
-	if (zone->nr_freed >= RECOUNT_FREED || !zone->nr_used)
-		sea_shard_recount(zone);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	set_unlisted(shard, zone, 1);
 	if (!zone->nr_used && !sea_load_acquire(&zone->is_queued))

@@ -68,9 +68,8 @@ void sea_shard_drain_worth(struct sea_shard *shard);
 /* Drains every zone. */
 void sea_shard_drain(struct sea_shard *shard);
 
-/* For reclaim.c.  Drains one zone, or counts its idle pages anew; the lock is held.
+/* For reclaim.c.  Drains one zone; the lock is held.
  * Drops the lock, then gives emptied zones to the page allocator. */
-void sea_shard_recount(struct sea_zone *zone);
 void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone);
 void sea_shard_drop_lock(struct sea_shard *shard);
 

@@ -14,6 +14,8 @@
  * Z6  nr_used is the number of set bits in `used`.
  * Z7  A hole's second word is its mark (sea_mark_of).
  * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w.
+ * Z9  nr_idle is the number of touched pages inside holes, behind a descriptor; no run of free
+ *     pages there is longer than longest_idle.
  *
  * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
  * these functions.
@@ -110,28 +112,72 @@ static void erase_seam(struct sea_zone *zone, size_t g)
 /* Granules of a hole that its descriptor takes. */
 #define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
 
+/* --- idle pages ---------------------------------------------------------------- */
+
+static size_t words_per_page(void) { return sea_os_page_size() / SEA_GRANULE / 64; }
+
+/* What used[word] shows of the granules behind it that a descriptor there may reach into. */
+static uint64_t descriptor_part(uint64_t used) { return used >> (64 - DESCRIPTOR_GRANULES); }
+
 /* The page that starts at `word` is free, and so is what stands before it as far as a
  * descriptor may reach. */
-static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t words_per_page)
+static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
 {
-	uint64_t any = word ? zone->used[word - 1] >> (64 - DESCRIPTOR_GRANULES) : 1;
-	for (size_t w = word; w < word + words_per_page; w++)
+	uint64_t any = word ? descriptor_part(zone->used[word - 1]) : 1;
+	for (size_t w = word; w < word + nr_words; w++)
 		any |= zone->used[w];
 	return any == 0;
 }
 
-/* Idle pages of [from, to) that come into use are not counted as such any more; a few
- * that were not touched, and so not counted, may be taken for some that were. */
+/* The first idle page that starts in [word, end), or `end`. */
+static size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, size_t step)
+{
+	while (word < end && !page_is_idle(zone, word, step))
+		word += step;
+	return word < end ? word : end;
+}
+
+/* Touched pages of those that are idle and start in [word, end). */
+static uint32_t count_idle(const struct sea_zone *zone, size_t word, size_t end)
+{
+	size_t nr = 0, step = words_per_page(), to;
+	end = sea_min(end, SEA_ZONE_WORDS);
+	for (word = next_idle(zone, word, end, step); word < end; word = next_idle(zone, to, end, step)) {
+		for (to = word + step; to < end && page_is_idle(zone, to, step);)
+			to += step;
+		nr += sea_pages_count_touched(sea_zone_address(zone, word * 64), sea_zone_address(zone, to * 64));
+	}
+	return (uint32_t)nr;
+}
+
+static void note_idle(struct sea_zone *zone, uint32_t nr_pages)
+{
+	zone->nr_idle += nr_pages;
+	sea_pages_note_idle((int32_t)nr_pages);
+}
+
+/* Granules [from, to) of a hole come into use, and a descriptor may come behind them. */
 static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to);
-	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
-	uint32_t nr = 0;
-	for (size_t word = sea_round_down(from / 64, step); zone->nr_idle > nr && word * 64 < to; word += step)
-		nr += page_is_idle(zone, word, step);
-	zone->nr_idle -= nr;
-	sea_pages_note_idle(-(intptr_t)nr);
+	if (!zone->nr_idle)
+		return;
+	size_t first = sea_round_down(from / 64, words_per_page());
+	note_idle(zone, -count_idle(zone, first, (to + DESCRIPTOR_GRANULES + 63) / 64));
 }
+
+/* Words [first, end) have been drained; each had used granules, and the last of them looked so.
+ * The page behind may have been idle before. */
+static void join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t last_was)
+{
+	SEA_ASSERT(first < end);
+	size_t step = words_per_page();
+	bool was_idle = end % step == 0 && end < SEA_ZONE_WORDS && !descriptor_part(last_was);
+	zone->longest_idle = SEA_ZONE_WORDS;
+	note_idle(zone, count_idle(zone, sea_round_down(first, step), was_idle ? end : end + 1));
+}
+
+/* --- chunks ---------------------------------------------------------------------- */
 
 /* Every k-th bit of a word, from bit 0 on. */
 static uint64_t every(unsigned k)
@@ -210,15 +256,18 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea
 	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
 		zone->unlisted[i] = 0;
 	zone->used[SEA_ZONE_WORDS] = ~0ull;
+	zone->longest_idle = SEA_ZONE_WORDS;
 	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
 		zone->hint[h] = SEA_HINT_UNKNOWN;
 	list_hole(zone, 0, SEA_ZONE_GRANULES);
+	note_idle(zone, (uint32_t)sea_pages_count_touched(base + sea_os_page_size(), base + SEA_ZONE_SIZE));
 }
 
 void sea_zone_retire(struct sea_zone *zone)
 {
 	SEA_CHECK(zone->nr_used == 0);
 	unlist_word(zone, 0);
+	note_idle(zone, -zone->nr_idle);
 	sea_store_relaxed(&zone->seam[0], 0);
 	zone->seam = NULL;
 	zone->shard = NULL;
@@ -339,9 +388,7 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 	uint64_t starts = pending | (carry & may_fill);
 	uint64_t freed = (((may_fill + starts) ^ may_fill) | starts) & may_fill;
 	zone->used[word] = used & ~freed;
-	uint32_t nr_freed = sea_count_bits(freed);
-	zone->nr_used -= nr_freed;
-	zone->nr_freed += nr_freed;
+	zone->nr_used -= sea_count_bits(freed);
 	if (freed >> 63)
 		set_start(zone, word, 0);
 	return freed;
@@ -401,16 +448,18 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 {
 	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	SEA_ASSERT(sea_load_relaxed(&zone->pending[word]));
-	size_t first = unlist_left(zone, word);
-	bool carry = false;
-	for (; word < SEA_ZONE_WORDS && (carry || sea_load_relaxed(&zone->pending[word])); word++) {
-		unlist_word(zone, word);
-		carry = free_in_word(zone, word, carry) >> 63;
-		merge_in_word(zone, word);
+	size_t first = unlist_left(zone, word), end = word;
+	uint64_t last_was = 0;
+	for (bool carry = false; end < SEA_ZONE_WORDS && (carry || sea_load_relaxed(&zone->pending[end])); end++) {
+		unlist_word(zone, end);
+		last_was = zone->used[end];
+		carry = free_in_word(zone, end, carry) >> 63;
+		merge_in_word(zone, end);
 	}
-	forget_hints(zone, first, word - 1);
-	sea_bits_set(zone->unlisted, first, word);
-	return word;
+	forget_hints(zone, first, end - 1);
+	sea_bits_set(zone->unlisted, first, end);
+	join_idle(zone, word, end, last_was);
+	return end;
 }
 
 /* First word at or after `word` that has a pending chunk, a cache line at a time. */
@@ -497,7 +546,7 @@ unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g)
 void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct sea_zone *, size_t, size_t, void *),
 			void *context)
 {
-	size_t step = sea_os_page_size() / SEA_GRANULE / 64;
+	size_t step = words_per_page();
 	for (size_t word = 0; word < SEA_ZONE_WORDS;) {
 		size_t end = word;
 		while (end < SEA_ZONE_WORDS && page_is_idle(zone, end, step))
@@ -508,23 +557,18 @@ void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct 
 	}
 }
 
-struct idle {
-	size_t touched, longest; /* pages, granules */
-};
-
-static void count_run(const struct sea_zone *zone, size_t from, size_t to, void *context)
+static void note_longest(const struct sea_zone *zone, size_t from, size_t to, void *context)
 {
-	struct idle *idle = context;
-	idle->touched += sea_pages_count_touched(sea_zone_address(zone, from), sea_zone_address(zone, to));
-	idle->longest = sea_max(idle->longest, to - from);
+	size_t *longest = context;
+	SEA_ASSERT(to <= SEA_ZONE_GRANULES && zone->base);
+	*longest = sea_max(*longest, to - from);
 }
 
-unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest)
+void sea_zone_measure_idle(struct sea_zone *zone)
 {
-	struct idle idle = {0, 0};
-	sea_zone_walk_idle(zone, count_run, &idle);
-	*longest = (unsigned)(idle.longest * SEA_GRANULE / sea_os_page_size());
-	return (unsigned)idle.touched;
+	size_t longest = 0;
+	sea_zone_walk_idle(zone, note_longest, &longest);
+	zone->longest_idle = (uint32_t)(longest * SEA_GRANULE / sea_os_page_size());
 }
 
 /* Granules in the chunks that were sent back and start in `word`. */
@@ -552,9 +596,8 @@ static void count_page(const struct sea_zone *zone, size_t from, size_t to, stru
 
 void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count)
 {
-	unsigned ignored;
 	size_t step = sea_os_page_size() / SEA_GRANULE;
-	*count = (struct sea_zone_count){.idle = sea_zone_count_idle(zone, &ignored) * sea_os_page_size()};
+	*count = (struct sea_zone_count){.idle = zone->nr_idle * sea_os_page_size()};
 	for (size_t from = 0; from < SEA_ZONE_GRANULES; from += step)
 		count_page(zone, from, from + step, count);
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
@@ -600,5 +643,7 @@ bool sea_zone_is_sound(const struct sea_zone *zone)
 	}
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
 		nr_marks += has_listed(zone, word);
+	if (zone->nr_idle != count_idle(zone, 0, SEA_ZONE_WORDS))
+		return false;
 	return nr_listed == nr_marks && zone->nr_used == sea_bits_count(zone->used, 0, SEA_ZONE_GRANULES);
 }

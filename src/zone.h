@@ -50,10 +50,9 @@ struct sea_zone {
 	struct sea_zone *next;		     /* shard: emptied zones, spare structs */
 	uint32_t index;			     /* in the shard's table */
 	uint32_t nr_used;		     /* granules */
-	uint32_t nr_freed;		     /* granules freed since idle pages were counted */
-	uint32_t nr_idle;		     /* touched pages inside holes */
-	uint32_t longest_idle;		     /* pages in the longest run of free pages, touched or not, when
-						they were last counted */
+	uint32_t nr_idle;		     /* touched pages inside holes, behind a descriptor: what
+						purging would give back */
+	uint32_t longest_idle;		     /* pages in the longest run of free pages there, or more */
 	uint32_t nr_pending;		     /* granules, roughly; atomic */
 	uint32_t worth;			     /* pending granules that make draining worth it; atomic */
 	uint32_t is_queued;		     /* waits to be drained; atomic */
@@ -144,9 +143,8 @@ char *sea_zone_hole_of(const struct sea_zone *zone, const void *address);
 void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct sea_zone *, size_t, size_t, void *),
 			void *context);
 
-/* Touched pages that lie inside holes, behind the descriptor: what purging would give
- * back.  *longest is the length of the longest run of free pages.  Shard lock. */
-unsigned sea_zone_count_idle(const struct sea_zone *zone, unsigned *longest);
+/* Makes longest_idle exact.  Shard lock. */
+void sea_zone_measure_idle(struct sea_zone *zone);
 
 /* Where the zone's bytes are; used, free and purged are all of it. */
 struct sea_zone_count {
@@ -160,7 +158,7 @@ struct sea_zone_count {
 /* Shard lock. */
 void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
 
-/* Claim: Z1 to Z8 of zone.c.  Walks everything.  Shard lock. */
+/* Claim: Z1 to Z9 of zone.c.  Walks everything.  Shard lock. */
 bool sea_zone_is_sound(const struct sea_zone *zone);
 
 /* What the second word of a free chunk holds: it depends on the address, and is in no
