@@ -15,6 +15,11 @@
 #define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define sea_add_relaxed(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
 #define sea_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
+/* Ordered with every other of these: who sets a bit and then reads, and who takes the other and
+ * then reads the first, do not both miss it. */
+#define sea_or_ordered(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_SEQ_CST))
+#define sea_load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
+#define sea_exchange_ordered(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 #define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
 #define sea_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
 #define sea_and_relaxed(p, v) ((void)sea_fetch_and_relaxed(p, v))

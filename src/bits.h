@@ -65,16 +65,19 @@ SEA_INLINE uint64_t sea_mask_in_word(size_t index, size_t from, size_t to)
 	return sea_mask(low, high);
 }
 
-/* Sets [from, to); returns how many of them were clear. */
-static inline size_t sea_bits_set(uint64_t *map, size_t from, size_t to)
+/* Sets [from, to), which is not empty. */
+static inline void sea_bits_set(uint64_t *map, size_t from, size_t to)
 {
-	size_t changed = 0;
-	for (size_t w = from / 64; w * 64 < to; w++) {
-		uint64_t mask = sea_mask_in_word(w, from, to);
-		changed += sea_count_bits(mask & ~map[w]);
-		map[w] |= mask;
+	size_t first = from / 64, last = (to - 1) / 64;
+	uint64_t in_first = ~0ull << from % 64, in_last = ~0ull >> (63 - (to - 1) % 64);
+	if (first == last) {
+		map[first] |= in_first & in_last;
+		return;
 	}
-	return changed;
+	map[first] |= in_first;
+	for (size_t w = first + 1; w < last; w++)
+		map[w] = ~0ull;
+	map[last] |= in_last;
 }
 
 static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)

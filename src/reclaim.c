@@ -14,11 +14,7 @@
 #include "os.h"
 #include "page_alloc.h"
 
-/* A range that is given back by itself has at least so many bytes: giving back and
- * faulting in again costs some 1.5 us a call and 0.3 us a page, and shorter ranges are
- * mostly on their way to become longer ones, or to be filled. */
-#define WORTH_PURGING (64 * SEA_KIB)
-/* Shorter ones go too, but only so many so often; more of them when a thread
+/* Short rows of idle pages go too, but only so many so often; more of them when a thread
  * ends or clears up, which may be the last moment for long.  While it clears up, only once
  * as much lies idle as is in use: before, what is being torn down leaves a page here and there. */
 #define SHORT_RANGES_MS 200
@@ -63,7 +59,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	for (unsigned i = 0; i < purge->nr; i++) {
 		unsigned g = sea_granule_of(purge->range[i].from);
 		sea_zone_mark(zone, g);
-		sea_or_release(&zone->pending[g / 64], 1ull << g % 64);
+		sea_zone_put_back(zone, g / 64, 1ull << g % 64);
 	}
 	sea_shard_drain_zone(shard, zone);
 	if (zone->shard)
@@ -169,7 +165,7 @@ static void reclaim_short_ranges(struct sea_watermarks marks, enum sea_occasion 
 static void reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	sea_pages_trim(marks.low);
-	reclaim_shards(marks.low, WORTH_PURGING);
+	reclaim_shards(marks.low, SEA_ZONE_LONG_ROW);
 	reclaim_short_ranges(marks, occasion);
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_reclaim_metadata(&sea_shards[i]);

@@ -14,8 +14,9 @@
  * Z6  nr_used is the number of set bits in `used`.
  * Z7  A hole's second word is its mark (sea_mark_of).
  * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w.
- * Z9  nr_idle is the number of touched pages inside holes, behind a descriptor; no run of free
- *     pages there is longer than longest_idle.
+ * Z9  nr_idle is the number of touched pages inside holes, behind a descriptor; no row of pages
+ *     there, of which one is touched, is longer than longest_idle, but for those of
+ *     SEA_ZONE_LONG_ROW or more.
  *
  * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
  * these functions.
@@ -114,6 +115,9 @@ static void erase_seam(struct sea_zone *zone, size_t g)
 
 /* --- idle pages ---------------------------------------------------------------- */
 
+/* Words of a row of idle pages that is worth being given back by itself. */
+#define LONG_ROW (SEA_ZONE_LONG_ROW / SEA_GRANULE / 64)
+
 static size_t words_per_page(void) { return sea_os_page_size() / SEA_GRANULE / 64; }
 
 /* What used[word] shows of the granules behind it that a descriptor there may reach into. */
@@ -123,8 +127,10 @@ static uint64_t descriptor_part(uint64_t used) { return used >> (64 - DESCRIPTOR
  * descriptor may reach. */
 static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
 {
-	uint64_t any = word ? descriptor_part(zone->used[word - 1]) : 1;
-	for (size_t w = word; w < word + nr_words; w++)
+	if (zone->used[word + nr_words - 1] || !word || descriptor_part(zone->used[word - 1]))
+		return false;
+	uint64_t any = 0;
+	for (size_t w = word; w < word + nr_words - 1; w++)
 		any |= zone->used[w];
 	return any == 0;
 }
@@ -137,15 +143,28 @@ static size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, si
 	return word < end ? word : end;
 }
 
+/* Where the row of idle pages ends that starts at `word`. */
+static size_t idle_end(const struct sea_zone *zone, size_t word, size_t end, size_t step)
+{
+	do
+		word += step;
+	while (word < end && page_is_idle(zone, word, step));
+	return word;
+}
+
+static size_t count_touched(const struct sea_zone *zone, size_t word, size_t end)
+{
+	return sea_pages_count_touched(sea_zone_address(zone, word * 64), sea_zone_address(zone, end * 64));
+}
+
 /* Touched pages of those that are idle and start in [word, end). */
 static uint32_t count_idle(const struct sea_zone *zone, size_t word, size_t end)
 {
 	size_t nr = 0, step = words_per_page(), to;
 	end = sea_min(end, SEA_ZONE_WORDS);
-	for (word = next_idle(zone, word, end, step); word < end; word = next_idle(zone, to, end, step)) {
-		for (to = word + step; to < end && page_is_idle(zone, to, step);)
-			to += step;
-		nr += sea_pages_count_touched(sea_zone_address(zone, word * 64), sea_zone_address(zone, to * 64));
+	for (; (word = next_idle(zone, word, end, step)) < end; word = to) {
+		to = idle_end(zone, word, end, step);
+		nr += count_touched(zone, word, to);
 	}
 	return (uint32_t)nr;
 }
@@ -166,15 +185,30 @@ static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
 	note_idle(zone, -count_idle(zone, first, (to + DESCRIPTOR_GRANULES + 63) / 64));
 }
 
-/* Words [first, end) have been drained; each had used granules, and the last of them looked so.
- * The page behind may have been idle before. */
+/* Pages of [from, to) and of the rows of idle pages on both sides, as far as it matters; 0 if
+ * none is touched. */
+static size_t row_around(const struct sea_zone *zone, size_t from, size_t to, size_t step)
+{
+	size_t least = from - sea_min(from, LONG_ROW), most = sea_min(to + LONG_ROW, SEA_ZONE_WORDS);
+	while (from > least && page_is_idle(zone, from - step, step))
+		from -= step;
+	while (to < most && page_is_idle(zone, to, step))
+		to += step;
+	return count_touched(zone, from, to) ? (to - from) / step : 0;
+}
+
+/* Words [first, end) have been drained; each had used granules, or lies behind a word that had,
+ * and the last of them looked so.  The page behind may have been idle before. */
 static void join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t last_was)
 {
 	SEA_ASSERT(first < end);
-	size_t step = words_per_page();
-	bool was_idle = end % step == 0 && end < SEA_ZONE_WORDS && !descriptor_part(last_was);
-	zone->longest_idle = SEA_ZONE_WORDS;
-	note_idle(zone, count_idle(zone, sea_round_down(first, step), was_idle ? end : end + 1));
+	size_t step = words_per_page(), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
+	if (next_idle(zone, from, to, step) == to)
+		return;
+	size_t row = row_around(zone, from, sea_round_up(end, step), step);
+	zone->longest_idle = (uint32_t)sea_max(zone->longest_idle, row);
+	bool was_idle = end % step == 0 && !descriptor_part(last_was);
+	note_idle(zone, count_idle(zone, from, was_idle ? end : to));
 }
 
 /* --- chunks ---------------------------------------------------------------------- */
@@ -367,9 +401,19 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
  * whoever takes the bits sets it to 0 first. */
 void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
-	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
-	sea_or_release(&zone->pending[word], mask);
+	sea_zone_put_back(zone, word, mask);
 	sea_count_roughly(&zone->nr_pending, nr_granules);
+}
+
+/* Who drains takes the bit of the line, then looks at the line: it finds this chunk, or the
+ * bit is set again. */
+void sea_zone_put_back(struct sea_zone *zone, size_t word, uint64_t mask)
+{
+	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
+	size_t line = word / SEA_LINE_WORDS;
+	sea_or_ordered(&zone->pending[word], mask);
+	if (!(sea_load_ordered(&zone->lines[line / 64]) >> line % 64 & 1))
+		sea_or_ordered(&zone->lines[line / 64], 1ull << line % 64);
 }
 
 /* Frees the chunks pending in one word, and what a chunk of the word before has in
@@ -392,6 +436,14 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 	if (freed >> 63)
 		set_start(zone, word, 0);
 	return freed;
+}
+
+/* The chunk that is freed has all of the word, and goes on. */
+static void empty_word(struct sea_zone *zone, size_t word)
+{
+	SEA_ASSERT(zone->used[word] == ~0ull && !zone->start[word]);
+	zone->used[word] = 0;
+	zone->nr_used -= 64;
 }
 
 static void merge_in_word(struct sea_zone *zone, size_t word)
@@ -451,34 +503,27 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 	size_t first = unlist_left(zone, word), end = word;
 	uint64_t last_was = 0;
 	for (bool carry = false; end < SEA_ZONE_WORDS && (carry || sea_load_relaxed(&zone->pending[end])); end++) {
-		unlist_word(zone, end);
 		last_was = zone->used[end];
+		if (!(zone->seam[end] | sea_load_relaxed(&zone->pending[end]))) {
+			empty_word(zone, end);
+			continue;
+		}
+		unlist_word(zone, end);
 		carry = free_in_word(zone, end, carry) >> 63;
 		merge_in_word(zone, end);
+		sea_bit_set(zone->unlisted, end);
 	}
+	sea_bit_set(zone->unlisted, first);
 	forget_hints(zone, first, end - 1);
-	sea_bits_set(zone->unlisted, first, end);
 	join_idle(zone, word, end, last_was);
 	return end;
 }
 
-/* First word at or after `word` that has a pending chunk, a cache line at a time. */
-static size_t next_pending(const struct sea_zone *zone, size_t word)
+/* Drains what is pending in a line of words. */
+static void drain_line(struct sea_zone *zone, size_t line)
 {
-	for (; word % 8 && word < SEA_ZONE_WORDS; word++)
-		if (sea_load_relaxed(&zone->pending[word]))
-			return word;
-	for (; word < SEA_ZONE_WORDS; word += 8) {
-		const uint64_t *line = &zone->pending[word];
-		uint64_t any = 0;
-		for (unsigned i = 0; i < 8; i++)
-			any |= sea_load_relaxed(&line[i]);
-		if (any)
-			break;
-	}
-	while (word < SEA_ZONE_WORDS && !sea_load_relaxed(&zone->pending[word]))
-		word++;
-	return word;
+	for (size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS; word < end;)
+		word = sea_load_ordered(&zone->pending[word]) ? drain_words(zone, word) : word + 1;
 }
 
 void sea_zone_drain(struct sea_zone *zone)
@@ -486,8 +531,11 @@ void sea_zone_drain(struct sea_zone *zone)
 	SEA_ASSERT(zone->holes);
 	/* An exchange, so that bits that are sent from now on are counted anew. */
 	sea_exchange_acq_rel(&zone->nr_pending, 0);
-	for (size_t word = next_pending(zone, 0); word < SEA_ZONE_WORDS; word = next_pending(zone, word))
-		word = drain_words(zone, word);
+	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++) {
+		uint64_t lines = sea_load_relaxed(&zone->lines[i]) ? sea_exchange_ordered(&zone->lines[i], 0) : 0;
+		for (; lines; lines &= lines - 1)
+			drain_line(zone, i * 64 + sea_lowest_bit(lines));
+	}
 	sea_store_relaxed(&zone->worth, sea_max(DRAIN_LEAST, zone->nr_used / DRAIN_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
 }
@@ -547,29 +595,28 @@ void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct 
 			void *context)
 {
 	size_t step = words_per_page();
-	for (size_t word = 0; word < SEA_ZONE_WORDS;) {
-		size_t end = word;
-		while (end < SEA_ZONE_WORDS && page_is_idle(zone, end, step))
-			end += step;
-		if (end > word)
-			visit(zone, word * 64, end * 64, context);
-		word = end + step;
+	for (size_t word = 0, to; (word = next_idle(zone, word, SEA_ZONE_WORDS, step)) < SEA_ZONE_WORDS; word = to) {
+		to = idle_end(zone, word, SEA_ZONE_WORDS, step);
+		visit(zone, word * 64, to * 64, context);
 	}
 }
 
 static void note_longest(const struct sea_zone *zone, size_t from, size_t to, void *context)
 {
 	size_t *longest = context;
-	SEA_ASSERT(to <= SEA_ZONE_GRANULES && zone->base);
-	*longest = sea_max(*longest, to - from);
+	if (to - from > *longest && count_touched(zone, from / 64, to / 64))
+		*longest = to - from;
 }
 
-void sea_zone_measure_idle(struct sea_zone *zone)
+/* Pages in the longest row of idle ones, of which one is touched. */
+static uint32_t longest_row(const struct sea_zone *zone)
 {
 	size_t longest = 0;
 	sea_zone_walk_idle(zone, note_longest, &longest);
-	zone->longest_idle = (uint32_t)(longest * SEA_GRANULE / sea_os_page_size());
+	return (uint32_t)(longest * SEA_GRANULE / sea_os_page_size());
 }
+
+void sea_zone_measure_idle(struct sea_zone *zone) { zone->longest_idle = longest_row(zone); }
 
 /* Granules in the chunks that were sent back and start in `word`. */
 static size_t count_pending(const struct sea_zone *zone, size_t word)
@@ -644,6 +691,8 @@ bool sea_zone_is_sound(const struct sea_zone *zone)
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
 		nr_marks += has_listed(zone, word);
 	if (zone->nr_idle != count_idle(zone, 0, SEA_ZONE_WORDS))
+		return false;
+	if (zone->longest_idle < sea_min(longest_row(zone), SEA_ZONE_LONG_ROW / sea_os_page_size()))
 		return false;
 	return nr_listed == nr_marks && zone->nr_used == sea_bits_count(zone->used, 0, SEA_ZONE_GRANULES);
 }

@@ -105,7 +105,8 @@ static void check_range(const uint64_t *map, size_t from, size_t to)
 		sea_bit_set(naive_set, i);
 	}
 	CHECK_EQ(sea_bits_count(map, from, to), nr_set);
-	CHECK_EQ(sea_bits_set(set, from, to), to - from - nr_set);
+	if (from < to)
+		sea_bits_set(set, from, to);
 	CHECK(!memcmp(set, naive_set, sizeof(set)));
 }
 
