@@ -7,7 +7,11 @@
  * credit on a larger limit instead of sending the chunk.  So a mass of frees goes to
  * the bitmaps untouched, and only a pattern that comes back builds a large stack.
  *
- * And it grows only while the thread holds little more, caches included, than was live
+ * A class of which the thread has drawn nothing keeps nothing: what it frees was drawn by others,
+ * and may share a line of the processor's cache with what they still hold (passive false
+ * sharing: Berger et al., Hoard).
+ *
+ * And a stack grows only while the thread holds little more, caches included, than was live
  * at most of late.
  *
  * Each time a thread has drawn as much as its budget, it looks its classes over:
@@ -190,7 +194,7 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 	SEA_ASSERT(cache->shard && sea_class_granules(c));
 	SEA_ASSERT(cache->room[c] <= 0);
 	stock->seen_room = HAS_MOVED;
-	stock->is_shut = stock->limit || sea_ledger_is_clearing(ledger);
+	stock->is_shut = stock->limit || !stock->drawn || sea_ledger_is_clearing(ledger);
 	if (!stock->limit && stock->is_shut)
 		return false;
 	size_t size = sea_class_size(c), left = grantable(ledger) / size;

@@ -478,6 +478,33 @@ static void another_thread_frees_it_all(void)
 	settle();
 }
 
+/* Frees what another thread drew, then draws for itself. */
+static void *free_and_draw(void *block)
+{
+	char **mine = block;
+	sea_cache_free(*mine);
+	CHECK(!sea_cache_has(16));
+	*mine = sea_cache_alloc(16, sea_cache_alloc_slow);
+	CHECK(*mine);
+	char *next = sea_cache_alloc(16, sea_cache_alloc_slow);
+	CHECK(next);
+	sea_cache_free(next); /* of this class it has drawn */
+	CHECK(sea_cache_has(16));
+	return NULL;
+}
+
+/* It would share the line with `other` for as long as it allocates and frees. */
+static void what_others_drew_is_not_kept(void)
+{
+	char *block = sea_cache_alloc(16, sea_cache_alloc_slow), *other = sea_cache_alloc(16, sea_cache_alloc_slow), *was = block;
+	CHECK_EQ(other - block, 16);
+	run_in_thread(free_and_draw, &block);
+	CHECK(block != was);
+	sea_cache_free(block);
+	sea_cache_free(other);
+	settle();
+}
+
 /* Destructors of other keys may run behind ours. */
 static pthread_key_t late_key;
 static bool was_late;
@@ -727,7 +754,7 @@ static const struct test_case cases[] = {
 	PASSES(a_thread_leaves_its_cache_behind_and_nothing_else),
 	PASSES(a_thousand_threads_need_one_cache),
 	PASSES(no_file_is_read_under_a_lock),
-	PASSES(another_thread_frees_it_all),
+	PASSES(another_thread_frees_it_all), PASSES(what_others_drew_is_not_kept),
 	PASSES(a_departed_thread_can_allocate_and_free),
 	PASSES(a_departed_thread_empties_a_zone),
 	PASSES(an_owner_empties_a_zone),
