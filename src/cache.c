@@ -240,10 +240,12 @@ void sea_cache_free_full(void *block, size_t c)
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_stock *stock = &cache->stock[c];
-	if (likely(stock->is_shut)) {
+	if (c - 1 >= SEA_SMALL_GRANULES) {
+		free_unseen(cache, block, c);
+	} else if (likely(stock->is_shut)) {
 		cache->room[c]++;
 		leave_stack(cache, stock, block, c);
-	} else if (c - 1 >= SEA_SMALL_GRANULES || unlikely(!cache->shard)) {
+	} else if (unlikely(!cache->shard)) {
 		free_unseen(cache, block, c);
 	} else {
 		cache->room[c]++;
