@@ -91,25 +91,28 @@ static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 /* First bit in [from, to) that is `value`, else `to`.  Bits outside may change meanwhile. */
 static inline size_t sea_bits_find(const uint64_t *map, size_t from, size_t to, bool value)
 {
+	if (from >= to)
+		return to;
 	uint64_t flip = value ? 0 : ~0ull;
-	for (size_t w = from / 64; w * 64 < to; w++) {
-		uint64_t hits = (sea_load_relaxed(&map[w]) ^ flip) & sea_mask_in_word(w, from, to);
-		if (hits)
-			return w * 64 + sea_lowest_bit(hits);
-	}
-	return to;
+	size_t w = from / 64, last = (to - 1) / 64;
+	uint64_t hits = (sea_load_relaxed(&map[w]) ^ flip) & ~0ull << from % 64;
+	while (!hits && w < last)
+		hits = sea_load_relaxed(&map[++w]) ^ flip;
+	size_t bit = hits ? w * 64 + sea_lowest_bit(hits) : to;
+	return bit < to ? bit : to;
 }
 
 /* Last bit in [0, before) that is `value`, plus one; 0 if there is none. */
 static inline size_t sea_bits_find_back(const uint64_t *map, size_t before, bool value)
 {
+	if (!before)
+		return 0;
 	uint64_t flip = value ? 0 : ~0ull;
-	for (size_t w = (before + 63) / 64; w-- > 0;) {
-		uint64_t hits = (map[w] ^ flip) & sea_mask_in_word(w, 0, before);
-		if (hits)
-			return w * 64 + sea_highest_bit(hits) + 1;
-	}
-	return 0;
+	size_t w = (before - 1) / 64;
+	uint64_t hits = (map[w] ^ flip) & ~0ull >> (63 - (before - 1) % 64);
+	while (!hits && w > 0)
+		hits = map[--w] ^ flip;
+	return hits ? w * 64 + sea_highest_bit(hits) + 1 : 0;
 }
 
 #endif
