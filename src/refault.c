@@ -5,8 +5,10 @@
  * of those owed were wanted back.  They are earned if they cost more than a small part of
  * the time: memory is worth more than that.
  *
- * It lasts as long as it is made use of: as far as what is free beyond the budget became more and
- * less within each second.  The peak that bounds it is halved unless so much was in use.
+ * An idle process keeps what it has earned.  So that is half of what was in use at most of late,
+ * and all of it only in a program that has gone on like that for a second.  It lasts as long as
+ * it is made use of: as far as what is free beyond the budget became more and less within each
+ * second.  The peak that bounds it is halved unless so much was in use.
  */
 #include "refault.h"
 
@@ -21,6 +23,11 @@
  * cost 5 % of the time or more are earned. */
 #define WINDOW_MS 20
 #define COSTLY_PAGES_PER_MS 18
+
+/* What may be earned in the first second is this part of what was in use at most of late, or
+ * 48 MiB: a buffer of 32 MiB and what is beside it. */
+#define FIRST_SHARE 2
+#define FIRST_MIN (48 * SEA_MIB)
 
 /* A program that starts threads and waits for their end, over and over, is not at its end:
  * when that has come so often, each time within RECURS_MS, nothing is forgotten. */
@@ -41,6 +48,7 @@ static struct {
 		size_t most_in_use; /* bytes; atomic, roughly */
 		size_t least_free, most_free; /* bytes beyond the budget; the same */
 	} second;
+	uint32_t is_steady;	    /* for a whole second it was made use of what was earned; atomic */
 	uint32_t is_void;	    /* what was earned, and what is owed, until the next lesson; atomic */
 	uint32_t nr_ends;	    /* ends of work in a row; atomic, roughly */
 	uint64_t end_ms;	    /* when the last was; the same */
@@ -73,7 +81,9 @@ void sea_refault_age(size_t in_use, size_t beyond)
 	if (likely(now - began < SECOND_MS) || !sea_swap_if(&state.second.began_ms, began, now))
 		return;
 	size_t most = sea_load_relaxed(&state.second.most_free), least = sea_load_relaxed(&state.second.least_free);
-	sea_store_relaxed(&state.earned, sea_min(sea_load_relaxed(&state.earned), most - sea_min(most, least)));
+	size_t used = sea_min(sea_load_relaxed(&state.earned), most - sea_min(most, least));
+	sea_store_relaxed(&state.earned, used);
+	sea_store_relaxed(&state.is_steady, used > 0);
 	sea_store_relaxed(&state.peak, sea_max(sea_load_relaxed(&state.peak) / 2, sea_load_relaxed(&state.second.most_in_use)));
 	sea_store_relaxed(&state.second.most_in_use, in_use);
 	sea_store_relaxed(&state.second.least_free, beyond);
@@ -104,16 +114,23 @@ static size_t close_window(uint64_t now)
 	return back >= length_ms * COSTLY_PAGES_PER_MS ? back : 0;
 }
 
+static size_t most_earned(void)
+{
+	size_t peak = sea_load_relaxed(&state.peak);
+	if (sea_load_relaxed(&state.is_steady))
+		return peak + peak / SLACK_SHARE;
+	return sea_max(peak / FIRST_SHARE, FIRST_MIN);
+}
+
 void sea_refault_learn(void)
 {
 	uint64_t now = sea_os_now_ms();
-	size_t peak = sea_load_relaxed(&state.peak);
 	bool is_void = sea_exchange_acq_rel(&state.is_void, 0);
 	size_t again = settle(now - state.ms < RECURS_MS && !is_void);
 	state.back = is_void ? 0 : state.back + again;
 	state.ms = now;
 	size_t earned = is_void ? 0 : sea_load_relaxed(&state.earned), more = close_window(now) * sea_os_page_size();
-	earned = sea_min(earned + more, peak + peak / SLACK_SHARE);
+	earned = sea_min(earned + more, most_earned());
 	sea_store_relaxed(&state.earned, earned);
 	if (more)
 		sea_refault_note_use(0, earned); /* it could not be made use of before */

@@ -107,12 +107,12 @@ static void it_can_be_forgotten(void)
 static void it_stays_while_it_is_made_use_of(void)
 {
 	sim.now_ms = 5000;
-	swing(64 * MiB, 20);
+	swing(48 * MiB, 20);
 	for (int i = 0; i < 100; i++) {
 		sea_refault_note_use(100 * MiB, 0);
 		pass_a_second(40 * MiB, 70 * MiB);
 	}
-	CHECK_EQ(sea_refault_allowance(0, 0), 64 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 48 * MiB);
 	for (int i = 0; i < 100; i++) {
 		sea_refault_note_use(100 * MiB, 40 * MiB);
 		pass_a_second(40 * MiB, 60 * MiB);
@@ -128,10 +128,10 @@ static void what_is_new_is_not_judged(void)
 	sim.now_ms = 5000;
 	sea_refault_age(100 * MiB, 0);
 	sim.now_ms += 970;
-	swing(64 * MiB, 20);
+	swing(48 * MiB, 20);
 	sim.now_ms += 10;
 	sea_refault_age(100 * MiB, 0);
-	CHECK_EQ(sea_refault_allowance(0, 0), 64 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 48 * MiB);
 }
 
 /* What came back in the window that is open is forgotten as well, and what is owed. */
@@ -175,10 +175,32 @@ static void ends_in_a_row_are_no_end(void)
 	}
 }
 
+/* For a second it was made use of. */
+static void become_steady(void)
+{
+	swing(3 * MiB, 20);
+	sim.now_ms += 1000;
+	sea_refault_age(100 * MiB, 0);
+	CHECK_EQ(sea_refault_allowance(0, 0), 3 * MiB);
+}
+
+static void it_is_half_of_the_peak_at_first(void)
+{
+	sim.now_ms = 5000;
+	for (int i = 0; i < 100; i++)
+		swing(3 * MiB, 20);
+	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
+	pass_a_second(100 * MiB, 0); /* that was made use of */
+	for (int i = 0; i < 100; i++)
+		swing(3 * MiB, 20);
+	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
+}
+
 /* What is kept and what is in use come to the peak and a quarter. */
 static void it_raises_no_peak(void)
 {
 	sim.now_ms = 5000;
+	become_steady();
 	for (int i = 0; i < 100; i++)
 		swing(3 * MiB, 20);
 	CHECK_EQ(sea_refault_allowance(90 * MiB, 0), 10 * MiB);
@@ -194,6 +216,7 @@ static void it_raises_no_peak(void)
 static void the_peak_is_that_of_late(void)
 {
 	sim.now_ms = 5000;
+	become_steady();
 	for (int i = 0; i < 100; i++)
 		swing(3 * MiB, 20);
 	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
@@ -211,7 +234,7 @@ static const struct test_case cases[] = {
 	PASSES(only_what_was_owed), PASSES(it_is_gone_after_a_second_without_use), PASSES(it_can_be_forgotten),
 	PASSES(it_stays_while_it_is_made_use_of), PASSES(what_is_new_is_not_judged),
 	PASSES(nothing_that_was_is_earned_once_it_is_forgotten), PASSES(ends_in_a_row_are_no_end),
-	PASSES(it_raises_no_peak), PASSES(the_peak_is_that_of_late),
+	PASSES(it_is_half_of_the_peak_at_first), PASSES(it_raises_no_peak), PASSES(the_peak_is_that_of_late),
 };
 
 HARNESS_MAIN(cases)
