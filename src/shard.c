@@ -36,8 +36,10 @@
 /* A piece of this many chunks ends a refill: it is carved with a watermark. */
 #define LONG_PIECE 8
 
-/* When a thread ends or clears up, zones with 8 KiB pending are drained. */
+/* When a thread ends or clears up, zones with 8 KiB pending are drained, or half of what they
+ * hold still: a zone that becomes empty goes as a whole. */
 #define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
+#define DRAIN_AT_EXIT_SHARE 2
 
 struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
 
@@ -269,13 +271,19 @@ void sea_shard_drain(struct sea_shard *shard)
 	sea_shard_drop_lock(shard);
 }
 
+static bool is_worth_draining_at_exit(const struct sea_zone *zone)
+{
+	uint32_t nr_pending = sea_load_relaxed(&zone->nr_pending);
+	return nr_pending && nr_pending >= sea_min(DRAIN_AT_EXIT, zone->nr_used / DRAIN_AT_EXIT_SHARE);
+}
+
 void sea_shard_drain_worth(struct sea_shard *shard)
 {
 	sea_lock_take(&shard->lock);
 	while (drain_next(shard))
 		;
 	for (uint32_t i = shard->nr_zones; i-- > 0;)
-		if (sea_load_relaxed(&shard->zones[i]->nr_pending) >= DRAIN_AT_EXIT)
+		if (is_worth_draining_at_exit(shard->zones[i]))
 			sea_shard_drain_zone(shard, shard->zones[i]);
 	sea_shard_drop_lock(shard);
 }

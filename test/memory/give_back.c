@@ -131,6 +131,22 @@ static void trim_after_one_thread(void)
 		     "MiB");
 }
 
+/* One thread frees all, in an order that has nothing to do with addresses, and then does nothing. */
+static void tear_down_in_disorder(void)
+{
+	bag_open();
+	run.base = bag.base;
+	bag_fill(150 * MiB, 16, 256);
+	for (size_t i = bag.nr / 2; i > 0; i--) {
+		bag_drop(bag_draw(bag.nr));
+		bag_put(bag_draw_size(16, 256));
+	}
+	run.peak = test_rss();
+	while (bag.nr > 0)
+		bag_drop(bag_draw(bag.nr));
+	goal_at_most("2", "150 MiB of one thread freed in random order: left", share_left(), 10, "%");
+}
+
 /* --- the budget ------------------------------------------------------------------------------- */
 
 /* Holds 256 MiB and frees the older half: of what was freed, the budget may stay. */
@@ -252,6 +268,8 @@ static const struct test_case cases[] = {
 	{.name = "idle after a burst, threads stay: a tenth of the peak", .run = threads_stay,
 	 .engines = SEAM | GLIBC, .seconds = 60},
 	{.name = "idle after a burst freed in many places, threads stay", .run = scattered_threads_stay,
+	 .engines = SEAM | GLIBC, .seconds = 60},
+	{.name = "idle after a teardown in random order: a tenth of the peak", .run = tear_down_in_disorder,
 	 .engines = SEAM | GLIBC, .seconds = 60},
 	{.name = "malloc_trim(0) after a burst gives back at once", .run = trim_at_once,
 	 .engines = SEAM | GLIBC, .seconds = 60},
