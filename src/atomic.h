@@ -9,15 +9,33 @@
 
 #include "compiler.h"
 
+/* Claim: the process has one thread, and stays so while the caller runs: plain instructions
+ * do what locked ones do for several.  The C library says so, before a second thread starts
+ * (glibc 2.32 and later; others say nothing). */
+extern char __libc_single_threaded __attribute__((weak));
+
+SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_single_threaded; }
+
 #define sea_load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
 #define sea_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define sea_store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define sea_add_relaxed(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
-#define sea_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
+#define sea_exchange_acq_rel(p, v)                                                                  \
+	({                                                                                         \
+		__typeof__(*(p)) old_;                                                             \
+		if (sea_is_alone()) {                                                              \
+			old_ = *(p);                                                               \
+			*(p) = (v);                                                                \
+		} else {                                                                           \
+			old_ = __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);                        \
+		}                                                                                  \
+		old_;                                                                              \
+	})
 /* Ordered with every other of these: who sets a bit and then reads, and who takes the other and
  * then reads the first, do not both miss it. */
-#define sea_or_ordered(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_SEQ_CST))
+#define sea_or_ordered(p, v)                                                                       \
+	((void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
 #define sea_load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
 #define sea_exchange_ordered(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 #define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))

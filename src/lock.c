@@ -42,6 +42,26 @@ static inline void pause_briefly(void)
 #endif
 }
 
+/* True if it was free. */
+static inline bool take_free(struct sea_lock *lock)
+{
+	if (!sea_is_alone())
+		return sea_swap_if(&lock->state, 0, 1);
+	if (lock->state)
+		return false;
+	sea_store_relaxed(&lock->state, 1);
+	return true;
+}
+
+/* True if somebody sleeps on it. */
+static inline bool make_free(struct sea_lock *lock)
+{
+	if (!sea_is_alone())
+		return sea_exchange_acq_rel(&lock->state, 0) == 2;
+	sea_store_relaxed(&lock->state, 0);
+	return false;
+}
+
 SEA_COLD static void take_slow(struct sea_lock *lock)
 {
 	for (int i = 0; i < SPIN_ROUNDS; i++) {
@@ -57,7 +77,7 @@ void sea_lock_take(struct sea_lock *lock)
 {
 	if (is_forking())
 		return;
-	if (unlikely(!sea_swap_if(&lock->state, 0, 1))) {
+	if (unlikely(!take_free(lock))) {
 		take_slow(lock);
 		sea_count_own(&lock->nr_contended, 1);
 	}
@@ -68,7 +88,7 @@ bool sea_lock_try(struct sea_lock *lock)
 {
 	if (is_forking())
 		return true;
-	if (sea_load_relaxed(&lock->state) || !sea_swap_if(&lock->state, 0, 1))
+	if (sea_load_relaxed(&lock->state) || !take_free(lock))
 		return false;
 	note_take(lock);
 	return true;
@@ -80,7 +100,7 @@ void sea_lock_drop(struct sea_lock *lock)
 		return;
 	SEA_ASSERT(sea_lock_is_held(lock));
 	note_drop(lock);
-	if (unlikely(sea_exchange_acq_rel(&lock->state, 0) == 2))
+	if (unlikely(make_free(lock)))
 		sea_os_wake(&lock->state);
 }
 
