@@ -515,6 +515,13 @@ void sea_pages_touch(const void *from, const void *to)
 	touch_pages(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1);
 }
 
+struct sea_touched sea_pages_touched(const void *run)
+{
+	const struct sea_arena *arena = sea_pagemap_arena(run);
+	SEA_ASSERT(arena->pool);
+	return (struct sea_touched){arena->touched, pfn_of(arena, run), sea_page_shift()};
+}
+
 size_t sea_pages_count_touched(const void *from, const void *to)
 {
 	struct sea_arena *arena = sea_pagemap_arena(from);

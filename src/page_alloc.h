@@ -11,7 +11,7 @@
 #ifndef SEA_PAGE_ALLOC_H
 #define SEA_PAGE_ALLOC_H
 
-#include "compiler.h"
+#include "atomic.h"
 
 struct sea_arena;
 struct sea_lock;
@@ -55,6 +55,25 @@ void *sea_pages_move(void *run, size_t size);
 
 /* The bytes [from, to) of a run of SEA_TOUCH_LATER are about to be written. */
 void sea_pages_touch(const void *from, const void *to);
+
+/* Where the page allocator keeps in mind which pages of a run are touched, for who asks often:
+ * as long as the run lives, and it is not one of those with a mapping of their own. */
+struct sea_touched {
+	const uint64_t *map; /* atomic */
+	size_t first;	     /* bit of the first page */
+	unsigned page_shift;
+};
+struct sea_touched sea_pages_touched(const void *run);
+
+/* Claim: bytes [from, to) of the run are in touched pages.  False if they are, but in too many
+ * pages to see at once. */
+SEA_INLINE bool sea_pages_are_touched(const struct sea_touched *touched, size_t from, size_t to)
+{
+	size_t first = touched->first + (from >> touched->page_shift);
+	size_t last = touched->first + ((to - 1) >> touched->page_shift);
+	uint64_t wanted = ~0ull << first % 64 & ~0ull >> (63 - last % 64);
+	return first / 64 == last / 64 && !(wanted & ~sea_load_relaxed(&touched->map[first / 64]));
+}
 
 /* Pages of [from, to) that are touched. */
 size_t sea_pages_count_touched(const void *from, const void *to);

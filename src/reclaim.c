@@ -91,7 +91,8 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least)
 	size_t bytes = 0;
 	sea_lock_take(&shard->lock);
 	for (uint32_t i = shard->nr_zones; i-- > 0 && sea_pages_dirty() > keep;)
-		if (shard->zones[i]->nr_idle && shard->zones[i]->longest_idle * sea_os_page_size() >= least)
+		if (i < shard->nr_zones && shard->zones[i]->nr_idle &&
+		    shard->zones[i]->longest_idle * sea_os_page_size() >= least)
 			bytes += purge_at(shard, i, least);
 	sea_shard_drop_lock(shard);
 	return bytes;

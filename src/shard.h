@@ -62,7 +62,7 @@ void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned 
  * lock. */
 void sea_shard_help(struct sea_shard *shard);
 
-/* Drains every zone that has more than a little pending. */
+/* Drains every zone that has more than a little pending, for what it holds. */
 void sea_shard_drain_worth(struct sea_shard *shard);
 
 /* Drains every zone. */

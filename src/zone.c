@@ -63,6 +63,17 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 	return end;
 }
 
+/* Granules of a hole that its descriptor takes. */
+#define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
+
+/* Granules [from, to) are about to be written to. */
+static void touch(const struct sea_zone *zone, size_t from, size_t to)
+{
+	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
+		return;
+	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to));
+}
+
 static void set_start(struct sea_zone *zone, size_t word, size_t start)
 {
 	sea_store_relaxed(&zone->start[word], (uint8_t)start);
@@ -73,13 +84,13 @@ static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 	SEA_ASSERT(from < to && to <= SEA_ZONE_GRANULES);
 	SEA_ASSERT(!is_listed(zone, from));
 	struct sea_hole *hole = hole_at(zone, from);
-	sea_pages_touch(hole, hole->mark + 2);
+	touch(zone, from, from + 1);
 	hole->mark[1] = sea_mark_of(hole, sea_seams);
 	uint8_t *hint = &zone->hint[from / 64 / SEA_HINT_WORDS];
 	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
 	if (to - from < SEA_HOLE_MIN)
 		return;
-	sea_pages_touch(hole, hole + 1);
+	touch(zone, from, from + DESCRIPTOR_GRANULES);
 	sea_hole_link(zone->holes, hole, to - from);
 	set_start(zone, from / 64, 1 + from % 64);
 }
@@ -110,9 +121,6 @@ static void erase_seam(struct sea_zone *zone, size_t g)
 	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] & ~(1ull << g % 64));
 }
 
-/* Granules of a hole that its descriptor takes. */
-#define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
-
 /* --- idle pages ---------------------------------------------------------------- */
 
 /* Words of a row of idle pages that is worth being given back by itself. */
@@ -125,7 +133,7 @@ static uint64_t descriptor_part(uint64_t used) { return used >> (64 - DESCRIPTOR
 
 /* The page that starts at `word` is free, and so is what stands before it as far as a
  * descriptor may reach. */
-static bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
+SEA_INLINE bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
 {
 	if (zone->used[word + nr_words - 1] || !word || descriptor_part(zone->used[word - 1]))
 		return false;
@@ -205,8 +213,9 @@ static void join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t 
 	size_t step = words_per_page(), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
 	if (next_idle(zone, from, to, step) == to)
 		return;
-	size_t row = row_around(zone, from, sea_round_up(end, step), step);
-	zone->longest_idle = (uint32_t)sea_max(zone->longest_idle, row);
+	if (zone->longest_idle < LONG_ROW / step)
+		zone->longest_idle =
+			(uint32_t)sea_max(zone->longest_idle, row_around(zone, from, sea_round_up(end, step), step));
 	bool was_idle = end % step == 0 && !descriptor_part(last_was);
 	note_idle(zone, count_idle(zone, from, was_idle ? end : to));
 }
@@ -268,13 +277,8 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 		list_hole(zone, from, g);
 }
 
-static void touch(const struct sea_zone *zone, size_t from, size_t to)
-{
-	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to));
-}
-
 /* A zone is worth draining when an eighth of what it holds is pending, or 16 KiB: some
- * 100 of the usual chunks for a pass over 1,024 words. */
+ * 100 of the usual chunks, that may have neighbours among them. */
 #define DRAIN_SHARE 8u
 #define DRAIN_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
 
@@ -285,12 +289,13 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea
 	zone->seam = seam;
 	zone->shard = shard;
 	zone->holes = holes;
+	zone->touched = sea_pages_touched(base);
 	sea_store_relaxed(&zone->worth, DRAIN_LEAST);
 	sea_store_relaxed(&zone->seam[0], 1);
 	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
 		zone->unlisted[i] = 0;
 	zone->used[SEA_ZONE_WORDS] = ~0ull;
-	zone->longest_idle = SEA_ZONE_WORDS;
+	zone->longest_idle = (uint32_t)(SEA_ZONE_SIZE / sea_os_page_size());
 	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
 		zone->hint[h] = SEA_HINT_UNKNOWN;
 	list_hole(zone, 0, SEA_ZONE_GRANULES);
@@ -310,32 +315,30 @@ void sea_zone_retire(struct sea_zone *zone)
 
 /* --- allocating ------------------------------------------------------------- */
 
-/* Where k free granules start in a word of `used` that is followed by `next`; 64: nowhere.
- * Either k of them lie in the word, or the last ones go on in the next. */
-static unsigned find_in_word(uint64_t used, uint64_t next, unsigned k)
+/* The same as hole_end(), from the seams if the hole ends near. */
+static size_t hole_end_near(const struct sea_zone *zone, size_t g)
 {
-	uint64_t starts = ~used;
-	for (unsigned have = 1, step; have < k && starts; have += step) {
-		step = have < k - have ? have : k - have;
-		starts &= starts >> step;
-	}
-	if (starts)
-		return sea_lowest_bit(starts);
-	unsigned nr_last = used ? 63 - sea_highest_bit(used) : 64;
-	unsigned nr_first = next ? sea_lowest_bit(next) : 64;
-	return nr_last && nr_last + nr_first >= k ? 64 - nr_last : 64;
+	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
+	if (behind)
+		return g + 1 + sea_lowest_bit(behind);
+	uint64_t next = zone->used[g / 64 + 1];
+	return next ? sea_round_down(g, 64) + 64 + sea_lowest_bit(next) : hole_end(zone, g);
 }
 
-/* First granule in the words of a hint at which k are free, or SEA_ZONE_GRANULES. */
-static size_t find_in_block(const struct sea_zone *zone, unsigned block, unsigned k)
+/* The first hole of k granules or more that starts in the words of a hint, and where it ends;
+ * or SEA_ZONE_GRANULES, and how long the longest there is. */
+static size_t find_in_block(const struct sea_zone *zone, unsigned block, unsigned k, size_t *to, size_t *longest)
 {
 	size_t word = (size_t)block * SEA_HINT_WORDS;
+	*longest = 0;
 	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
-		if (zone->used[word] == ~0ull)
-			continue;
-		unsigned bit = find_in_word(zone->used[word], zone->used[word + 1], k);
-		if (bit < 64)
-			return word * 64 + bit;
+		for (uint64_t holes = zone->seam[word] & ~zone->used[word]; holes; holes &= holes - 1) {
+			size_t g = word * 64 + sea_lowest_bit(holes);
+			*to = hole_end_near(zone, g);
+			if (*to - g >= k)
+				return g;
+			*longest = sea_max(*longest, *to - g);
+		}
 	}
 	return SEA_ZONE_GRANULES;
 }
@@ -347,13 +350,11 @@ struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max,
 	for (; *block < SEA_ZONE_HINTS; ++*block) {
 		if (zone->hint[*block] < k)
 			continue;
-		size_t g = find_in_block(zone, *block, k);
-		if (g == SEA_ZONE_GRANULES) {
-			zone->hint[*block] = (uint8_t)(k - 1);
+		size_t to, longest, from = find_in_block(zone, *block, k, &to, &longest);
+		if (from == SEA_ZONE_GRANULES) {
+			zone->hint[*block] = (uint8_t)longest;
 			continue;
 		}
-		size_t from = is_free(zone, g - (g > 0)) ? sea_bits_find_back(zone->used, g, true) : g;
-		size_t to = hole_end(zone, from);
 		unsigned count = (unsigned)sea_min((to - from) / k, max);
 		split_hole(zone, from, to, from, k, count);
 		touch(zone, from, from + (size_t)k * count);
@@ -397,30 +398,11 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 
 /* --- freeing ---------------------------------------------------------------- */
 
-/* The count is not exact where two threads send at once, but not 0 while a bit is set:
- * whoever takes the bits sets it to 0 first. */
-void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
-{
-	sea_zone_put_back(zone, word, mask);
-	sea_count_roughly(&zone->nr_pending, nr_granules);
-}
-
-/* Who drains takes the bit of the line, then looks at the line: it finds this chunk, or the
- * bit is set again. */
-void sea_zone_put_back(struct sea_zone *zone, size_t word, uint64_t mask)
-{
-	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
-	size_t line = word / SEA_LINE_WORDS;
-	sea_or_ordered(&zone->pending[word], mask);
-	if (!(sea_load_ordered(&zone->lines[line / 64]) >> line % 64 & 1))
-		sea_or_ordered(&zone->lines[line / 64], 1ull << line % 64);
-}
-
 /* Frees the chunks pending in one word, and what a chunk of the word before has in
  * it (carry).  Returns the granules freed. */
 static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 {
-	uint64_t pending = sea_load_relaxed(&zone->pending[word]);
+	uint64_t pending = sea_load_ordered(&zone->pending[word]);
 	if (pending)
 		pending = sea_exchange_acq_rel(&zone->pending[word], 0);
 	uint64_t seams = zone->seam[word], used = zone->used[word];
@@ -481,7 +463,9 @@ void sea_zone_list(struct sea_zone *zone)
 
 static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
 {
-	for (size_t hint = first / SEA_HINT_WORDS; hint <= last / SEA_HINT_WORDS; hint++)
+	size_t hint = first / SEA_HINT_WORDS;
+	zone->hint[hint] = SEA_HINT_UNKNOWN;
+	while (unlikely(++hint <= last / SEA_HINT_WORDS))
 		zone->hint[hint] = SEA_HINT_UNKNOWN;
 }
 
@@ -502,9 +486,9 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 	SEA_ASSERT(sea_load_relaxed(&zone->pending[word]));
 	size_t first = unlist_left(zone, word), end = word;
 	uint64_t last_was = 0;
-	for (bool carry = false; end < SEA_ZONE_WORDS && (carry || sea_load_relaxed(&zone->pending[end])); end++) {
+	for (bool carry = false; end < SEA_ZONE_WORDS && (carry || sea_load_ordered(&zone->pending[end])); end++) {
 		last_was = zone->used[end];
-		if (!(zone->seam[end] | sea_load_relaxed(&zone->pending[end]))) {
+		if (!(zone->seam[end] | sea_load_ordered(&zone->pending[end]))) {
 			empty_word(zone, end);
 			continue;
 		}

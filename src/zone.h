@@ -17,6 +17,7 @@
 #include "bits.h"
 #include "check.h"
 #include "hole.h"
+#include "page_alloc.h"
 #include "seammap.h"
 #include "sizeclass.h"
 
@@ -42,11 +43,21 @@ struct sea_shard;
 
 struct sea_zone {
 	uint64_t used[SEA_ZONE_WORDS + 1];   /* shard lock */
-	uint64_t pending[SEA_ZONE_WORDS];    /* chunks sent back: set by any thread (release), taken by
-						the lock's holder (acquire) */
-	uint64_t lines[SEA_ZONE_LINES / 64]; /* lines of `pending` in which a bit may be set: set by any
-						thread after the bit, taken by the lock's holder before it */
-	uint64_t unlisted[SEA_ZONE_WORDS / 64]; /* words in which a large hole may start that is not listed */
+
+	/* What threads that send chunks back use lies apart from what the lock's holder writes. */
+	uint64_t pending[SEA_ZONE_WORDS] SEA_LINE_ALIGNED; /* chunks sent back: set by any thread, taken
+						by the lock's holder; ordered with `lines` */
+	uint64_t lines[SEA_ZONE_LINES / 64] SEA_LINE_ALIGNED; /* lines of `pending` in which a bit may be
+						set: set by any thread after the bit, taken by the
+						lock's holder before it */
+	struct sea_shard *shard;	     /* constant while the zone lives; NULL: spare */
+	struct sea_zone *queue_next;	     /* shard: zones to drain */
+	uint32_t nr_pending;		     /* granules, roughly; atomic */
+	uint32_t worth;			     /* pending granules that make draining worth it; atomic */
+	uint32_t is_queued;		     /* waits to be drained; atomic */
+
+	uint64_t unlisted[SEA_ZONE_WORDS / 64] SEA_LINE_ALIGNED; /* words in which a large hole may start
+						that is not listed */
 	uint8_t start[SEA_ZONE_WORDS];	     /* the chunk of a word or more that starts in the word: 1 + bit
 						of a listed hole, or the class of a used chunk; 0: none, or
 						not known.  Shard lock; a used chunk's owner may read it */
@@ -55,9 +66,8 @@ struct sea_zone {
 						to write, read by free() without */
 	uint64_t *own_seam;		     /* NULL unless the seam map did not reach one day */
 	char *base;
-	struct sea_shard *shard;	     /* constant while the zone lives; NULL: spare */
+	struct sea_touched touched;	     /* pages of the zone that are */
 	struct sea_holes *holes;	     /* the shard's lists */
-	struct sea_zone *queue_next;	     /* shard: zones to drain */
 	struct sea_zone *next;		     /* shard: emptied zones, spare structs */
 	uint32_t index;			     /* in the shard's table */
 	uint32_t nr_used;		     /* granules */
@@ -65,9 +75,6 @@ struct sea_zone {
 						purging would give back */
 	uint32_t longest_idle;		     /* pages in the longest row of them, with what lies between
 						that is not touched; or more; or a long row's */
-	uint32_t nr_pending;		     /* granules, roughly; atomic */
-	uint32_t worth;			     /* pending granules that make draining worth it; atomic */
-	uint32_t is_queued;		     /* waits to be drained; atomic */
 	uint32_t is_purged;		     /* spare: its bitmaps have no memory */
 };
 
@@ -103,13 +110,6 @@ void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsig
  * the hole in front of it, where there is a mark. */
 void sea_zone_mark(struct sea_zone *zone, unsigned g);
 
-/* Sends the chunks whose bits are set in `mask` back: they start in word `word` and have
- * nr_granules together.  Any thread, no lock. */
-void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
-
-/* The same for chunks that were held, and are not counted. */
-void sea_zone_put_back(struct sea_zone *zone, size_t word, uint64_t mask);
-
 /* Frees all chunks that were sent back, and merges them with their neighbours.  Touches
  * bitmaps only: large holes that come of it are not listed yet. */
 void sea_zone_drain(struct sea_zone *zone);
@@ -132,6 +132,29 @@ SEA_INLINE struct sea_zone *sea_zone_of(const void *address)
 {
 	bool is_near = sea_seams_bit(address) < sea_load_settled(&sea_seams_nr);
 	return likely(is_near) ? sea_zone_near(address) : sea_pagemap_zone(address);
+}
+
+/* Sends the chunks back whose bits are set in `mask`: they start in word `word`, and were
+ * held, so that they are not counted.  Any thread, no lock.
+ *
+ * Who drains takes the bit of the line, then looks at the line: it finds this chunk, or the
+ * bit is set again. */
+SEA_INLINE void sea_zone_put_back(struct sea_zone *zone, size_t word, uint64_t mask)
+{
+	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
+	size_t line = word / SEA_LINE_WORDS;
+	sea_or_ordered(&zone->pending[word], mask);
+	if (unlikely(!(sea_load_ordered(&zone->lines[line / 64]) >> line % 64 & 1)))
+		sea_or_ordered(&zone->lines[line / 64], 1ull << line % 64);
+}
+
+/* The same for chunks that were used and have nr_granules together.  The count is not exact
+ * where two threads send at once, but not 0 while a bit is set: whoever takes the bits sets
+ * it to 0 first. */
+SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+{
+	sea_zone_put_back(zone, word, mask);
+	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
 /* The class of the used chunk that starts at g, if that is the last to start in its word,

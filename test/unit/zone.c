@@ -244,10 +244,13 @@ static void sweeps_go_on_from_the_cursor(void)
 	start();
 	struct sea_piece first = sea_zone_sweep(zone, 10, 3, &block);
 	CHECK(first.start == zone->base && first.count == 3 && block == 0);
-	block = 5; /* nothing starts there: the hole began earlier, and is taken from its start */
+	block = 5; /* nothing starts there or behind it: the hole began earlier */
+	CHECK_EQ(sea_zone_sweep(zone, 10, 1, &block).count, 0);
+	CHECK_EQ(block, SEA_ZONE_HINTS);
+	block = 0;
 	struct sea_piece second = sea_zone_sweep(zone, 10, 1, &block);
 	CHECK(second.start == zone->base + 30 * SEA_GRANULE);
-	CHECK_EQ(block, 5);
+	CHECK_EQ(block, 0);
 	check_zone();
 }
 
