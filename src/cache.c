@@ -15,8 +15,8 @@
 #include "page_alloc.h"
 #include "stock.h"
 
-/* A thread that sent this much back without one refill tears something down: the marks of
- * chunks that leave wait for their memory (outbox.h). */
+/* A thread that sent this much back without one refill tears something down: chunks that
+ * leave wait for their memory (outbox.h). */
 #define TEARDOWN_BYTES (64 * SEA_KIB)
 
 /* The calling thread's cache; NULL if it cannot have one. */
@@ -150,8 +150,11 @@ SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, vo
 	SEA_ASSERT(cache->shard);
 	SEA_ASSERT(nr_granules > 0);
 	stock->left++;
-	uint32_t lag = cache->ledger.returned < TEARDOWN_BYTES ? 0 : SEA_OUTBOX_FETCHING;
-	if (unlikely(sea_outbox_post(&cache->outbox, chunk, nr_granules, lag)))
+	bool is_large = nr_granules * SEA_GRANULE >= SEA_FLUSH_AT_ONCE;
+	bool is_full = is_large || cache->ledger.returned >= TEARDOWN_BYTES
+			       ? sea_outbox_fetch(&cache->outbox, chunk, nr_granules)
+			       : sea_outbox_post(&cache->outbox, chunk, nr_granules);
+	if (unlikely(is_full || is_large))
 		sea_flush_and_help(cache);
 }
 
@@ -168,8 +171,6 @@ static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned
 		return;
 	}
 	leave_stack(cache, stock, chunk, nr_granules);
-	if (nr_granules * SEA_GRANULE >= SEA_LETTER_MAX && cache->outbox.nr)
-		sea_flush_and_help(cache);
 }
 
 static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* flush.c - sending what a cache holds back (layer 8)
  *
- * K4  Every chunk that is sent back carries its mark before its bit is set; in the outbox it
- *     may not yet (X1).
+ * K4  Every chunk that is sent back carries its mark before its bit is set (X1).
  *
  * A thread that sends much back helps to merge it now and then, and one that is clearing up
  * keeps nothing back.
@@ -32,13 +31,12 @@ void sea_flush_outbox(struct sea_cache *cache)
 	SEA_ASSERT(sea_outbox_bytes(&cache->outbox) == 0);
 }
 
-/* A free chunk leaves (K4). */
-static void send(struct sea_cache *cache, void *chunk, size_t nr_granules)
+/* A marked chunk leaves. */
+static void send(struct sea_cache *cache, struct sea_link *chunk, unsigned c)
 {
-	SEA_ASSERT(nr_granules > 0);
 	SEA_ASSERT(sea_zone_of(chunk));
-	((struct sea_link *)chunk)->mark = 0;
-	if (sea_outbox_post(&cache->outbox, chunk, nr_granules, 0))
+	SEA_ASSERT(sea_stack_is_marked(chunk));
+	if (sea_outbox_add(&cache->outbox, chunk, sea_class_granules(c)))
 		sea_flush_outbox(cache);
 }
 
@@ -46,25 +44,31 @@ static void send(struct sea_cache *cache, void *chunk, size_t nr_granules)
 static void send_stack(struct sea_cache *cache, unsigned c)
 {
 	int64_t length = 0;
-	for (; cache->head[c]; length++) {
-		struct sea_link *chunk = cache->head[c];
-		SEA_ASSERT(sea_stack_is_marked(chunk));
+	for (struct sea_link *chunk; (chunk = cache->head[c]); length++) {
 		cache->head[c] = chunk->next;
-		send(cache, chunk, sea_class_granules(c));
+		send(cache, chunk, c);
 	}
 	SEA_ASSERT(cache->room[c] + length == cache->stock[c].limit);
+}
+
+static void send_stock(struct sea_cache *cache, unsigned c)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	for (size_t size = sea_class_size(c); stock->cur < stock->end; stock->cur += size) {
+		struct sea_link *chunk = (struct sea_link *)stock->cur;
+		chunk->mark = sea_stack_mark(chunk);
+		send(cache, chunk, c);
+	}
+	SEA_ASSERT(stock->cur == stock->end);
 }
 
 void sea_flush_class(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
-	size_t size = sea_class_size(c);
-	SEA_ASSERT(size > 0);
+	SEA_ASSERT(sea_class_granules(c));
 	send_stack(cache, c);
-	for (; stock->cur < stock->end; stock->cur += size)
-		send(cache, stock->cur, sea_class_granules(c));
-	SEA_ASSERT(stock->cur == stock->end);
-	sea_ledger_revoke(&cache->ledger, stock->limit * size);
+	send_stock(cache, c);
+	sea_ledger_revoke(&cache->ledger, stock->limit * sea_class_size(c));
 	cache->room[c] = 0;
 	stock->limit = 0;
 	stock->drawn = 0;
@@ -73,6 +77,7 @@ void sea_flush_class(struct sea_cache *cache, unsigned c)
 
 void sea_flush_all(struct sea_cache *cache)
 {
+	sea_flush_outbox(cache);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		if (cache->head[c] || cache->stock[c].limit || cache->stock[c].cur)
 			sea_flush_class(cache, c);
@@ -109,11 +114,19 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
 		sea_reclaim(SEA_NOW_AND_THEN);
 }
 
+/* What a thread sends back between two helps.  While it tears down, half of what it holds comes
+ * together, as far as so much may stay: the fewer passes. */
+static size_t help_interval(const struct sea_ledger *ledger)
+{
+	size_t some = sea_min(sea_ledger_net(ledger), sea_options.dirty_max) / 2;
+	return sea_max(some, SEA_HELP_BYTES);
+}
+
 static bool is_worth_help(const struct sea_ledger *ledger)
 {
 	if (likely(ledger->sent < LAST_HELP_BYTES))
 		return false;
-	if (ledger->sent >= SEA_HELP_BYTES)
+	if (ledger->sent >= help_interval(ledger))
 		return true;
 	bool is_nearly_done = sea_ledger_held_much(ledger) && sea_ledger_net(ledger) < SEA_HELP_BYTES;
 	return is_nearly_done && sea_ledger_is_clearing(ledger);

@@ -8,16 +8,17 @@
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define SEA_HELP_BYTES (256 * SEA_KIB)
 /* A larger chunk does not wait in the outbox for others. */
-#define SEA_LETTER_MAX (SEA_HELP_BYTES / SEA_OUTBOX_LETTERS)
+#define SEA_FLUSH_AT_ONCE (SEA_HELP_BYTES / SEA_OUTBOX_CHUNKS)
 
 /* Sends what is in the outbox. */
 void sea_flush_outbox(struct sea_cache *cache);
 
-/* The same for an outbox that has letters; if much has been sent, merges what has come
+/* The same for an outbox that is not empty; if much has been sent, merges what has come
  * together. */
 SEA_NOINLINE void sea_flush_and_help(struct sea_cache *cache);
 
-/* Empties one class: its stack, and what was never handed out.  What it has learnt of
+/* Into an outbox of which all is marked: empties one class, its stack and what was never
+ * handed out.  What it has learnt of
  * recurrence stays. */
 void sea_flush_class(struct sea_cache *cache, unsigned c);
 

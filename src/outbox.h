@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* outbox.h - chunks on the way back to their zones (layer 8)
  *
- * Chunks are sent back together.  What a thread tears down has mostly left the processor's
- * caches, and a load from it keeps the processor from running ahead.  So while it tears
- * down, a chunk is fetched when it is posted, and read and marked some letters later, or when
- * all are delivered: that is also when a second free of it is noticed.
+ *    free(p) --> box --> bundles --> one OR a word
  *
- * X1  The first nr_marked of nr letters are marked.  A signal handler that ends the process
- *     delivers what was in the box, and may come at any moment: a letter is counted as
- *     marked before it is, and is out of the box before it is sent.
+ * Chunks are sent together, so that those that start in one word of a zone's bitmap go with
+ * one OR, and the words are fetched together.
+ *
+ * What a thread tears down has mostly left the processor's caches, and a load from it keeps
+ * the processor from running ahead.  So while it tears down, a chunk is fetched when it comes,
+ * and read and marked when all are delivered: that is also when a second free of it is
+ * noticed.
+ *
+ * X1  The first nr_marked of nr chunks are marked.  A signal handler that ends the process
+ *     delivers what was in the box, and may come at any moment: a chunk is in the box before
+ *     it is counted, and all are out of it before the first is marked or sent.
  */
 #ifndef SEA_OUTBOX_H
 #define SEA_OUTBOX_H
@@ -16,9 +21,8 @@
 #include "mistake.h"
 #include "shard.h"
 
-#define SEA_OUTBOX_LETTERS 32
-/* Letters that may wait for their mark. */
-#define SEA_OUTBOX_FETCHING 4
+/* Chunks that make the box full. */
+#define SEA_OUTBOX_CHUNKS 64
 
 /* A free chunk of a thread; the outbox uses the mark only. */
 struct sea_link {
@@ -27,11 +31,8 @@ struct sea_link {
 };
 
 struct sea_outbox {
-	uint32_t nr, nr_marked;
-	struct sea_letter {
-		struct sea_link *chunk;
-		size_t nr_granules;
-	} letter[SEA_OUTBOX_LETTERS];
+	uint32_t nr, nr_marked, nr_granules;
+	struct sea_link *chunk[SEA_OUTBOX_CHUNKS];
 };
 
 /* Marks a chunk that was freed.  Ends the process if it has a mark: it was freed before. */
@@ -43,31 +44,48 @@ SEA_INLINE void sea_mark_freed(struct sea_link *chunk)
 	chunk->mark = mark;
 }
 
-/* Adds a used chunk; the box is not full.  Marks all but the last `lag` letters.  True: it
- * is full now. */
-SEA_INLINE bool sea_outbox_post(struct sea_outbox *box, void *chunk, size_t nr_granules, uint32_t lag)
+/* Adds a used chunk, which is marked later; the box is not full.  True: it is full now. */
+SEA_INLINE bool sea_outbox_fetch(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
-	uint32_t nr = box->nr + 1;
 	__builtin_prefetch(chunk, 1);
-	box->letter[nr - 1] = (struct sea_letter){chunk, nr_granules};
+	box->nr_granules += (uint32_t)nr_granules;
+	box->chunk[box->nr] = chunk;
 	sea_before_a_signal();
-	box->nr = nr;
-	while (nr - box->nr_marked > lag) {
-		struct sea_link *next = box->letter[box->nr_marked++].chunk;
-		sea_before_a_signal();
-		sea_mark_freed(next);
-	}
-	return nr == SEA_OUTBOX_LETTERS;
+	return ++box->nr == SEA_OUTBOX_CHUNKS;
+}
+
+/* The same for one that is marked; none in the box waits for its mark. */
+SEA_INLINE bool sea_outbox_add(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
+{
+	SEA_ASSERT(box->nr_marked == box->nr);
+	box->nr_granules += (uint32_t)nr_granules;
+	box->chunk[box->nr] = chunk;
+	sea_before_a_signal();
+	return (box->nr_marked = ++box->nr) == SEA_OUTBOX_CHUNKS;
+}
+
+/* Adds a used chunk that is not likely to wait for its memory; the same. */
+SEA_INLINE bool sea_outbox_post(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
+{
+	sea_mark_freed(chunk);
+	return sea_outbox_add(box, chunk, nr_granules);
 }
 
 /* Bytes in the box; for observers a moment's view. */
-size_t sea_outbox_bytes(const struct sea_outbox *box);
+SEA_RACE_BY_DESIGN static inline size_t sea_outbox_bytes(const struct sea_outbox *box)
+{
+	return (size_t)box->nr_granules * SEA_GRANULE;
+}
 
-/* The shard that the last letter goes to, or NULL. */
-struct sea_shard *sea_outbox_shard(const struct sea_outbox *box);
+/* The shard that the last chunk goes to; the box is not empty. */
+SEA_INLINE struct sea_shard *sea_outbox_shard(const struct sea_outbox *box)
+{
+	SEA_ASSERT(box->nr > 0);
+	return sea_zone_of(box->chunk[box->nr - 1])->shard;
+}
 
-/* Marks all chunks and sends them to their zones; the box is empty.  Returns the bytes that went.
- * Ends the process if one has a mark: it was freed before.  No lock. */
+/* Marks all chunks and sends them to their zones; the box is empty.  Returns the bytes that
+ * went.  Ends the process if a chunk was freed before.  No lock. */
 size_t sea_outbox_deliver(struct sea_outbox *box);
 
 #endif

@@ -56,6 +56,7 @@ static void look_over(struct sea_cache *cache)
 	sea_ledger_sample(&cache->ledger, sea_flush_bytes(cache));
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		look_at(cache, c);
+	sea_flush_outbox(cache);
 }
 
 /* The longest piece becomes the stock's watermark, the others go on the stack, lowest
@@ -86,9 +87,9 @@ static uint32_t next_batch(const struct sea_stock *stock, size_t size)
 /* Looking over may empty the class that is to be refilled, but not fill it. */
 static void before_refill(struct sea_cache *cache)
 {
+	sea_flush_outbox(cache);
 	if (cache->ledger.drawn > sea_ledger_budget(&cache->ledger))
 		look_over(cache);
-	sea_flush_outbox(cache);
 }
 
 static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uint32_t nr_chunks, size_t size)
