@@ -6,9 +6,9 @@
  * the time: memory is worth more than that.
  *
  * An idle process keeps what it has earned.  So that is half of what was in use at most of late,
- * and all of it only in a program that has gone on like that for a second.  It lasts as long as
- * it is made use of: as far as what is free beyond the budget became more and less within each
- * second.  The peak that bounds it is halved unless so much was in use.
+ * and all of it only in a program that has made use of what it had earned for a whole period.
+ * It lasts as long as it is made use of: as far as what is free beyond the budget became more
+ * and less within each period.  The peak that bounds it is halved unless so much was in use.
  */
 #include "refault.h"
 
@@ -18,16 +18,19 @@
 /* A swing that takes longer than this costs little by its faults: 2,500 of them, some
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
-#define SECOND_MS 1000
+#define PERIOD_MS 500
 /* A page that goes and comes back costs 2.7 us.  Over windows of this length, pages that
  * cost 5 % of the time or more are earned. */
 #define WINDOW_MS 20
 #define COSTLY_PAGES_PER_MS 18
 
-/* What may be earned in the first second is this part of what was in use at most of late, or
+/* What may be earned at first is this part of what was in use at most of late, or
  * 48 MiB: a buffer of 32 MiB and what is beside it. */
 #define FIRST_SHARE 2
 #define FIRST_MIN (48 * SEA_MIB)
+
+/* Of what was earned, so much is to be made use of for all of the peak to be. */
+#define USED_SHARE 2
 
 /* A program that starts threads and waits for their end, over and over, is not at its end:
  * when that has come so often, each time within RECURS_MS, nothing is forgotten. */
@@ -47,8 +50,10 @@ static struct {
 		uint64_t began_ms;  /* atomic */
 		size_t most_in_use; /* bytes; atomic, roughly */
 		size_t least_free, most_free; /* bytes beyond the budget; the same */
-	} second;
-	uint32_t is_steady;	    /* for a whole second it was made use of what was earned; atomic */
+		size_t earned;	    /* what was earned when it began; the same */
+		size_t learned;	    /* what was earned at the last lesson in it; the same */
+	} period;
+	uint32_t is_steady;	    /* for a whole period it was made use of what was earned; atomic */
 	uint32_t is_void;	    /* what was earned, and what is owed, until the next lesson; atomic */
 	uint32_t nr_ends;	    /* ends of work in a row; atomic, roughly */
 	uint64_t end_ms;	    /* when the last was; the same */
@@ -62,12 +67,12 @@ void sea_refault_note_use(size_t in_use, size_t beyond)
 {
 	if (in_use > sea_load_relaxed(&state.peak))
 		sea_store_relaxed(&state.peak, in_use);
-	if (in_use > sea_load_relaxed(&state.second.most_in_use))
-		sea_store_relaxed(&state.second.most_in_use, in_use);
-	if (beyond < sea_load_relaxed(&state.second.least_free))
-		sea_store_relaxed(&state.second.least_free, beyond);
-	if (beyond > sea_load_relaxed(&state.second.most_free))
-		sea_store_relaxed(&state.second.most_free, beyond);
+	if (in_use > sea_load_relaxed(&state.period.most_in_use))
+		sea_store_relaxed(&state.period.most_in_use, in_use);
+	if (beyond < sea_load_relaxed(&state.period.least_free))
+		sea_store_relaxed(&state.period.least_free, beyond);
+	if (beyond > sea_load_relaxed(&state.period.most_free))
+		sea_store_relaxed(&state.period.most_free, beyond);
 }
 
 void sea_refault_note_fresh(size_t nr_pages) { sea_add_relaxed(&state.nr_fresh, nr_pages); }
@@ -76,18 +81,24 @@ void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged
 
 void sea_refault_age(size_t in_use, size_t beyond)
 {
-	uint64_t now = sea_os_now_ms(), began = sea_load_relaxed(&state.second.began_ms);
+	uint64_t now = sea_os_now_ms(), began = sea_load_relaxed(&state.period.began_ms);
 	sea_refault_note_use(in_use, beyond);
-	if (likely(now - began < SECOND_MS) || !sea_swap_if(&state.second.began_ms, began, now))
+	/* Signed: another thread may have begun one after we looked at the clock. */
+	if (likely((int64_t)(now - began) < PERIOD_MS) || !sea_swap_if(&state.period.began_ms, began, now))
 		return;
-	size_t most = sea_load_relaxed(&state.second.most_free), least = sea_load_relaxed(&state.second.least_free);
-	size_t used = sea_min(sea_load_relaxed(&state.earned), most - sea_min(most, least));
-	sea_store_relaxed(&state.earned, used);
-	sea_store_relaxed(&state.is_steady, used > 0);
-	sea_store_relaxed(&state.peak, sea_max(sea_load_relaxed(&state.peak) / 2, sea_load_relaxed(&state.second.most_in_use)));
-	sea_store_relaxed(&state.second.most_in_use, in_use);
-	sea_store_relaxed(&state.second.least_free, beyond);
-	sea_store_relaxed(&state.second.most_free, beyond);
+	size_t most = sea_load_relaxed(&state.period.most_free), least = sea_load_relaxed(&state.period.least_free);
+	size_t before = sea_load_relaxed(&state.period.earned), used = most - sea_min(most, least);
+	/* What is new could not be made use of yet. */
+	size_t stays = sea_max(used, sea_load_relaxed(&state.period.learned));
+	size_t earned = sea_min(sea_load_relaxed(&state.earned), stays);
+	sea_store_relaxed(&state.earned, earned);
+	sea_store_relaxed(&state.is_steady, before && used >= before / USED_SHARE);
+	sea_store_relaxed(&state.peak, sea_max(sea_load_relaxed(&state.peak) / 2, sea_load_relaxed(&state.period.most_in_use)));
+	sea_store_relaxed(&state.period.most_in_use, in_use);
+	sea_store_relaxed(&state.period.least_free, beyond);
+	sea_store_relaxed(&state.period.most_free, beyond);
+	sea_store_relaxed(&state.period.earned, earned);
+	sea_store_relaxed(&state.period.learned, 0);
 }
 
 /* Pages that were wanted back since the last time. */
@@ -128,19 +139,23 @@ void sea_refault_learn(void)
 	bool is_void = sea_exchange_acq_rel(&state.is_void, 0);
 	size_t again = settle(now - state.ms < RECURS_MS && !is_void);
 	state.back = is_void ? 0 : state.back + again;
+	if (is_void) {
+		sea_store_relaxed(&state.is_steady, 0);
+		sea_store_relaxed(&state.period.earned, 0);
+	}
 	state.ms = now;
 	size_t earned = is_void ? 0 : sea_load_relaxed(&state.earned), more = close_window(now) * sea_os_page_size();
 	earned = sea_min(earned + more, most_earned());
 	sea_store_relaxed(&state.earned, earned);
 	if (more)
-		sea_refault_note_use(0, earned); /* it could not be made use of before */
+		sea_store_relaxed(&state.period.learned, earned);
 	sea_add_relaxed(&state.nr_again, again);
 }
 
 void sea_refault_forget(void)
 {
 	uint64_t now = sea_os_now_ms();
-	bool is_soon = now - sea_load_relaxed(&state.end_ms) < RECURS_MS;
+	bool is_soon = (int64_t)(now - sea_load_relaxed(&state.end_ms)) < RECURS_MS;
 	uint32_t nr_ends = is_soon ? sea_load_relaxed(&state.nr_ends) + 1 : 1;
 	sea_store_relaxed(&state.end_ms, now);
 	sea_store_relaxed(&state.nr_ends, nr_ends);

@@ -73,20 +73,20 @@ static void only_what_was_owed(void)
 	CHECK_EQ(sea_refault_allowance(0, 0), 2 * MiB);
 }
 
-/* A second ends in which so much was in use at most, and so much free beyond the budget at least. */
-static void pass_a_second(size_t in_use, size_t beyond)
+/* A period ends; so much is in use, and so much free beyond the budget. */
+static void pass_a_period(size_t in_use, size_t beyond)
 {
-	sim.now_ms += 1000;
+	sim.now_ms += 500;
 	sea_refault_age(in_use, beyond);
 }
 
-static void it_is_gone_after_a_second_without_use(void)
+static void it_is_gone_after_a_period_without_use(void)
 {
 	sim.now_ms = 5000;
 	swing(8 * MiB, 20);
-	pass_a_second(100 * MiB, 8 * MiB);
+	pass_a_period(100 * MiB, 8 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
-	sim.now_ms += 999;
+	sim.now_ms += 499;
 	sea_refault_age(100 * MiB, 8 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
 	sim.now_ms += 1;
@@ -110,24 +110,24 @@ static void it_stays_while_it_is_made_use_of(void)
 	swing(48 * MiB, 20);
 	for (int i = 0; i < 100; i++) {
 		sea_refault_note_use(100 * MiB, 0);
-		pass_a_second(40 * MiB, 70 * MiB);
+		pass_a_period(40 * MiB, 70 * MiB);
 	}
 	CHECK_EQ(sea_refault_allowance(0, 0), 48 * MiB);
 	for (int i = 0; i < 100; i++) {
 		sea_refault_note_use(100 * MiB, 40 * MiB);
-		pass_a_second(40 * MiB, 60 * MiB);
+		pass_a_period(40 * MiB, 60 * MiB);
 	}
 	CHECK_EQ(sea_refault_allowance(0, 0), 20 * MiB);
-	pass_a_second(100 * MiB, 60 * MiB);
+	pass_a_period(100 * MiB, 60 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 0);
 }
 
-/* A second that ends right after it was earned does not take it away. */
+/* A period that ends right after it was earned does not take it away. */
 static void what_is_new_is_not_judged(void)
 {
 	sim.now_ms = 5000;
 	sea_refault_age(100 * MiB, 0);
-	sim.now_ms += 970;
+	sim.now_ms += 470;
 	swing(48 * MiB, 20);
 	sim.now_ms += 10;
 	sea_refault_age(100 * MiB, 0);
@@ -175,25 +175,66 @@ static void ends_in_a_row_are_no_end(void)
 	}
 }
 
-/* For a second it was made use of. */
+/* For a whole period all that was earned was made use of. */
+static void make_use(size_t earned)
+{
+	pass_a_period(100 * MiB, 0);
+	sea_refault_note_use(100 * MiB - earned, earned);
+	pass_a_period(100 * MiB, 0);
+}
+
 static void become_steady(void)
 {
 	swing(3 * MiB, 20);
-	sim.now_ms += 1000;
-	sea_refault_age(100 * MiB, 0);
+	make_use(3 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 3 * MiB);
+}
+
+static void swing_often(void)
+{
+	for (int i = 0; i < 100; i++)
+		swing(3 * MiB, 20);
 }
 
 static void it_is_half_of_the_peak_at_first(void)
 {
 	sim.now_ms = 5000;
-	for (int i = 0; i < 100; i++)
-		swing(3 * MiB, 20);
+	swing_often();
 	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
-	pass_a_second(100 * MiB, 0); /* that was made use of */
-	for (int i = 0; i < 100; i++)
-		swing(3 * MiB, 20);
+	pass_a_period(100 * MiB, 0); /* it was earned in this period: the next will show */
+	swing_often();
+	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
+	make_use(20 * MiB); /* less than half */
+	CHECK_EQ(sea_refault_allowance(0, 0), 20 * MiB);
+	swing_often();
+	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
+	make_use(50 * MiB);
+	swing_often();
 	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
+}
+
+/* After the end of its work a program has to show it again. */
+static void all_of_the_peak_is_forgotten(void)
+{
+	sim.now_ms = 5000;
+	become_steady();
+	sea_refault_forget();
+	sea_refault_learn();
+	swing_often();
+	CHECK_EQ(sea_refault_allowance(0, 0), 50 * MiB);
+}
+
+/* Two threads come to the end of a period at once: one looked at the clock before it ended. */
+static void a_clock_that_is_late(void)
+{
+	sim.now_ms = 5000;
+	swing(8 * MiB, 20);
+	pass_a_period(100 * MiB, 0);
+	sea_refault_note_use(92 * MiB, 8 * MiB);
+	pass_a_period(100 * MiB, 8 * MiB);
+	sim.now_ms -= 1;
+	sea_refault_age(100 * MiB, 8 * MiB);
+	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
 }
 
 /* What is kept and what is in use come to the peak and a quarter. */
@@ -201,8 +242,7 @@ static void it_raises_no_peak(void)
 {
 	sim.now_ms = 5000;
 	become_steady();
-	for (int i = 0; i < 100; i++)
-		swing(3 * MiB, 20);
+	swing_often();
 	CHECK_EQ(sea_refault_allowance(90 * MiB, 0), 10 * MiB);
 	CHECK_EQ(sea_refault_allowance(60 * MiB, 0), 40 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
@@ -217,12 +257,11 @@ static void the_peak_is_that_of_late(void)
 {
 	sim.now_ms = 5000;
 	become_steady();
-	for (int i = 0; i < 100; i++)
-		swing(3 * MiB, 20);
+	swing_often();
 	CHECK_EQ(sea_refault_allowance(0, 0), 100 * MiB);
 	for (int i = 0; i < 8; i++) {
 		sea_refault_note_use(20 * MiB, 0);
-		pass_a_second(0, 100 * MiB);
+		pass_a_period(0, 100 * MiB);
 	}
 	CHECK_EQ(sea_refault_allowance(0, 0), 20 * MiB);
 	sea_refault_note_use(90 * MiB, 0);
@@ -231,10 +270,10 @@ static void the_peak_is_that_of_late(void)
 
 static const struct test_case cases[] = {
 	PASSES(growth_earns_nothing), PASSES(what_recurs_soon_is_earned), PASSES(what_costs_little_is_not), PASSES(what_recurs_late_is_not),
-	PASSES(only_what_was_owed), PASSES(it_is_gone_after_a_second_without_use), PASSES(it_can_be_forgotten),
+	PASSES(only_what_was_owed), PASSES(it_is_gone_after_a_period_without_use), PASSES(it_can_be_forgotten),
 	PASSES(it_stays_while_it_is_made_use_of), PASSES(what_is_new_is_not_judged),
 	PASSES(nothing_that_was_is_earned_once_it_is_forgotten), PASSES(ends_in_a_row_are_no_end),
-	PASSES(it_is_half_of_the_peak_at_first), PASSES(it_raises_no_peak), PASSES(the_peak_is_that_of_late),
+	PASSES(it_is_half_of_the_peak_at_first), PASSES(all_of_the_peak_is_forgotten), PASSES(a_clock_that_is_late), PASSES(it_raises_no_peak), PASSES(the_peak_is_that_of_late),
 };
 
 HARNESS_MAIN(cases)
