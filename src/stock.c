@@ -12,7 +12,7 @@
  * sharing: Berger et al., Hoard).
  *
  * And a stack grows only while the thread holds little more, caches included, than was live
- * at most of late.
+ * at most of late; a large one only while its chunks lie close together.
  *
  * Each time a thread has drawn as much as its budget, it looks its classes over:
  * those that did not move since are emptied, and what the others have counted is
@@ -170,6 +170,28 @@ static size_t grantable(const struct sea_ledger *ledger)
 	return sea_min(most - sea_min(most, ledger->granted), room_for_all());
 }
 
+/* A stack of this size does not fit what a processor has of its own caches. */
+#define SCATTERED_LEAST (2 * SEA_MIB)
+/* Larger chunks have lines and pages of their own in any order. */
+#define SCATTERED_SIZE 256
+/* Chunks on top of a stack that are looked at. */
+#define SCATTERED_DEPTH 8
+/* Two that are so far apart share no page. */
+#define SCATTERED_STEP (4 * SEA_KIB)
+
+/* Claim: the stack is large, and most chunks on its top are far from the next.  Each that is
+ * taken makes malloc() wait until memory tells which is next; from the bitmaps they come back
+ * in the order of addresses. */
+static bool is_scattered(const struct sea_stock *stock, size_t size, const struct sea_link *chunk)
+{
+	unsigned nr_far = 0;
+	if (size > SCATTERED_SIZE || stock->limit * size < SCATTERED_LEAST)
+		return false;
+	for (unsigned i = 0; i < SCATTERED_DEPTH && chunk && chunk->next; i++, chunk = chunk->next)
+		nr_far += (uintptr_t)chunk - (uintptr_t)chunk->next + SCATTERED_STEP > 2 * SCATTERED_STEP;
+	return nr_far > SCATTERED_DEPTH / 2;
+}
+
 /* By how many chunks, of those that are left to grant, a limit grows.  Credit that buys
  * nothing is void. */
 static uint32_t spend_credit(struct sea_stock *stock, size_t left)
@@ -198,7 +220,8 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 	stock->is_shut = stock->limit || !stock->drawn || sea_ledger_is_clearing(ledger);
 	if (!stock->limit && stock->is_shut)
 		return false;
-	size_t size = sea_class_size(c), left = grantable(ledger) / size;
+	size_t size = sea_class_size(c);
+	size_t left = is_scattered(stock, size, cache->head[c]) ? 0 : grantable(ledger) / size;
 	uint32_t grant = stock->limit ? spend_credit(stock, left) : first_limit(stock, size, left);
 	stock->is_shut &= !grant;
 	stock->limit += grant;

@@ -256,6 +256,31 @@ static void what_recurs_stays_cached(void)
 	check_all();
 }
 
+#define MANY 120000
+
+/* Allocates many blocks of 64 bytes and frees them, each so many behind the last, over and
+ * over.  Returns what is cached then. */
+static size_t cached_after_strides(size_t stride)
+{
+	static char *many[MANY];
+	for (int round = 0; round < 16; round++) {
+		for (size_t i = 0; i < MANY; i++)
+			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		for (size_t i = 0; i < MANY; i++)
+			sea_cache_free(many[i * stride % MANY]);
+	}
+	check_cache();
+	return stats().cached;
+}
+
+/* A large stack is not kept where each chunk leads far away (7919 is prime). */
+static void what_lies_scattered_is_kept_in_part(void)
+{
+	CHECK_AT_MOST(6 * MiB, cached_after_strides(1));
+	sea_cache_flush();
+	CHECK_AT_MOST(cached_after_strides(7919), 4 * MiB);
+}
+
 /* One mass of frees does not. */
 static void what_does_not_recur_is_sent_back(void)
 {
@@ -732,7 +757,7 @@ static const struct test_case cases[] = {
 	PASSES(last_in_first_out),
 	PASSES(null_is_ignored),
 	PASSES(expand),
-	PASSES(what_recurs_stays_cached),
+	PASSES(what_recurs_stays_cached), PASSES(what_lies_scattered_is_kept_in_part),
 	PASSES(what_does_not_recur_is_sent_back),
 	PASSES(caches_are_bounded),
 	PASSES(live_is_exact_with_full_caches),
