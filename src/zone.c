@@ -126,7 +126,10 @@ static void erase_seam(struct sea_zone *zone, size_t g)
 /* Words of a row of idle pages that is worth being given back by itself. */
 #define LONG_ROW (SEA_ZONE_LONG_ROW / SEA_GRANULE / 64)
 
-static size_t words_per_page(void) { return sea_os_page_size() / SEA_GRANULE / 64; }
+static size_t words_per_page(const struct sea_zone *zone)
+{
+	return ((size_t)1 << zone->touched.page_shift) / SEA_GRANULE / 64;
+}
 
 /* What used[word] shows of the granules behind it that a descriptor there may reach into. */
 static uint64_t descriptor_part(uint64_t used) { return used >> (64 - DESCRIPTOR_GRANULES); }
@@ -168,7 +171,7 @@ static size_t count_touched(const struct sea_zone *zone, size_t word, size_t end
 /* Touched pages of those that are idle and start in [word, end). */
 static uint32_t count_idle(const struct sea_zone *zone, size_t word, size_t end)
 {
-	size_t nr = 0, step = words_per_page(), to;
+	size_t nr = 0, step = words_per_page(zone), to;
 	end = sea_min(end, SEA_ZONE_WORDS);
 	for (; (word = next_idle(zone, word, end, step)) < end; word = to) {
 		to = idle_end(zone, word, end, step);
@@ -189,7 +192,7 @@ static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
 	SEA_ASSERT(from < to);
 	if (!zone->nr_idle)
 		return;
-	size_t first = sea_round_down(from / 64, words_per_page());
+	size_t first = sea_round_down(from / 64, words_per_page(zone));
 	note_idle(zone, -count_idle(zone, first, (to + DESCRIPTOR_GRANULES + 63) / 64));
 }
 
@@ -210,7 +213,9 @@ static size_t row_around(const struct sea_zone *zone, size_t from, size_t to, si
 static void join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t last_was)
 {
 	SEA_ASSERT(first < end);
-	size_t step = words_per_page(), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
+	size_t step = words_per_page(zone), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
+	if (end - from < step && zone->used[end - 1])
+		return; /* part of one page, in which something is left */
 	if (next_idle(zone, from, to, step) == to)
 		return;
 	if (zone->longest_idle < LONG_ROW / step)
@@ -578,7 +583,7 @@ unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g)
 void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct sea_zone *, size_t, size_t, void *),
 			void *context)
 {
-	size_t step = words_per_page();
+	size_t step = words_per_page(zone);
 	for (size_t word = 0, to; (word = next_idle(zone, word, SEA_ZONE_WORDS, step)) < SEA_ZONE_WORDS; word = to) {
 		to = idle_end(zone, word, SEA_ZONE_WORDS, step);
 		visit(zone, word * 64, to * 64, context);
