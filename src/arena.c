@@ -140,7 +140,7 @@ static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
 	sea_add_relaxed(&nr_hollow, -(size_t)sea_count_bits(old & filled));
 }
 
-size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to)
+size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely)
 {
 	size_t nr_fresh = 0;
 	for (size_t w = from / 64; arena->touched && w * 64 < to; w++) {
@@ -149,7 +149,8 @@ size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to)
 		if (!fresh)
 			continue;
 		sea_or_release(&arena->touched[w], fresh);
-		fill_hollow(arena, w, fresh);
+		if (surely)
+			fill_hollow(arena, w, fresh);
 		nr_fresh += sea_count_bits(fresh);
 	}
 	return nr_fresh;

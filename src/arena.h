@@ -10,7 +10,7 @@
  * nothing, so that neither mlockall() nor a strict overcommit policy counts it.
  *
  * A range that is made huge gets all its memory when its first page is written to.  The
- * pages that come with it are hollow until they are touched.
+ * pages that come with it are hollow until they are surely written to.
  */
 #ifndef SEA_ARENA_H
 #define SEA_ARENA_H
@@ -25,7 +25,7 @@ struct sea_arena {
 	size_t committed;   /* bytes from base; atomic, only grows but in a whole arena */
 	uint64_t *touched;  /* bit per page: may hold memory and old bytes; atomic.  NULL: whole */
 	uint64_t *hollow;   /* bit per page: may hold memory that nobody has written to, as part of a
-			       huge page; atomic.  NULL: whole */
+			       huge page; touched ones may, too; atomic.  NULL: whole */
 	uint64_t *huge;	    /* bit per range of a huge page: made huge; atomic */
 	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
 	char *meta;	    /* what pool and bitmaps lie in, whole pages; meta_size bytes */
@@ -45,8 +45,9 @@ void sea_arena_release(struct sea_arena *arena);
 /* Makes [base, base + end) usable.  Idempotent; needs no lock. */
 bool sea_arena_commit(struct sea_arena *arena, size_t end);
 
-/* Marks pages [from, to) as touched; returns how many were not.  Any thread. */
-size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to);
+/* Marks pages [from, to) as touched; returns how many were not.  Hollow ones stay that as well
+ * unless `surely` they will be written to.  Any thread. */
+size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely);
 
 /* Pages of [from, to) that are touched. */
 size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to);

@@ -33,7 +33,7 @@
 
 /* Moving pages by system call pays from here on, and splits mappings. */
 #define MOVE_PAGES_MIN (4 * SEA_MIB)
-/* Huge pages may add so much to what is in use: the goal of 5 % in memory. */
+/* Huge pages may add so much to what is written to: the goal of 5 % in memory. */
 #define HOLLOW_SHARE 20
 /* The kernel fills a huge page in 0.2 ms where 512 small ones take 0.8, unless it has to find
  * the memory first: by compaction, or from a hypervisor that took it (5 ms).  After one that
@@ -48,6 +48,7 @@
 static struct {
 	size_t nr_dirty, nr_used;	    /* pages; atomic */
 	size_t nr_idle;			    /* touched pages unused inside runs; atomic */
+	size_t nr_written;		    /* touched pages that surely were written to, or fewer; atomic */
 	size_t purged;			    /* bytes; atomic */
 	uint32_t is_purging;		    /* one thread at a time; atomic */
 	uint64_t huge_from_us;		    /* no huge page before; atomic */
@@ -87,6 +88,15 @@ static void give_to_pool(struct sea_block run, size_t nr_pages)
 	sea_lock_drop(&sea_arenas.lock);
 }
 
+/* So many touched pages have no memory any more: as if all of them had been written to. */
+static void note_gone(size_t nr_pages)
+{
+	size_t nr_written = sea_load_relaxed(&state.nr_written);
+	while (nr_written && !sea_swap_if(&state.nr_written, nr_written, nr_written - sea_min(nr_written, nr_pages)))
+		nr_written = sea_load_relaxed(&state.nr_written);
+	sea_add_relaxed(&state.purged, nr_pages << sea_page_shift());
+}
+
 static void flush_page_lists(void)
 {
 	struct sea_block blocks[PURGE_BATCH];
@@ -102,7 +112,7 @@ static bool release_empty(size_t keep)
 	size_t nr_dirty;
 	bool done = sea_arenas_release_empty(keep, &nr_dirty);
 	sea_add_relaxed(&state.nr_dirty, -nr_dirty);
-	sea_add_relaxed(&state.purged, nr_dirty << sea_page_shift());
+	note_gone(nr_dirty);
 	return done;
 }
 
@@ -196,19 +206,23 @@ static void note_use(void)
 	sea_refault_note_use(in_use, beyond_budget(in_use));
 }
 
-static void touch_pages(struct sea_arena *arena, size_t from, size_t to)
+static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool surely)
 {
-	size_t nr_fresh = sea_arena_touch(arena, from, to);
-	if (nr_fresh)
-		sea_refault_note_fresh(nr_fresh);
+	size_t nr_fresh = sea_arena_touch(arena, from, to, surely);
+	if (!nr_fresh)
+		return;
+	sea_refault_note_fresh(nr_fresh);
+	if (surely)
+		sea_add_relaxed(&state.nr_written, nr_fresh);
 }
 
-/* Where pages are written to one by one, as in zones, a huge page pays once what of those
- * nobody has written to is little beside what is in use. */
+
+/* A huge page pays once what of those nobody may have written to is little beside what surely
+ * was written to. */
 static void consider_huge(struct sea_block run)
 {
-	size_t in_runs = sea_load_relaxed(&state.nr_used) << sea_page_shift();
-	if (sea_options.thp != SEA_HUGE_AUTO || sea_arena_hollow() + sea_huge_size() > in_runs / HOLLOW_SHARE)
+	size_t written = sea_load_relaxed(&state.nr_written) << sea_page_shift();
+	if (sea_options.thp != SEA_HUGE_AUTO || sea_arena_hollow() + sea_huge_size() > written / HOLLOW_SHARE)
 		return;
 	uint64_t began = sea_os_now_us();
 	if (began < sea_load_relaxed(&state.huge_from_us) || !sea_arena_make_huge(run.arena, run.pfn))
@@ -234,8 +248,8 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	sea_add_relaxed(&state.nr_used, nr_pages);
 	note_use();
 	if (touch == SEA_TOUCH_NOW)
-		touch_pages(run.arena, run.pfn, run.pfn + nr_pages);
-	else
+		touch_pages(run.arena, run.pfn, run.pfn + nr_pages, false);
+	else if (touch == SEA_TOUCH_DENSE)
 		consider_huge(run);
 	*zeroed = nr_touched == 0;
 	return address_of(run.arena, run.pfn);
@@ -330,7 +344,7 @@ static size_t purge_hand(void)
 		sea_seams_purge(address_of(block.arena, block.pfn), sea_page_size() << block.order);
 	}
 	sea_add_relaxed(&state.nr_dirty, -nr);
-	sea_add_relaxed(&state.purged, nr << sea_page_shift());
+	note_gone(nr);
 	sea_refault_note_purged(nr);
 	put_back();
 	return nr;
@@ -458,7 +472,7 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 	}
 	sea_add_relaxed(&state.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
 	sea_add_relaxed(&state.nr_used, to - from);
-	touch_pages(run.arena, tail, run.pfn + to);
+	touch_pages(run.arena, tail, run.pfn + to, false);
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
 	return true;
 }
@@ -508,11 +522,11 @@ void *sea_pages_move(void *address, size_t size)
 	return to;
 }
 
-void sea_pages_touch(const void *from, const void *to)
+void sea_pages_touch(const void *from, const void *to, bool surely)
 {
 	SEA_ASSERT(from < to);
 	struct sea_arena *arena = sea_pagemap_arena(from);
-	touch_pages(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1);
+	touch_pages(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1, surely);
 }
 
 struct sea_touched sea_pages_touched(const void *run)
@@ -537,10 +551,10 @@ size_t sea_pages_count_held(const void *from, const void *to)
 size_t sea_pages_purge(void *from, void *to)
 {
 	struct sea_arena *arena = sea_pagemap_arena(from);
-	size_t bytes = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to)) << sea_page_shift();
-	sea_add_relaxed(&state.purged, bytes);
-	sea_refault_note_purged(bytes >> sea_page_shift());
-	return bytes;
+	size_t nr_pages = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to));
+	note_gone(nr_pages);
+	sea_refault_note_purged(nr_pages);
+	return nr_pages << sea_page_shift();
 }
 
 /* First page of the run that covers `pfn`, or SEA_NO_PFN. */

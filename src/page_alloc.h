@@ -19,6 +19,7 @@ struct sea_lock;
 enum sea_touch {
 	SEA_TOUCH_NOW,	 /* the run counts as written to */
 	SEA_TOUCH_LATER, /* the caller says so by sea_pages_touch(), page by page */
+	SEA_TOUCH_DENSE, /* the same, and most of it will be: a huge page may pay */
 };
 
 /* `align` is a power of two.  *zeroed (may be NULL) tells whether the run reads as
@@ -53,8 +54,9 @@ bool sea_pages_resize(void *run, size_t size);
  * kernel can; NULL if there is no memory, and then the old run stays. */
 void *sea_pages_move(void *run, size_t size);
 
-/* The bytes [from, to) of a run of SEA_TOUCH_LATER are about to be written. */
-void sea_pages_touch(const void *from, const void *to);
+/* The bytes [from, to) of a run of SEA_TOUCH_LATER or SEA_TOUCH_DENSE may be written from now
+ * on; `surely`: something in each of their pages will. */
+void sea_pages_touch(const void *from, const void *to, bool surely);
 
 /* Where the page allocator keeps in mind which pages of a run are touched, for who asks often:
  * as long as the run lives, and it is not one of those with a mapping of their own. */
@@ -89,7 +91,7 @@ size_t sea_pages_purge(void *from, void *to);
  * many bytes went.  No lock may be held. */
 size_t sea_pages_trim(size_t keep);
 
-/* Inside runs of SEA_TOUCH_LATER, so many more touched pages lie idle (or fewer, if
+/* Inside such runs, so many more touched pages lie idle (or fewer, if
  * negative): they count as dirty too. */
 void sea_pages_note_idle(intptr_t nr_pages);
 

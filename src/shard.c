@@ -176,11 +176,13 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 	}
 }
 
-/* Makes a zone and takes the lock again; false if there is no memory. */
-static bool grow(struct sea_shard *shard)
+/* Makes a zone, which chunks of k granules want, and takes the lock again; false if there is no
+ * memory. */
+static bool grow(struct sea_shard *shard, unsigned k)
 {
+	enum sea_touch touch = k <= SEA_SMALL_GRANULES ? SEA_TOUCH_DENSE : SEA_TOUCH_LATER;
 	sea_shard_drop_lock(shard);
-	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, SEA_TOUCH_LATER, NULL);
+	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, touch, NULL);
 	bool may_add = base && sea_seams_cover(base);
 	sea_lock_take(&shard->lock);
 	if (may_add && add_zone(shard, base))
@@ -407,7 +409,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 		rewind_cursor(shard, k);
 		found = fill(shard, k, want, batch);
 	}
-	if (!found && grow(shard))
+	if (!found && grow(shard, k))
 		found = fill(shard, k, want, batch);
 	sea_shard_drop_lock(shard);
 	return found;
@@ -434,7 +436,7 @@ void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned count
 	void *chunk = carve_aligned(shard, k, count, align);
 	if (!chunk && count_pending(shard) >= DRAIN_BEFORE_GROWTH && drain_all(shard))
 		chunk = carve_aligned(shard, k, count, align);
-	if (!chunk && grow(shard))
+	if (!chunk && grow(shard, k))
 		chunk = carve_aligned(shard, k, count, align);
 	sea_shard_drop_lock(shard);
 	return chunk;

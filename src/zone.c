@@ -66,12 +66,12 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 /* Granules of a hole that its descriptor takes. */
 #define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
 
-/* Granules [from, to) are about to be written to. */
-static void touch(const struct sea_zone *zone, size_t from, size_t to)
+/* Granules [from, to) are about to be written to: parts of each chunk of k, in whatever order. */
+static void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
 	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
 		return;
-	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to));
+	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to), k * SEA_GRANULE <= sea_os_page_size());
 }
 
 static void set_start(struct sea_zone *zone, size_t word, size_t start)
@@ -84,13 +84,13 @@ static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 	SEA_ASSERT(from < to && to <= SEA_ZONE_GRANULES);
 	SEA_ASSERT(!is_listed(zone, from));
 	struct sea_hole *hole = hole_at(zone, from);
-	touch(zone, from, from + 1);
+	touch(zone, from, from + 1, 1);
 	hole->mark[1] = sea_mark_of(hole, sea_seams);
 	uint8_t *hint = &zone->hint[from / 64 / SEA_HINT_WORDS];
 	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
 	if (to - from < SEA_HOLE_MIN)
 		return;
-	touch(zone, from, from + DESCRIPTOR_GRANULES);
+	touch(zone, from, from + DESCRIPTOR_GRANULES, DESCRIPTOR_GRANULES);
 	sea_hole_link(zone->holes, hole, to - from);
 	set_start(zone, from / 64, 1 + from % 64);
 }
@@ -362,7 +362,7 @@ struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max,
 		}
 		unsigned count = (unsigned)sea_min((to - from) / k, max);
 		split_hole(zone, from, to, from, k, count);
-		touch(zone, from, from + (size_t)k * count);
+		touch(zone, from, from + (size_t)k * count, k);
 		return (struct sea_piece){sea_zone_address(zone, from), count};
 	}
 	return (struct sea_piece){NULL, 0};
@@ -388,7 +388,7 @@ void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsig
 char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
 {
 	sea_zone_hold(zone, hole, at, k, count);
-	touch(zone, sea_granule_of(at), sea_granule_of(at) + (size_t)k * count);
+	touch(zone, sea_granule_of(at), sea_granule_of(at) + (size_t)k * count, k);
 	return at;
 }
 
@@ -397,7 +397,7 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 	struct sea_hole *chunk = hole_at(zone, g);
 	if (g && is_free(zone, g - 1))
 		return;
-	touch(zone, g, g + 1);
+	touch(zone, g, g + 1, 1);
 	chunk->mark[1] = sea_mark_of(chunk, sea_seams);
 }
 
@@ -543,7 +543,7 @@ bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to
 	if (behind < (size_t)g + to)
 		return false;
 	split_hole(zone, end, behind, end, to - from, 1);
-	touch(zone, end, (size_t)g + to);
+	touch(zone, end, (size_t)g + to, to);
 	erase_seam(zone, end);
 	if (to - from >= 64)
 		set_start(zone, end / 64, 0);

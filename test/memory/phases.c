@@ -2,7 +2,8 @@
 /* phases.c - a heap of MIB that is filled, thinned out, filled with other sizes, and emptied
  *
  * Argument: MIB.  Prints a line for each phase: its name, and the KiB resident at its end.
- * With a second argument there is one phase: blocks of 16 KiB, in each of which a byte is written.
+ * With the second argument "sparse" there is one phase: blocks of 16 KiB, in each of which a byte
+ * is written; with "behind" half of MIB is small blocks that are written to in full.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -73,8 +74,10 @@ int main(int argc, char **argv)
 {
 	size_t bytes = (argc > 1 ? strtoul(argv[1], NULL, 10) : 120) << 20;
 	if (argc > 2) {
+		if (strcmp(argv[2], "behind") == 0)
+			fill(bytes / 2, 16, 500);
 		fill_sparsely(bytes);
-		tell("sparse");
+		tell(argv[2]);
 		return 0;
 	}
 	fill(bytes / 8 * 3, 16, 500);

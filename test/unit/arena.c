@@ -185,7 +185,7 @@ static void check_pages(size_t page)
 
 static void touch(size_t from, size_t to, size_t page)
 {
-	sea_arena_touch(&arena, from, to);
+	sea_arena_touch(&arena, from, to, true);
 	for (size_t i = from; i < to; i++) {
 		arena.base[i * page] = 1;
 		naive[i] = true;
@@ -271,7 +271,7 @@ static void a_huge_range_is_hollow_until_touched(void)
 	check_committed((from + HUGE_PAGES) * 4096);
 	check_hollow(HUGE_PAGES, HUGE_PAGES, 1);
 	CHECK(!sea_arena_make_huge(&arena, from));
-	CHECK_EQ(sea_arena_touch(&arena, from + 5, from + 15), 10);
+	CHECK_EQ(sea_arena_touch(&arena, from + 5, from + 15, true), 10);
 	check_hollow(HUGE_PAGES, HUGE_PAGES - 10, 1);
 	CHECK_EQ(sea_arena_count_touched(&arena, 0, PAGES), 10);
 	CHECK_EQ(sea_arena_purge(&arena, from, from + 100), 10);

@@ -327,7 +327,7 @@ static void touch_later(void)
 	char *run = sea_pages_alloc(MiB, MiB, SEA_TOUCH_LATER, &zeroed);
 	CHECK(run && zeroed);
 	CHECK_EQ(sea_pages_count_touched(run, run + MiB), 0);
-	sea_pages_touch(run + 5000, run + 9000);
+	sea_pages_touch(run + 5000, run + 9000, true);
 	CHECK_EQ(sea_pages_count_touched(run, run + MiB), 2);
 	memset(run + 5000, 1, 4000);
 	CHECK_EQ(sea_pages_purge(run, run + MiB), 2 * 4096);
@@ -343,7 +343,7 @@ static void zones_in_the_smallest_arena(void)
 	sea_options.arena = MiB;
 	char *run = sea_pages_alloc(MiB, MiB, SEA_TOUCH_LATER, NULL);
 	CHECK(run != NULL);
-	sea_pages_touch(run, run + 9000);
+	sea_pages_touch(run, run + 9000, true);
 	CHECK_AT_MOST(sea_pages_count_touched(run, run + MiB), 256);
 	sea_pages_purge(run + 4096, run + MiB);
 	sea_pages_free(run);
@@ -356,17 +356,20 @@ static void zones_in_the_smallest_arena(void)
 #define ZONES 200
 
 static enum sea_huge wanted = SEA_HUGE_AUTO;
+static enum sea_touch wanted_touch = SEA_TOUCH_DENSE;
+static bool surely = true;
 static char *zones[ZONES + 2];
-static size_t nr_zones;
+static size_t nr_zones, written;
 
 static void make_zone(size_t touched)
 {
 	sea_options.thp = wanted;
-	char *zone = sea_pages_alloc(MiB, MiB, SEA_TOUCH_LATER, NULL);
+	char *zone = sea_pages_alloc(MiB, MiB, wanted_touch, NULL);
 	CHECK(zone);
 	zones[nr_zones++] = zone;
-	CHECK_AT_MOST(sea_arena_hollow() * 20, nr_zones * MiB);
-	sea_pages_touch(zone, zone + touched);
+	CHECK_AT_MOST(sea_arena_hollow() * 20, written);
+	sea_pages_touch(zone, zone + touched, surely);
+	written += surely ? touched : 0;
 }
 
 static void free_zones(void)
@@ -375,6 +378,7 @@ static void free_zones(void)
 		sea_pages_free(zones[--nr_zones]);
 	sea_pages_trim(0);
 	CHECK_EQ(sim.huge, 0);
+	written = 0;
 }
 
 static void huge_pages_where_they_add_little(void)
@@ -394,10 +398,40 @@ static void huge_pages_where_they_add_little(void)
 /* Zones that stay empty: no more of them become huge than add a 20th. */
 static void hollow_memory_has_a_bound(void)
 {
+	while (nr_zones < ZONES / 2)
+		make_zone(4096);
+	CHECK_EQ(sim.huge, 0);
+	free_zones();
+	while (nr_zones < ZONES / 2)
+		make_zone(MiB);
+	size_t before = sim.huge;
 	while (nr_zones < ZONES)
 		make_zone(4096);
-	CHECK_AT_MOST(4 * MiB, sim.huge);
-	CHECK_AT_MOST(sim.huge, 10 * MiB);
+	CHECK_AT_MOST(before + 2 * MiB, sim.huge);
+	CHECK_AT_MOST(sim.huge, before + 6 * MiB);
+	free_zones();
+}
+
+/* No huge page for what is not dense, or may be written to here and there only, be there ever so
+ * much of it. */
+static void huge_pages_for_what_is_dense(void)
+{
+	wanted_touch = SEA_TOUCH_LATER;
+	while (nr_zones < ZONES / 2)
+		make_zone(MiB);
+	CHECK_EQ(sim.huge, 0);
+	surely = false;
+	wanted_touch = SEA_TOUCH_DENSE;
+	while (nr_zones < ZONES)
+		make_zone(MiB);
+	CHECK_EQ(sim.huge, 4 * MiB); /* of 100 MiB that surely were written to a 20th */
+	CHECK_AT_MOST(4 * MiB - 4096, sea_arena_hollow());
+	free_zones();
+	CHECK_EQ(sea_arena_hollow(), 0);
+	surely = true;
+	while (nr_zones < 39)
+		make_zone(MiB);
+	CHECK_EQ(sim.huge, 0); /* what went is not counted any more */
 	free_zones();
 }
 
@@ -625,6 +659,7 @@ static const struct test_case cases[] = {
 	PASSES(zones_in_the_smallest_arena),
 	PASSES(huge_pages_where_they_add_little),
 	PASSES(hollow_memory_has_a_bound),
+	PASSES(huge_pages_for_what_is_dense),
 	PASSES(slow_huge_pages_are_few),
 	PASSES(no_huge_pages_if_not_wanted),
 	PASSES(a_huge_page_is_split_where_it_loses_memory),

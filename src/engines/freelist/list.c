@@ -71,8 +71,8 @@ static void unlink_hole(struct hole *hole)
 static bool add_zone(struct zone *zone)
 {
 	struct hole *below, *mark = mark_of(zone), *hole = (struct hole *)(zone + 1);
-	sea_pages_touch(zone, hole + 1);
-	sea_pages_touch(mark, mark + 1);
+	sea_pages_touch(zone, hole + 1, true);
+	sea_pages_touch(mark, mark + 1, true);
 	if (!sea_index_add_zone(zone, &below))
 		return false;
 	sea_chunk_make_free(&zone->chunk, sizeof(*zone) - SEA_CHUNK_HEADER);
@@ -162,7 +162,7 @@ static struct sea_chunk *split(struct hole *hole, size_t size)
 /* The program, and the list behind it, may write to a chunk from now on. */
 static void touch(const struct sea_chunk *chunk)
 {
-	sea_pages_touch(chunk, (char *)sea_chunk_next(chunk) + CHUNK_MIN);
+	sea_pages_touch(chunk, (char *)sea_chunk_next(chunk) + CHUNK_MIN, false);
 }
 
 static void absorb_next(struct hole *hole)
