@@ -2,8 +2,6 @@
 /* outbox.c - one OR for the chunks that go to one word (layer 8) */
 #include "outbox.h"
 
-#include "seam.h"
-
 /* Chunks that start in one word. */
 struct bundle {
 	struct sea_zone *zone;
@@ -11,36 +9,24 @@ struct bundle {
 	uint32_t word, nr_granules;
 };
 
-/* Granules of a chunk on its way. */
-static unsigned length(const struct sea_zone *zone, const void *chunk)
-{
-	uintptr_t at = sea_seams_bit(chunk);
-	if (likely(at < sea_load_settled(&sea_seams_nr))) {
-		size_t distance = sea_seam_distance(sea_load_settled(&sea_seams), at);
-		if (likely(distance - 1 < SEA_SMALL_GRANULES))
-			return (unsigned)distance;
-	}
-	return sea_zone_chunk_size(zone, sea_granule_of(chunk));
-}
-
 /* Bundles those that lie in one word if they come one after the other; the words are fetched.
  * Returns how many bundles there are. */
-static uint32_t bundle_up(struct sea_link *const *chunks, uint32_t nr, struct bundle *bundles)
+static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
 {
 	struct bundle *bundle = bundles;
 	uintptr_t last = 0;
 	uint32_t nr_bundles = 0;
 	for (uint32_t i = 0; i < nr; i++) {
-		uintptr_t granule = (uintptr_t)chunks[i] / SEA_GRANULE;
+		uintptr_t granule = (uintptr_t)box->chunk[i] / SEA_GRANULE;
 		if (granule / 64 != last) {
 			last = granule / 64;
 			uint32_t word = last % SEA_ZONE_WORDS;
 			bundle = &bundles[nr_bundles++];
-			*bundle = (struct bundle){sea_zone_of(chunks[i]), 0, word, 0};
+			*bundle = (struct bundle){sea_zone_of(box->chunk[i]), 0, word, 0};
 			__builtin_prefetch(&bundle->zone->pending[word], 1);
 		}
 		bundle->mask |= 1ull << granule % 64;
-		bundle->nr_granules += length(bundle->zone, chunks[i]);
+		bundle->nr_granules += box->length[i];
 	}
 	return nr_bundles;
 }
@@ -55,7 +41,7 @@ size_t sea_outbox_deliver(struct sea_outbox *box)
 	sea_before_a_signal();
 	for (uint32_t i = nr_marked; i < nr; i++)
 		sea_mark_freed(box->chunk[i]);
-	nr = bundle_up(box->chunk, nr, bundles);
+	nr = bundle_up(box, nr, bundles);
 	for (uint32_t i = 0; i < nr; i++)
 		sea_shard_send(bundles[i].zone, bundles[i].word, bundles[i].mask, bundles[i].nr_granules);
 	return (size_t)nr_granules * SEA_GRANULE;

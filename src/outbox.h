@@ -24,6 +24,8 @@
 /* Chunks that make the box full. */
 #define SEA_OUTBOX_CHUNKS 64
 
+_Static_assert(SEA_ZONE_CHUNK_MAX <= UINT16_MAX, "a length has 16 bits");
+
 /* A free chunk of a thread; the outbox uses the mark only. */
 struct sea_link {
 	struct sea_link *next;
@@ -31,7 +33,9 @@ struct sea_link {
 };
 
 struct sea_outbox {
-	uint32_t nr, nr_marked, nr_granules;
+	uint32_t nr, nr_marked;
+	uint32_t nr_granules;		    /* of all */
+	uint16_t length[SEA_OUTBOX_CHUNKS]; /* granules of each */
 	struct sea_link *chunk[SEA_OUTBOX_CHUNKS];
 };
 
@@ -44,24 +48,31 @@ SEA_INLINE void sea_mark_freed(struct sea_link *chunk)
 	chunk->mark = mark;
 }
 
+/* Writes a chunk behind the last one, and counts it. */
+SEA_INLINE uint32_t sea_outbox_put(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
+{
+	SEA_ASSERT(box->nr < SEA_OUTBOX_CHUNKS);
+	SEA_ASSERT(nr_granules > 0 && nr_granules <= SEA_ZONE_CHUNK_MAX);
+	box->nr_granules += (uint32_t)nr_granules;
+	box->length[box->nr] = (uint16_t)nr_granules;
+	box->chunk[box->nr] = chunk;
+	sea_before_a_signal();
+	return ++box->nr;
+}
+
 /* Adds a used chunk, which is marked later; the box is not full.  True: it is full now. */
 SEA_INLINE bool sea_outbox_fetch(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
 	__builtin_prefetch(chunk, 1);
-	box->nr_granules += (uint32_t)nr_granules;
-	box->chunk[box->nr] = chunk;
-	sea_before_a_signal();
-	return ++box->nr == SEA_OUTBOX_CHUNKS;
+	return sea_outbox_put(box, chunk, nr_granules) == SEA_OUTBOX_CHUNKS;
 }
 
 /* The same for one that is marked; none in the box waits for its mark. */
 SEA_INLINE bool sea_outbox_add(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
 	SEA_ASSERT(box->nr_marked == box->nr);
-	box->nr_granules += (uint32_t)nr_granules;
-	box->chunk[box->nr] = chunk;
-	sea_before_a_signal();
-	return (box->nr_marked = ++box->nr) == SEA_OUTBOX_CHUNKS;
+	box->nr_marked = sea_outbox_put(box, chunk, nr_granules);
+	return box->nr_marked == SEA_OUTBOX_CHUNKS;
 }
 
 /* Adds a used chunk that is not likely to wait for its memory; the same. */
