@@ -20,7 +20,7 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 #define sea_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define sea_store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define sea_add_relaxed(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
+#define sea_add_relaxed(p, v) (sea_is_alone() ? (*(p) += (v)) : __atomic_add_fetch(p, v, __ATOMIC_RELAXED))
 #define sea_exchange_acq_rel(p, v)                                                                  \
 	({                                                                                         \
 		__typeof__(*(p)) old_;                                                             \
