@@ -132,7 +132,7 @@ static bool is_worth_help(const struct sea_ledger *ledger)
 	return is_nearly_done && sea_ledger_is_clearing(ledger);
 }
 
-/* The shard that the last letter goes to gets the help: its zone may be gone once it
+/* The shard that the last chunk goes to gets the help: its zone may be gone once it
  * has the chunk. */
 void sea_flush_and_help(struct sea_cache *cache)
 {
