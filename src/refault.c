@@ -18,7 +18,8 @@
 /* A swing that takes longer than this costs little by its faults: 2,500 of them, some
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
-#define PERIOD_MS 500
+/* What earns swings within this time, and so is made use of within it. */
+#define PERIOD_MS RECURS_MS
 /* A page that goes and comes back costs 2.7 us.  Over windows of this length, pages that
  * cost 5 % of the time or more are earned. */
 #define WINDOW_MS 20

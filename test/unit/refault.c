@@ -76,7 +76,7 @@ static void only_what_was_owed(void)
 /* A period ends; so much is in use, and so much free beyond the budget. */
 static void pass_a_period(size_t in_use, size_t beyond)
 {
-	sim.now_ms += 500;
+	sim.now_ms += 250;
 	sea_refault_age(in_use, beyond);
 }
 
@@ -86,7 +86,7 @@ static void it_is_gone_after_a_period_without_use(void)
 	swing(8 * MiB, 20);
 	pass_a_period(100 * MiB, 8 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
-	sim.now_ms += 499;
+	sim.now_ms += 249;
 	sea_refault_age(100 * MiB, 8 * MiB);
 	CHECK_EQ(sea_refault_allowance(0, 0), 8 * MiB);
 	sim.now_ms += 1;
@@ -127,7 +127,7 @@ static void what_is_new_is_not_judged(void)
 {
 	sim.now_ms = 5000;
 	sea_refault_age(100 * MiB, 0);
-	sim.now_ms += 470;
+	sim.now_ms += 220;
 	swing(48 * MiB, 20);
 	sim.now_ms += 10;
 	sea_refault_age(100 * MiB, 0);
