@@ -66,11 +66,11 @@ SEA_INLINE void *sea_cache_pop_stocked(struct sea_cache *cache, unsigned c)
 SEA_INLINE void *sea_cache_pop_more(size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
-	struct sea_cache *cache = sea_own.cache;
-	if (unlikely(!cache || n - 1 >= SEA_MEDIUM_GRANULES))
-		return NULL;
-	if (n <= SEA_SMALL_GRANULES)
+	struct sea_cache *cache = sea_threads_own();
+	if (likely(n - 1 < SEA_SMALL_GRANULES))
 		return sea_cache_pop_stocked(cache, (unsigned)n);
+	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES))
+		return NULL;
 	return sea_cache_pop_stocked(cache, sea_class_for_long((unsigned)n));
 }
 

@@ -37,8 +37,9 @@ size_t sea_outbox_deliver(struct sea_outbox *box)
 	uint32_t nr = box->nr, nr_marked = box->nr_marked, nr_granules = box->nr_granules;
 	if (!nr)
 		return 0;
-	box->nr = box->nr_marked = box->nr_granules = 0;
+	box->nr = 0;
 	sea_before_a_signal();
+	box->nr_marked = box->nr_granules = 0;
 	for (uint32_t i = nr_marked; i < nr; i++)
 		sea_mark_freed(box->chunk[i]);
 	nr = bundle_up(box, nr, bundles);

@@ -12,8 +12,9 @@
  * noticed.
  *
  * X1  The first nr_marked of nr chunks are marked.  A signal handler that ends the process
- *     delivers what was in the box, and may come at any moment: a chunk is in the box before
- *     it is counted, and all are out of it before the first is marked or sent.
+ *     delivers what was in the box, and may come at any moment: a marked chunk is counted as
+ *     marked before it is counted, a chunk is in the box before it is, and all are out of it
+ *     before the first is marked or sent.
  */
 #ifndef SEA_OUTBOX_H
 #define SEA_OUTBOX_H
@@ -48,31 +49,34 @@ SEA_INLINE void sea_mark_freed(struct sea_link *chunk)
 	chunk->mark = mark;
 }
 
-/* Writes a chunk behind the last one, and counts it. */
-SEA_INLINE uint32_t sea_outbox_put(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
+/* Writes a chunk behind the nr that are there, and counts it. */
+SEA_INLINE bool sea_outbox_put(struct sea_outbox *box, uint32_t nr, struct sea_link *chunk, size_t nr_granules)
 {
-	SEA_ASSERT(box->nr < SEA_OUTBOX_CHUNKS);
+	SEA_ASSERT(nr < SEA_OUTBOX_CHUNKS);
 	SEA_ASSERT(nr_granules > 0 && nr_granules <= SEA_ZONE_CHUNK_MAX);
 	box->nr_granules += (uint32_t)nr_granules;
-	box->length[box->nr] = (uint16_t)nr_granules;
-	box->chunk[box->nr] = chunk;
+	box->length[nr] = (uint16_t)nr_granules;
+	box->chunk[nr] = chunk;
 	sea_before_a_signal();
-	return ++box->nr;
+	box->nr = nr + 1;
+	return nr + 1 == SEA_OUTBOX_CHUNKS;
 }
 
 /* Adds a used chunk, which is marked later; the box is not full.  True: it is full now. */
 SEA_INLINE bool sea_outbox_fetch(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
 	__builtin_prefetch(chunk, 1);
-	return sea_outbox_put(box, chunk, nr_granules) == SEA_OUTBOX_CHUNKS;
+	return sea_outbox_put(box, box->nr, chunk, nr_granules);
 }
 
 /* The same for one that is marked; none in the box waits for its mark. */
 SEA_INLINE bool sea_outbox_add(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
-	SEA_ASSERT(box->nr_marked == box->nr);
-	box->nr_marked = sea_outbox_put(box, chunk, nr_granules);
-	return box->nr_marked == SEA_OUTBOX_CHUNKS;
+	uint32_t nr = box->nr;
+	SEA_ASSERT(box->nr_marked == nr);
+	box->nr_marked = nr + 1;
+	sea_before_a_signal();
+	return sea_outbox_put(box, nr, chunk, nr_granules);
 }
 
 /* Adds a used chunk that is not likely to wait for its memory; the same. */
