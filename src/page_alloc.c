@@ -216,9 +216,8 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 		sea_add_relaxed(&state.nr_written, nr_fresh);
 }
 
-
-/* A huge page pays once what of those nobody may have written to is little beside what surely
- * was written to. */
+/* A huge page pays once what of all of them may never have been written to is little beside
+ * what surely was. */
 static void consider_huge(struct sea_block run)
 {
 	size_t written = sea_load_relaxed(&state.nr_written) << sea_page_shift();
