@@ -18,8 +18,7 @@ void sea_flush_outbox(struct sea_cache *cache);
 SEA_NOINLINE void sea_flush_and_help(struct sea_cache *cache);
 
 /* Into an outbox of which all is marked: empties one class, its stack and what was never
- * handed out.  What it has learnt of
- * recurrence stays. */
+ * handed out.  What it has learnt of recurrence stays. */
 void sea_flush_class(struct sea_cache *cache, unsigned c);
 
 /* Empties the cache. */

@@ -67,8 +67,8 @@ struct sea_touched {
 };
 struct sea_touched sea_pages_touched(const void *run);
 
-/* Claim: bytes [from, to) of the run are in touched pages.  False if they are, but in too many
- * pages to see at once. */
+/* Claim: bytes [from, to) of the run are in touched pages.  May be false where it is not so
+ * easy to see, as their bits lie in several words. */
 SEA_INLINE bool sea_pages_are_touched(const struct sea_touched *touched, size_t from, size_t to)
 {
 	size_t first = touched->first + (from >> touched->page_shift);

@@ -29,7 +29,7 @@ struct sea_stock {
 	uint32_t limit;	  /* chunks that the stack may hold */
 	uint32_t left;	  /* chunks that left by overflow, not yet answered by a refill */
 	uint32_t credit;  /* by how many chunks the limit may grow */
-	uint32_t is_shut;   /* the stack may not grow before the next refill or look, or is empty */
+	uint32_t is_shut;   /* the stack may not grow before the next refill, look or flush */
 	int32_t seen_room;  /* room at the last look; or none that could be, if the class has moved */
 };
 

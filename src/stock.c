@@ -170,7 +170,8 @@ static size_t grantable(const struct sea_ledger *ledger)
 	return sea_min(most - sea_min(most, ledger->granted), room_for_all());
 }
 
-/* A stack of this size does not fit what a processor has of its own caches. */
+/* A stack of this size does not fit what a processor has of its own caches.  It is looked at when
+ * it is to grow, to twice its size at most. */
 #define SCATTERED_LEAST (2 * SEA_MIB)
 /* Larger chunks have lines and pages of their own in any order. */
 #define SCATTERED_SIZE 256
