@@ -104,7 +104,9 @@ static size_t entries_for(size_t size) { return size / SEA_SLOT_SIZE * 2 * sizeo
 /* Bytes of the seam map that describe the range, if it reaches. */
 static size_t seams_for(const char *base, size_t size)
 {
-	return sea_seams_bit(base) < sea_load_relaxed(&sea_seams_nr) ? size / SEA_GRANULE / 8 : 0;
+	if (sea_seams_bit(base) >= sea_load_relaxed(&sea_seams_nr))
+		return 0;
+	return size / SEA_BYTES_PER_SEAMS + size / SEA_BYTES_PER_START;
 }
 
 static void count_arena(const struct sea_arena *arena, struct sea_stats *stats)

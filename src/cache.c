@@ -225,8 +225,7 @@ void sea_cache_free_slow(void *block)
 static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_t unseen)
 {
 	cache->room[unseen] = 0;
-	const struct sea_zone *zone = sea_zone_near(block);
-	unsigned c = likely(zone) ? sea_zone_long_class(zone, sea_granule_of(block)) : 0;
+	unsigned c = likely(unseen == SEA_UNSEEN) ? sea_zone_class_in(sea_seams_start_of(block)) : 0;
 	if (unlikely(!c || sea_stack_is_marked(block)))
 		sea_cache_free_slow(block);
 	else if (likely(cache->room[c] > 0))

@@ -102,7 +102,7 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least)
  * sea_zone_init() sets. */
 static void purge_bitmaps(struct sea_zone *zone)
 {
-	size_t bytes = sea_round_down(offsetof(struct sea_zone, start), sea_os_page_size());
+	size_t bytes = sea_round_down(offsetof(struct sea_zone, hint), sea_os_page_size());
 	if (zone->is_purged || !bytes || (uintptr_t)zone % sea_os_page_size())
 		return;
 	zone->is_purged = sea_os_purge(zone, bytes);

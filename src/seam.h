@@ -56,7 +56,10 @@ SEA_INLINE size_t sea_trailing_zeros(uint64_t word)
 SEA_INLINE size_t sea_trailing_zeros(uint64_t word) { return word ? (size_t)__builtin_ctzll(word) : 64; }
 #endif
 
-/* Granules from the seam at bit `at` to the next one; 0 if there is no seam; above 56
+/* No other seam is in sight, nor in the same word of the map. */
+#define SEA_UNSEEN 64
+
+/* Granules from the seam at bit `at` to the next one; 0 if there is no seam; SEA_UNSEEN
  * (or 0) if the next one is not in sight.  Subtracting 1 takes the seam away, or, if
  * there is none, fills the zeros at the low end. */
 SEA_INLINE size_t sea_seam_distance(const char *seams, size_t at)

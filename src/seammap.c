@@ -2,7 +2,7 @@
 /* seammap.c - makes the map, a part at a time (layer 3)
  *
  * W1  A part whose bit in `writable` is set is writable; the others read as zero.
- * W2  Once `is_made`, the three public variables do not change.
+ * W2  Once `is_made`, the four public variables do not change.
  *
  * The map as a whole is mapped for reading only: neither overcommit nor RLIMIT_DATA
  * counts that.
@@ -24,8 +24,6 @@
 /* The kernel hands out addresses downward from the first (mmap(2), unless the stack is
  * unlimited): so much of the span lies above it. */
 #define SHARE_ABOVE 8
-/* Bytes of addresses that one bit of a byte in the map stands for. */
-#define BYTES_PER_MAP_BYTE (8 * SEA_GRANULE)
 /* Becomes writable at once: the seams of a first arena. */
 #define PART (64 * SEA_MIB)
 #define NR_PARTS (SPAN / PART)
@@ -34,6 +32,7 @@ static const char no_map[1];
 const char *sea_seams = no_map;
 uintptr_t sea_seams_first;
 uintptr_t sea_seams_nr;
+uintptr_t sea_seams_starts;
 struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
 
 static struct {
@@ -50,11 +49,12 @@ static size_t span_here(void)
 	return limit < SPAN / SPAN_PER_LIMIT ? sea_round_up(limit * SPAN_PER_LIMIT, PART) : SPAN;
 }
 
-/* One page more than the bits take: the last of them is read with those behind it. */
+/* One page between the bits and the bytes: the last of the bits is read with what is behind it. */
 static void make(const char *around)
 {
 	size_t span = span_here();
-	size_t bytes = span / BYTES_PER_MAP_BYTE + sea_os_page_size();
+	size_t bytes_of_bits = span / SEA_BYTES_PER_SEAMS + sea_os_page_size();
+	size_t bytes = bytes_of_bits + span / SEA_BYTES_PER_START;
 	uintptr_t slot = sea_round_down((uintptr_t)around, PART);
 	uintptr_t below = sea_min(slot, span - sea_round_up(span / SHARE_ABOVE, PART));
 	char *bits = sea_os_reserve_zeros(bytes);
@@ -65,6 +65,8 @@ static void make(const char *around)
 	if (bits) {
 		sea_store_relaxed(&sea_seams, bits);
 		sea_store_relaxed(&sea_seams_first, (slot - below) >> SEA_GRANULE_SHIFT);
+		sea_store_relaxed(&sea_seams_starts,
+				  (uintptr_t)bits + bytes_of_bits - (slot - below) / SEA_BYTES_PER_START);
 		sea_store_release(&sea_seams_nr, span >> SEA_GRANULE_SHIFT);
 	}
 	sea_store_release(&map.is_made, 1);
@@ -84,10 +86,11 @@ static bool is_writable(size_t part) { return sea_load_acquire(&map.writable[par
 /* Two threads may do this at once: the second commits what is committed. */
 static bool make_writable(size_t part)
 {
-	size_t bytes = PART / BYTES_PER_MAP_BYTE;
+	const char *first = (const char *)(sea_seams_first << SEA_GRANULE_SHIFT) + part * PART;
 	if (is_writable(part))
 		return true;
-	if (!sea_os_commit((char *)sea_seams + part * bytes, bytes))
+	if (!sea_os_commit((char *)sea_seams + part * (PART / SEA_BYTES_PER_SEAMS), PART / SEA_BYTES_PER_SEAMS) ||
+	    !sea_os_commit(sea_seams_start_of(first), PART / SEA_BYTES_PER_START))
 		return false;
 	sea_or_release(&map.writable[part / 64], 1ull << part % 64);
 	return true;
@@ -126,7 +129,7 @@ void sea_seams_purge(const char *base, size_t size)
 	for (const char *from = base, *to; from < end; from = to) {
 		uintptr_t bit = sea_seams_bit(from);
 		to = (const char *)sea_min((uintptr_t)end, sea_round_down((uintptr_t)from, PART) + PART);
-		size_t bytes = (size_t)(to - from) / BYTES_PER_MAP_BYTE;
+		size_t bytes = (size_t)(to - from) / SEA_BYTES_PER_SEAMS;
 		bool whole_pages = (bit / 8 | bytes) % sea_os_page_size() == 0;
 		if (bit < sea_load_relaxed(&sea_seams_nr) && is_writable(part_of(bit)) && whole_pages)
 			sea_os_purge((char *)sea_seams + bit / 8, bytes);

@@ -85,15 +85,19 @@ static void give_struct(struct sea_shard *shard, struct sea_zone *zone)
 	shard->spare = zone;
 }
 
-/* Zeroed words for the seams of the zone at `base`: in the seam map, or of its own where
- * that does not reach. */
-static uint64_t *seams_for(struct sea_zone *zone, const char *base)
+/* Zeroed words for the seams of the zone at `base`, and a byte for each: in the seam map, or
+ * of its own where that does not reach. */
+static uint64_t *seams_for(struct sea_zone *zone, const char *base, uint8_t **start)
 {
 	uint64_t *seam = sea_seams_of(base);
-	if (seam)
+	if (seam) {
+		*start = sea_seams_start_of(base);
 		return seam;
+	}
 	if (!zone->own_seam)
-		zone->own_seam = sea_meta_alloc(SEA_ZONE_WORDS * sizeof(uint64_t));
+		zone->own_seam = sea_meta_alloc(SEA_ZONE_WORDS * (sizeof(uint64_t) + 1));
+	if (zone->own_seam)
+		*start = (uint8_t *)(zone->own_seam + SEA_ZONE_WORDS);
 	return zone->own_seam;
 }
 
@@ -106,7 +110,8 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	struct sea_zone *zone = take_struct(shard);
 	if (!zone)
 		return false;
-	uint64_t *seam = seams_for(zone, base);
+	uint8_t *start = NULL;
+	uint64_t *seam = seams_for(zone, base, &start);
 	if (!seam) {
 		give_struct(shard, zone);
 		return false;
@@ -115,7 +120,7 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	shard->zones[zone->index] = zone;
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	shard->zone_unlisted[zone->index] = 0;
-	sea_zone_init(zone, base, seam, shard, &shard->holes);
+	sea_zone_init(zone, base, seam, start, shard, &shard->holes);
 	sea_seams_set_zone(base, zone);
 	return true;
 }

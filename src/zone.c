@@ -13,7 +13,8 @@
  *     hint[h] is SEA_HINT_UNKNOWN.
  * Z6  nr_used is the number of set bits in `used`.
  * Z7  A hole's second word is its mark (sea_mark_of).
- * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w.
+ * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w, and its
+ *     last granule.
  * Z9  nr_idle is the number of touched pages inside holes, behind a descriptor; no row of pages
  *     there, of which one is touched, is longer than longest_idle, but for those of
  *     SEA_ZONE_LONG_ROW or more.
@@ -248,18 +249,25 @@ static void put_short_chunks(struct sea_zone *zone, size_t g, size_t end, unsign
 	}
 }
 
+/* The used chunk at g is k granules long, and of this class (0: of none).  What has its last granule
+ * in the word that it starts in is seen by its seams. */
+static void name_class(struct sea_zone *zone, size_t g, size_t k, unsigned class)
+{
+	if (g % 64 + k >= 64)
+		set_start(zone, g / 64, class);
+}
+
 /* [g, end) becomes chunks of k granules. */
 static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
 {
 	SEA_ASSERT(end - g >= k);
-	if (k < 64) {
+	if (k <= SEA_SMALL_GRANULES) {
 		put_short_chunks(zone, g, end, k);
 		return;
 	}
 	for (unsigned class = sea_class_of(k); g < end; g += k) {
 		put_seam(zone, g);
-		if (class)
-			set_start(zone, g / 64, class);
+		name_class(zone, g, k, class);
 	}
 }
 
@@ -287,11 +295,12 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 #define DRAIN_SHARE 8u
 #define DRAIN_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
 
-void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea_shard *shard,
+void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
 		   struct sea_holes *holes)
 {
 	zone->base = base;
 	zone->seam = seam;
+	zone->start = start;
 	zone->shard = shard;
 	zone->holes = holes;
 	zone->touched = sea_pages_touched(base);
@@ -314,6 +323,7 @@ void sea_zone_retire(struct sea_zone *zone)
 	note_idle(zone, -zone->nr_idle);
 	sea_store_relaxed(&zone->seam[0], 0);
 	zone->seam = NULL;
+	zone->start = NULL;
 	zone->shard = NULL;
 	zone->is_purged = 0;
 }
@@ -545,10 +555,9 @@ bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to
 	split_hole(zone, end, behind, end, to - from, 1);
 	touch(zone, end, (size_t)g + to, to);
 	erase_seam(zone, end);
-	if (to - from >= 64)
-		set_start(zone, end / 64, 0);
-	if (to >= 64)
-		set_start(zone, g / 64, sea_class_of(to));
+	name_class(zone, end, to - from, 0);
+	if (to > SEA_SMALL_GRANULES)
+		name_class(zone, g, to, sea_class_of(to));
 	return true;
 }
 
@@ -644,9 +653,9 @@ void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count)
 /* Z8 for the used chunk [from, to). */
 static bool knows_length(const struct sea_zone *zone, size_t from, size_t to)
 {
-	unsigned start = zone->start[from / 64];
-	bool is_long = to - from >= 64;
-	return start <= 64 || (is_long ? sea_class_granules(start) == to - from : to / 64 == from / 64);
+	unsigned class = sea_zone_class_in(&zone->start[from / 64]);
+	bool has_last_granule = to / 64 > from / 64;
+	return !class || !has_last_granule || sea_class_granules(class) == to - from;
 }
 
 /* Z2, Z3, Z4, Z5, Z7 and Z8 for the chunk [from, to). */

@@ -58,13 +58,14 @@ struct sea_zone {
 
 	uint64_t unlisted[SEA_ZONE_WORDS / 64] SEA_LINE_ALIGNED; /* words in which a large hole may start
 						that is not listed */
-	uint8_t start[SEA_ZONE_WORDS];	     /* the chunk of a word or more that starts in the word: 1 + bit
-						of a listed hole, or the class of a used chunk; 0: none, or
-						not known.  Shard lock; a used chunk's owner may read it */
 	uint8_t hint[SEA_ZONE_HINTS];	     /* no hole that starts in these words is longer; granules */
 	uint64_t *seam;			     /* SEA_ZONE_WORDS, in the seam map or of our own; shard lock
 						to write, read by free() without */
-	uint64_t *own_seam;		     /* NULL unless the seam map did not reach one day */
+	uint8_t *start;			     /* SEA_ZONE_WORDS, beside the seams: the chunk that starts in the
+						word and has its last granule: 1 + bit of a listed hole, or the
+						class of a used chunk; 0: none, or not known.  Shard lock; a
+						used chunk's owner may read it */
+	uint64_t *own_seam;		     /* NULL unless the seam map did not reach one day; `start` behind it */
 	char *base;
 	struct sea_touched touched;	     /* pages of the zone that are */
 	struct sea_holes *holes;	     /* the shard's lists */
@@ -88,8 +89,8 @@ struct sea_piece {
 };
 
 /* Prepares zeroed metadata, or that of an empty zone, for the zone at `base`.  `seam` are
- * its words in the seam map, or others; zeros. */
-void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, struct sea_shard *shard,
+ * its words in the seam map, or others, `start` their bytes; zeros. */
+void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
 		   struct sea_holes *holes);
 
 /* Takes the metadata of an empty zone out of use. */
@@ -157,13 +158,19 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
+/* The class that the byte of a word names; 0: none. */
+SEA_INLINE unsigned sea_zone_class_in(const uint8_t *start)
+{
+	unsigned class = sea_load_relaxed(start);
+	return class > 64 ? class : 0;
+}
+
 /* The class of the used chunk that starts at g, if that is the last to start in its word,
- * and a word or more long; or 0.  For the chunk's owner. */
+ * and goes on behind it; or 0.  For the chunk's owner. */
 SEA_INLINE unsigned sea_zone_long_class(const struct sea_zone *zone, unsigned g)
 {
-	unsigned start = sea_load_relaxed(&zone->start[g / 64]);
 	bool is_last = sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 == 1;
-	return is_last && start > 64 ? start : 0;
+	return is_last ? sea_zone_class_in(&zone->start[g / 64]) : 0;
 }
 
 /* Granules of the used or free chunk that starts at g; 0 if no chunk starts there.

@@ -35,6 +35,21 @@ static void words_of_neighbours_lie_side_by_side(void)
 	CHECK_EQ(sea_seam_distance(sea_seams, bit_of(slot) + SLOT_BITS - 4), 4);
 }
 
+/* One for 1 KiB of addresses, zero at first. */
+static void bytes_of_neighbours_lie_side_by_side(void)
+{
+	const char *slot = at(100 * GiB);
+	CHECK(sea_seams_cover(slot) && sea_seams_cover(slot - 64 * MiB));
+	uint8_t *start = sea_seams_start_of(slot);
+	CHECK(sea_seams_start_of(slot + KiB - 1) == start && sea_seams_start_of(slot + KiB) == start + 1);
+	CHECK(sea_seams_start_of(slot - 1) == start - 1);
+	CHECK((const char *)sea_seams_start_of(at(sea_seams_first << 4)) > sea_seams + sea_seams_nr / 8);
+	for (size_t i = 0; i < 64 * KiB; i++)
+		CHECK_EQ(start[i] | start[-1 - (ptrdiff_t)i], 0);
+	memset(start - 64 * KiB, 0xff, 128 * KiB);
+	CHECK_EQ(sea_seam_distance(sea_seams, sea_seams_nr - 1), 0);
+}
+
 /* Every described bit can be read, with the seven bytes behind it; most are zeros. */
 static void all_of_the_map_can_be_read(void)
 {
@@ -100,7 +115,10 @@ static void no_memory_for_a_part(void)
 	CHECK(sea_seams_cover(at(100 * GiB)));
 	sim_fail(SIM_COMMIT, 1, false);
 	CHECK(!sea_seams_cover(at(99 * GiB)));
+	sim_fail(SIM_COMMIT, 2, false);
+	CHECK(!sea_seams_cover(at(99 * GiB)));
 	CHECK(sea_seams_cover(at(99 * GiB)));
+	*sea_seams_start_of(at(99 * GiB)) = 1;
 	sea_seams_of(at(99 * GiB))[0] = 1;
 }
 
@@ -157,6 +175,7 @@ static void threads_race_for_the_first(void)
 
 static const struct test_case cases[] = {
 	PASSES(nothing_is_described_at_first), PASSES(words_of_neighbours_lie_side_by_side),
+	PASSES(bytes_of_neighbours_lie_side_by_side),
 	PASSES(all_of_the_map_can_be_read), PASSES(it_lies_around_the_first_zone),
 	PASSES(near_the_ends_of_the_address_space), PASSES(only_what_is_covered_is_writable),
 	PASSES(a_limit_bounds_it), PASSES(no_memory_for_the_map), PASSES(no_memory_for_a_part), PASSES(purging),

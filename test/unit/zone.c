@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "page_alloc.h"
+#include "seam.h"
 #include "unit.h"
 
 #define GRANULES SEA_ZONE_GRANULES
@@ -32,7 +33,7 @@ static void start(void)
 	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, SEA_TOUCH_LATER, NULL);
 	CHECK(base != NULL);
 	CHECK(sea_seams_cover(base));
-	sea_zone_init(zone, base, sea_seams_of(base), (struct sea_shard *)&shard_stands_in, &holes);
+	sea_zone_init(zone, base, sea_seams_of(base), sea_seams_start_of(base), (struct sea_shard *)&shard_stands_in, &holes);
 	sea_seams_set_zone(base, zone);
 	CHECK(sea_zone_is_sound(zone));
 }
@@ -326,9 +327,29 @@ static void retired_and_used_again(void)
 	CHECK(sea_holes_are_sound(&holes));
 	CHECK(!sea_hole_find(&holes, 64));
 	CHECK(sea_bits_find(sea_seams_of(zone->base), 0, GRANULES, true) == GRANULES);
-	sea_zone_init(zone, zone->base, sea_seams_of(zone->base), (struct sea_shard *)&shard_stands_in, &holes);
+	sea_zone_init(zone, zone->base, sea_seams_of(zone->base), sea_seams_start_of(zone->base),
+		      (struct sea_shard *)&shard_stands_in, &holes);
 	check_zone();
 	compare();
+}
+
+/* By the byte of its word, or by the seams, wherever in the word it starts. */
+static void classes_of_long_chunks_are_known(void)
+{
+	start();
+	for (unsigned g = 0; g < 64; g++) {
+		for (unsigned c = SEA_CLASS_MEDIUM; c < SEA_CLASS_MEDIUM + 12; c++) {
+			unsigned k = sea_class_granules(c);
+			carve(0, 640 + g, k, 1);
+			size_t seen = sea_seam_distance((const char *)zone->seam, 640 + g);
+			unsigned named = sea_zone_long_class(zone, 640 + g);
+			CHECK(seen == k ? named == 0 || named == c : seen == SEA_UNSEEN && named == c);
+			CHECK(k > 60 || (seen == k) == (g % 8 < 4));
+			send(nr_chunks - 1);
+			drain();
+			CHECK_EQ(sea_zone_long_class(zone, 0), 0);
+		}
+	}
 }
 
 static void unsound_zones_are_noticed(void)
@@ -631,6 +652,7 @@ static const struct test_case cases[] = {
 	ABORTS(carving_beyond_the_hole, "heap corrupted: "),
 	ABORTS(retiring_a_zone_in_use, "heap corrupted: zone->nr_used == 0"),
 	PASSES(retired_and_used_again),
+	PASSES(classes_of_long_chunks_are_known),
 	PASSES(unsound_zones_are_noticed),
 	PASSES(idle_pages_of_4k),
 	PASSES(idle_pages_of_16k),
