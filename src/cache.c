@@ -196,11 +196,12 @@ static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 
 static void free_run(void *block)
 {
-	size_t size = sea_pages_size(block);
+	size_t size;
+	struct page *run = sea_pages_run(block, &size);
 	struct sea_cache *cache = sea_threads_own();
 	if (unlikely(!size))
 		sea_mistake("free", block);
-	if (unlikely(!cache->shard) || !sea_shelf_put(&cache->shelf, block, size))
+	if (unlikely(!cache->shard) || !sea_shelf_put(&cache->shelf, block, run, size))
 		sea_pages_free(block);
 }
 
@@ -219,13 +220,16 @@ void sea_cache_free_slow(void *block)
 	}
 }
 
+/* The class of a chunk so many granules long, more than of any small one; 0: of none. */
+static unsigned class_in_sight(size_t seen) { return seen > SEA_SMALL_GRANULES ? sea_class_of((unsigned)seen) : 0; }
+
 /* The block is no small chunk that the thread's cache has a class for.  Nobody's cache is
  * shared by all who have none: counting it up again would not be exact.  Classes that hold
  * nothing have no room either. */
 static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_t unseen)
 {
 	cache->room[unseen] = 0;
-	unsigned c = likely(unseen == SEA_UNSEEN) ? sea_zone_class_in(sea_seams_start_of(block)) : 0;
+	unsigned c = likely(unseen == SEA_UNSEEN) ? sea_zone_class_in(sea_seams_start_of(block)) : class_in_sight(unseen);
 	if (unlikely(!c || sea_stack_is_marked(block)))
 		sea_cache_free_slow(block);
 	else if (likely(cache->room[c] > 0))

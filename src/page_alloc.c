@@ -389,7 +389,7 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 }
 
 /* The arena and pfn of the run that starts at `address`; false if none does. */
-static bool find_run(const void *address, struct sea_block *run)
+SEA_INLINE bool find_run(const void *address, struct sea_block *run)
 {
 	run->arena = sea_pagemap_arena(address);
 	if (!run->arena || (uintptr_t)address % sea_page_size())
@@ -400,37 +400,26 @@ static bool find_run(const void *address, struct sea_block *run)
 	return sea_load_acquire(&run->arena->pool->pages[run->pfn].state) == SEA_PAGE_RUN;
 }
 
+struct page *sea_pages_run(const void *address, size_t *size)
+{
+	struct sea_block run;
+	*size = 0;
+	if (unlikely(!find_run(address, &run)))
+		return NULL;
+	if (!run.arena->pool) {
+		*size = run.arena->block_size;
+		return NULL;
+	}
+	struct page *page = &run.arena->pool->pages[run.pfn];
+	*size = (size_t)page->nr_pages << sea_page_shift();
+	return page;
+}
+
 size_t sea_pages_size(const void *address)
 {
-	struct sea_block run;
-	if (!find_run(address, &run))
-		return 0;
-	if (!run.arena->pool)
-		return run.arena->block_size;
-	return (size_t)run.arena->pool->pages[run.pfn].nr_pages << sea_page_shift();
-}
-
-static void set_state(struct sea_block run, enum sea_page_state state)
-{
-	sea_store_release(&run.arena->pool->pages[run.pfn].state, (uint8_t)state);
-}
-
-bool sea_pages_set_aside(void *address)
-{
-	struct sea_block run;
-	SEA_CHECK(find_run(address, &run));
-	if (!run.arena->pool)
-		return false;
-	set_state(run, SEA_PAGE_ASIDE);
-	return true;
-}
-
-void sea_pages_resume(void *address)
-{
-	struct sea_arena *arena = sea_pagemap_arena(address);
-	struct sea_block run = {arena, pfn_of(arena, address), 0};
-	SEA_ASSERT(arena->pool->pages[run.pfn].state == SEA_PAGE_ASIDE);
-	set_state(run, SEA_PAGE_RUN);
+	size_t size;
+	sea_pages_run(address, &size);
+	return size;
 }
 
 void sea_pages_free(void *address)

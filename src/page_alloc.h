@@ -12,6 +12,8 @@
 #define SEA_PAGE_ALLOC_H
 
 #include "atomic.h"
+#include "check.h"
+#include "page.h"
 
 struct sea_arena;
 struct sea_lock;
@@ -29,12 +31,24 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 /* Gives a run back.  May return memory to the system. */
 void sea_pages_free(void *run);
 
+/* What is known of the run that starts at `address`; NULL: none does, or it has an arena of its
+ * own.  *size: its bytes; 0 if there is no run. */
+struct page *sea_pages_run(const void *address, size_t *size);
+
 /* The owner of a run sets it aside for later: it counts as in use, and is found by none of
- * the functions below.  False: it has an arena of its own, and is as it was. */
-bool sea_pages_set_aside(void *run);
+ * the functions around this one. */
+SEA_INLINE void sea_pages_set_aside(struct page *run)
+{
+	SEA_ASSERT(run->state == SEA_PAGE_RUN);
+	sea_store_release(&run->state, (uint8_t)SEA_PAGE_ASIDE);
+}
 
 /* Undoes that. */
-void sea_pages_resume(void *run);
+SEA_INLINE void sea_pages_resume(struct page *run)
+{
+	SEA_ASSERT(run->state == SEA_PAGE_ASIDE);
+	sea_store_release(&run->state, (uint8_t)SEA_PAGE_RUN);
+}
 
 /* Bytes of the run that starts at `address`; 0 if none does. */
 size_t sea_pages_size(const void *address);

@@ -27,15 +27,17 @@ static bool raise_share(struct sea_shelf *shelf, size_t size)
 	return true;
 }
 
-bool sea_shelf_put(struct sea_shelf *shelf, void *run, size_t size)
+bool sea_shelf_put(struct sea_shelf *shelf, void *start, struct page *run, size_t size)
 {
-	SEA_ASSERT(size > 0);
-	if (shelf->run || !sea_pages_set_aside(run))
+	SEA_ASSERT(start && size > 0);
+	if (shelf->start || !run)
 		return false;
+	sea_pages_set_aside(run);
 	if (size > shelf->granted && !raise_share(shelf, size)) {
 		sea_pages_resume(run);
 		return false;
 	}
+	shelf->start = start;
 	shelf->run = run;
 	shelf->size = size;
 	shelf->is_old = false;
@@ -44,15 +46,15 @@ bool sea_shelf_put(struct sea_shelf *shelf, void *run, size_t size)
 
 static void *take(struct sea_shelf *shelf)
 {
-	void *run = shelf->run;
-	shelf->run = NULL;
-	sea_pages_resume(run);
-	return run;
+	void *start = shelf->start;
+	shelf->start = NULL;
+	sea_pages_resume(shelf->run);
+	return start;
 }
 
 void *sea_shelf_take(struct sea_shelf *shelf, size_t size)
 {
-	if (!shelf->run)
+	if (!shelf->start)
 		return NULL;
 	if (likely(size <= shelf->size && shelf->size - size <= shelf->size / UNUSED_SHARE))
 		return take(shelf);
@@ -62,7 +64,7 @@ void *sea_shelf_take(struct sea_shelf *shelf, size_t size)
 
 void sea_shelf_clear(struct sea_shelf *shelf)
 {
-	if (shelf->run)
+	if (shelf->start)
 		sea_pages_free(take(shelf));
 	sea_add_relaxed(&granted, -shelf->granted);
 	shelf->granted = 0;
@@ -78,4 +80,4 @@ void sea_shelf_tick(struct sea_shelf *shelf)
 void sea_shelf_in_child(const struct sea_shelf *mine) { sea_store_relaxed(&granted, mine->granted); }
 
 /* Reads what another thread may write. */
-SEA_RACE_BY_DESIGN size_t sea_shelf_bytes(const struct sea_shelf *shelf) { return shelf->run ? shelf->size : 0; }
+SEA_RACE_BY_DESIGN size_t sea_shelf_bytes(const struct sea_shelf *shelf) { return shelf->start ? shelf->size : 0; }

@@ -15,16 +15,18 @@
 
 /* One thread's; zeros at first. */
 struct sea_shelf {
-	void *run;	/* NULL: empty */
-	size_t size;	/* bytes of the run */
-	size_t granted; /* bytes of the common limit that are this shelf's */
-	bool is_old;	/* nothing was put on it since the last tick */
+	void *start;	  /* of the run; NULL: empty */
+	struct page *run; /* what the page layer knows of it */
+	size_t size;	  /* bytes of it */
+	size_t granted;	  /* bytes of the common limit that are this shelf's */
+	bool is_old;	  /* nothing was put on it since the last tick */
 };
 
-/* Puts a run of `size` bytes on the shelf; false: no room, the run is still the caller's. */
-bool sea_shelf_put(struct sea_shelf *shelf, void *run, size_t size);
+/* Puts a run that starts at `start` and has `size` bytes on the shelf; false: no room, or it has
+ * an arena of its own (`run` is NULL); it is still the caller's. */
+bool sea_shelf_put(struct sea_shelf *shelf, void *start, struct page *run, size_t size);
 
-/* The run, if it has `size` bytes and not many more; else NULL, and the shelf is cleared:
+/* The run's start, if it has `size` bytes and not many more; else NULL, and the shelf is cleared:
  * its pages may serve the request. */
 void *sea_shelf_take(struct sea_shelf *shelf, size_t size);
 

@@ -15,10 +15,18 @@ static void *run_of(size_t size)
 	return run;
 }
 
+static bool put(struct sea_shelf *on, void *start)
+{
+	size_t size;
+	struct page *run = sea_pages_run(start, &size);
+	CHECK(size > 0);
+	return sea_shelf_put(on, start, run, size);
+}
+
 static void what_was_put_is_taken(void)
 {
 	void *run = run_of(MiB);
-	CHECK(sea_shelf_put(&shelf, run, MiB));
+	CHECK(put(&shelf, run));
 	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
 	CHECK_EQ(sea_pages_size(run), 0); /* no block any more */
 	CHECK(sea_shelf_take(&shelf, MiB) == run);
@@ -32,8 +40,8 @@ static void what_was_put_is_taken(void)
 static void there_is_room_for_one(void)
 {
 	void *first = run_of(MiB), *second = run_of(MiB);
-	CHECK(sea_shelf_put(&shelf, first, MiB));
-	CHECK(!sea_shelf_put(&shelf, second, MiB));
+	CHECK(put(&shelf, first));
+	CHECK(!put(&shelf, second));
 	CHECK_EQ(sea_pages_size(second), MiB);
 	sea_pages_free(second);
 	sea_shelf_clear(&shelf);
@@ -42,13 +50,13 @@ static void there_is_room_for_one(void)
 static void it_fits_or_it_goes(void)
 {
 	void *run = run_of(MiB);
-	CHECK(sea_shelf_put(&shelf, run, MiB));
+	CHECK(put(&shelf, run));
 	CHECK(sea_shelf_take(&shelf, MiB / 8 * 7) == run);
-	CHECK(sea_shelf_put(&shelf, run, MiB));
+	CHECK(put(&shelf, run));
 	CHECK(sea_shelf_take(&shelf, MiB / 8 * 7 - 1) == NULL);
 	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
 	run = run_of(MiB);
-	CHECK(sea_shelf_put(&shelf, run, MiB));
+	CHECK(put(&shelf, run));
 	CHECK(sea_shelf_take(&shelf, MiB + 1) == NULL);
 	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
 	CHECK(sea_pages_are_sound());
@@ -58,14 +66,14 @@ static void it_fits_or_it_goes(void)
 static void the_limit_is_common(void)
 {
 	void *large = run_of(5 * MiB), *three = run_of(3 * MiB), *two = run_of(2 * MiB);
-	CHECK(!sea_shelf_put(&shelf, large, 5 * MiB));
-	CHECK(sea_shelf_put(&shelf, three, 3 * MiB));
-	CHECK(!sea_shelf_put(&other, two, 2 * MiB));
+	CHECK(!put(&shelf, large));
+	CHECK(put(&shelf, three));
+	CHECK(!put(&other, two));
 	CHECK(sea_shelf_take(&shelf, 3 * MiB) == three); /* the share stays */
-	CHECK(!sea_shelf_put(&other, two, 2 * MiB));
-	CHECK(sea_shelf_put(&shelf, three, 3 * MiB));
+	CHECK(!put(&other, two));
+	CHECK(put(&shelf, three));
 	sea_shelf_clear(&shelf);
-	CHECK(sea_shelf_put(&other, two, 2 * MiB));
+	CHECK(put(&other, two));
 	sea_shelf_clear(&other);
 	sea_pages_free(large);
 	CHECK(sea_pages_are_sound());
@@ -75,18 +83,18 @@ static void runs_with_an_arena_of_their_own_are_not_kept(void)
 {
 	void *run = run_of(100 * MiB);
 	sea_options.dirty_max = 1000 * MiB;
-	CHECK(!sea_shelf_put(&shelf, run, 100 * MiB));
+	CHECK(!put(&shelf, run));
 	sea_pages_free(run);
 }
 
 static void what_nobody_wants_goes(void)
 {
 	void *run = run_of(MiB);
-	CHECK(sea_shelf_put(&shelf, run, MiB));
+	CHECK(put(&shelf, run));
 	sea_shelf_tick(&shelf);
 	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
 	CHECK(sea_shelf_take(&shelf, MiB) == run);
-	CHECK(sea_shelf_put(&shelf, run, MiB));
+	CHECK(put(&shelf, run));
 	sea_shelf_tick(&shelf);
 	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
 	sea_shelf_tick(&shelf);
