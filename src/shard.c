@@ -320,11 +320,11 @@ static uint8_t largest_hint(const struct sea_zone *zone)
 	return largest;
 }
 
-/* The sweep for k starts again at the first zone. */
-static void rewind_cursor(struct sea_shard *shard, unsigned k)
+/* The sweep for k goes on at the start of this zone. */
+static void move_cursor(struct sea_shard *shard, unsigned k, uint32_t zone)
 {
 	if (k <= SEA_SMALL_GRANULES)
-		shard->cursor[k] = (struct sea_cursor){0, 0, shard->epoch};
+		shard->cursor[k] = (struct sea_cursor){zone, 0, shard->epoch};
 }
 
 /* The next hole for small chunks, from where the last sweep for k stopped. */
@@ -334,7 +334,7 @@ static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max)
 	SEA_ASSERT(k <= SEA_SMALL_GRANULES);
 	struct sea_cursor *cursor = &shard->cursor[k];
 	if (cursor->epoch != shard->epoch)
-		rewind_cursor(shard, k);
+		move_cursor(shard, k, 0);
 	for (; cursor->zone < shard->nr_zones; cursor->zone++, cursor->block = 0) {
 		struct sea_zone *zone = shard->zones[cursor->zone];
 		if (shard->zone_hint[cursor->zone] < k)
@@ -411,11 +411,14 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 	if (!found && count_pending(shard) >= DRAIN_BEFORE_GROWTH)
 		drain_all(shard);
 	if (!found) {
-		rewind_cursor(shard, k);
+		move_cursor(shard, k, 0);
 		found = fill(shard, k, want, batch);
 	}
-	if (!found && grow(shard, k))
+	if (!found && grow(shard, k)) {
+		/* Others may have taken zones away meanwhile: the new one may lie before the cursor. */
+		move_cursor(shard, k, shard->nr_zones - 1);
 		found = fill(shard, k, want, batch);
+	}
 	sea_shard_drop_lock(shard);
 	return found;
 }
