@@ -170,7 +170,9 @@ static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned
 		sea_stack_push(cache, c, chunk);
 		return;
 	}
-	leave_stack(cache, stock, chunk, nr_granules);
+	struct sea_spill *spill = sea_stack_spill(cache, c);
+	if (!spill || !spill->room || !sea_spill_put(spill, chunk))
+		leave_stack(cache, stock, chunk, nr_granules);
 }
 
 static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
@@ -240,12 +242,23 @@ static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_
 		sea_cache_free_slow(block);
 }
 
+/* A chunk of class c meets a full stack beside which there is room. */
+static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, size_t c)
+{
+	cache->room[c]++;
+	if (unlikely(!sea_spill_put(cache->spill[c], block)))
+		leave_stack(cache, &cache->stock[c], block, c);
+}
+
 void sea_cache_free_full(void *block, size_t c)
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_stock *stock = &cache->stock[c];
+	struct sea_spill *spill = sea_stack_spill(cache, c);
 	if (c - 1 >= SEA_SMALL_GRANULES) {
 		free_unseen(cache, block, c);
+	} else if (spill && spill->room) {
+		free_spilling(cache, block, c);
 	} else if (likely(stock->is_shut)) {
 		cache->room[c]++;
 		leave_stack(cache, stock, block, c);
@@ -310,7 +323,7 @@ size_t sea_cache_good_size(size_t size)
 void sea_cache_settle(void)
 {
 	if (sea_threads_own()->shard)
-		sea_flush_outbox(sea_threads_own());
+		sea_flush_settle(sea_threads_own());
 }
 
 void sea_cache_flush(void)

@@ -170,8 +170,8 @@ bool sea_cache_expand(void *block, size_t size);
 /* The usable size that a request gets. */
 size_t sea_cache_good_size(size_t size);
 
-/* Sends what the calling thread has in its outbox: a block there that was freed twice is
- * noticed. */
+/* Sends what the calling thread has in its outbox, and looks at what it was going to look at
+ * later: a block that was freed twice is noticed. */
 void sea_cache_settle(void);
 
 /* Sends everything that the calling thread has cached back. */

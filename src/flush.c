@@ -21,6 +21,8 @@ SEA_RACE_BY_DESIGN size_t sea_flush_bytes(const struct sea_cache *cache)
 		int64_t nr = (int64_t)stock->limit - cache->room[c];
 		bytes += nr > 0 ? (size_t)nr * sea_class_size(c) : 0;
 		bytes += stock->end > stock->cur ? (size_t)(stock->end - stock->cur) : 0;
+		const struct sea_spill *spill = sea_stack_spill(cache, c);
+		bytes += spill ? sea_spill_length(spill) * sea_class_size(c) : 0;
 	}
 	return bytes;
 }
@@ -29,6 +31,14 @@ void sea_flush_outbox(struct sea_cache *cache)
 {
 	sea_ledger_send(&cache->ledger, sea_outbox_deliver(&cache->outbox));
 	SEA_ASSERT(sea_outbox_bytes(&cache->outbox) == 0);
+}
+
+void sea_flush_settle(struct sea_cache *cache)
+{
+	sea_flush_outbox(cache);
+	for (unsigned c = 1; c < SEA_SPILL_CLASSES; c++)
+		if (cache->spill[c])
+			sea_spill_settle(cache->spill[c]);
 }
 
 /* A marked chunk leaves. */
@@ -51,6 +61,24 @@ static void send_stack(struct sea_cache *cache, unsigned c)
 	SEA_ASSERT(cache->room[c] + length == cache->stock[c].limit);
 }
 
+/* What class c has spilled, and the room for it. */
+static void send_spill(struct sea_cache *cache, unsigned c)
+{
+	struct sea_spill *spill = sea_stack_spill(cache, c);
+	struct sea_link *chunk;
+	if (!spill || !spill->limit)
+		return;
+	while (sea_spill_take(spill, SEA_OUTBOX_CHUNKS, &chunk)) {
+		for (struct sea_link *next; chunk; chunk = next) {
+			next = chunk->next;
+			send(cache, chunk, c);
+		}
+	}
+	sea_ledger_revoke(&cache->ledger, spill->limit * sea_class_size(c));
+	spill->limit = spill->room = 0;
+	sea_spill_purge(spill);
+}
+
 static void send_stock(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
@@ -68,6 +96,7 @@ void sea_flush_class(struct sea_cache *cache, unsigned c)
 	SEA_ASSERT(sea_class_granules(c));
 	send_stack(cache, c);
 	send_stock(cache, c);
+	send_spill(cache, c);
 	sea_ledger_revoke(&cache->ledger, stock->limit * sea_class_size(c));
 	cache->room[c] = 0;
 	stock->limit = 0;

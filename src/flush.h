@@ -13,12 +13,15 @@
 /* Sends what is in the outbox. */
 void sea_flush_outbox(struct sea_cache *cache);
 
+/* The same, and enters what was fetched for the spills. */
+void sea_flush_settle(struct sea_cache *cache);
+
 /* The same for an outbox that is not empty; if much has been sent, merges what has come
  * together. */
 SEA_NOINLINE void sea_flush_and_help(struct sea_cache *cache);
 
-/* Into an outbox of which all is marked: empties one class, its stack and what was never
- * handed out.  What it has learnt of recurrence stays. */
+/* Into an outbox of which all is marked: empties one class: its stack, its spill and what was
+ * never handed out.  What it has learnt of recurrence stays. */
 void sea_flush_class(struct sea_cache *cache, unsigned c);
 
 /* Empties the cache. */

@@ -21,6 +21,7 @@
 #include "outbox.h"
 #include "seammap.h"
 #include "shelf.h"
+#include "spill.h"
 
 /* What a class knows beyond its stack. */
 struct sea_stock {
@@ -41,6 +42,7 @@ struct sea_cache {
 	struct sea_ledger ledger;
 	struct sea_shelf shelf;
 	struct sea_stock stock[SEA_NR_CLASSES];
+	struct sea_spill *spill[SEA_SPILL_CLASSES]; /* NULL: the stack never was large and scattered */
 	struct sea_outbox outbox;
 };
 
@@ -58,6 +60,12 @@ SEA_INLINE uintptr_t sea_stack_mark(const void *chunk) { return sea_mark_of(chun
 SEA_INLINE bool sea_stack_is_marked(const void *chunk)
 {
 	return ((const struct sea_link *)chunk)->mark == sea_stack_mark(chunk);
+}
+
+/* Where class c spills to, or NULL. */
+SEA_INLINE struct sea_spill *sea_stack_spill(const struct sea_cache *cache, size_t c)
+{
+	return c < SEA_SPILL_CLASSES ? cache->spill[c] : NULL;
 }
 
 /* Puts a used chunk of class c on the stack. */

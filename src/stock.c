@@ -12,7 +12,8 @@
  * sharing: Berger et al., Hoard).
  *
  * And a stack grows only while the thread holds little more, caches included, than was live
- * at most of late; a large one only while its chunks lie close together.
+ * at most of late.  Where the chunks of a large one lie scattered, a spill grows in its place
+ * (spill.h).
  *
  * Each time a thread has drawn as much as its budget, it looks its classes over:
  * those that did not move since are emptied, and what the others have counted is
@@ -23,6 +24,7 @@
 #include "stock.h"
 
 #include "flush.h"
+#include "meta.h"
 #include "page_alloc.h"
 #include "reclaim.h"
 
@@ -42,12 +44,14 @@
 static void look_at(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
-	if (stock->seen_room == cache->room[c] && (stock->limit || cache->head[c] || stock->cur < stock->end))
+	const struct sea_spill *spill = sea_stack_spill(cache, c);
+	int32_t room = cache->room[c] + (spill ? (int32_t)spill->room : 0);
+	if (stock->seen_room == room && (stock->limit || cache->head[c] || stock->cur < stock->end))
 		sea_flush_class(cache, c);
 	stock->left -= stock->left / 2;
 	stock->credit /= 2;
 	stock->is_shut = 0;
-	stock->seen_room = cache->room[c];
+	stock->seen_room = room;
 }
 
 static void look_over(struct sea_cache *cache)
@@ -108,6 +112,18 @@ static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uin
 	}
 }
 
+/* A line each; half of what the processor's first cache has. */
+#define SPILL_BATCH 64
+
+/* What the stack had no room for comes back. */
+static bool take_spilled(struct sea_cache *cache, unsigned c)
+{
+	struct sea_spill *spill = sea_stack_spill(cache, c);
+	uint32_t nr = spill ? sea_spill_take(spill, SPILL_BATCH, &cache->head[c]) : 0;
+	cache->room[c] -= (int32_t)nr;
+	return nr > 0;
+}
+
 bool sea_stock_refill(struct sea_cache *cache, unsigned c)
 {
 	SEA_ASSERT(cache->shard);
@@ -115,6 +131,8 @@ bool sea_stock_refill(struct sea_cache *cache, unsigned c)
 	struct sea_stock *stock = &cache->stock[c];
 	struct sea_batch batch;
 	size_t size = sea_class_size(c);
+	if (take_spilled(cache, c))
+		return true;
 	before_refill(cache);
 	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(stock, size), &batch))
 		return false;
@@ -170,34 +188,32 @@ static size_t grantable(const struct sea_ledger *ledger)
 	return sea_min(most - sea_min(most, ledger->granted), room_for_all());
 }
 
-/* A stack of this size does not fit what a processor has of its own caches.  It is looked at when
- * it is to grow, to twice its size at most. */
-#define SCATTERED_LEAST (2 * SEA_MIB)
-/* Larger chunks have lines and pages of their own in any order. */
-#define SCATTERED_SIZE 256
+/* A stack of this size is half or more of what a processor has of its own caches.  It is looked at
+ * when it is to grow, to twice its size at most. */
+#define SCATTERED_LEAST (512 * SEA_KIB)
 /* Chunks on top of a stack that are looked at. */
 #define SCATTERED_DEPTH 8
 /* Two that are so far apart share no page. */
 #define SCATTERED_STEP (4 * SEA_KIB)
 
 /* Claim: the stack is large, and most chunks on its top are far from the next.  Each that is
- * taken makes malloc() wait until memory tells which is next; from the bitmaps they come back
- * in the order of addresses. */
-static bool is_scattered(const struct sea_stock *stock, size_t size, const struct sea_link *chunk)
+ * taken makes malloc() wait until memory tells which is next. */
+static bool is_scattered(const struct sea_cache *cache, unsigned c)
 {
 	unsigned nr_far = 0;
-	if (size > SCATTERED_SIZE || stock->limit * size < SCATTERED_LEAST)
+	const struct sea_link *chunk = cache->head[c];
+	if (c >= SEA_SPILL_CLASSES || cache->stock[c].limit * sea_class_size(c) < SCATTERED_LEAST)
 		return false;
 	for (unsigned i = 0; i < SCATTERED_DEPTH && chunk && chunk->next; i++, chunk = chunk->next)
 		nr_far += (uintptr_t)chunk - (uintptr_t)chunk->next + SCATTERED_STEP > 2 * SCATTERED_STEP;
 	return nr_far > SCATTERED_DEPTH / 2;
 }
 
-/* By how many chunks, of those that are left to grant, a limit grows.  Credit that buys
- * nothing is void. */
-static uint32_t spend_credit(struct sea_stock *stock, size_t left)
+/* By how many chunks, of those that are left to grant, a class that may hold so many may hold
+ * more.  Credit that buys nothing is void. */
+static uint32_t spend_credit(struct sea_stock *stock, size_t limit, size_t left)
 {
-	uint32_t grant = (uint32_t)sea_min(sea_min(stock->credit, stock->limit), left);
+	uint32_t grant = (uint32_t)sea_min(sea_min(stock->credit, limit), left);
 	stock->credit = grant ? stock->credit - grant : 0;
 	return grant;
 }
@@ -211,6 +227,20 @@ static uint32_t first_limit(const struct sea_stock *stock, size_t size, size_t l
 	return (uint32_t)sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX);
 }
 
+/* So many chunks more may lie beside the stack; false: no memory. */
+static bool widen_spill(struct sea_cache *cache, unsigned c, uint32_t grant)
+{
+	SEA_ASSERT(c < SEA_SPILL_CLASSES);
+	struct sea_spill *spill = cache->spill[c];
+	if (!spill)
+		cache->spill[c] = spill = sea_meta_alloc_pages(sizeof(*spill));
+	if (!spill)
+		return false;
+	spill->limit += grant;
+	spill->room += grant;
+	return true;
+}
+
 bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
@@ -222,11 +252,18 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 	if (!stock->limit && stock->is_shut)
 		return false;
 	size_t size = sea_class_size(c);
-	size_t left = is_scattered(stock, size, cache->head[c]) ? 0 : grantable(ledger) / size;
-	uint32_t grant = stock->limit ? spend_credit(stock, left) : first_limit(stock, size, left);
-	stock->is_shut &= !grant;
-	stock->limit += grant;
+	size_t left = grantable(ledger) / size;
+	const struct sea_spill *spill = sea_stack_spill(cache, c);
+	size_t limit = stock->limit + (spill ? spill->limit : 0);
+	uint32_t grant = stock->limit ? spend_credit(stock, limit, left) : first_limit(stock, size, left);
+	bool spills = is_scattered(cache, c);
+	if (!grant || (spills && !widen_spill(cache, c, grant)))
+		return false;
+	stock->is_shut = 0;
 	sea_ledger_grant(ledger, grant * size);
+	if (spills)
+		return false;
+	stock->limit += grant;
 	cache->room[c] += (int32_t)grant;
 	return cache->room[c] > 0;
 }
@@ -234,6 +271,12 @@ bool sea_stock_grow(struct sea_cache *cache, unsigned c)
 void sea_stock_tighten(struct sea_cache *cache)
 {
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		struct sea_spill *spill = sea_stack_spill(cache, c);
+		if (spill) {
+			spill->limit -= spill->room;
+			sea_ledger_revoke(&cache->ledger, spill->room * sea_class_size(c));
+			spill->room = 0;
+		}
 		if (cache->room[c] <= 0)
 			continue;
 		cache->stock[c].limit -= (uint32_t)cache->room[c];

@@ -20,8 +20,8 @@ SEA_INLINE void *sea_stock_pop(struct sea_stock *stock, size_t size)
 	return chunk;
 }
 
-/* Makes room in the stack of class c; false: it may not grow, and need not be asked again if it
- * is shut now. */
+/* Makes room in the stack of class c, or beside it; false: there is none in it, and it need not be
+ * asked again if it is shut now. */
 SEA_NOINLINE bool sea_stock_grow(struct sea_cache *cache, unsigned c);
 
 /* The limits become what the stacks hold. */

@@ -6,7 +6,7 @@
  *
  * T1  The list holds the cache of each thread that has entered and not left; `nr` counts them.
  * T2  A cache in the list has a shard; a spare struct holds no chunk.
- * T3  A cache that was left has chunks in stacks and stocks only, not more bytes of them,
+ * T3  A cache that was left has chunks in stacks, spills and stocks only, not more bytes of them,
  *     and limits of not more bytes, than the option `cache` says; there are at most as many
  *     as shards, and MOST_LEFT.  The shard in it is not its own any more.
  *
@@ -116,7 +116,7 @@ static void leave(void *argument)
 	struct sea_cache *cache = argument;
 	struct sea_shard *shard = cache->shard;
 	sea_own = (struct sea_own){.cache = &departed};
-	sea_flush_outbox(cache);
+	sea_flush_settle(cache);
 	sea_shelf_clear(&cache->shelf);
 	if (cache->ledger.granted > sea_options.cache)
 		sea_stock_tighten(cache);
@@ -154,6 +154,15 @@ void sea_threads_flush_left(void)
 	sea_lock_drop(&threads.lock);
 }
 
+/* But for the spills, which are empty. */
+static void clear(struct sea_cache *cache)
+{
+	struct sea_spill *spill[SEA_SPILL_CLASSES];
+	memcpy(spill, cache->spill, sizeof(spill));
+	memset(cache, 0, sizeof(*cache));
+	memcpy(cache->spill, spill, sizeof(spill));
+}
+
 /* Threads lock held.  Left by another thread, or all zeros; NULL: no memory. */
 static struct sea_cache *take_struct(void)
 {
@@ -165,7 +174,7 @@ static struct sea_cache *take_struct(void)
 	cache = pop(&threads.spare);
 	if (!cache)
 		return sea_meta_alloc_aligned(sizeof(*cache), SEA_CACHE_ALIGN);
-	memset(cache, 0, sizeof(*cache));
+	clear(cache);
 	return cache;
 }
 

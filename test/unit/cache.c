@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "engine.h"
+#include "meta.h"
 #include "options.h"
 #include "page_alloc.h"
 #include "unit.h"
@@ -140,6 +141,8 @@ static void check_cache(void)
 	const struct sea_cache *cache = sea_threads_own();
 	for (unsigned c = 0; cache->shard && c < SEA_NR_CLASSES; c++)
 		check_class(cache, c);
+	for (unsigned c = 0; cache->shard && c < SEA_SPILL_CLASSES; c++)
+		CHECK(!cache->spill[c] || sea_spill_is_sound(cache->spill[c]));
 	CHECK(!sea_threads_nobody.shard);
 	for (unsigned c = 0; c < SEA_NR_CLASSES; c++)
 		CHECK(!sea_threads_nobody.head[c] && sea_threads_nobody.room[c] <= 0);
@@ -260,9 +263,10 @@ static void what_recurs_stays_cached(void)
 
 /* Allocates many blocks of 64 bytes and frees them, each so many behind the last, over and
  * over.  Returns what is cached then. */
+static char *many[MANY];
+
 static size_t cached_after_strides(size_t stride)
 {
-	static char *many[MANY];
 	for (int round = 0; round < 16; round++) {
 		for (size_t i = 0; i < MANY; i++)
 			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
@@ -273,12 +277,48 @@ static size_t cached_after_strides(size_t stride)
 	return stats().cached;
 }
 
-/* A large stack is not kept where each chunk leads far away (7919 is prime). */
-static void what_lies_scattered_is_kept_in_part(void)
+static const struct sea_spill *spill_of_64(void) { return sea_threads_own()->spill[64 / SEA_GRANULE]; }
+
+/* Where each chunk of a large stack would lead far away (7919 is prime), they come back by
+ * address. */
+static void what_lies_scattered_is_spilled(void)
+{
+	size_t nr_ascending = 0;
+	CHECK_AT_MOST(6 * MiB, cached_after_strides(7919));
+	CHECK_AT_MOST(5 * MiB, sea_spill_length(spill_of_64()) * 64);
+	for (size_t i = 0; i < MANY; i++) {
+		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		nr_ascending += i && many[i] > many[i - 1] && many[i] - many[i - 1] < 4096;
+	}
+	CHECK_AT_MOST(MANY * 3 / 4, nr_ascending);
+	check_cache();
+	for (size_t i = 0; i < MANY; i++)
+		sea_cache_free(many[i * 7919 % MANY]);
+	CHECK(sea_spill_length(spill_of_64()) > 0);
+	sea_cache_flush();
+	CHECK_EQ(sea_spill_length(spill_of_64()), 0);
+	settle();
+}
+
+static void what_lies_in_order_is_not(void)
 {
 	CHECK_AT_MOST(6 * MiB, cached_after_strides(1));
-	sea_cache_flush();
-	CHECK_AT_MOST(cached_after_strides(7919), 4 * MiB);
+	CHECK(!spill_of_64());
+}
+
+/* Without memory for it the chunks go back to their zones. */
+static void no_memory_for_a_spill(void)
+{
+	for (size_t i = 0; i < MANY; i++)
+		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+	for (size_t i = 0; i < MANY; i++)
+		sea_cache_free(many[i]);
+	sim_fail(SIM_RESERVE, 1, true);
+	while (sea_meta_alloc_pages(sizeof(struct sea_spill)))
+		;
+	cached_after_strides(7919);
+	CHECK(!spill_of_64());
+	check_all();
 }
 
 /* One mass of frees does not. */
@@ -375,6 +415,17 @@ static void twice_and_soon_noticed(void)
 	sea_cache_free(block);
 	for (int i = 0; i < 4; i++)
 		sea_cache_free(others[i]);
+}
+
+static void twice_in_a_spill(void)
+{
+	cached_after_strides(7919);
+	for (size_t i = 0; i < MANY; i++)
+		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+	for (size_t i = 0; i < MANY; i++)
+		sea_cache_free(many[i * 7919 % MANY]);
+	sea_cache_free(many[MANY / 2]);
+	sea_cache_settle();
 }
 
 static void twice_after_a_flush(void)
@@ -757,7 +808,8 @@ static const struct test_case cases[] = {
 	PASSES(last_in_first_out),
 	PASSES(null_is_ignored),
 	PASSES(expand),
-	PASSES(what_recurs_stays_cached), PASSES(what_lies_scattered_is_kept_in_part),
+	PASSES(what_recurs_stays_cached), PASSES(what_lies_scattered_is_spilled),
+	PASSES(what_lies_in_order_is_not), PASSES(no_memory_for_a_spill),
 	PASSES(what_does_not_recur_is_sent_back),
 	PASSES(caches_are_bounded),
 	PASSES(live_is_exact_with_full_caches),
@@ -770,6 +822,7 @@ static const struct test_case cases[] = {
 	ABORTS(twice_with_others_between, "this block was freed already"),
 	ABORTS(twice_after_overflow, "this block was freed already"),
 	ABORTS(twice_and_soon_noticed, "this block was freed already"),
+	ABORTS(twice_in_a_spill, "this block was freed already"),
 	ABORTS(twice_after_a_flush, "this block was freed already"),
 	ABORTS(twice_after_merging, "this block was freed already"),
 	ABORTS(twice_after_the_zone_is_gone, "this block was freed already"),

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* spill.c - what goes in comes out once, by address */
+#include "spill.h"
+
+#include "meta.h"
+#include "unit.h"
+
+/* Addresses that nothing looks at but the spill: 16 MiB, so that places are shared. */
+#define CHUNKS 4096
+#define SPAN ((size_t)16 * MiB)
+
+static struct sea_spill *spill;
+static char *memory;
+static bool is_in[SPAN / 64];
+static size_t nr_in;
+
+static void start(void)
+{
+	spill = sea_meta_alloc_pages(sizeof(*spill));
+	memory = aligned_alloc(SPAN, SPAN);
+	CHECK(spill && memory);
+	memset(memory, 0, SPAN);
+	spill->limit = spill->room = CHUNKS;
+}
+
+static struct sea_link *chunk_at(size_t i) { return (struct sea_link *)(memory + i * 64); }
+
+static bool put(size_t i)
+{
+	CHECK(!is_in[i]);
+	bool taken = sea_spill_put(spill, chunk_at(i));
+	is_in[i] = taken;
+	nr_in += taken;
+	return taken;
+}
+
+/* Takes up to `max`: ascending, marked, of one region. */
+static uint32_t take(uint32_t max)
+{
+	struct sea_link *list = NULL, *last = NULL;
+	uint32_t nr = sea_spill_take(spill, max, &list);
+	CHECK(nr <= max);
+	CHECK((nr == 0) == (nr_in == 0));
+	for (uint32_t n = 0; n < nr; n++, last = list, list = list->next) {
+		size_t i = (size_t)((char *)list - memory) / 64;
+		CHECK(is_in[i]);
+		CHECK_EQ(list->mark, sea_mark_of(list, sea_seams));
+		CHECK(!last || (last < list && sea_spill_number(last) == sea_spill_number(list)));
+		is_in[i] = false;
+		list->mark = 0;
+	}
+	CHECK(!list);
+	nr_in -= nr;
+	CHECK_EQ(sea_spill_length(spill), nr_in);
+	return nr;
+}
+
+static void nothing_comes_of_nothing(void)
+{
+	start();
+	CHECK_EQ(take(10), 0);
+	CHECK(sea_spill_is_sound(spill));
+}
+
+static void chunks_come_in_the_order_of_addresses(void)
+{
+	start();
+	for (size_t i = 0; i < 1000; i++)
+		CHECK(put(i * 7919 % 1000));
+	CHECK(sea_spill_is_sound(spill));
+	for (size_t from = 0; from < 1000; from += 50)
+		CHECK_EQ(take(50), 50);
+	CHECK(sea_spill_is_sound(spill));
+}
+
+/* Two regions whose numbers differ by a multiple of the places. */
+static void a_region_has_its_place_alone(void)
+{
+	size_t other = SEA_SPILL_PLACES << SEA_SPILL_REGION_SHIFT >> 6;
+	start();
+	CHECK(put(3));
+	CHECK(!put(other + 5));
+	CHECK(put(4));
+	CHECK_EQ(take(10), 2);
+	CHECK(put(other + 5));
+	CHECK(!put(3));
+	CHECK_EQ(take(10), 1);
+	CHECK(sea_spill_is_sound(spill));
+}
+
+static void random_operations(void)
+{
+	uint64_t seed = test_seed();
+	start();
+	for (size_t n = 0; n < rounds(200000); n++) {
+		size_t i = below(&seed, SPAN / 64);
+		if (below(&seed, 100) > 1 && spill->room) {
+			if (!is_in[i])
+				put(i);
+		} else if (below(&seed, 10) == 0) {
+			sea_spill_settle(spill);
+		} else {
+			take((uint32_t)below(&seed, 300) + 1);
+		}
+		if (n % 1024 == 0)
+			CHECK(sea_spill_is_sound(spill));
+	}
+	while (take(100))
+		;
+	CHECK(sea_spill_is_sound(spill));
+	sea_spill_purge(spill);
+	CHECK(sea_spill_is_sound(spill));
+}
+
+static void twice_is_noticed_when_it_is_entered(void)
+{
+	start();
+	CHECK(put(1));
+	CHECK(sea_spill_put(spill, chunk_at(1)));
+	for (size_t i = 2; i < 2 + SEA_SPILL_FETCHED; i++)
+		put(i);
+}
+
+static void twice_is_noticed_when_others_are_taken(void)
+{
+	start();
+	CHECK(put(1));
+	CHECK(sea_spill_put(spill, chunk_at(1)));
+	take(1);
+}
+
+static void unsound_spills_are_noticed(void)
+{
+	start();
+	CHECK(put(1) && put(2));
+	spill->room--;
+	CHECK(!sea_spill_is_sound(spill)); /* L2 */
+	spill->room++;
+	spill->filled[0] ^= 1ull << 5;
+	CHECK(!sea_spill_is_sound(spill)); /* L1 */
+	spill->filled[0] ^= 1ull << 5;
+	sea_spill_settle(spill);
+	CHECK(sea_spill_is_sound(spill));
+	spill->bits[9][9] ^= 2;
+	CHECK(!sea_spill_is_sound(spill)); /* L1 */
+}
+
+static const struct test_case cases[] = {
+	PASSES(nothing_comes_of_nothing),
+	PASSES(chunks_come_in_the_order_of_addresses),
+	PASSES(a_region_has_its_place_alone),
+	PASSES(random_operations),
+	ABORTS(twice_is_noticed_when_it_is_entered, "seamalloc: free of "),
+	ABORTS(twice_is_noticed_when_others_are_taken, "seamalloc: free of "),
+	PASSES(unsound_spills_are_noticed),
+};
+
+HARNESS_MAIN(cases)
