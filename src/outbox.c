@@ -6,24 +6,26 @@
 struct bundle {
 	struct sea_zone *zone;
 	uint64_t mask;
-	uint32_t word, nr_granules;
+	uintptr_t word;	     /* of all addresses */
+	uint32_t nr_granules;
 };
 
-/* Bundles those that lie in one word if they come one after the other; the words are fetched.
- * Returns how many bundles there are. */
+/* Bundles those that lie in one word; the words are fetched.  What is sent has mostly been drawn
+ * class by class, and comes back mixed: chunks of one word lie apart in the box.  Two words may
+ * share a place in `last`, then the later one has it.  Returns how many bundles there are. */
 static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
 {
-	struct bundle *bundle = bundles;
-	uintptr_t last = 0;
+	uint8_t last[SEA_OUTBOX_CHUNKS] = {0};
 	uint32_t nr_bundles = 0;
+	bundles[0].word = 0;
 	for (uint32_t i = 0; i < nr; i++) {
-		uintptr_t granule = (uintptr_t)box->chunk[i] / SEA_GRANULE;
-		if (granule / 64 != last) {
-			last = granule / 64;
-			uint32_t word = last % SEA_ZONE_WORDS;
+		uintptr_t granule = (uintptr_t)box->chunk[i] / SEA_GRANULE, word = granule / 64;
+		struct bundle *bundle = &bundles[last[word % SEA_OUTBOX_CHUNKS]];
+		if (bundle->word != word) {
+			last[word % SEA_OUTBOX_CHUNKS] = (uint8_t)nr_bundles;
 			bundle = &bundles[nr_bundles++];
 			*bundle = (struct bundle){sea_zone_of(box->chunk[i]), 0, word, 0};
-			__builtin_prefetch(&bundle->zone->pending[word], 1);
+			__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
 		}
 		bundle->mask |= 1ull << granule % 64;
 		bundle->nr_granules += box->length[i];
@@ -44,6 +46,6 @@ size_t sea_outbox_deliver(struct sea_outbox *box)
 		sea_mark_freed(box->chunk[i]);
 	nr = bundle_up(box, nr, bundles);
 	for (uint32_t i = 0; i < nr; i++)
-		sea_shard_send(bundles[i].zone, bundles[i].word, bundles[i].mask, bundles[i].nr_granules);
+		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, bundles[i].nr_granules);
 	return (size_t)nr_granules * SEA_GRANULE;
 }
