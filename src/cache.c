@@ -328,8 +328,10 @@ void sea_cache_settle(void)
 
 void sea_cache_flush(void)
 {
-	if (sea_threads_own()->shard)
+	if (sea_threads_own()->shard) {
 		sea_flush_all(sea_threads_own());
+		sea_flush_purge(sea_threads_own());
+	}
 }
 
 void sea_cache_scavenge(void)

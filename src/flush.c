@@ -66,17 +66,17 @@ static void send_spill(struct sea_cache *cache, unsigned c)
 {
 	struct sea_spill *spill = sea_stack_spill(cache, c);
 	struct sea_link *chunk;
-	if (!spill || !spill->limit)
+	if (!spill)
 		return;
+	sea_ledger_revoke(&cache->ledger, spill->limit * sea_class_size(c));
 	while (sea_spill_take(spill, SEA_OUTBOX_CHUNKS, &chunk)) {
 		for (struct sea_link *next; chunk; chunk = next) {
 			next = chunk->next;
 			send(cache, chunk, c);
 		}
 	}
-	sea_ledger_revoke(&cache->ledger, spill->limit * sea_class_size(c));
-	spill->limit = spill->room = 0;
-	sea_spill_purge(spill);
+	sea_spill_tighten(spill);
+	SEA_ASSERT(!spill->limit);
 }
 
 static void send_stock(struct sea_cache *cache, unsigned c)
@@ -88,6 +88,13 @@ static void send_stock(struct sea_cache *cache, unsigned c)
 		send(cache, chunk, c);
 	}
 	SEA_ASSERT(stock->cur == stock->end);
+}
+
+bool sea_flush_has(const struct sea_cache *cache, unsigned c)
+{
+	const struct sea_stock *stock = &cache->stock[c];
+	const struct sea_spill *spill = sea_stack_spill(cache, c);
+	return cache->head[c] || stock->limit || stock->cur < stock->end || (spill && spill->limit);
 }
 
 void sea_flush_class(struct sea_cache *cache, unsigned c)
@@ -108,12 +115,19 @@ void sea_flush_all(struct sea_cache *cache)
 {
 	sea_flush_outbox(cache);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
-		if (cache->head[c] || cache->stock[c].limit || cache->stock[c].cur)
+		if (cache->stock[c].drawn || sea_flush_has(cache, c))
 			sea_flush_class(cache, c);
 	sea_flush_outbox(cache);
 	sea_shelf_clear(&cache->shelf);
 	SEA_ASSERT(cache->ledger.granted == 0);
 	SEA_ASSERT(sea_shelf_bytes(&cache->shelf) == 0);
+}
+
+void sea_flush_purge(struct sea_cache *cache)
+{
+	for (unsigned c = 1; c < SEA_SPILL_CLASSES; c++)
+		if (cache->spill[c])
+			sea_spill_purge(cache->spill[c]);
 }
 
 /* The thread may be giving back all it has, and do nothing for long after: merges what it
@@ -123,6 +137,7 @@ static void tidy_up(struct sea_cache *cache)
 {
 	struct sea_ledger *ledger = &cache->ledger;
 	sea_flush_all(cache);
+	sea_flush_purge(cache);
 	if (ledger->returned < ledger->tidied)
 		return;
 	size_t least = sea_ledger_held_much(ledger) ? LAST_HELP_BYTES : SEA_CLEARING_BYTES / 2;

@@ -20,12 +20,18 @@ void sea_flush_settle(struct sea_cache *cache);
  * together. */
 SEA_NOINLINE void sea_flush_and_help(struct sea_cache *cache);
 
+/* Claim: the class has chunks, or may have them. */
+bool sea_flush_has(const struct sea_cache *cache, unsigned c);
+
 /* Into an outbox of which all is marked: empties one class: its stack, its spill and what was
  * never handed out.  What it has learnt of recurrence stays. */
 void sea_flush_class(struct sea_cache *cache, unsigned c);
 
 /* Empties the cache. */
 void sea_flush_all(struct sea_cache *cache);
+
+/* Gives the memory of spills that are empty back.  No lock may be held. */
+void sea_flush_purge(struct sea_cache *cache);
 
 /* Bytes that sea_flush_all() would give back; of another thread's cache a moment's view of
  * each class. */

@@ -57,12 +57,14 @@ uint32_t sea_spill_take(struct sea_spill *spill, uint32_t max, struct sea_link *
 
 void sea_spill_purge(struct sea_spill *spill)
 {
-	SEA_ASSERT(sea_spill_length(spill) == 0);
+	if (!spill->was_used || spill->limit)
+		return;
 	size_t page = sea_os_page_size();
 	char *from = (char *)sea_round_up((uintptr_t)spill->bits, page);
 	char *to = (char *)sea_round_down((uintptr_t)(spill + 1), page);
 	if (from < to)
 		sea_os_purge(from, (size_t)(to - from));
+	spill->was_used = false;
 }
 
 /* Chunks of the place that are fetched. */

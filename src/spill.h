@@ -44,6 +44,7 @@ struct sea_spill {
 	uint32_t limit; /* chunks that it may hold */
 	uint32_t room;	/* chunks that it still takes; others read it */
 	uint32_t turn;	/* the next of `fetched` */
+	bool was_used;	/* since its memory was given back */
 	uint64_t filled[SEA_SPILL_PLACES / 64];
 	uint16_t count[SEA_SPILL_PLACES];
 	uintptr_t number[SEA_SPILL_PLACES]; /* of the region; of no meaning while the count is 0 */
@@ -104,7 +105,25 @@ SEA_RACE_BY_DESIGN static inline uint32_t sea_spill_length(const struct sea_spil
 	return spill->limit - spill->room;
 }
 
-/* Gives the memory of an empty spill back. */
+/* It may hold so many chunks more. */
+SEA_INLINE void sea_spill_widen(struct sea_spill *spill, uint32_t nr_chunks)
+{
+	spill->limit += nr_chunks;
+	spill->room += nr_chunks;
+	spill->was_used = true;
+}
+
+/* It may hold no more than it holds; returns by how many chunks the limit falls. */
+SEA_INLINE uint32_t sea_spill_tighten(struct sea_spill *spill)
+{
+	uint32_t room = spill->room;
+	SEA_ASSERT(room <= spill->limit);
+	spill->limit -= room;
+	spill->room = 0;
+	return room;
+}
+
+/* Gives the memory of a spill back, if that is empty and has any.  May call the system. */
 void sea_spill_purge(struct sea_spill *spill);
 
 /* Claim: L1 and L2. */

@@ -41,17 +41,22 @@
 /* What is live is measured each so many refills (650 instructions, 40 a refill). */
 #define REFILLS_PER_SAMPLE 16
 
+/* In the stack and beside it. */
+static int32_t room_in(const struct sea_cache *cache, unsigned c)
+{
+	const struct sea_spill *spill = sea_stack_spill(cache, c);
+	return cache->room[c] + (spill ? (int32_t)spill->room : 0);
+}
+
 static void look_at(struct sea_cache *cache, unsigned c)
 {
 	struct sea_stock *stock = &cache->stock[c];
-	const struct sea_spill *spill = sea_stack_spill(cache, c);
-	int32_t room = cache->room[c] + (spill ? (int32_t)spill->room : 0);
-	if (stock->seen_room == room && (stock->limit || cache->head[c] || stock->cur < stock->end))
+	if (stock->seen_room == room_in(cache, c) && sea_flush_has(cache, c))
 		sea_flush_class(cache, c);
 	stock->left -= stock->left / 2;
 	stock->credit /= 2;
 	stock->is_shut = 0;
-	stock->seen_room = room;
+	stock->seen_room = room_in(cache, c);
 }
 
 static void look_over(struct sea_cache *cache)
@@ -61,6 +66,7 @@ static void look_over(struct sea_cache *cache)
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		look_at(cache, c);
 	sea_flush_outbox(cache);
+	sea_flush_purge(cache);
 }
 
 /* The longest piece becomes the stock's watermark, the others go on the stack, lowest
@@ -236,8 +242,7 @@ static bool widen_spill(struct sea_cache *cache, unsigned c, uint32_t grant)
 		cache->spill[c] = spill = sea_meta_alloc_pages(sizeof(*spill));
 	if (!spill)
 		return false;
-	spill->limit += grant;
-	spill->room += grant;
+	sea_spill_widen(spill, grant);
 	return true;
 }
 
@@ -272,11 +277,8 @@ void sea_stock_tighten(struct sea_cache *cache)
 {
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		struct sea_spill *spill = sea_stack_spill(cache, c);
-		if (spill) {
-			spill->limit -= spill->room;
-			sea_ledger_revoke(&cache->ledger, spill->room * sea_class_size(c));
-			spill->room = 0;
-		}
+		if (spill)
+			sea_ledger_revoke(&cache->ledger, sea_spill_tighten(spill) * sea_class_size(c));
 		if (cache->room[c] <= 0)
 			continue;
 		cache->stock[c].limit -= (uint32_t)cache->room[c];

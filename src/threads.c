@@ -121,8 +121,10 @@ static void leave(void *argument)
 	if (cache->ledger.granted > sea_options.cache)
 		sea_stock_tighten(cache);
 	bool is_small = sea_flush_bytes(cache) <= sea_options.cache;
-	if (!is_small)
+	if (!is_small) {
 		sea_flush_all(cache); /* much, so without the lock */
+		sea_flush_purge(cache);
+	}
 	bool has_sent = cache->ledger.unsettled >= SEA_HELP_BYTES;
 	if (has_sent)
 		cache->ledger.unsettled = 0;

@@ -306,6 +306,34 @@ static void what_lies_in_order_is_not(void)
 	CHECK(!spill_of_64());
 }
 
+/* More than a thread may leave to the next goes back; what is less goes over with the cache. */
+static void *stride_and_end(void *nr)
+{
+	size_t many_now = *(size_t *)nr;
+	for (int round = 0; round < 30; round++) {
+		for (size_t i = 0; i < many_now; i++)
+			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		for (size_t i = 0; i < many_now; i++)
+			sea_cache_free(many[i * 7919 % many_now]);
+	}
+	CHECK(spill_of_64() && sea_spill_length(spill_of_64()) > 0);
+	return NULL;
+}
+
+static void a_thread_leaves_its_spill(void)
+{
+	for (size_t nr = 14000; nr <= MANY; nr += MANY - 14000) {
+		pthread_join(start_thread(stride_and_end, &nr), NULL);
+		CHECK(nr == MANY ? stats().cached <= MiB : stats().cached >= MiB / 2);
+		for (size_t i = 0; i < nr; i++)
+			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		check_cache();
+		for (size_t i = 0; i < nr; i++)
+			sea_cache_free(many[i]);
+		settle();
+	}
+}
+
 /* Without memory for it the chunks go back to their zones. */
 static void no_memory_for_a_spill(void)
 {
@@ -809,7 +837,7 @@ static const struct test_case cases[] = {
 	PASSES(null_is_ignored),
 	PASSES(expand),
 	PASSES(what_recurs_stays_cached), PASSES(what_lies_scattered_is_spilled),
-	PASSES(what_lies_in_order_is_not), PASSES(no_memory_for_a_spill),
+	PASSES(a_thread_leaves_its_spill), PASSES(what_lies_in_order_is_not), PASSES(no_memory_for_a_spill),
 	PASSES(what_does_not_recur_is_sent_back),
 	PASSES(caches_are_bounded),
 	PASSES(live_is_exact_with_full_caches),

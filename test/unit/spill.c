@@ -20,7 +20,7 @@ static void start(void)
 	memory = aligned_alloc(SPAN, SPAN);
 	CHECK(spill && memory);
 	memset(memory, 0, SPAN);
-	spill->limit = spill->room = CHUNKS;
+	sea_spill_widen(spill, CHUNKS);
 }
 
 static struct sea_link *chunk_at(size_t i) { return (struct sea_link *)(memory + i * 64); }
@@ -108,7 +108,25 @@ static void random_operations(void)
 	while (take(100))
 		;
 	CHECK(sea_spill_is_sound(spill));
+}
+
+static void only_an_empty_one_is_purged(void)
+{
+	start();
+	CHECK(put(1));
+	CHECK_EQ(sea_spill_tighten(spill), CHUNKS - 1);
+	CHECK(!spill->room && spill->limit == 1);
 	sea_spill_purge(spill);
+	CHECK_EQ(sim.purged, 0);
+	CHECK_EQ(take(2), 1);
+	CHECK_EQ(sea_spill_tighten(spill), 1);
+	sea_spill_purge(spill);
+	CHECK_AT_MOST(SEA_SPILL_PLACES / 2 * SEA_SPILL_WORDS * 8, sim.purged);
+	size_t purged = sim.purged;
+	sea_spill_purge(spill);
+	CHECK_EQ(sim.purged, purged);
+	sea_spill_widen(spill, 10);
+	CHECK(put(7));
 	CHECK(sea_spill_is_sound(spill));
 }
 
@@ -150,6 +168,7 @@ static const struct test_case cases[] = {
 	PASSES(chunks_come_in_the_order_of_addresses),
 	PASSES(a_region_has_its_place_alone),
 	PASSES(random_operations),
+	PASSES(only_an_empty_one_is_purged),
 	ABORTS(twice_is_noticed_when_it_is_entered, "seamalloc: free of "),
 	ABORTS(twice_is_noticed_when_others_are_taken, "seamalloc: free of "),
 	PASSES(unsound_spills_are_noticed),
