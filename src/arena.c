@@ -54,6 +54,7 @@ static char *reserve_exactly(size_t size, size_t align)
  * ends back. */
 static char *reserve_aligned(size_t size, size_t align)
 {
+	SEA_ASSERT(sea_is_power_of_two(align) && align >= sea_page_size());
 	size_t slack = align - sea_page_size();
 	if (size + slack < size)
 		return NULL;
@@ -63,6 +64,7 @@ static char *reserve_aligned(size_t size, size_t align)
 	char *base = (char *)sea_round_up((uintptr_t)wide, align);
 	if (base > wide)
 		sea_os_release(wide, (size_t)(base - wide));
+	SEA_ASSERT(base + size <= wide + size + slack);
 	size_t tail = (size_t)(wide + size + slack - (base + size));
 	if (tail)
 		sea_os_release(base + size, tail);
@@ -109,6 +111,7 @@ static size_t commit_step(const struct sea_arena *arena, size_t committed)
  * publishes a larger value has committed all below it. */
 static bool commit_range(struct sea_arena *arena, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to && to <= arena->size);
 	if (!sea_os_commit(arena->base + from, to - from))
 		return false;
 	size_t seen = sea_load_acquire(&arena->committed);
@@ -142,6 +145,7 @@ static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
 
 size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely)
 {
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
 	size_t nr_fresh = 0;
 	for (size_t w = from / 64; arena->touched && w * 64 < to; w++) {
 		uint64_t mask = sea_mask_in_word(w, from, to);
@@ -208,6 +212,7 @@ static size_t huge_index(const struct sea_arena *arena, size_t pfn)
 /* But for those that another thread has touched meanwhile. */
 static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
 	sea_add_relaxed(&nr_hollow, to - from);
 	for (size_t w = from / 64; w * 64 < to; w++) {
 		sea_or_release(&arena->hollow[w], sea_mask_in_word(w, from, to));
@@ -217,6 +222,7 @@ static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 
 static bool is_huge(const struct sea_arena *arena, size_t i)
 {
+	SEA_ASSERT(i <= arena->size / sea_huge_size() + 1);
 	return sea_load_relaxed(&arena->huge[i / 64]) >> i % 64 & 1;
 }
 

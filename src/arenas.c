@@ -58,6 +58,7 @@ static void give_struct(struct sea_arena *arena)
 /* Gives the addresses back, and remembers them for a while. */
 static void release(struct sea_arena *arena)
 {
+	SEA_ASSERT(arena->base && arena->size % SEA_SLOT_SIZE == 0);
 	sea_lock_take(&sea_arenas.lock);
 	state.released[state.nr_released++ % NR_RELEASED] = (struct sea_range){arena->base, arena->size};
 	sea_lock_drop(&sea_arenas.lock);
@@ -72,6 +73,7 @@ static struct sea_arena *take_equipped(size_t size)
 	while (*link && (*link)->size != size)
 		link = &(*link)->next;
 	struct sea_arena *arena = *link;
+	SEA_ASSERT(!arena || arena->meta);
 	if (arena)
 		*link = arena->next;
 	sea_lock_drop(&sea_arenas.lock);
@@ -83,6 +85,7 @@ static struct sea_arena *take_equipped(size_t size)
 static bool equip_arena(struct sea_arena *arena)
 {
 	size_t nr_pages = arena->size >> sea_page_shift();
+	SEA_ASSERT(nr_pages > 0 && !arena->pool);
 	size_t map_words = (nr_pages + 63) / 64, huge_words = (arena->size / sea_huge_size() + 2) / 64 + 1;
 	struct sea_arena *old = take_equipped(arena->size);
 	arena->meta_size = sizeof(struct sea_pool) + (2 * map_words + huge_words) * sizeof(uint64_t) +
@@ -90,6 +93,7 @@ static bool equip_arena(struct sea_arena *arena)
 	arena->meta = old ? old->meta : sea_meta_alloc_pages(arena->meta_size);
 	if (!arena->meta)
 		return false;
+	SEA_ASSERT(!old || old->meta_size == arena->meta_size);
 	if (old) {
 		memset(arena->meta, 0, arena->meta_size);
 		give_struct(old);
@@ -104,6 +108,7 @@ static bool equip_arena(struct sea_arena *arena)
 
 struct sea_arena *sea_arenas_make(size_t size)
 {
+	SEA_ASSERT(size > 0);
 	size_t least = sea_round_up(size, SEA_SLOT_SIZE);
 	size_t want = sea_load_relaxed(&state.next_size);
 	want = sea_max(want ? want : sea_min(sea_options.arena, SEA_ARENA_MAX), least);
@@ -169,7 +174,9 @@ bool sea_arenas_release_empty(size_t keep, size_t *nr_dirty)
 
 void sea_arenas_link(struct sea_arena *arena)
 {
+	SEA_ASSERT(arena->pool && !arena->next);
 	sea_lock_take(&sea_arenas.lock);
+	SEA_ASSERT((sea_arenas.last == NULL) == (sea_arenas.first == NULL));
 	if (sea_arenas.last)
 		sea_arenas.last->next = arena;
 	else
@@ -181,6 +188,7 @@ void sea_arenas_link(struct sea_arena *arena)
 struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve)
 {
 	size = sea_round_up(size, sea_page_size());
+	SEA_ASSERT(size > 0 && size <= sea_round_up(reserve, sea_page_size()));
 	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
@@ -199,6 +207,7 @@ struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserv
 
 void sea_arenas_free_whole(struct sea_arena *arena)
 {
+	SEA_ASSERT(!arena->pool && arena->block_size > 0);
 	sea_add_relaxed(&sea_arenas.nr_whole, -1ul);
 	sea_add_relaxed(&sea_arenas.whole, -arena->block_size);
 	arena->block_size = 0;

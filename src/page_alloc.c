@@ -60,11 +60,14 @@ static size_t to_pages(size_t size) { return (size + sea_page_size() - 1) >> sea
 
 static char *address_of(const struct sea_arena *arena, pfn_t pfn)
 {
+	SEA_ASSERT(pfn < arena->size >> sea_page_shift());
 	return arena->base + ((size_t)pfn << sea_page_shift());
 }
 
+/* The address may be where the arena ends. */
 static pfn_t pfn_of(const struct sea_arena *arena, const void *address)
 {
+	SEA_ASSERT((size_t)((const char *)address - arena->base) <= arena->size);
 	return (pfn_t)((size_t)((const char *)address - arena->base) >> sea_page_shift());
 }
 
@@ -135,8 +138,10 @@ static pfn_t take_from_pool(struct sea_pool *pool, size_t nr_pages, size_t align
 {
 	if (!wants_block(nr_pages, align_pages))
 		return sea_buddy_alloc_unaligned(pool, nr_pages);
+	SEA_ASSERT(sea_is_power_of_two(align_pages));
 	size_t block_pages = sea_max(nr_pages, align_pages);
 	pfn_t pfn = sea_buddy_alloc(pool, block_pages);
+	SEA_ASSERT(pfn == SEA_NO_PFN || pfn % align_pages == 0);
 	if (pfn != SEA_NO_PFN)
 		sea_buddy_free(pool, pfn + (pfn_t)nr_pages, block_pages - nr_pages);
 	return pfn;
@@ -161,6 +166,7 @@ static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_bloc
 
 static bool take_block(size_t nr_pages, size_t align_pages, struct sea_block *run)
 {
+	SEA_ASSERT(nr_pages > 0 && align_pages > 0);
 	unsigned order = sea_log2_ceil(nr_pages);
 	if (order <= SEA_PCP_MAX_ORDER && nr_pages == 1ull << order && nr_pages >= align_pages && sea_pcp_take(order, run))
 		return true;
@@ -220,6 +226,7 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
  * what surely was. */
 static void consider_huge(struct sea_block run)
 {
+	SEA_ASSERT(run.arena->pool);
 	size_t written = sea_load_relaxed(&state.nr_written) << sea_page_shift();
 	if (sea_options.thp != SEA_HUGE_AUTO || sea_arena_hollow() + sea_huge_size() > written / HOLLOW_SHARE)
 		return;
@@ -258,6 +265,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 
 static bool resize_whole(struct sea_arena *arena, size_t size)
 {
+	SEA_ASSERT(!arena->pool && arena->block_size > 0);
 	size = sea_round_up(size, sea_page_size());
 	if (size > arena->size || !sea_arena_commit(arena, size))
 		return false;
@@ -297,10 +305,12 @@ void sea_pages_note_idle(intptr_t nr_pages) { sea_add_relaxed(&state.nr_idle, (s
  * many pages they held that are dirty. */
 static size_t take_dirty(struct sea_arena *arena, unsigned order, struct sea_block *blocks, size_t *nr, size_t want)
 {
+	SEA_ASSERT(order <= SEA_MAX_ORDER && *nr <= PURGE_BATCH);
 	const struct sea_bittree *set = &arena->pool->free[order];
 	size_t taken = 0, end = (arena->pool->nr_pages >> order) + 1;
 	while (*nr < PURGE_BATCH && taken < want && (end = sea_bits_find_back(set->level[0], end, true)) > 0) {
 		pfn_t pfn = (pfn_t)(--end << order);
+		SEA_ASSERT(arena->pool->pages[pfn].state == SEA_PAGE_FREE && arena->pool->pages[pfn].order == order);
 		size_t touched = sea_arena_count_touched(arena, pfn, pfn + (1ull << order));
 		if (!touched)
 			continue;
@@ -326,6 +336,7 @@ static void collect_dirty(size_t want)
 static void put_back(void)
 {
 	sea_lock_take(&sea_arenas.lock);
+	SEA_ASSERT(state.nr_hand <= PURGE_BATCH);
 	for (; state.nr_hand; state.nr_hand--) {
 		struct sea_block block = state.hand[state.nr_hand - 1];
 		sea_buddy_free(block.arena->pool, block.pfn, 1ull << block.order);
@@ -447,7 +458,7 @@ void sea_pages_free(void *address)
 /* Lengthens a run of a pool in place. */
 static bool grow_run(struct sea_block run, size_t from, size_t to)
 {
-	SEA_ASSERT(from < to);
+	SEA_ASSERT(from < to && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)from;
 	sea_lock_take(&sea_arenas.lock);
 	bool taken = tail + (to - from) <= run.arena->pool->nr_pages && sea_buddy_take(run.arena->pool, tail, to - from);
@@ -467,7 +478,7 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 
 static void shrink_run(struct sea_block run, size_t from, size_t to)
 {
-	SEA_ASSERT(to > 0 && to < from);
+	SEA_ASSERT(to > 0 && to < from && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)to;
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
 	sea_add_relaxed(&state.nr_used, -(from - to));
@@ -514,6 +525,7 @@ void sea_pages_touch(const void *from, const void *to, bool surely)
 {
 	SEA_ASSERT(from < to);
 	struct sea_arena *arena = sea_pagemap_arena(from);
+	SEA_ASSERT(arena && arena->pool);
 	touch_pages(arena, pfn_of(arena, from), pfn_of(arena, (const char *)to - 1) + 1, surely);
 }
 
@@ -527,18 +539,22 @@ struct sea_touched sea_pages_touched(const void *run)
 size_t sea_pages_count_touched(const void *from, const void *to)
 {
 	struct sea_arena *arena = sea_pagemap_arena(from);
+	SEA_ASSERT(arena && arena->pool && from <= to);
 	return sea_arena_count_touched(arena, pfn_of(arena, from), pfn_of(arena, to));
 }
 
 size_t sea_pages_count_held(const void *from, const void *to)
 {
 	struct sea_arena *arena = sea_pagemap_arena(from);
+	SEA_ASSERT(arena && arena->pool && from <= to);
 	return sea_arena_count_held(arena, pfn_of(arena, from), pfn_of(arena, to));
 }
 
 size_t sea_pages_purge(void *from, void *to)
 {
 	struct sea_arena *arena = sea_pagemap_arena(from);
+	SEA_ASSERT(arena && arena->pool && from < to);
+	SEA_ASSERT(((uintptr_t)from | (uintptr_t)to) % sea_page_size() == 0);
 	size_t nr_pages = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to));
 	note_gone(nr_pages);
 	sea_refault_note_purged(nr_pages);
@@ -549,6 +565,7 @@ size_t sea_pages_purge(void *from, void *to)
 static pfn_t run_of(const struct sea_pool *pool, pfn_t pfn)
 {
 	pfn_t head = pfn;
+	SEA_ASSERT(pfn < pool->nr_pages);
 	while (head > 0 && pool->pages[head].state == SEA_PAGE_INSIDE)
 		head--;
 	bool covers = pool->pages[head].state == SEA_PAGE_RUN && pfn - head < pool->pages[head].nr_pages;

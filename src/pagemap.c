@@ -56,6 +56,7 @@ static bool add_window(size_t number)
 
 bool sea_pagemap_cover(const char *base, size_t size)
 {
+	SEA_ASSERT(size > 0);
 	size_t last = number_of(base + size - 1);
 	if (last >= NR_WINDOWS)
 		return false;
@@ -67,12 +68,14 @@ bool sea_pagemap_cover(const char *base, size_t size)
 
 void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *arena)
 {
+	SEA_ASSERT(((uintptr_t)base | size) % SEA_SLOT_SIZE == 0);
 	for (const char *slot = base; slot < base + size; slot += SEA_SLOT_SIZE)
 		sea_store_release(&sea_pagemap_window(slot)->arena[sea_slot_of(slot)], arena);
 }
 
 void sea_pagemap_set_zone(const void *base, struct sea_zone *zone)
 {
+	SEA_ASSERT((uintptr_t)base % SEA_SLOT_SIZE == 0 && sea_pagemap_window(base));
 	sea_store_release(&sea_pagemap_window(base)->zone[sea_slot_of(base)], zone);
 }
 

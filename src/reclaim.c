@@ -37,6 +37,7 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 {
 	struct purge *purge = context;
 	char *first = sea_zone_address(zone, from), *last = sea_zone_address(zone, to);
+	SEA_ASSERT(first < last && ((uintptr_t)first | (uintptr_t)last) % sea_os_page_size() == 0);
 	if ((size_t)(last - first) < purge->least || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
 		return;
 	purge->range[purge->nr].from = first;
@@ -47,6 +48,8 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
 {
 	size_t bytes = 0;
+	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
+	SEA_ASSERT(purge->nr > 0 && purge->nr <= PURGE_BATCH);
 	for (unsigned i = 0; i < purge->nr; i++) {
 		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
 		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
@@ -72,6 +75,7 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least)
 {
 	size_t bytes = 0, round;
 	struct purge purge;
+	SEA_ASSERT(sea_lock_is_held(&shard->lock) && i < shard->nr_zones);
 	do {
 		purge.least = least;
 		purge.nr = 0;
@@ -102,6 +106,7 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least)
  * sea_zone_init() sets. */
 static void purge_bitmaps(struct sea_zone *zone)
 {
+	SEA_ASSERT(!zone->shard && !zone->nr_used);
 	size_t bytes = sea_round_down(offsetof(struct sea_zone, hint), sea_os_page_size());
 	if (zone->is_purged || !bytes || (uintptr_t)zone % sea_os_page_size())
 		return;
@@ -165,6 +170,7 @@ static void reclaim_short_ranges(struct sea_watermarks marks, enum sea_occasion 
 
 static void reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 {
+	SEA_ASSERT(marks.low <= marks.high);
 	sea_pages_trim(marks.low);
 	reclaim_shards(marks.low, SEA_ZONE_LONG_ROW);
 	reclaim_short_ranges(marks, occasion);

@@ -13,6 +13,7 @@
 #include "refault.h"
 
 #include "atomic.h"
+#include "check.h"
 #include "os.h"
 
 /* A swing that takes longer than this costs little by its faults: 2,500 of them, some
@@ -108,6 +109,7 @@ static size_t settle(bool is_soon)
 	size_t fresh = sea_load_relaxed(&state.nr_fresh), purged = sea_load_relaxed(&state.nr_purged);
 	size_t owed = (is_soon ? state.owed : 0) + (purged - state.seen_purged);
 	size_t again = is_soon ? sea_min(fresh - state.seen_fresh, owed) : 0;
+	SEA_ASSERT(again <= owed);
 	state.owed = owed - again;
 	state.seen_fresh = fresh;
 	state.seen_purged = purged;

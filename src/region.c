@@ -65,6 +65,7 @@ bool sea_region_add(char *base, size_t size, enum sea_region_kind kind)
 	bool fits = map.nr < map.capacity || grow();
 	if (fits) {
 		size_t at = lower_bound(base);
+		SEA_ASSERT(map.nr < map.capacity);
 		memmove(map.table + at + 1, map.table + at, (map.nr - at) * sizeof(*map.table));
 		map.table[at] = (struct sea_region){base, size, kind};
 		map.nr++;
