@@ -222,24 +222,27 @@ void sea_cache_free_slow(void *block)
 	}
 }
 
-/* The class of a chunk so many granules long, more than of any small one; 0: of none. */
-static unsigned class_in_sight(size_t seen) { return seen > SEA_SMALL_GRANULES ? sea_class_of((unsigned)seen) : 0; }
-
-/* The block is no small chunk that the thread's cache has a class for.  Nobody's cache is
- * shared by all who have none: counting it up again would not be exact.  Classes that hold
- * nothing have no room either. */
-static SEA_NOINLINE void free_unseen(struct sea_cache *cache, void *block, size_t unseen)
+/* A chunk of class c (0: of none), or a pointer to none, that the fast path made nothing of. */
+SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c)
 {
-	cache->room[unseen] = 0;
-	unsigned c = likely(unseen == SEA_UNSEEN) ? sea_zone_class_in(sea_seams_start_of(block)) : class_in_sight(unseen);
-	if (unlikely(!c || sea_stack_is_marked(block)))
+	uintptr_t mark = sea_stack_mark(block);
+	if (unlikely(!c || ((struct sea_link *)block)->mark == mark))
 		sea_cache_free_slow(block);
 	else if (likely(cache->room[c] > 0))
-		sea_stack_push(cache, c, block);
+		sea_stack_push_marked(cache, c, block, mark);
 	else if (likely(cache->shard))
 		overflow(cache, block, c, sea_class_granules(c));
 	else
 		sea_cache_free_slow(block);
+}
+
+/* The block is no small chunk that the thread's cache has a class for: its seams show one of so
+ * many granules, or none.  Nobody's cache is shared by all who have none: counting it up again
+ * would not be exact.  Classes that hold nothing have no room either. */
+static SEA_NOINLINE void free_shown(struct sea_cache *cache, void *block, size_t shown)
+{
+	cache->room[shown] = 0;
+	free_long(cache, block, shown > SEA_SMALL_GRANULES ? sea_class_of((unsigned)shown) : 0);
 }
 
 /* A chunk of class c meets a full stack beside which there is room. */
@@ -255,15 +258,18 @@ void sea_cache_free_full(void *block, size_t c)
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_stock *stock = &cache->stock[c];
 	struct sea_spill *spill = sea_stack_spill(cache, c);
-	if (c - 1 >= SEA_SMALL_GRANULES) {
-		free_unseen(cache, block, c);
+	if (c == SEA_UNSEEN) {
+		cache->room[c] = 0;
+		free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)));
+	} else if (c - 1 >= SEA_SMALL_GRANULES) {
+		free_shown(cache, block, c);
 	} else if (spill && spill->room) {
 		free_spilling(cache, block, c);
 	} else if (likely(stock->is_shut)) {
 		cache->room[c]++;
 		leave_stack(cache, stock, block, c);
 	} else if (unlikely(!cache->shard)) {
-		free_unseen(cache, block, c);
+		free_shown(cache, block, c);
 	} else {
 		cache->room[c]++;
 		overflow(cache, block, (unsigned)c, c);

@@ -68,18 +68,23 @@ SEA_INLINE struct sea_spill *sea_stack_spill(const struct sea_cache *cache, size
 	return c < SEA_SPILL_CLASSES ? cache->spill[c] : NULL;
 }
 
-/* Puts a used chunk of class c on the stack. */
-SEA_INLINE void sea_stack_push(struct sea_cache *cache, unsigned c, void *block)
+/* Puts a used chunk of class c on the stack, with the mark that it is to carry. */
+SEA_INLINE void sea_stack_push_marked(struct sea_cache *cache, unsigned c, void *block, uintptr_t mark)
 {
 	SEA_ASSERT(cache->shard);
 	SEA_ASSERT(sea_class_granules(c));
 	SEA_ASSERT(sea_zone_of(block));
-	SEA_ASSERT((uintptr_t)block % SEA_GRANULE == 0);
+	SEA_ASSERT(mark == sea_stack_mark(block));
 	struct sea_link *chunk = block;
 	chunk->next = cache->head[c];
-	chunk->mark = sea_stack_mark(chunk);
+	chunk->mark = mark;
 	cache->head[c] = chunk;
 	cache->room[c]--;
+}
+
+SEA_INLINE void sea_stack_push(struct sea_cache *cache, unsigned c, void *block)
+{
+	sea_stack_push_marked(cache, c, block, sea_stack_mark(block));
 }
 
 /* Takes the chunk on top; the stack is not empty. */
