@@ -10,23 +10,32 @@ struct bundle {
 	uint32_t nr_granules;
 };
 
-/* Bundles those that lie in one word; the words are fetched.  What is sent has mostly been drawn
- * class by class, and comes back mixed: chunks of one word lie apart in the box.  Two words may
- * share a place in `last`, then the later one has it.  Returns how many bundles there are. */
+/* The bundle of a word.  Two words may share a place in `last`, then the later one has it, and
+ * what comes for the other starts anew. */
+SEA_INLINE struct bundle *bundle_of(uintptr_t word, struct bundle *bundles, uint8_t *last, uint32_t *nr, const void *chunk)
+{
+	struct bundle *bundle = &bundles[last[word % SEA_OUTBOX_CHUNKS]];
+	if (*nr && bundle->word == word)
+		return bundle;
+	last[word % SEA_OUTBOX_CHUNKS] = (uint8_t)*nr;
+	bundle = &bundles[(*nr)++];
+	*bundle = (struct bundle){sea_zone_of(chunk), 0, word, 0};
+	__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
+	return bundle;
+}
+
+/* Bundles those that lie in one word; the words are fetched.  What another thread drew class by
+ * class comes back mixed: chunks of one word may lie apart in the box.  Returns how many bundles
+ * there are. */
 static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
 {
 	uint8_t last[SEA_OUTBOX_CHUNKS] = {0};
 	uint32_t nr_bundles = 0;
-	bundles[0].word = 0;
+	struct bundle *bundle = NULL;
 	for (uint32_t i = 0; i < nr; i++) {
 		uintptr_t granule = (uintptr_t)box->chunk[i] / SEA_GRANULE, word = granule / 64;
-		struct bundle *bundle = &bundles[last[word % SEA_OUTBOX_CHUNKS]];
-		if (bundle->word != word) {
-			last[word % SEA_OUTBOX_CHUNKS] = (uint8_t)nr_bundles;
-			bundle = &bundles[nr_bundles++];
-			*bundle = (struct bundle){sea_zone_of(box->chunk[i]), 0, word, 0};
-			__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
-		}
+		if (!bundle || bundle->word != word)
+			bundle = bundle_of(word, bundles, last, &nr_bundles, box->chunk[i]);
 		bundle->mask |= 1ull << granule % 64;
 		bundle->nr_granules += box->length[i];
 	}
