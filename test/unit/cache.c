@@ -12,7 +12,6 @@
 
 #include "account.h"
 #include "engine.h"
-#include "meta.h"
 #include "options.h"
 #include "page_alloc.h"
 #include "unit.h"
@@ -259,96 +258,6 @@ static void what_recurs_stays_cached(void)
 	check_all();
 }
 
-#define MANY 120000
-
-/* Allocates many blocks of 64 bytes and frees them, each so many behind the last, over and
- * over.  Returns what is cached then. */
-static char *many[MANY];
-
-static size_t cached_after_strides(size_t stride)
-{
-	for (int round = 0; round < 16; round++) {
-		for (size_t i = 0; i < MANY; i++)
-			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
-		for (size_t i = 0; i < MANY; i++)
-			sea_cache_free(many[i * stride % MANY]);
-	}
-	check_cache();
-	return stats().cached;
-}
-
-static const struct sea_spill *spill_of_64(void) { return sea_threads_own()->spill[64 / SEA_GRANULE]; }
-
-/* Where each chunk of a large stack would lead far away (7919 is prime), they come back by
- * address. */
-static void what_lies_scattered_is_spilled(void)
-{
-	size_t nr_ascending = 0;
-	CHECK_AT_MOST(6 * MiB, cached_after_strides(7919));
-	CHECK_AT_MOST(5 * MiB, sea_spill_length(spill_of_64()) * 64);
-	for (size_t i = 0; i < MANY; i++) {
-		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
-		nr_ascending += i && many[i] > many[i - 1] && many[i] - many[i - 1] < 4096;
-	}
-	CHECK_AT_MOST(MANY * 3 / 4, nr_ascending);
-	check_cache();
-	for (size_t i = 0; i < MANY; i++)
-		sea_cache_free(many[i * 7919 % MANY]);
-	CHECK(sea_spill_length(spill_of_64()) > 0);
-	sea_cache_flush();
-	CHECK_EQ(sea_spill_length(spill_of_64()), 0);
-	settle();
-}
-
-static void what_lies_in_order_is_not(void)
-{
-	CHECK_AT_MOST(6 * MiB, cached_after_strides(1));
-	CHECK(!spill_of_64());
-}
-
-/* More than a thread may leave to the next goes back; what is less goes over with the cache. */
-static void *stride_and_end(void *nr)
-{
-	size_t many_now = *(size_t *)nr;
-	for (int round = 0; round < 30; round++) {
-		for (size_t i = 0; i < many_now; i++)
-			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
-		for (size_t i = 0; i < many_now; i++)
-			sea_cache_free(many[i * 7919 % many_now]);
-	}
-	CHECK(spill_of_64() && sea_spill_length(spill_of_64()) > 0);
-	return NULL;
-}
-
-static void a_thread_leaves_its_spill(void)
-{
-	for (size_t nr = 14000; nr <= MANY; nr += MANY - 14000) {
-		pthread_join(start_thread(stride_and_end, &nr), NULL);
-		CHECK(nr == MANY ? stats().cached <= MiB : stats().cached >= MiB / 2);
-		for (size_t i = 0; i < nr; i++)
-			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
-		check_cache();
-		for (size_t i = 0; i < nr; i++)
-			sea_cache_free(many[i]);
-		settle();
-	}
-}
-
-/* Without memory for it the chunks go back to their zones. */
-static void no_memory_for_a_spill(void)
-{
-	for (size_t i = 0; i < MANY; i++)
-		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
-	for (size_t i = 0; i < MANY; i++)
-		sea_cache_free(many[i]);
-	sim_fail(SIM_RESERVE, 1, true);
-	while (sea_meta_alloc_pages(sizeof(struct sea_spill)))
-		;
-	cached_after_strides(7919);
-	CHECK(!spill_of_64());
-	check_all();
-}
-
 /* One mass of frees does not. */
 static void what_does_not_recur_is_sent_back(void)
 {
@@ -443,17 +352,6 @@ static void twice_and_soon_noticed(void)
 	sea_cache_free(block);
 	for (int i = 0; i < 4; i++)
 		sea_cache_free(others[i]);
-}
-
-static void twice_in_a_spill(void)
-{
-	cached_after_strides(7919);
-	for (size_t i = 0; i < MANY; i++)
-		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
-	for (size_t i = 0; i < MANY; i++)
-		sea_cache_free(many[i * 7919 % MANY]);
-	sea_cache_free(many[MANY / 2]);
-	sea_cache_settle();
 }
 
 static void twice_after_a_flush(void)
@@ -836,8 +734,7 @@ static const struct test_case cases[] = {
 	PASSES(last_in_first_out),
 	PASSES(null_is_ignored),
 	PASSES(expand),
-	PASSES(what_recurs_stays_cached), PASSES(what_lies_scattered_is_spilled),
-	PASSES(a_thread_leaves_its_spill), PASSES(what_lies_in_order_is_not), PASSES(no_memory_for_a_spill),
+	PASSES(what_recurs_stays_cached),
 	PASSES(what_does_not_recur_is_sent_back),
 	PASSES(caches_are_bounded),
 	PASSES(live_is_exact_with_full_caches),
@@ -850,7 +747,6 @@ static const struct test_case cases[] = {
 	ABORTS(twice_with_others_between, "this block was freed already"),
 	ABORTS(twice_after_overflow, "this block was freed already"),
 	ABORTS(twice_and_soon_noticed, "this block was freed already"),
-	ABORTS(twice_in_a_spill, "this block was freed already"),
 	ABORTS(twice_after_a_flush, "this block was freed already"),
 	ABORTS(twice_after_merging, "this block was freed already"),
 	ABORTS(twice_after_the_zone_is_gone, "this block was freed already"),

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* spill.c - what goes in comes out once, by address */
+/* spill.c - what goes in comes out once, by address; and when a cache spills */
 #include "spill.h"
 
+#include "account.h"
+#include "cache.h"
+#include "engine.h"
 #include "meta.h"
 #include "unit.h"
 
@@ -163,6 +166,127 @@ static void unsound_spills_are_noticed(void)
 	CHECK(!sea_spill_is_sound(spill)); /* L1 */
 }
 
+/* --- caches that spill ------------------------------------------------------------------ */
+
+static struct sea_stats stats(void)
+{
+	struct sea_stats stats;
+	sea_account(&stats);
+	return stats;
+}
+
+static const struct sea_spill *spill_of_64(void) { return sea_threads_own()->spill[64 / SEA_GRANULE]; }
+
+static void check_spill(void) { CHECK(!spill_of_64() || sea_spill_is_sound(spill_of_64())); }
+
+/* After this, everything that is used is a live block. */
+static void settle(void)
+{
+	sea_cache_scavenge();
+	CHECK(sea_engine_is_sound());
+	CHECK_EQ(stats().cached, 0);
+	CHECK_EQ(stats().live, 0);
+}
+
+#define MANY 120000
+
+/* Allocates many blocks of 64 bytes and frees them, each so many behind the last, over and
+ * over.  Returns what is cached then. */
+static char *many[MANY];
+
+static size_t cached_after_strides(size_t stride)
+{
+	for (int round = 0; round < 16; round++) {
+		for (size_t i = 0; i < MANY; i++)
+			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		for (size_t i = 0; i < MANY; i++)
+			sea_cache_free(many[i * stride % MANY]);
+	}
+	check_spill();
+	return stats().cached;
+}
+
+/* Where each chunk of a large stack would lead far away (7919 is prime), they come back by
+ * address. */
+static void what_lies_scattered_is_spilled(void)
+{
+	size_t nr_ascending = 0;
+	CHECK_AT_MOST(6 * MiB, cached_after_strides(7919));
+	CHECK_AT_MOST(5 * MiB, sea_spill_length(spill_of_64()) * 64);
+	for (size_t i = 0; i < MANY; i++) {
+		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		nr_ascending += i && many[i] > many[i - 1] && many[i] - many[i - 1] < 4096;
+	}
+	CHECK_AT_MOST(MANY * 3 / 4, nr_ascending);
+	check_spill();
+	for (size_t i = 0; i < MANY; i++)
+		sea_cache_free(many[i * 7919 % MANY]);
+	CHECK(sea_spill_length(spill_of_64()) > 0);
+	sea_cache_flush();
+	CHECK_EQ(sea_spill_length(spill_of_64()), 0);
+	settle();
+}
+
+static void what_lies_in_order_is_not(void)
+{
+	CHECK_AT_MOST(6 * MiB, cached_after_strides(1));
+	CHECK(!spill_of_64());
+}
+
+/* More than a thread may leave to the next goes back; what is less goes over with the cache. */
+static void *stride_and_end(void *nr)
+{
+	size_t many_now = *(size_t *)nr;
+	for (int round = 0; round < 30; round++) {
+		for (size_t i = 0; i < many_now; i++)
+			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		for (size_t i = 0; i < many_now; i++)
+			sea_cache_free(many[i * 7919 % many_now]);
+	}
+	CHECK(spill_of_64() && sea_spill_length(spill_of_64()) > 0);
+	return NULL;
+}
+
+static void a_thread_leaves_its_spill(void)
+{
+	for (size_t nr = 14000; nr <= MANY; nr += MANY - 14000) {
+		pthread_join(start_thread(stride_and_end, &nr), NULL);
+		CHECK(nr == MANY ? stats().cached <= MiB : stats().cached >= MiB / 2);
+		for (size_t i = 0; i < nr; i++)
+			CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+		check_spill();
+		for (size_t i = 0; i < nr; i++)
+			sea_cache_free(many[i]);
+		settle();
+	}
+}
+
+/* Without memory for it the chunks go back to their zones. */
+static void no_memory_for_a_spill(void)
+{
+	for (size_t i = 0; i < MANY; i++)
+		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+	for (size_t i = 0; i < MANY; i++)
+		sea_cache_free(many[i]);
+	sim_fail(SIM_RESERVE, 1, true);
+	while (sea_meta_alloc_pages(sizeof(struct sea_spill)))
+		;
+	cached_after_strides(7919);
+	CHECK(!spill_of_64());
+	CHECK(sea_engine_is_sound());
+}
+
+static void twice_in_a_spill(void)
+{
+	cached_after_strides(7919);
+	for (size_t i = 0; i < MANY; i++)
+		CHECK(many[i] = sea_cache_alloc(64, sea_cache_alloc_slow));
+	for (size_t i = 0; i < MANY; i++)
+		sea_cache_free(many[i * 7919 % MANY]);
+	sea_cache_free(many[MANY / 2]);
+	sea_cache_settle();
+}
+
 static const struct test_case cases[] = {
 	PASSES(nothing_comes_of_nothing),
 	PASSES(chunks_come_in_the_order_of_addresses),
@@ -172,6 +296,11 @@ static const struct test_case cases[] = {
 	ABORTS(twice_is_noticed_when_it_is_entered, "seamalloc: free of "),
 	ABORTS(twice_is_noticed_when_others_are_taken, "seamalloc: free of "),
 	PASSES(unsound_spills_are_noticed),
+	PASSES(what_lies_scattered_is_spilled),
+	PASSES(what_lies_in_order_is_not),
+	PASSES(a_thread_leaves_its_spill),
+	PASSES(no_memory_for_a_spill),
+	ABORTS(twice_in_a_spill, "this block was freed already"),
 };
 
 HARNESS_MAIN(cases)
