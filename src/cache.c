@@ -15,15 +15,29 @@
 #include "page_alloc.h"
 #include "stock.h"
 
-/* A thread that sent this much back without one refill tears something down: chunks that
- * leave wait for their memory (outbox.h). */
-#define TEARDOWN_BYTES (64 * SEA_KIB)
-
 /* The calling thread's cache; NULL if it cannot have one. */
 static struct sea_cache *own(void)
 {
 	struct sea_cache *cache = sea_threads_own();
 	return likely(cache->shard) ? cache : sea_threads_enter();
+}
+
+/* Marks what waits for it (K5). */
+static SEA_NOINLINE void resume(struct sea_cache *cache)
+{
+	SEA_ASSERT(cache->shard);
+	sea_flush_settle(cache);
+	sea_ledger_resume(&cache->ledger);
+	sea_threads_resume();
+}
+
+/* The same as own(), for who takes from a stack, or makes room in one. */
+static struct sea_cache *own_ready(void)
+{
+	struct sea_cache *cache = own();
+	if (unlikely(!sea_own.nr_classes) && cache)
+		resume(cache);
+	return cache;
 }
 
 /* --- malloc ------------------------------------------------------------------------ */
@@ -37,20 +51,31 @@ static void *alloc_alone(unsigned nr_granules, size_t align)
 	return chunk;
 }
 
+/* Wipes the mark that old bytes may hold where the run starts: a program that never writes there
+ * may shrink the run into a chunk that comes to lie where the mark was made. */
+SEA_INLINE void *unmarked(void *run, bool is_zero)
+{
+	if (run && !is_zero)
+		((struct sea_link *)run)->mark = 0;
+	return run;
+}
+
 SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 {
 	struct sea_cache *cache = own();
 	void *run = likely(cache) ? sea_shelf_take(&cache->shelf, size) : NULL;
-	return run ? run : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+	*zeroed = false;
+	return unmarked(run ? run : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed), *zeroed);
 }
 
 void *sea_cache_alloc_run(size_t size, bool *zeroed) { return alloc_run(size, zeroed); }
 
 static void *alloc_anew(size_t size)
 {
+	bool zeroed;
 	if (size > SEA_MEDIUM_MAX)
-		return alloc_run(size, NULL);
-	struct sea_cache *cache = own();
+		return alloc_run(size, &zeroed);
+	struct sea_cache *cache = own_ready();
 	unsigned n = size ? sea_granules_for(size) : 1, c = sea_class_for(n);
 	if (unlikely(!cache))
 		return alloc_alone(n, SEA_GRANULE);
@@ -87,7 +112,7 @@ static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
 	struct sea_link **link = &cache->head[c];
 	for (int i = 0; *link && i < ALIGNED_DEPTH; i++, link = &(*link)->next) {
 		struct sea_link *chunk = *link;
-		SEA_ASSERT(sea_stack_is_marked(chunk));
+		SEA_ASSERT(sea_link_is_marked(chunk));
 		if (!is_aligned(chunk, align))
 			continue;
 		*link = chunk->next;
@@ -111,9 +136,10 @@ static void *alloc_cached_aligned(struct sea_cache *cache, unsigned c, size_t al
 
 static void *alloc_aligned(size_t align, size_t size)
 {
+	bool zeroed = false;
 	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
-		return sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, NULL);
-	struct sea_cache *cache = own();
+		return unmarked(sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, &zeroed), zeroed);
+	struct sea_cache *cache = own_ready();
 	unsigned n = size ? sea_granules_for(size) : 1;
 	return cache ? alloc_cached_aligned(cache, sea_class_for(n), align) : alloc_alone(n, align);
 }
@@ -139,23 +165,45 @@ static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 	SEA_ASSERT(!sea_threads_own()->shard);
 	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
 	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
-	chunk->mark = sea_stack_mark(chunk);
+	chunk->mark = sea_link_mark(chunk);
 	sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules);
 	sea_shard_help(shard);
 }
+
+/* Puts a used chunk beside a full stack; false: there is no place for it. */
+SEA_INLINE bool spill(struct sea_spill *spill, void *chunk)
+{
+	sea_threads_hold_back();
+	return sea_spill_put(spill, chunk);
+}
+
+/* Looks at the mark of a chunk that leaves. */
+SEA_COLD static void leave_marked(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules);
 
 /* There is no room in the stack, and it may not grow. */
 SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
 {
 	SEA_ASSERT(cache->shard);
 	SEA_ASSERT(nr_granules > 0);
+	bool waits = sea_ledger_is_tearing_down(&cache->ledger);
+	if (unlikely(!waits && sea_link_is_marked(chunk))) {
+		leave_marked(cache, stock, chunk, nr_granules);
+		return;
+	}
 	stock->left++;
+	if (waits)
+		sea_threads_hold_back();
 	bool is_large = nr_granules * SEA_GRANULE >= SEA_FLUSH_AT_ONCE;
-	bool is_full = is_large || cache->ledger.returned >= TEARDOWN_BYTES
-			       ? sea_outbox_fetch(&cache->outbox, chunk, nr_granules)
-			       : sea_outbox_post(&cache->outbox, chunk, nr_granules);
+	bool is_full = waits ? sea_outbox_fetch(&cache->outbox, chunk, nr_granules)
+			     : sea_outbox_post(&cache->outbox, chunk, nr_granules);
 	if (unlikely(is_full || is_large))
 		sea_flush_and_help(cache);
+}
+
+static void leave_marked(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
+{
+	sea_link_unmark(chunk);
+	leave_stack(cache, stock, chunk, nr_granules);
 }
 
 /* A chunk of class c (0: of none) for which there is no room; it may be free already. */
@@ -165,13 +213,14 @@ static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned
 	SEA_ASSERT(!c || sea_class_granules(c) == nr_granules);
 	SEA_ASSERT(cache->room[c] <= 0);
 	if (c && !stock->is_shut && sea_stock_grow(cache, c)) {
-		if (unlikely(sea_stack_is_marked(chunk)))
-			sea_mistake("free", chunk);
+		own_ready();
+		if (unlikely(sea_link_is_marked(chunk)))
+			sea_link_unmark(chunk);
 		sea_stack_push(cache, c, chunk);
 		return;
 	}
-	struct sea_spill *spill = sea_stack_spill(cache, c);
-	if (!spill || !spill->room || !sea_spill_put(spill, chunk))
+	struct sea_spill *beside = sea_stack_spill(cache, c);
+	if (!beside || !beside->room || !spill(beside, chunk))
 		leave_stack(cache, stock, chunk, nr_granules);
 }
 
@@ -191,7 +240,7 @@ static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
  * carry the mark: in a stack or a stock (K2, K3), sent back (K4), or a hole (Z7). */
 static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 {
-	if ((uintptr_t)block % SEA_GRANULE || sea_stack_is_marked(block))
+	if ((uintptr_t)block % SEA_GRANULE || (sea_link_is_marked(block) && sea_confirm_freed(block)))
 		return 0;
 	return sea_zone_chunk_size(zone, sea_granule_of(block));
 }
@@ -216,6 +265,7 @@ void sea_cache_free_slow(void *block)
 		unsigned n = live_chunk(zone, block);
 		if (unlikely(!n))
 			sea_mistake("free", block);
+		((struct sea_link *)block)->mark = 0; /* it said nothing */
 		free_chunk(zone, block, n);
 	} else {
 		free_run(block);
@@ -225,7 +275,7 @@ void sea_cache_free_slow(void *block)
 /* A chunk of class c (0: of none), or a pointer to none, that the fast path made nothing of. */
 SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c)
 {
-	uintptr_t mark = sea_stack_mark(block);
+	uintptr_t mark = sea_link_mark(block);
 	if (unlikely(!c || ((struct sea_link *)block)->mark == mark))
 		sea_cache_free_slow(block);
 	else if (likely(cache->room[c] > 0))
@@ -245,11 +295,17 @@ static SEA_NOINLINE void free_shown(struct sea_cache *cache, void *block, size_t
 	free_long(cache, block, shown > SEA_SMALL_GRANULES ? sea_class_of((unsigned)shown) : 0);
 }
 
+void sea_cache_free_marked(void *block, size_t c)
+{
+	sea_own.cache->room[c]++;
+	sea_cache_free_slow(block);
+}
+
 /* A chunk of class c meets a full stack beside which there is room. */
 static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, size_t c)
 {
 	cache->room[c]++;
-	if (unlikely(!sea_spill_put(cache->spill[c], block)))
+	if (unlikely(!spill(cache->spill[c], block)))
 		leave_stack(cache, &cache->stock[c], block, c);
 }
 
@@ -329,7 +385,7 @@ size_t sea_cache_good_size(size_t size)
 void sea_cache_settle(void)
 {
 	if (sea_threads_own()->shard)
-		sea_flush_settle(sea_threads_own());
+		resume(sea_threads_own());
 }
 
 void sea_cache_flush(void)

@@ -11,10 +11,10 @@
  * recurrence (stock.c).
  *
  * The mark.  The second word of a free chunk holds a value that depends on its
- * address, and is wiped when the chunk is handed out: a second free() finds it.
+ * address, and is wiped when the chunk is handed out: a second free() finds it, and
+ * asks whether it is what it seems (confirm.h).
  *
- * The fast paths below are whole; everything else is behind the two calls that end
- * in _slow.  They read and write only what the thread owns, and read the seams of
+ * The fast paths below are whole; everything else is behind the calls that are not inlined.  They read and write only what the thread owns, and read the seams of
  * the chunk at hand, which do not change while its owner has it.
  */
 #ifndef SEA_CACHE_H
@@ -29,8 +29,9 @@ _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the me
 SEA_NOINLINE void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
 
-/* The same after the room of class c has been counted down below 0. */
+/* The same after the room of class c has been counted down: below 0, or the chunk has a mark. */
 SEA_NOINLINE void sea_cache_free_full(void *block, size_t c);
+SEA_COLD void sea_cache_free_marked(void *block, size_t c);
 
 /* 16 instructions on x86-64, two branches; the chunk that will be next is fetched.  NULL:
  * the slow path may have one. */
@@ -61,17 +62,17 @@ SEA_INLINE void *sea_cache_pop_stocked(struct sea_cache *cache, unsigned c)
 	return likely(stock->cur < stock->end) ? sea_stock_pop(stock, sea_class_size(c)) : NULL;
 }
 
-/* For what sea_cache_pop() has left over: what is in a stock, or longer.  A thread without
- * cache has nothing. */
+/* For what sea_cache_pop() has left over: what is in a stock, or longer. */
 SEA_INLINE void *sea_cache_pop_more(size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
-	struct sea_cache *cache = sea_threads_own();
+	if (unlikely(!sea_threads_is_ready()))
+		return NULL;
 	if (likely(n - 1 < SEA_SMALL_GRANULES))
-		return sea_cache_pop_stocked(cache, (unsigned)n);
+		return sea_cache_pop_stocked(sea_own.cache, (unsigned)n);
 	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES))
 		return NULL;
-	return sea_cache_pop_stocked(cache, sea_class_for_long((unsigned)n));
+	return sea_cache_pop_stocked(sea_own.cache, sea_class_for_long((unsigned)n));
 }
 
 /* The same for any size, if the chunk on top is aligned by chance, or because it was asked
@@ -79,9 +80,9 @@ SEA_INLINE void *sea_cache_pop_more(size_t size)
 SEA_INLINE void *sea_cache_pop_aligned(size_t align, size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
-	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES))
+	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES || !sea_threads_is_ready()))
 		return NULL;
-	struct sea_cache *cache = sea_threads_own();
+	struct sea_cache *cache = sea_own.cache;
 	unsigned c = sea_class_for((unsigned)n);
 	struct sea_link *chunk = cache->head[c];
 	return chunk && ((uintptr_t)chunk & (align - 1)) == 0 ? sea_stack_pop(cache, c) : NULL;
@@ -131,7 +132,7 @@ SEA_INLINE void sea_cache_free(void *block)
 		return;
 	}
 	if (unlikely(chunk->mark == view.mark)) {
-		sea_cache_free_slow(block);
+		sea_cache_free_marked(block, class);
 		return;
 	}
 	chunk->next = cache->head[class];

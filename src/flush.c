@@ -45,7 +45,7 @@ void sea_flush_settle(struct sea_cache *cache)
 static void send(struct sea_cache *cache, struct sea_link *chunk, unsigned c)
 {
 	SEA_ASSERT(sea_zone_of(chunk));
-	SEA_ASSERT(sea_stack_is_marked(chunk));
+	SEA_ASSERT(sea_link_is_marked(chunk));
 	if (sea_outbox_add(&cache->outbox, chunk, sea_class_granules(c)))
 		sea_flush_outbox(cache);
 }
@@ -84,7 +84,7 @@ static void send_stock(struct sea_cache *cache, unsigned c)
 	struct sea_stock *stock = &cache->stock[c];
 	for (size_t size = sea_class_size(c); stock->cur < stock->end; stock->cur += size) {
 		struct sea_link *chunk = (struct sea_link *)stock->cur;
-		chunk->mark = sea_stack_mark(chunk);
+		chunk->mark = sea_link_mark(chunk);
 		send(cache, chunk, c);
 	}
 	SEA_ASSERT(stock->cur == stock->end);

@@ -19,12 +19,16 @@
 /* A thread that sent this much back without one refill, and most of what it held, is
  * clearing up: its stacks are emptied as well, and stay so until it allocates again. */
 #define SEA_CLEARING_BYTES SEA_MIB
+/* A thread that sent this much back without an allocation that took its slow path tears something
+ * down: chunks that leave wait for their memory (outbox.h). */
+#define SEA_TEARDOWN_BYTES (64 * SEA_KIB)
 
 struct sea_ledger {
 	size_t drawn;	     /* bytes refilled since the last look */
 	size_t sent;	     /* bytes sent back since the last help */
 	size_t unsettled;    /* bytes sent back since a thread cleared up as it ended; outlives it */
 	size_t returned;     /* bytes sent back since the last refill */
+	size_t torn_down;    /* bytes sent back since the last allocation that took its slow path */
 	size_t tidied;	     /* what `returned` is to reach before the thread tidies up again */
 	size_t net;	     /* bytes refilled less bytes sent back, ever; may wrap */
 	size_t peak;	     /* the largest net of late */
@@ -94,6 +98,15 @@ SEA_INLINE bool sea_ledger_is_clearing(const struct sea_ledger *ledger)
 	return ledger->returned >= sea_max(SEA_CLEARING_BYTES, ledger->peak / 4 * 3);
 }
 
+/* Claim: the thread frees a mass of blocks, and allocates next to nothing. */
+SEA_INLINE bool sea_ledger_is_tearing_down(const struct sea_ledger *ledger)
+{
+	return ledger->torn_down >= SEA_TEARDOWN_BYTES;
+}
+
+/* It allocates again. */
+SEA_INLINE void sea_ledger_resume(struct sea_ledger *ledger) { ledger->torn_down = 0; }
+
 /* Claim: it had something to give back.  A thread that only frees what others drew clears
  * up for ever. */
 SEA_INLINE bool sea_ledger_held_much(const struct sea_ledger *ledger) { return ledger->peak >= SEA_CLEARING_BYTES; }
@@ -103,6 +116,7 @@ SEA_INLINE void sea_ledger_draw(struct sea_ledger *ledger, size_t bytes)
 {
 	SEA_ASSERT(bytes > 0);
 	ledger->returned = 0;
+	ledger->torn_down = 0;
 	ledger->tidied = 0;
 	ledger->drawn += bytes;
 	ledger->net += bytes;
@@ -116,6 +130,7 @@ SEA_INLINE void sea_ledger_send(struct sea_ledger *ledger, size_t bytes)
 	ledger->sent += bytes;
 	ledger->unsettled += bytes;
 	ledger->returned += bytes;
+	ledger->torn_down += bytes;
 }
 
 /* Looks at what is live while `cached` of what the thread holds is not. */

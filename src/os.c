@@ -212,6 +212,30 @@ uint64_t sea_os_now_ms(void) { return now_us(CLOCK_MONOTONIC_COARSE) / 1000; }
 
 uint64_t sea_os_now_us(void) { return now_us(CLOCK_MONOTONIC); }
 
+/* Made from the thread's number, which the C library knows: no system call. */
+int sea_os_thread_clock(void)
+{
+	clockid_t clock = 0;
+	return pthread_getcpuclockid(pthread_self(), &clock) ? 0 : clock;
+}
+
+uint64_t sea_os_thread_time(int clock)
+{
+	int saved = errno;
+	struct timespec time = {0};
+	if (!clock || syscall(SYS_clock_gettime, clock, &time))
+		time = (struct timespec){0};
+	errno = saved;
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+void sea_os_yield(void)
+{
+	int saved = errno;
+	sched_yield();
+	errno = saved;
+}
+
 void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
 {
 	static uint32_t progress; /* 0 no key yet, 1 being made, 2 made */

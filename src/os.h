@@ -64,6 +64,15 @@ void sea_os_wake(uint32_t *word);
 /* Number of the processor the caller runs on, now; a hint. */
 unsigned sea_os_current_cpu(void);
 
+/* Names the CPU clock of the calling thread, for others to read; 0: it has none. */
+int sea_os_thread_clock(void);
+
+/* Nanoseconds of CPU time that the thread of this clock has had so far; 0: not known. */
+uint64_t sea_os_thread_time(int clock);
+
+/* Lets other threads run. */
+void sea_os_yield(void);
+
 /* Milliseconds of a clock that never goes back, which may stand still for some; and
  * microseconds of a clock that costs more to read. */
 uint64_t sea_os_now_ms(void);

@@ -42,6 +42,44 @@ static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bund
 	return nr_bundles;
 }
 
+void sea_link_unmark(struct sea_link *chunk)
+{
+	SEA_ASSERT(sea_link_is_marked(chunk));
+	if (sea_confirm_freed(chunk))
+		sea_mistake("free", chunk);
+	chunk->mark = 0;
+}
+
+/* Claim: an entry before i is the same chunk as entry i. */
+static bool is_in_twice(const struct sea_outbox *box, uint32_t i)
+{
+	for (uint32_t j = 0; j < i; j++)
+		if (box->chunk[j] == box->chunk[i])
+			return true;
+	return false;
+}
+
+SEA_COLD static void unmark(const struct sea_outbox *box, uint32_t i)
+{
+	if (is_in_twice(box, i))
+		sea_mistake("free", box->chunk[i]);
+	sea_link_unmark(box->chunk[i]);
+}
+
+/* Marks the entries that are not.  The box counts none, so that what is asked about is not found in
+ * it as itself. */
+static void mark_rest(struct sea_outbox *box, uint32_t nr_marked, uint32_t nr)
+{
+	SEA_ASSERT(box->nr == 0);
+	for (uint32_t i = nr_marked; i < nr; i++) {
+		struct sea_link *chunk = box->chunk[i];
+		uintptr_t mark = sea_link_mark(chunk);
+		if (unlikely(chunk->mark == mark))
+			unmark(box, i);
+		chunk->mark = mark;
+	}
+}
+
 size_t sea_outbox_deliver(struct sea_outbox *box)
 {
 	struct bundle bundles[SEA_OUTBOX_CHUNKS];
@@ -51,8 +89,7 @@ size_t sea_outbox_deliver(struct sea_outbox *box)
 	box->nr = 0;
 	sea_before_a_signal();
 	box->nr_marked = box->nr_granules = 0;
-	for (uint32_t i = nr_marked; i < nr; i++)
-		sea_mark_freed(box->chunk[i]);
+	mark_rest(box, nr_marked, nr);
 	nr = bundle_up(box, nr, bundles);
 	for (uint32_t i = 0; i < nr; i++)
 		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, bundles[i].nr_granules);

@@ -19,6 +19,7 @@
 #ifndef SEA_OUTBOX_H
 #define SEA_OUTBOX_H
 
+#include "confirm.h"
 #include "mistake.h"
 #include "shard.h"
 
@@ -40,14 +41,17 @@ struct sea_outbox {
 	struct sea_link *chunk[SEA_OUTBOX_CHUNKS];
 };
 
-/* Marks a chunk that was freed.  Ends the process if it has a mark: it was freed before. */
-SEA_INLINE void sea_mark_freed(struct sea_link *chunk)
+/* The mark that a free chunk at this address carries. */
+SEA_INLINE uintptr_t sea_link_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
+
+SEA_INLINE bool sea_link_is_marked(const void *chunk)
 {
-	uintptr_t mark = sea_mark_of(chunk, sea_load_relaxed(&sea_seams));
-	if (unlikely(chunk->mark == mark))
-		sea_mistake("free", chunk);
-	chunk->mark = mark;
+	return ((const struct sea_link *)chunk)->mark == sea_link_mark(chunk);
 }
+
+/* Ends the process if the chunk that carries a mark was freed before; else the mark is wiped, as it
+ * said nothing.  Apart, so that callers need no registers saved for it. */
+SEA_COLD void sea_link_unmark(struct sea_link *chunk);
 
 /* Writes a chunk behind the nr that are there, and counts it. */
 SEA_INLINE bool sea_outbox_put(struct sea_outbox *box, uint32_t nr, struct sea_link *chunk, size_t nr_granules)
@@ -57,8 +61,7 @@ SEA_INLINE bool sea_outbox_put(struct sea_outbox *box, uint32_t nr, struct sea_l
 	box->nr_granules += (uint32_t)nr_granules;
 	box->length[nr] = (uint16_t)nr_granules;
 	box->chunk[nr] = chunk;
-	sea_before_a_signal();
-	box->nr = nr + 1;
+	sea_store_release(&box->nr, nr + 1); /* pairs with the look of another thread in confirm.c */
 	return nr + 1 == SEA_OUTBOX_CHUNKS;
 }
 
@@ -79,10 +82,11 @@ SEA_INLINE bool sea_outbox_add(struct sea_outbox *box, struct sea_link *chunk, s
 	return sea_outbox_put(box, nr, chunk, nr_granules);
 }
 
-/* Adds a used chunk that is not likely to wait for its memory; the same. */
+/* Adds a used chunk that has no mark yet, and is not likely to wait for its memory; the same. */
 SEA_INLINE bool sea_outbox_post(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
-	sea_mark_freed(chunk);
+	SEA_ASSERT(!sea_link_is_marked(chunk));
+	chunk->mark = sea_link_mark(chunk);
 	return sea_outbox_add(box, chunk, nr_granules);
 }
 

@@ -4,6 +4,14 @@
 
 #include "os.h"
 
+void sea_spill_enter_marked(struct sea_spill *spill, struct sea_link *chunk)
+{
+	if (*sea_spill_word(spill, chunk) >> (uintptr_t)chunk / SEA_GRANULE % 64 & 1)
+		sea_mistake("free", chunk);
+	sea_link_unmark(chunk);
+	sea_spill_enter(spill, chunk);
+}
+
 void sea_spill_settle(struct sea_spill *spill)
 {
 	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++) {
@@ -12,6 +20,18 @@ void sea_spill_settle(struct sea_spill *spill)
 		if (chunk)
 			sea_spill_enter(spill, chunk);
 	}
+}
+
+SEA_RACE_BY_DESIGN bool sea_spill_has(const struct sea_spill *spill, const void *chunk)
+{
+	size_t place = sea_spill_number(chunk) % SEA_SPILL_PLACES;
+	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++)
+		if (sea_load_relaxed(&spill->fetched[i]) == chunk)
+			return true;
+	if (!spill->count[place] || spill->number[place] != sea_spill_number(chunk))
+		return false;
+	uint64_t word = sea_load_relaxed(sea_spill_word((struct sea_spill *)spill, chunk));
+	return word >> (uintptr_t)chunk / SEA_GRANULE % 64 & 1;
 }
 
 /* The first place that a region has; SEA_SPILL_PLACES: none. */

@@ -56,13 +56,28 @@ _Static_assert((1 << SEA_SPILL_REGION_SHIFT) / SEA_GRANULE == 64 * SEA_SPILL_WOR
 
 SEA_INLINE uintptr_t sea_spill_number(const void *chunk) { return (uintptr_t)chunk >> SEA_SPILL_REGION_SHIFT; }
 
-/* Enters a chunk that was fetched.  Ends the process if it was freed before. */
-SEA_INLINE void sea_spill_enter(struct sea_spill *spill, struct sea_link *chunk)
+/* The word of a chunk in the bits of its place. */
+SEA_INLINE uint64_t *sea_spill_word(struct sea_spill *spill, const void *chunk)
 {
 	size_t granule = (uintptr_t)chunk / SEA_GRANULE;
-	sea_mark_freed(chunk);
-	spill->bits[sea_spill_number(chunk) % SEA_SPILL_PLACES][granule / 64 % SEA_SPILL_WORDS] |= 1ull << granule % 64;
+	return &spill->bits[sea_spill_number(chunk) % SEA_SPILL_PLACES][granule / 64 % SEA_SPILL_WORDS];
 }
+
+/* Enters a chunk that was fetched.  Ends the process if it was freed before. */
+SEA_NOINLINE void sea_spill_enter_marked(struct sea_spill *spill, struct sea_link *chunk);
+SEA_INLINE void sea_spill_enter(struct sea_spill *spill, struct sea_link *chunk)
+{
+	uintptr_t mark = sea_link_mark(chunk);
+	if (unlikely(chunk->mark == mark)) {
+		sea_spill_enter_marked(spill, chunk);
+		return;
+	}
+	chunk->mark = mark;
+	*sea_spill_word(spill, chunk) |= 1ull << (uintptr_t)chunk / SEA_GRANULE % 64;
+}
+
+/* Claim: the chunk is in it.  Another thread than the owner gets a moment's view. */
+bool sea_spill_has(const struct sea_spill *spill, const void *chunk);
 
 /* Makes the chunk's region the one that has its place; false: another has it. */
 SEA_INLINE bool sea_spill_claim(struct sea_spill *spill, size_t place, uintptr_t number)

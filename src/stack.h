@@ -10,6 +10,10 @@
  *     carries its mark.
  * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone; the
  *     chunk at cur carries its mark once the first has been handed out.
+ * K5  While a chunk waits for its mark, in the outbox or in a spill, the thread takes nothing from a
+ *     stack, and the stack of that chunk's class takes nothing: sea_own.nr_classes is 0, so that
+ *     malloc() takes its slow path and marks it first (sea_flush_settle).  So a second free of the
+ *     chunk is noticed, or takes the slow path too.
  *
  * Takes no lock: a cache belongs to its thread.  Others read what the fields say they do.
  */
@@ -38,6 +42,7 @@ struct sea_cache {
 	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
 	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
 	struct sea_shard *shard;	       /* NULL: the cache of a thread that has none */
+	int clock;			       /* CPU clock of the thread (confirm.c); 0: not known */
 	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
 	struct sea_ledger ledger;
 	struct sea_shelf shelf;
@@ -54,14 +59,6 @@ _Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds
 _Static_assert(sizeof(struct sea_cache) <= 2 * SEA_CACHE_ALIGN, "two pages a thread");
 _Static_assert(offsetof(struct sea_cache, stock[SEA_SMALL_GRANULES + 1]) <= SEA_CACHE_ALIGN, "small classes: the first");
 
-/* The mark that a free chunk at this address carries. */
-SEA_INLINE uintptr_t sea_stack_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
-
-SEA_INLINE bool sea_stack_is_marked(const void *chunk)
-{
-	return ((const struct sea_link *)chunk)->mark == sea_stack_mark(chunk);
-}
-
 /* Where class c spills to, or NULL. */
 SEA_INLINE struct sea_spill *sea_stack_spill(const struct sea_cache *cache, size_t c)
 {
@@ -74,7 +71,7 @@ SEA_INLINE void sea_stack_push_marked(struct sea_cache *cache, unsigned c, void 
 	SEA_ASSERT(cache->shard);
 	SEA_ASSERT(sea_class_granules(c));
 	SEA_ASSERT(sea_zone_of(block));
-	SEA_ASSERT(mark == sea_stack_mark(block));
+	SEA_ASSERT(mark == sea_link_mark(block));
 	struct sea_link *chunk = block;
 	chunk->next = cache->head[c];
 	chunk->mark = mark;
@@ -84,14 +81,14 @@ SEA_INLINE void sea_stack_push_marked(struct sea_cache *cache, unsigned c, void 
 
 SEA_INLINE void sea_stack_push(struct sea_cache *cache, unsigned c, void *block)
 {
-	sea_stack_push_marked(cache, c, block, sea_stack_mark(block));
+	sea_stack_push_marked(cache, c, block, sea_link_mark(block));
 }
 
 /* Takes the chunk on top; the stack is not empty. */
 SEA_INLINE void *sea_stack_pop(struct sea_cache *cache, unsigned c)
 {
 	SEA_ASSERT(cache->head[c]);
-	SEA_ASSERT(sea_stack_is_marked(cache->head[c]));
+	SEA_ASSERT(sea_link_is_marked(cache->head[c]));
 	struct sea_link *chunk = cache->head[c];
 	cache->head[c] = chunk->next;
 	cache->room[c]++;

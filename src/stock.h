@@ -15,7 +15,7 @@ SEA_INLINE void *sea_stock_pop(struct sea_stock *stock, size_t size)
 	struct sea_link *chunk = (struct sea_link *)stock->cur;
 	stock->cur += size;
 	if (stock->cur < stock->end)
-		((struct sea_link *)stock->cur)->mark = sea_stack_mark(stock->cur);
+		((struct sea_link *)stock->cur)->mark = sea_link_mark(stock->cur);
 	chunk->mark = 0;
 	return chunk;
 }

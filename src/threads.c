@@ -201,14 +201,28 @@ struct sea_cache *sea_threads_enter(void)
 	struct sea_cache *cache = take_struct();
 	if (cache) {
 		cache->shard = join();
+		cache->clock = sea_os_thread_clock();
 		link_cache(cache);
 	}
 	sea_lock_drop(&threads.lock);
 	if (!cache)
 		return NULL;
-	sea_own = (struct sea_own){cache, SEA_SMALL_GRANULES + 1};
+	sea_own.cache = cache;
+	sea_threads_resume();
 	sea_os_at_thread_exit(leave, cache);
 	return cache;
+}
+
+bool sea_threads_any(bool (*is_it)(const struct sea_cache *, bool, const void *), const void *context)
+{
+	bool found = false;
+	sea_lock_take(&threads.lock);
+	for (const struct sea_cache *cache = threads.left; cache && !found; cache = cache->next)
+		found = is_it(cache, true, context);
+	for (const struct sea_cache *cache = threads.first; cache && !found; cache = cache->next)
+		found = is_it(cache, false, context);
+	sea_lock_drop(&threads.lock);
+	return found;
 }
 
 void sea_threads_stats(struct sea_threads_stats *stats)
@@ -229,6 +243,8 @@ void sea_threads_forget_others(void)
 {
 	sea_shelf_in_child(&sea_threads_own()->shelf);
 	sea_ledger_in_child(&sea_threads_own()->ledger);
+	if (sea_threads_own()->shard)
+		sea_threads_own()->clock = sea_os_thread_clock(); /* the thread has another number */
 	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
 		sea_ledger_grant_again(&cache->ledger);
 	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {

@@ -17,7 +17,8 @@ extern SEA_HIDDEN struct sea_cache sea_threads_nobody;
  * before it has given them their initial values. */
 struct sea_own {
 	struct sea_cache *cache; /* initially `nobody` */
-	size_t nr_classes;	 /* that the fast path may serve: 0 for a thread without cache */
+	size_t nr_classes;	 /* that the fast path may serve: 0 for a thread without cache, and
+				    while a chunk that was freed waits for its mark (K5) */
 };
 extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_own sea_own;
 
@@ -27,12 +28,25 @@ SEA_INLINE struct sea_cache *sea_threads_own(void)
 	return likely(sea_own.cache) ? sea_own.cache : &sea_threads_nobody;
 }
 
+/* Claim: the calling thread has a cache, sea_own.cache, and may be served from it. */
+SEA_INLINE bool sea_threads_is_ready(void) { return likely(sea_own.nr_classes); }
+
+/* A chunk is going to wait for its mark: malloc() is not served before sea_threads_resume(). */
+SEA_INLINE void sea_threads_hold_back(void) { sea_own.nr_classes = 0; }
+
+/* None waits any more. */
+SEA_INLINE void sea_threads_resume(void) { sea_own.nr_classes = SEA_SMALL_GRANULES + 1; }
+
 /* Gives the calling thread, which has none, a cache; NULL if it has departed or there is no
  * memory. */
 struct sea_cache *sea_threads_enter(void);
 
 /* Sends back what threads that have ended left to those that will start. */
 void sea_threads_flush_left(void);
+
+/* Calls `is_it` for each cache, those of ended threads (`is_left`) first, until it says yes; returns
+ * what it said last.  The threads lock is held. */
+bool sea_threads_any(bool (*is_it)(const struct sea_cache *cache, bool is_left, const void *context), const void *context);
 
 struct sea_threads_stats {
 	size_t nr_threads; /* that have a cache */

@@ -420,6 +420,26 @@ unsigned sea_os_current_cpu(void) { return __atomic_load_n(&sim.cpu, __ATOMIC_RE
 uint64_t sea_os_now_ms(void) { return __atomic_load_n(&sim.now_ms, __ATOMIC_RELAXED); }
 uint64_t sea_os_now_us(void) { return 1000 * sea_os_now_ms(); }
 
+static __thread int own_clock;
+
+int sea_os_thread_clock(void)
+{
+	static int nr_clocks;
+	if (!own_clock)
+		own_clock = __atomic_add_fetch(&nr_clocks, 1, __ATOMIC_RELAXED);
+	return own_clock;
+}
+
+/* The caller's own time goes on at each look; that of others as the test says. */
+uint64_t sea_os_thread_time(int clock)
+{
+	static uint64_t time;
+	bool runs = clock == own_clock || __atomic_load_n(&sim.others_run, __ATOMIC_RELAXED);
+	return runs ? __atomic_add_fetch(&time, 1, __ATOMIC_RELAXED) + 1 : 1;
+}
+
+void sea_os_yield(void) { sched_yield(); }
+
 static pthread_key_t exit_key;
 static void (*exit_hook)(void *);
 

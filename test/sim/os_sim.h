@@ -40,6 +40,7 @@ struct sim {
 	bool is_secure;
 	bool has_environment;
 	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */
+	bool others_run;       /* CPU clocks of other threads go on while somebody looks at them */
 	bool is_quiet;	       /* reports are kept, but not shown on standard error */
 	size_t max_reserved;   /* bytes; 0: as much as there is */
 	size_t max_committed;
