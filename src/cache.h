@@ -14,8 +14,9 @@
  * address, and is wiped when the chunk is handed out: a second free() finds it, and
  * asks whether it is what it seems (confirm.h).
  *
- * The fast paths below are whole; everything else is behind the calls that are not inlined.  They read and write only what the thread owns, and read the seams of
- * the chunk at hand, which do not change while its owner has it.
+ * The fast paths below are whole; everything else is behind calls that are not inlined.
+ * They read and write only what the thread owns, and read the seams of the chunk at hand,
+ * which do not change while its owner has it.
  */
 #ifndef SEA_CACHE_H
 #define SEA_CACHE_H
