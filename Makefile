@@ -89,8 +89,9 @@ $(BUILD)/measure: scripts/lib/measure.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -Werror -static -o $@ $< 2>/dev/null || \
 		$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -Werror -o $@ $<
 
-demo: all ## show real programs on seamalloc beside glibc and its peers
+demo: ## show real programs on seamalloc beside glibc and its peers
 	$(Q)scripts/setup --for demo
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)scripts/demo
 
 # --- benchmarks --------------------------------------------------------------------
