@@ -17,11 +17,11 @@ WARNINGS := $(filter-out -Wshadow=local,$(WARNINGS)) -Wno-unknown-warning-option
 endif
 SEA_CFLAGS := -std=gnu11 $(WARNINGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
               -fno-plt -fno-strict-aliasing -fomit-frame-pointer -fno-semantic-interposition -Iinclude -Isrc
-SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete \
+SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
                -Wl,--version-script=preload/exports.map
 
 # Layers below the engines, and the front above them.
-BASE  := check lock os cpus options region meta pagemap seammap arena arenas buddy pcp refault page_alloc
+BASE  := check lock vdso os cpus emergency options region meta pagemap seammap arena arenas buddy pcp refault page_alloc
 SEAM  := hole zone shard reclaim outbox spill shelf ledger mistake flush stock threads confirm cache
 TEXTBOOK := blocks mistake
 FRONT := account malloc realloc aligned glibc start

@@ -39,12 +39,6 @@ static void take(struct sea_lock *lock, void *context)
 	sea_lock_fork_take(lock);
 }
 
-static void drop(struct sea_lock *lock, void *context)
-{
-	(void)context;
-	sea_lock_fork_drop(lock, false);
-}
-
 static void take_all(void)
 {
 	sea_engine_each_lock(take, NULL);
@@ -54,7 +48,7 @@ static void take_all(void)
 static void drop_all(void)
 {
 	sea_lock_fork_end();
-	sea_engine_each_lock(drop, NULL);
+	sea_lock_fork_drop_all(false);
 }
 
 static void count_contended(struct sea_lock *lock, void *context)
@@ -183,6 +177,8 @@ void sea_account(struct sea_stats *stats)
 {
 	bool is_mine = sea_lock_owns_all();
 	memset(stats, 0, sizeof(*stats));
+	if (sea_lock_holds_any())
+		return;
 	if (!is_mine)
 		take_all();
 	count_all(stats);

@@ -9,7 +9,9 @@
 #include "cache.h"
 
 #include "check.h"
+#include "emergency.h"
 #include "flush.h"
+#include "lock.h"
 #include "mistake.h"
 #include "os.h"
 #include "page_alloc.h"
@@ -250,15 +252,18 @@ static void free_run(void *block)
 	size_t size;
 	struct page *run = sea_pages_run(block, &size);
 	struct sea_cache *cache = sea_threads_own();
-	if (unlikely(!size))
+	if (unlikely(!size)) {
+		if (sea_emergency_size(block))
+			return;
 		sea_mistake("free", block);
+	}
 	if (unlikely(!cache->shard) || !sea_shelf_put(&cache->shelf, block, run, size))
 		sea_pages_free(block);
 }
 
 void sea_cache_free_slow(void *block)
 {
-	if (!block)
+	if (!block || sea_lock_holds_any())
 		return;
 	struct sea_zone *zone = sea_zone_of(block);
 	if (likely(zone)) {
@@ -336,6 +341,8 @@ static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
 	struct sea_zone *zone = sea_zone_of(block);
 	size_t size = zone ? live_chunk(zone, block) * SEA_GRANULE : sea_pages_size(block);
+	if (unlikely(!size))
+		size = sea_emergency_size(block);
 	if (unlikely(!size))
 		sea_mistake(verb, block);
 	return size;

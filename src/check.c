@@ -3,13 +3,20 @@
  *
  * A line is put together on the stack and written with one call: the heap may be
  * broken, so nothing here may need it.
+ *
+ * Then abort() runs the program's handler of SIGABRT, which may do anything: it allocates,
+ * opens files, forks.  So the thread first drops its locks and turns its back on the heap;
+ * emergency.h serves it from then on.  Other threads go on.  A handler that makes a mistake
+ * itself is not called again.
  */
 #include "check.h"
 
 #include <string.h>
 
+#include "lock.h"
 #include "os.h"
 #include "text.h"
+#include "upward.h"
 
 /* A longer line is cut. */
 #define LINE_ROOM 320
@@ -44,10 +51,23 @@ void sea_warn(const char *what, const char *text)
 	finish(&line);
 }
 
+static void leave_heap(void)
+{
+	sea_lock_give_up();
+	sea_engine_retreat();
+}
+
+static _Noreturn void end_process(void)
+{
+	if (sea_lock_gave_up())
+		sea_os_die();
+	sea_os_abort(leave_heap);
+}
+
 void sea_fatal(const char *what, const char *text)
 {
 	sea_warn(what, text);
-	sea_os_abort();
+	end_process();
 }
 
 void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first, size_t second)
@@ -61,7 +81,7 @@ void sea_fatal_block(const char *verb, const void *block, const char *text, size
 	sea_text_put(&line, ": ");
 	put_template(&line, text, (const size_t[2]){first, second});
 	finish(&line);
-	sea_os_abort();
+	end_process();
 }
 
 void sea_check_failed(const char *claim, const char *file, int line_number)
@@ -77,5 +97,5 @@ void sea_check_failed(const char *claim, const char *file, int line_number)
 	sea_text_put_number(&line, (size_t)line_number, 10);
 	sea_text_put(&line, ")");
 	finish(&line);
-	sea_os_abort();
+	end_process();
 }

@@ -16,7 +16,7 @@
 #endif
 
 /* One line on standard error, "seamalloc: WHAT: TEXT", then abort().  Neither
- * allocates nor takes a lock. */
+ * allocates nor takes a lock, and drops those that the thread holds. */
 SEA_COLD _Noreturn void sea_fatal(const char *what, const char *text);
 
 /* The same for a block: "seamalloc: VERB of 0xADDRESS: TEXT".  `text` may hold up

@@ -8,6 +8,7 @@
  */
 #include "flush.h"
 
+#include "lock.h"
 #include "reclaim.h"
 
 /* What SEA_HELP_BYTES is for a thread that is clearing up and has less than that left. */
@@ -150,6 +151,8 @@ static void tidy_up(struct sea_cache *cache)
 static void help(struct sea_cache *cache, struct sea_shard *shard)
 {
 	SEA_ASSERT(shard);
+	if (sea_lock_holds_any())
+		return; /* a signal handler has interrupted who holds it */
 	cache->ledger.sent = 0;
 	sea_shard_help(shard);
 	if (sea_ledger_is_clearing(&cache->ledger))

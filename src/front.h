@@ -55,9 +55,6 @@ SEA_INLINE void sea_front_free(void *block) { sea_fast_free(block); }
 /* Aligned to the power of two `align`, or NULL with errno set. */
 void *sea_front_alloc_aligned(size_t align, size_t size);
 
-/* Called once the C library works: options, fork handlers. */
-void sea_front_start(void);
-
 /* Called when the process ends in order: notices late mistakes. */
 void sea_front_end(void);
 

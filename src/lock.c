@@ -4,6 +4,8 @@
  * L1  state != 0  <=>  some thread is between take and drop (or forks).
  * L2  state == 2  whenever a thread sleeps on it (Drepper, "Futexes are tricky").
  * L3  A thread's held ranks ascend; two shards, or two page lists, only in fork.
+ * L4  From sea_lock_last, `outer` leads through all locks that the thread holds, but in a fork:
+ *     then it leads from `forking` through all there are.
  */
 #include "lock.h"
 
@@ -14,25 +16,42 @@
 /* Rounds of looking before sleeping: about a microsecond, the length of a refill. */
 #define SPIN_ROUNDS 200
 
-/* Identifies a thread by the address of its own copy of this byte. */
-static SEA_THREAD_LOCAL uint32_t held_ranks; /* bit r: holds a lock of rank r; debug builds */
+SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 
-static void *fork_owner; /* the thread that forks, else NULL; written by it alone */
+/* What a thread holds that has given up: no lock, but its mark. */
+static struct sea_lock given_up;
 
-static bool is_forking(void) { return sea_load_relaxed(&fork_owner) == (void *)&held_ranks; }
+/* The thread that forks, else NULL; written by it alone.  A thread is identified by the address
+ * of its own copy of a variable. */
+static void *fork_owner;
+static struct sea_lock *forking; /* the last of its locks; written by it alone */
 
-static void note_take(const struct sea_lock *lock)
+static bool is_forking(void) { return sea_load_relaxed(&fork_owner) == (void *)&sea_lock_last; }
+
+/* The rank is compared where the thread is not a signal handler inside itself. */
+static inline void note_take(struct sea_lock *lock)
 {
-	if (SEA_DEBUG) {
-		SEA_ASSERT(held_ranks >> lock->rank == 0);
-		held_ranks |= 1u << lock->rank;
-	}
+	SEA_ASSERT(!sea_lock_last || sea_lock_last->rank < lock->rank);
+	lock->outer = sea_lock_last;
+	sea_lock_last = lock;
 }
 
-static void note_drop(const struct sea_lock *lock)
+/* Locks are dropped in any order, mostly the last first. */
+static inline void note_drop(struct sea_lock *lock)
 {
-	if (SEA_DEBUG)
-		held_ranks &= ~(1u << lock->rank);
+	struct sea_lock **link = &sea_lock_last;
+	while (*link && unlikely(*link != lock))
+		link = &(*link)->outer;
+	if (likely(*link))
+		*link = lock->outer;
+}
+
+static bool is_mine(const struct sea_lock *lock)
+{
+	const struct sea_lock *held = sea_lock_last;
+	while (held && held != lock)
+		held = held->outer;
+	return held;
 }
 
 static inline void pause_briefly(void)
@@ -62,7 +81,7 @@ static inline bool make_free(struct sea_lock *lock)
 	return false;
 }
 
-SEA_COLD static void take_slow(struct sea_lock *lock)
+static void wait_for(struct sea_lock *lock)
 {
 	for (int i = 0; i < SPIN_ROUNDS; i++) {
 		if (!sea_load_relaxed(&lock->state) && sea_swap_if(&lock->state, 0, 1))
@@ -73,15 +92,24 @@ SEA_COLD static void take_slow(struct sea_lock *lock)
 		sea_os_wait(&lock->state, 2);
 }
 
+/* False: it is the thread's own.  Where there is no other thread, it can be nobody else's. */
+SEA_COLD static bool take_slow(struct sea_lock *lock)
+{
+	if (sea_is_alone() || is_mine(lock)) {
+		lock->nr_inside++;
+		return false;
+	}
+	wait_for(lock);
+	sea_count_own(&lock->nr_contended, 1);
+	return true;
+}
+
 void sea_lock_take(struct sea_lock *lock)
 {
 	if (is_forking())
 		return;
-	if (unlikely(!take_free(lock))) {
-		take_slow(lock);
-		sea_count_own(&lock->nr_contended, 1);
-	}
-	note_take(lock);
+	if (likely(take_free(lock)) || take_slow(lock))
+		note_take(lock);
 }
 
 bool sea_lock_try(struct sea_lock *lock)
@@ -99,6 +127,10 @@ void sea_lock_drop(struct sea_lock *lock)
 	if (is_forking())
 		return;
 	SEA_ASSERT(sea_lock_is_held(lock));
+	if (unlikely(lock->nr_inside)) {
+		lock->nr_inside--;
+		return;
+	}
 	note_drop(lock);
 	if (unlikely(make_free(lock)))
 		sea_os_wake(&lock->state);
@@ -108,22 +140,50 @@ bool sea_lock_is_held(const struct sea_lock *lock) { return sea_load_relaxed(&lo
 
 void sea_lock_fork_take(struct sea_lock *lock)
 {
-	if (!sea_swap_if(&lock->state, 0, 1))
-		take_slow(lock);
-	sea_store_relaxed(&lock->is_forking, 1);
+	if (!sea_swap_if(&lock->state, 0, 1)) {
+		if (sea_is_alone())
+			return; /* a signal handler has interrupted us just there */
+		wait_for(lock);
+	}
+	lock->outer = forking;
+	forking = lock;
 }
 
-void sea_lock_fork_drop(struct sea_lock *lock, bool in_child)
+/* Drops a lock that is in no list of its holder any more.  In a child nobody sleeps. */
+static void give_back(struct sea_lock *lock, bool in_child)
 {
-	if (!sea_load_relaxed(&lock->is_forking))
-		return;
-	sea_store_relaxed(&lock->is_forking, 0);
 	if (sea_exchange_acq_rel(&lock->state, 0) == 2 && !in_child)
 		sea_os_wake(&lock->state);
 }
 
-void sea_lock_fork_begin(void) { sea_store_relaxed(&fork_owner, (void *)&held_ranks); }
+void sea_lock_fork_drop_all(bool in_child)
+{
+	while (forking) {
+		struct sea_lock *lock = forking;
+		forking = lock->outer;
+		give_back(lock, in_child);
+	}
+}
+
+void sea_lock_fork_begin(void) { sea_store_relaxed(&fork_owner, (void *)&sea_lock_last); }
 
 void sea_lock_fork_end(void) { sea_store_relaxed(&fork_owner, NULL); }
 
 bool sea_lock_owns_all(void) { return is_forking(); }
+
+void sea_lock_give_up(void)
+{
+	struct sea_lock *held = sea_lock_last;
+	sea_lock_last = &given_up;
+	for (struct sea_lock *outer; held; held = outer) {
+		outer = held->outer;
+		held->nr_inside = 0;
+		give_back(held, false);
+	}
+	if (is_forking()) {
+		sea_lock_fork_end();
+		sea_lock_fork_drop_all(false);
+	}
+}
+
+bool sea_lock_gave_up(void) { return sea_lock_last == &given_up; }

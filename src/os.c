@@ -3,7 +3,10 @@
  *
  * The only file of src/ that makes system calls.  Each call that is optional (all
  * but mmap, mprotect and munmap) may be denied by a sandbox: the caller is told
- * and goes on without.
+ * and goes on without.  docs/system-calls.md says when each is made.
+ *
+ * By the instruction, not by the functions of the C library: a lock of ours may be held, and
+ * a tool that puts other functions in their place may allocate.
  */
 #define _GNU_SOURCE
 #include "os.h"
@@ -13,6 +16,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -23,6 +27,8 @@
 #include <unistd.h>
 
 #include "atomic.h"
+#include "machine.h"
+#include "vdso.h"
 
 /* Largest machine whose affinity mask we can read, in processors. */
 #define MAX_CPUS 8192
@@ -56,9 +62,7 @@ size_t sea_os_page_size(void)
 unsigned sea_os_nr_cpus(void)
 {
 	uint64_t mask[MAX_CPUS / 64] = {0};
-	int saved = errno;
-	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
-	errno = saved;
+	long bytes = SEA_CALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
 	if (bytes <= 0)
 		return FALLBACK_CPUS;
 	unsigned count = 0;
@@ -67,16 +71,12 @@ unsigned sea_os_nr_cpus(void)
 	return count ? count : 1;
 }
 
-/* Not by the functions of the C library: they are points of cancellation, and tools that
- * put others in their place may allocate. */
 size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
 {
-	int saved = errno;
-	long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	long bytes = file < 0 ? 0 : syscall(SYS_pread64, file, text, room, from);
+	long file = SEA_CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long bytes = file < 0 ? 0 : SEA_CALL(SYS_pread64, file, text, room, from);
 	if (file >= 0)
-		syscall(SYS_close, file);
-	errno = saved;
+		SEA_CALL(SYS_close, file);
 	return bytes > 0 ? (size_t)bytes : 0;
 }
 
@@ -93,10 +93,8 @@ bool sea_os_is_secure(void) { return told_at_start(AT_SECURE) != 0; }
 
 static void *map(void *at, size_t size, int protection, int flags)
 {
-	int saved = errno;
-	void *base = mmap(at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-	errno = saved;
-	return base == MAP_FAILED ? NULL : base;
+	long base = SEA_CALL(SYS_mmap, at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	return base < 0 && base > -4096 ? NULL : (void *)base;
 }
 
 void *sea_os_reserve(size_t size) { return map(NULL, size, PROT_NONE, 0); }
@@ -105,28 +103,17 @@ void *sea_os_reserve_zeros(size_t size) { return map(NULL, size, PROT_READ, MAP_
 
 size_t sea_os_address_space(void)
 {
-	int saved = errno;
 	struct rlimit limit;
-	bool known = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-	errno = saved;
+	bool known = SEA_CALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 	return known ? (size_t)limit.rlim_cur : SIZE_MAX;
 }
 
 bool sea_os_commit(void *base, size_t size)
 {
-	int saved = errno;
-	bool done = mprotect(base, size, PROT_READ | PROT_WRITE) == 0;
-	errno = saved;
-	return done;
+	return SEA_CALL(SYS_mprotect, base, size, PROT_READ | PROT_WRITE) == 0;
 }
 
-static bool advise(void *base, size_t size, int advice)
-{
-	int saved = errno;
-	bool done = madvise(base, size, advice) == 0;
-	errno = saved;
-	return done;
-}
+static bool advise(void *base, size_t size, int advice) { return SEA_CALL(SYS_madvise, base, size, advice) == 0; }
 
 /* Some emulators accept MADV_DONTNEED and do nothing.  The first purge finds out. */
 static bool dontneed_zeroes(void *base, size_t size)
@@ -152,23 +139,16 @@ bool sea_os_purge(void *base, size_t size)
 	return dontneed_zeroes(base, size) && advise(base, size, MADV_DONTNEED);
 }
 
-bool sea_os_release(void *base, size_t size)
-{
-	int saved = errno;
-	bool done = munmap(base, size) == 0;
-	errno = saved;
-	return done;
-}
+bool sea_os_release(void *base, size_t size) { return SEA_CALL(SYS_munmap, base, size) == 0; }
 
 bool sea_os_move(void *from, void *to, size_t size)
 {
-	int saved = errno;
-	void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	bool moved = SEA_CALL(SYS_mremap, from, size, size, flags, to) == (long)to;
 	/* Kernels before 6.16 unmap the target before they find that they cannot move. */
-	if (moved == MAP_FAILED)
+	if (!moved)
 		map(to, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
-	errno = saved;
-	return moved != MAP_FAILED;
+	return moved;
 }
 
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
@@ -176,35 +156,65 @@ bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 	return huge == SEA_HUGE_AUTO || advise(base, size, huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
+void sea_os_yield(void) { SEA_CALL(SYS_sched_yield, 0); }
+
 void sea_os_wait(uint32_t *word, uint32_t value)
 {
-	int saved = errno;
-	if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0) && errno == ENOSYS)
-		sched_yield();
-	errno = saved;
+	if (SEA_CALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL) == -ENOSYS)
+		sea_os_yield();
 }
 
-void sea_os_wake(uint32_t *word)
+void sea_os_wake(uint32_t *word) { SEA_CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1); }
+
+/* What the kernel has in the process, found once.  Two threads may find the same at once. */
+static const struct sea_vdso *vdso(void)
 {
-	int saved = errno;
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-	errno = saved;
+	static struct sea_vdso found;
+	static uint32_t is_found;
+	if (unlikely(!sea_load_acquire(&is_found))) {
+		struct sea_vdso fresh;
+		sea_vdso_read((const void *)told_at_start(AT_SYSINFO_EHDR), &fresh);
+		sea_store_relaxed(&found.clock_gettime, fresh.clock_gettime);
+		sea_store_relaxed(&found.getcpu, fresh.getcpu);
+		sea_store_relaxed(&found.kernel, fresh.kernel);
+		sea_store_release(&is_found, 1);
+	}
+	return &found;
+}
+
+/* What the kernel keeps up to date for each thread (rseq), where the C library has asked for
+ * it: the second word is the processor, and negative where there is none (glibc 2.35). */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned __rseq_size __attribute__((weak));
+
+static int cpu_of_thread(void)
+{
+	if (!&__rseq_offset || !&__rseq_size || !__rseq_size)
+		return -1;
+	const int32_t *area = (const int32_t *)(sea_machine_thread_pointer() + __rseq_offset);
+	return sea_load_relaxed(&area[1]);
 }
 
 unsigned sea_os_current_cpu(void)
 {
-	int saved = errno;
-	int cpu = sched_getcpu();
-	errno = saved;
-	return cpu < 0 ? 0 : (unsigned)cpu;
+	int known = cpu_of_thread();
+	unsigned cpu = 0;
+	if (likely(known >= 0))
+		return (unsigned)known;
+	if (vdso()->getcpu)
+		vdso()->getcpu(&cpu, NULL, NULL);
+	else
+		SEA_CALL(SYS_getcpu, &cpu, NULL, NULL);
+	return cpu;
 }
 
-static uint64_t now_us(clockid_t clock)
+static uint64_t now_us(int clock)
 {
-	int saved = errno;
 	struct timespec now = {0};
-	clock_gettime(clock, &now);
-	errno = saved;
+	if (likely(vdso()->clock_gettime))
+		vdso()->clock_gettime(clock, &now);
+	else
+		SEA_CALL(SYS_clock_gettime, clock, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
@@ -221,19 +231,10 @@ int sea_os_thread_clock(void)
 
 uint64_t sea_os_thread_time(int clock)
 {
-	int saved = errno;
 	struct timespec time = {0};
-	if (!clock || syscall(SYS_clock_gettime, clock, &time))
-		time = (struct timespec){0};
-	errno = saved;
+	if (!clock || SEA_CALL(SYS_clock_gettime, clock, &time))
+		return 0;
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-void sea_os_yield(void)
-{
-	int saved = errno;
-	sched_yield();
-	errno = saved;
 }
 
 void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
@@ -243,29 +244,48 @@ void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
 	if (sea_load_acquire(&progress) != 2 && sea_swap_if(&progress, 0, 1))
 		sea_store_release(&progress, pthread_key_create(&key, hook) ? 0 : 2);
 	while (sea_load_acquire(&progress) == 1)
-		sched_yield();
+		sea_os_yield();
 	if (sea_load_acquire(&progress) == 2)
 		pthread_setspecific(key, argument);
 }
 
 void sea_os_report(const char *text, size_t length)
 {
-	int saved = errno;
 	while (length) {
-		ssize_t written = write(STDERR_FILENO, text, length);
-		if (written < 0 && errno == EINTR)
+		long written = SEA_CALL(SYS_write, STDERR_FILENO, text, length);
+		if (written == -EINTR)
 			continue;
 		if (written <= 0)
 			break;
 		text += written;
 		length -= (size_t)written;
 	}
-	errno = saved;
 }
 
-bool sea_os_has_environment(void) { return environ != NULL; }
+static char **told_environment; /* before the C library has found it */
 
-const char *sea_os_environment(const char *name) { return environ ? getenv(name) : NULL; }
+void sea_os_note_environment(char **environment)
+{
+#ifdef __GLIBC__
+	told_environment = environment;
+#else
+	(void)environment; /* others call constructors without arguments */
+#endif
+}
+
+static char **environment(void) { return environ ? environ : told_environment; }
+
+bool sea_os_has_environment(void) { return environment() != NULL; }
+
+/* Not by getenv(): programs have one of their own. */
+const char *sea_os_environment(const char *name)
+{
+	size_t length = strlen(name);
+	for (char **at = environment(); at && *at; at++)
+		if (!strncmp(*at, name, length) && (*at)[length] == '=')
+			return *at + length + 1;
+	return NULL;
+}
 
 bool sea_os_is_on_stack(const void *here, const void *address)
 {
@@ -273,4 +293,19 @@ bool sea_os_is_on_stack(const void *here, const void *address)
 	return distance < STACK_REACH;
 }
 
-_Noreturn void sea_os_abort(void) { abort(); }
+_Noreturn void sea_os_abort(void (*first)(void))
+{
+	first();
+	abort();
+}
+
+/* The signal ends the process: by the number of the action that all do by default. */
+_Noreturn void sea_os_die(void)
+{
+	uint64_t action[4] = {0}, none = 0; /* as the kernel has it: by default, and no signal blocked */
+	SEA_CALL(SYS_rt_sigaction, SIGABRT, action, NULL, sizeof(none));
+	SEA_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+	SEA_CALL(SYS_tgkill, SEA_CALL(SYS_getpid, 0), SEA_CALL(SYS_gettid, 0), SIGABRT);
+	for (;;)
+		SEA_CALL(SYS_exit_group, 128 + SIGABRT);
+}

@@ -84,7 +84,10 @@ void sea_os_at_thread_exit(void (*hook)(void *argument), void *argument);
 /* Writes one line on standard error, as far as it can be written. */
 void sea_os_report(const char *text, size_t length);
 
-/* False before the C library has found the environment. */
+/* The environment, as a constructor is told; it counts until the C library has found its own. */
+void sea_os_note_environment(char **environment);
+
+/* False before either is known. */
 bool sea_os_has_environment(void);
 
 /* Value of an environment variable, or NULL. */
@@ -93,6 +96,11 @@ const char *sea_os_environment(const char *name);
 /* The calling thread's stack pointer lies at `here`: is `address` on that stack? */
 bool sea_os_is_on_stack(const void *here, const void *address);
 
-_Noreturn void sea_os_abort(void);
+/* Calls first(), then abort(): a handler of the program may run.  (The simulated kernel
+ * goes back to the test instead.) */
+_Noreturn void sea_os_abort(void (*first)(void));
+
+/* Ends the process by SIGABRT at once: no handler runs. */
+_Noreturn void sea_os_die(void);
 
 #endif

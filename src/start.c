@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* start.c - options and fork (layer 10)
  *
+ * Our fork handlers run last before the fork and first after it, so that no handler of the
+ * program runs while we hold our locks: one may wait for a thread that allocates.  Handlers run
+ * before a fork in the reverse order of their registration; so ours are registered by the first
+ * call of the process that reaches us, or by our constructor, which is the first to run
+ * (`-z initfirst`).  Where a handler of the program is older still (we were opened late, or
+ * linked from the archive), it runs while we hold everything, and may allocate: lock.h lets the
+ * forking thread through.
+ *
  * Order of locks in fork: the C library's list of open streams, then ours by rank.
  * fork() takes the stream list after it has called our handler; a thread that holds
  * it may be waiting for us.  So we take it first: it is recursive.
  *
- * Handlers that the program registered before us run while we hold everything and
- * may allocate: lock.h lets the forking thread through.
+ * With one thread there is nobody whose work could be cut in two.  Then the handlers do nothing,
+ * nor in a thread that holds a lock of ours: a signal handler of its own forks.
  */
 #include <pthread.h>
 
@@ -15,6 +23,7 @@
 #include "front.h"
 #include "lock.h"
 #include "options.h"
+#include "upward.h"
 
 extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
@@ -28,10 +37,10 @@ static void take(struct sea_lock *lock, void *context)
 	sea_lock_fork_take(lock);
 }
 
-static void drop(struct sea_lock *lock, void *in_child) { sea_lock_fork_drop(lock, in_child != NULL); }
-
 static void before_fork(void)
 {
+	if (sea_is_alone() || sea_lock_holds_any())
+		return;
 	if (has_stream_list())
 		_IO_list_lock();
 	sea_engine_each_lock(take, NULL);
@@ -40,8 +49,10 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
+	if (!sea_lock_owns_all())
+		return;
 	sea_lock_fork_end();
-	sea_engine_each_lock(drop, NULL);
+	sea_lock_fork_drop_all(false);
 	if (has_stream_list())
 		_IO_list_unlock();
 }
@@ -50,20 +61,23 @@ static void after_fork_in_parent(void)
  * had several threads. */
 static void after_fork_in_child(void)
 {
-	static int in_child;
+	if (!sea_lock_owns_all())
+		return;
 	sea_lock_fork_end();
-	sea_engine_each_lock(drop, &in_child);
+	sea_lock_fork_drop_all(true);
 	sea_engine_in_child();
 	if (has_stream_list())
 		_IO_list_resetlock();
 }
 
+/* Also called before the C library has found the environment: then options are read later. */
 void sea_front_start(void)
 {
 	static uint32_t is_started;
-	if (!sea_swap_if(&is_started, 0, 1))
-		return;
 	sea_options_load();
+	if (sea_load_relaxed(&is_started) || !sea_swap_if(&is_started, 0, 1))
+		return;
+	SEA_LEAVES_HERE();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

@@ -24,6 +24,7 @@
 #include "reclaim.h"
 #include "refault.h"
 #include "stock.h"
+#include "upward.h"
 
 /* Caches that are left, of some 100 KiB each where threads do little. */
 #define MOST_LEFT 16
@@ -112,6 +113,8 @@ static void empty(struct sea_cache *cache)
 
 static void leave(void *argument)
 {
+	if (sea_lock_holds_any())
+		return; /* it ends the process */
 	SEA_ASSERT(argument == sea_threads_own());
 	struct sea_cache *cache = argument;
 	struct sea_shard *shard = cache->shard;
@@ -196,7 +199,7 @@ struct sea_cache *sea_threads_enter(void)
 	SEA_ASSERT(!sea_threads_own()->shard);
 	if (sea_threads_own() == &departed)
 		return NULL;
-	sea_options_load();
+	sea_front_start();
 	sea_lock_take(&threads.lock);
 	struct sea_cache *cache = take_struct();
 	if (cache) {
@@ -209,6 +212,7 @@ struct sea_cache *sea_threads_enter(void)
 		return NULL;
 	sea_own.cache = cache;
 	sea_threads_resume();
+	SEA_LEAVES_HERE();
 	sea_os_at_thread_exit(leave, cache);
 	return cache;
 }
@@ -224,6 +228,8 @@ bool sea_threads_any(bool (*is_it)(const struct sea_cache *, bool, const void *)
 	sea_lock_drop(&threads.lock);
 	return found;
 }
+
+void sea_threads_retreat(void) { sea_own = (struct sea_own){.cache = &departed}; }
 
 void sea_threads_stats(struct sea_threads_stats *stats)
 {

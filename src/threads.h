@@ -41,6 +41,9 @@ SEA_INLINE void sea_threads_resume(void) { sea_own.nr_classes = SEA_SMALL_GRANUL
  * memory. */
 struct sea_cache *sea_threads_enter(void);
 
+/* The calling thread uses no cache any more; what is in its own is lost. */
+void sea_threads_retreat(void);
+
 /* Sends back what threads that have ended left to those that will start. */
 void sea_threads_flush_left(void);
 

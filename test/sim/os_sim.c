@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,6 +475,8 @@ void sea_os_report(const char *text, size_t length)
 	pthread_mutex_unlock(&mutex);
 }
 
+void sea_os_note_environment(char **environment) { (void)environment; }
+
 bool sea_os_has_environment(void) { return sim.has_environment; }
 
 const char *sea_os_environment(const char *name)
@@ -489,9 +492,16 @@ bool sea_os_is_on_stack(const void *here, const void *address)
 	return (uintptr_t)address - (uintptr_t)here < STACK_REACH;
 }
 
-_Noreturn void sea_os_abort(void)
+_Noreturn void sea_os_abort(void (*first)(void))
 {
 	if (sim.on_abort)
 		longjmp(*sim.on_abort, 1);
+	first();
+	abort();
+}
+
+_Noreturn void sea_os_die(void)
+{
+	signal(SIGABRT, SIG_DFL);
 	abort();
 }

@@ -17,6 +17,7 @@
 
 #include "arena.h"
 #include "check.h"
+#include "emergency.h"
 #include "engines/textbook/blocks.h"
 #include "hole.h"
 #include "index.h"
@@ -92,6 +93,8 @@ static void *alloc_run(size_t align, size_t size, bool *zeroed)
 
 void *sea_engine_alloc_aligned(size_t align, size_t size)
 {
+	if (sea_lock_holds_any())
+		return sea_emergency_alloc(align, size);
 	if (!sea_is_small(align, size))
 		return alloc_run(align, size, NULL);
 	return alloc_small(align, sea_small_size(size));
@@ -103,6 +106,8 @@ void *sea_engine_alloc_zeroed(size_t size)
 {
 	bool zeroed = false;
 	void *block;
+	if (sea_lock_holds_any())
+		return sea_emergency_alloc(SEA_GRANULE, size);
 	if (sea_is_small(SEA_GRANULE, size))
 		block = alloc_small(SEA_GRANULE, sea_small_size(size));
 	else
@@ -131,11 +136,11 @@ static bool free_small(struct sea_chunk *chunk)
 
 void sea_engine_free(void *block)
 {
-	if (!block)
+	if (!block || sea_lock_holds_any())
 		return;
 	if (sea_block_run_size(block))
 		sea_pages_free(block);
-	else if (!free_small(sea_block_chunk(block)))
+	else if (!free_small(sea_block_chunk(block)) && !sea_emergency_size(block))
 		sea_mistake("free", block);
 }
 
@@ -157,6 +162,8 @@ static size_t purge(struct sea_chunk *chunk)
 size_t sea_engine_trim(size_t keep)
 {
 	size_t bytes = 0;
+	if (sea_lock_holds_any())
+		return 0;
 	give_spare();
 	sea_lock_take(&sea_small.lock);
 	struct sea_chunk *chunk = keep ? NULL : sea_list_withhold(sea_page_size());
@@ -197,6 +204,8 @@ void *sea_engine_resize(void *block, size_t size)
 	size_t usable = sea_engine_expect_live("realloc", block);
 	if (size > PTRDIFF_MAX)
 		return NULL;
+	if (sea_lock_holds_any() || sea_emergency_size(block))
+		return sea_emergency_copy(block, usable, size);
 	if (resize_in_place(block, size))
 		return block;
 	if (size > SEA_SMALL_MAX && sea_block_run_size(block))
@@ -209,6 +218,8 @@ bool sea_engine_expand(void *block, size_t size)
 {
 	if (size <= sea_engine_expect_live("sea_expand", block))
 		return true;
+	if (sea_lock_holds_any() || sea_emergency_size(block))
+		return false;
 	return size <= PTRDIFF_MAX && resize_in_place(block, size);
 }
 

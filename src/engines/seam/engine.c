@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* seam/engine.c - the production engine: thread caches over shards over pages (layer 9) */
+/* seam/engine.c - the production engine: thread caches over shards over pages (layer 9)
+ *
+ * A call that must not enter the heap (lock.h) turns round here, but for free(), of which the
+ * fast path comes first: in cache.c.
+ */
 #include "engine.h"
 
 #include <string.h>
@@ -7,11 +11,14 @@
 #include "arena.h"
 #include "cache.h"
 #include "check.h"
+#include "emergency.h"
+#include "lock.h"
 #include "meta.h"
 #include "page_alloc.h"
 #include "reclaim.h"
 #include "refault.h"
 #include "region.h"
+#include "upward.h"
 
 const char sea_engine_name[] = "seam";
 
@@ -21,9 +28,17 @@ const char sea_engine_name[] = "seam";
  * again and again then finds all its sizes in the cache. */
 #define COPY_TO_CACHED_MAX (64 * SEA_KIB)
 
-void *sea_engine_alloc(size_t size) { return sea_cache_alloc(size, sea_cache_alloc_slow); }
+void *sea_engine_alloc(size_t size)
+{
+	if (sea_lock_holds_any())
+		return sea_emergency_alloc(SEA_GRANULE, size);
+	return sea_cache_alloc(size, sea_cache_alloc_slow);
+}
 
-void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_cache_alloc_aligned(align, size); }
+void *sea_engine_alloc_aligned(size_t align, size_t size)
+{
+	return sea_lock_holds_any() ? sea_emergency_alloc(align, size) : sea_cache_alloc_aligned(align, size);
+}
 
 static void *alloc_zeroed_run(size_t size, bool *zeroed)
 {
@@ -38,6 +53,8 @@ void *sea_engine_alloc_zeroed(size_t size)
 {
 	bool zeroed = false;
 	void *block;
+	if (sea_lock_holds_any())
+		return sea_emergency_alloc(SEA_GRANULE, size);
 	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE && size <= PTRDIFF_MAX)
 		block = alloc_zeroed_run(size, &zeroed);
 	else
@@ -94,6 +111,10 @@ void *sea_engine_resize(void *block, size_t size)
 	size_t usable = sea_cache_expect_live("realloc", block);
 	if (size > PTRDIFF_MAX)
 		return NULL;
+	if (sea_lock_holds_any())
+		return sea_emergency_copy(block, usable, size);
+	if (unlikely(sea_emergency_size(block)))
+		return resize_by_copy(block, usable, size);
 	if (usable > SEA_SMALL_MAX && is_run(block))
 		return resize_run(block, usable, size);
 	if (fits(usable, size))
@@ -105,7 +126,9 @@ void *sea_engine_resize(void *block, size_t size)
 
 bool sea_engine_expand(void *block, size_t size)
 {
-	return sea_cache_expect_live("sea_expand", block) >= size || sea_cache_expand(block, size);
+	if (sea_cache_expect_live("sea_expand", block) >= size)
+		return true;
+	return !sea_lock_holds_any() && !sea_emergency_size(block) && sea_cache_expand(block, size);
 }
 
 size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
@@ -113,6 +136,8 @@ size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
 size_t sea_engine_trim(size_t keep)
 {
 	size_t bytes;
+	if (sea_lock_holds_any())
+		return 0;
 	sea_refault_forget();
 	sea_cache_scavenge();
 	bytes = sea_pages_trim(keep);
@@ -161,7 +186,13 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 	sea_region_each_lock(apply, context);
 }
 
-void sea_engine_settle(void) { sea_cache_settle(); }
+void sea_engine_settle(void)
+{
+	if (!sea_lock_holds_any())
+		sea_cache_settle();
+}
+
+void sea_engine_retreat(void) { sea_threads_retreat(); }
 
 void sea_engine_in_child(void)
 {

@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "check.h"
+#include "emergency.h"
 #include "engine.h"
 #include "meta.h"
 #include "mistake.h"
@@ -19,6 +20,7 @@
 #include "os.h"
 #include "page_alloc.h"
 #include "region.h"
+#include "upward.h"
 
 _Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves several of the largest small blocks");
 
@@ -28,7 +30,7 @@ uint64_t sea_chunk_secret;
 /* Threads that come here first together store the same value. */
 void sea_blocks_start(void)
 {
-	sea_options_load();
+	sea_front_start();
 	if (!sea_load_relaxed(&sea_chunk_secret))
 		sea_store_relaxed(&sea_chunk_secret, sea_os_secret());
 }
@@ -73,7 +75,7 @@ void *sea_block_copy(void *block, size_t usable, size_t size)
 size_t sea_engine_expect_live(const char *verb, const void *block)
 {
 	size_t size = sea_block_run_size(block);
-	if (size)
+	if (size || (size = sea_emergency_size(block)))
 		return size;
 	const struct sea_chunk *chunk = sea_block_chunk(block);
 	if (!chunk || !sea_chunk_is_live(chunk))
@@ -153,5 +155,6 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 
 /* Nothing of the engine's belongs to a thread. */
 void sea_engine_settle(void) {}
+void sea_engine_retreat(void) {}
 
 void sea_engine_in_child(void) { sea_pages_in_child(); }

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "emergency.h"
 #include "engines/textbook/blocks.h"
 #include "page_alloc.h"
 
@@ -149,6 +150,8 @@ static void *alloc_small(size_t align, size_t size, size_t *nr_stale)
 void *sea_engine_alloc_aligned(size_t align, size_t size)
 {
 	size_t ignored;
+	if (sea_lock_holds_any())
+		return sea_emergency_alloc(align, size);
 	if (!sea_is_small(align, size))
 		return sea_block_alloc_run(align, size, NULL);
 	return alloc_small(sea_max(align, SEA_GRANULE), sea_small_size(size), &ignored);
@@ -161,6 +164,8 @@ void *sea_engine_alloc_zeroed(size_t size)
 	size_t nr_stale = size;
 	bool zeroed = false;
 	void *block;
+	if (sea_lock_holds_any())
+		return sea_emergency_alloc(SEA_GRANULE, size);
 	if (sea_is_small(SEA_GRANULE, size))
 		block = alloc_small(SEA_GRANULE, sea_small_size(size), &nr_stale);
 	else
@@ -172,7 +177,7 @@ void *sea_engine_alloc_zeroed(size_t size)
 
 void sea_engine_free(void *block)
 {
-	if (block)
+	if (block && !sea_lock_holds_any())
 		sea_engine_expect_live("free", block);
 }
 
@@ -213,6 +218,8 @@ void *sea_engine_resize(void *block, size_t size)
 	size_t usable = sea_engine_expect_live("realloc", block);
 	if (size > PTRDIFF_MAX)
 		return NULL;
+	if (sea_lock_holds_any() || sea_emergency_size(block))
+		return sea_emergency_copy(block, usable, size);
 	if (resize_in_place(block, size) || size <= usable)
 		return block;
 	return sea_block_copy(block, usable, size);
@@ -222,6 +229,8 @@ bool sea_engine_expand(void *block, size_t size)
 {
 	if (size <= sea_engine_expect_live("sea_expand", block))
 		return true;
+	if (sea_lock_holds_any() || sea_emergency_size(block))
+		return false;
 	return size <= PTRDIFF_MAX && resize_in_place(block, size);
 }
 
