@@ -44,10 +44,12 @@ static struct sea_cache *own_ready(void)
 
 /* --- malloc ------------------------------------------------------------------------ */
 
-/* One chunk for a thread without cache. */
+/* One chunk from any shard: for a thread without cache, or whose own shard can get no zone. */
 static void *alloc_alone(unsigned nr_granules, size_t align)
 {
-	struct sea_link *chunk = sea_shard_take_aligned(&sea_shards[0], nr_granules, 1, align);
+	struct sea_link *chunk = NULL;
+	for (unsigned i = 0; i < sea_shard_count() && !chunk; i++)
+		chunk = sea_shard_take_aligned(&sea_shards[i], nr_granules, 1, align);
 	if (chunk)
 		chunk->mark = 0;
 	return chunk;
@@ -72,13 +74,15 @@ SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 
 void *sea_cache_alloc_run(size_t size, bool *zeroed) { return alloc_run(size, zeroed); }
 
+static unsigned granules_of(size_t size) { return size ? sea_granules_for(size) : 1; }
+
 static void *alloc_anew(size_t size)
 {
 	bool zeroed;
 	if (size > SEA_MEDIUM_MAX)
 		return alloc_run(size, &zeroed);
 	struct sea_cache *cache = own_ready();
-	unsigned n = size ? sea_granules_for(size) : 1, c = sea_class_for(n);
+	unsigned n = granules_of(size), c = sea_class_for(n);
 	if (unlikely(!cache))
 		return alloc_alone(n, SEA_GRANULE);
 	void *block = sea_cache_pop_stocked(cache, c);
@@ -93,7 +97,8 @@ void *sea_cache_alloc_slow(size_t size)
 	if (likely(block))
 		return block;
 	sea_cache_scavenge();
-	return alloc_anew(size);
+	block = alloc_anew(size);
+	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(granules_of(size), SEA_GRANULE);
 }
 
 /* --- aligned ----------------------------------------------------------------------- */
@@ -142,7 +147,7 @@ static void *alloc_aligned(size_t align, size_t size)
 	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
 		return unmarked(sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, &zeroed), zeroed);
 	struct sea_cache *cache = own_ready();
-	unsigned n = size ? sea_granules_for(size) : 1;
+	unsigned n = granules_of(size);
 	return cache ? alloc_cached_aligned(cache, sea_class_for(n), align) : alloc_alone(n, align);
 }
 
