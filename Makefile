@@ -25,7 +25,7 @@ BASE  := check lock vdso os cpus emergency options region meta pagemap seammap a
 SEAM  := hole zone shard reclaim outbox spill shelf ledger mistake flush stock threads confirm cache
 TEXTBOOK := blocks mistake
 FRONT := account malloc realloc aligned glibc start
-NAMES := interpose cxx constructor
+NAMES := interpose cxx prctl constructor
 
 SEAM_OBJECTS      := $(BASE:%=base/%.o) $(SEAM:%=base/%.o) $(FRONT:%=seam/%.o) seam/engine.o $(NAMES:%=seam/%.o)
 FREELIST_OBJECTS  := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=freelist/%.o) \

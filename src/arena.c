@@ -41,9 +41,9 @@ unsigned sea_page_shift(void)
 }
 
 /* Where there is no room for more: the kernel mostly puts it next to another arena. */
-static char *reserve_exactly(size_t size, size_t align)
+static char *reserve_exactly(size_t size, size_t align, void *(*reserve)(size_t))
 {
-	char *base = sea_os_reserve(size);
+	char *base = reserve(size);
 	if (!base || (uintptr_t)base % align == 0)
 		return base;
 	sea_os_release(base, size);
@@ -52,15 +52,15 @@ static char *reserve_exactly(size_t size, size_t align)
 
 /* Reserves `size` bytes at a multiple of `align`, by asking for more and giving the
  * ends back. */
-static char *reserve_aligned(size_t size, size_t align)
+static char *reserve_aligned(size_t size, size_t align, void *(*reserve)(size_t))
 {
 	SEA_ASSERT(sea_is_power_of_two(align) && align >= sea_page_size());
 	size_t slack = align - sea_page_size();
 	if (size + slack < size)
 		return NULL;
-	char *wide = sea_os_reserve(size + slack);
+	char *wide = reserve(size + slack);
 	if (!wide)
-		return reserve_exactly(size, align);
+		return reserve_exactly(size, align, reserve);
 	char *base = (char *)sea_round_up((uintptr_t)wide, align);
 	if (base > wide)
 		sea_os_release(wide, (size_t)(base - wide));
@@ -84,7 +84,9 @@ bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool 
 	SEA_ASSERT(size > 0);
 	SEA_ASSERT(sea_is_power_of_two(align));
 	size = sea_round_up(size, SEA_SLOT_SIZE);
-	char *base = reserve_aligned(size, sea_max(align, SEA_SLOT_SIZE));
+	enum sea_huge advice = first_advice(whole);
+	char *base = reserve_aligned(size, sea_max(align, SEA_SLOT_SIZE),
+				     advice == SEA_HUGE_NEVER ? sea_os_reserve_plain : sea_os_reserve);
 	if (!base)
 		return false;
 	if (!sea_pagemap_cover(base, size) ||
@@ -92,7 +94,8 @@ bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool 
 		sea_os_release(base, size);
 		return false;
 	}
-	sea_os_advise_huge(base, size, first_advice(whole));
+	if (advice == SEA_HUGE_ALWAYS)
+		sea_os_advise_huge(base, size, advice);
 	arena->base = base;
 	arena->size = size;
 	sea_store_relaxed(&arena->committed, 0);

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -30,6 +31,8 @@
 #include "machine.h"
 #include "vdso.h"
 
+/* The Linux in which a mapping for a stack has no huge pages. */
+#define STACKS_ARE_PLAIN 0x60700
 /* Largest machine whose affinity mask we can read, in processors. */
 #define MAX_CPUS 8192
 /* Assumed where the kernel will not say. */
@@ -59,9 +62,39 @@ size_t sea_os_page_size(void)
 	return known;
 }
 
+/* What the kernel has in the process, found once.  Two threads may find the same at once. */
+static const struct sea_vdso *vdso(void)
+{
+	static struct sea_vdso found;
+	static uint32_t is_found;
+	if (unlikely(!sea_load_acquire(&is_found))) {
+		struct sea_vdso fresh;
+		sea_vdso_read((const void *)told_at_start(AT_SYSINFO_EHDR), &fresh);
+		sea_store_relaxed(&found.clock_gettime, fresh.clock_gettime);
+		sea_store_relaxed(&found.getcpu, fresh.getcpu);
+		sea_store_relaxed(&found.kernel, fresh.kernel);
+		sea_store_release(&is_found, 1);
+	}
+	return &found;
+}
+
+/* The process has begun to give up rights; atomic. */
+static uint32_t is_confined;
+
+static bool may_ask(void) { return !sea_load_relaxed(&is_confined); }
+
+long sea_os_prctl(int operation, const unsigned long arguments[4])
+{
+	if (operation == PR_SET_SECCOMP || operation == PR_SET_NO_NEW_PRIVS)
+		sea_store_relaxed(&is_confined, 1);
+	return SEA_CALL(SYS_prctl, operation, arguments[0], arguments[1], arguments[2], arguments[3]);
+}
+
 unsigned sea_os_nr_cpus(void)
 {
 	uint64_t mask[MAX_CPUS / 64] = {0};
+	if (!may_ask())
+		return FALLBACK_CPUS;
 	long bytes = SEA_CALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
 	if (bytes <= 0)
 		return FALLBACK_CPUS;
@@ -73,6 +106,8 @@ unsigned sea_os_nr_cpus(void)
 
 size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
 {
+	if (!may_ask())
+		return 0;
 	long file = SEA_CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	long bytes = file < 0 ? 0 : SEA_CALL(SYS_pread64, file, text, room, from);
 	if (file >= 0)
@@ -98,6 +133,15 @@ static void *map(void *at, size_t size, int protection, int flags)
 }
 
 void *sea_os_reserve(size_t size) { return map(NULL, size, PROT_NONE, 0); }
+
+/* A mapping for a stack gets no huge pages from Linux 6.7 on: no advice is needed. */
+void *sea_os_reserve_plain(size_t size)
+{
+	void *base = map(NULL, size, PROT_NONE, MAP_STACK);
+	if (base && vdso()->kernel < STACKS_ARE_PLAIN)
+		sea_os_advise_huge(base, size, SEA_HUGE_NEVER);
+	return base;
+}
 
 void *sea_os_reserve_zeros(size_t size) { return map(NULL, size, PROT_READ, MAP_NORESERVE); }
 
@@ -153,7 +197,9 @@ bool sea_os_move(void *from, void *to, size_t size)
 
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 {
-	return huge == SEA_HUGE_AUTO || advise(base, size, huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	if (huge == SEA_HUGE_AUTO)
+		return true;
+	return may_ask() && advise(base, size, huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 void sea_os_yield(void) { SEA_CALL(SYS_sched_yield, 0); }
@@ -165,22 +211,6 @@ void sea_os_wait(uint32_t *word, uint32_t value)
 }
 
 void sea_os_wake(uint32_t *word) { SEA_CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1); }
-
-/* What the kernel has in the process, found once.  Two threads may find the same at once. */
-static const struct sea_vdso *vdso(void)
-{
-	static struct sea_vdso found;
-	static uint32_t is_found;
-	if (unlikely(!sea_load_acquire(&is_found))) {
-		struct sea_vdso fresh;
-		sea_vdso_read((const void *)told_at_start(AT_SYSINFO_EHDR), &fresh);
-		sea_store_relaxed(&found.clock_gettime, fresh.clock_gettime);
-		sea_store_relaxed(&found.getcpu, fresh.getcpu);
-		sea_store_relaxed(&found.kernel, fresh.kernel);
-		sea_store_release(&is_found, 1);
-	}
-	return &found;
-}
 
 /* What the kernel keeps up to date for each thread (rseq), where the C library has asked for
  * it: the second word is the processor, and negative where there is none (glibc 2.35). */

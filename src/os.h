@@ -33,7 +33,10 @@ bool sea_os_is_secure(void);
 /* Address space without memory, or NULL. */
 void *sea_os_reserve(size_t size);
 
-/* The same, but the range reads as zero; it may be committed, and must not be written
+/* The same; what is committed of it has no huge pages unless they are asked for. */
+void *sea_os_reserve_plain(size_t size);
+
+/* The same as the first, but the range reads as zero; it may be committed, and must not be written
  * to before. */
 void *sea_os_reserve_zeros(size_t size);
 
@@ -54,8 +57,14 @@ bool sea_os_release(void *base, size_t size);
  * committed and reads as zero. */
 bool sea_os_move(void *from, void *to, size_t size);
 
-/* Advice; false: the system does not take it. */
+/* Advice; false: the system does not take it, or is not asked any more (see sea_os_prctl). */
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
+
+/* prctl(), for the program; its result, negative: an error's number.  A process that is about to
+ * be confined to some system calls says so by this one.  From then on we make none but those
+ * that memory takes (mmap, munmap, mprotect, mremap, madvise with MADV_DONTNEED, futex): a
+ * sandbox may kill for the others. */
+long sea_os_prctl(int operation, const unsigned long arguments[4]);
 
 /* Sleeps while *word == value, at most until a wake. */
 void sea_os_wait(uint32_t *word, uint32_t value);

@@ -259,6 +259,8 @@ static void *reserve(size_t size, int protection)
 
 void *sea_os_reserve(size_t size) { return reserve(size, PROT_NONE); }
 
+void *sea_os_reserve_plain(size_t size) { return reserve(size, PROT_NONE); }
+
 void *sea_os_reserve_zeros(size_t size) { return reserve(size, PROT_READ); }
 
 size_t sea_os_address_space(void) { return sim.address_space ? sim.address_space : SIZE_MAX; }
