@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """process.py - processes under unusual conditions: limits, sandboxes, early and late use,
 no /proc, no descriptors, static programs, an environment that must not be trusted."""
+import glob
 import os
 import re
 import resource
@@ -58,6 +59,17 @@ def in_ifunc_resolver():
 
 def behind_a_wrapper():
     silent(run([program("preload/exercise"), "threads"], env=preloaded(program("preload/libwrapper.so"))))
+
+
+def hooks_that_allocate():
+    silent(run([program("preload/exercise"), "threads"], env=preloaded(program("preload/libhooks.so"))))
+
+
+def under_a_false_clock():
+    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not found:
+        raise Skipped("no libfaketime")
+    silent(run([program("preload/exercise"), "threads"], env=dict(preloaded(found[0]), FAKETIME="-1d")))
 
 
 def opened_late():
@@ -320,6 +332,8 @@ def main():
     report.case("used before its constructor has run", before_its_constructor)
     report.case("used by an ifunc resolver", in_ifunc_resolver)
     report.case("behind a tool that wraps malloc", behind_a_wrapper)
+    report.case("behind a tool whose hooks of system calls allocate", hooks_that_allocate)
+    report.case("under libfaketime", under_a_false_clock)
     report.case("opened by dlopen in a normal program", opened_late, OURS)
     report.case("opened by dlopen where it is preloaded", opened_in_preloaded, OURS)
     report.case("preloaded twice", twice, OURS)
