@@ -2,10 +2,12 @@
 /* glibc.c - glibc's questions about the heap, answered for this one (layer 10) */
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "account.h"
 #include "engine.h"
+#include "lock.h"
 #include "options.h"
 #include "seamalloc.h"
 
@@ -77,6 +79,19 @@ static int print_xml(FILE *stream, const struct sea_stats *stats)
 		       stats->nr_zones, stats->nr_shards, heap_of(stats), stats->mapped, stats->committed);
 }
 
+/* Counts, and is about to write: no lock is held, and the thread cannot be cancelled halfway.
+ * Returns what the end is to be told. */
+static int begin_report(struct sea_stats *stats)
+{
+	int cancelled;
+	sea_account(stats);
+	SEA_LEAVES_HERE();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
+	return cancelled;
+}
+
+static void end_report(int cancelled) { pthread_setcancelstate(cancelled, NULL); }
+
 int sea_malloc_info(int options, FILE *stream)
 {
 	if (options) {
@@ -84,14 +99,14 @@ int sea_malloc_info(int options, FILE *stream)
 		return -1;
 	}
 	struct sea_stats stats;
-	sea_account(&stats);
-	return print_xml(stream, &stats) < 0 ? -1 : 0;
+	int cancelled = begin_report(&stats);
+	bool done = print_xml(stream, &stats) >= 0;
+	end_report(cancelled);
+	return done ? 0 : -1;
 }
 
-void sea_malloc_stats(void)
+static void print_lines(const struct sea_stats *stats)
 {
-	struct sea_stats stats;
-	sea_account(&stats);
 	fprintf(stderr,
 		"seamalloc " SEAMALLOC_VERSION " (%s), bytes:\n"
 		"  live      %14zu  in blocks that the program holds\n"
@@ -103,9 +118,17 @@ void sea_malloc_stats(void)
 		"  mapped    %14zu  the six together\n"
 		"  %zu bytes given back so far, %zu of them wanted back soon after\n"
 		"  %zu zones in %zu shards, %zu blocks with a mapping of their own, %zu lock waits\n",
-		sea_engine_name, stats.live, stats.cached, stats.nr_threads, stats.pending, stats.free, stats.dirty,
-		stats.metadata, stats.metadata_used, stats.purged, stats.mapped, stats.given_back, stats.refaulted,
-		stats.nr_zones, stats.nr_shards, stats.nr_whole, stats.nr_contended);
+		sea_engine_name, stats->live, stats->cached, stats->nr_threads, stats->pending, stats->free, stats->dirty,
+		stats->metadata, stats->metadata_used, stats->purged, stats->mapped, stats->given_back, stats->refaulted,
+		stats->nr_zones, stats->nr_shards, stats->nr_whole, stats->nr_contended);
+}
+
+void sea_malloc_stats(void)
+{
+	struct sea_stats stats;
+	int cancelled = begin_report(&stats);
+	print_lines(&stats);
+	end_report(cancelled);
 }
 
 int sea_mallopt(int param, int value)

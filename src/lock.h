@@ -49,15 +49,15 @@ extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 /* Claim: the calling thread holds a lock, or ends the process.  It must not enter the heap. */
 SEA_INLINE bool sea_lock_holds_any(void) { return unlikely(sea_lock_last != NULL); }
 
-/* Stands before each call of code that is not ours: a callback, stdio, the dynamic linker,
- * threads of the C library. */
-#define SEA_LEAVES_HERE() SEA_ASSERT(!sea_lock_holds_any())
-
 /* The calling thread ends the process: drops all that it holds.  Holds_any is true from now on. */
 void sea_lock_give_up(void);
 
 /* Claim: the calling thread has given up. */
 bool sea_lock_gave_up(void);
+
+/* Stands before each call of code that is not ours: a callback, stdio, the dynamic linker,
+ * threads of the C library. */
+#define SEA_LEAVES_HERE() SEA_ASSERT(!sea_lock_holds_any() || sea_lock_gave_up())
 
 /* Claim for asserts: somebody holds it. */
 bool sea_lock_is_held(const struct sea_lock *lock);

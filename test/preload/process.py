@@ -262,6 +262,13 @@ def linked_statically(*flags):
         demand("seamalloc" in done.stderr, "the static program does not use seamalloc")
 
 
+def handlers_of_a_static_program():
+    """Its constructors: ours is the first."""
+    more = [os.path.join(HERE, name) for name in ("libhandlers.c", "../harness.c")]
+    with Static("handlers.c", "-static", *more) as static:
+        run([static.path], env=preloaded(library=""), seconds=150)
+
+
 def linked_dynamically_with_archive():
     with Static("exercise.c") as static:
         silent(run([static.path, "threads"], env=preloaded(library="")))
@@ -353,6 +360,7 @@ def main():
     report.case("every option at its ends", every_setting, OURS)
     report.case("linked statically", lambda: linked_statically("-static"), (SEAM,))
     report.case("linked statically, position-independent", lambda: linked_statically("-static-pie"), (SEAM,))
+    report.case("linked statically, with fork handlers that wait", handlers_of_a_static_program, (SEAM,))
     report.case("linked dynamically with the archive", linked_dynamically_with_archive, (SEAM,))
     report.case("a setuid program ignores the environment", setuid, (SEAM,))
     report.case("preloaded into a setuid program", preloaded_into_setuid)

@@ -2,6 +2,8 @@
 /* lock.c - exclusion, ranks, fork */
 #include "lock.h"
 
+#include <unistd.h>
+
 #include "unit.h"
 
 static struct sea_lock low = SEA_LOCK_INIT(SEA_RANK_SHARD), high = SEA_LOCK_INIT(SEA_RANK_PAGES);
@@ -126,6 +128,102 @@ static void ranks_are_forgotten_with_the_lock(void)
 	sea_lock_drop(&low);
 }
 
+/* --- what a thread holds ------------------------------------------------------------- */
+
+static void holds_what_it_took(void)
+{
+	CHECK(!sea_lock_holds_any());
+	sea_lock_take(&low);
+	sea_lock_take(&high);
+	sea_lock_drop(&low); /* in any order */
+	CHECK(sea_lock_holds_any());
+	sea_lock_drop(&high);
+	CHECK(!sea_lock_holds_any());
+}
+
+static void *hold_forever(void *held)
+{
+	sea_lock_take(&low);
+	__atomic_store_n((int *)held, 1, __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void what_others_hold_is_not_its(void)
+{
+	int held = 0;
+	start_thread(hold_forever, &held);
+	while (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+		;
+	CHECK(sea_lock_is_held(&low));
+	CHECK(!sea_lock_holds_any());
+}
+
+/* As a signal handler that has come in by no door. */
+static void take_again(void)
+{
+	if (IS_DEBUG)
+		test_skip("a debug build compares ranks first");
+	sea_lock_take(&low);
+	sea_lock_take(&high);
+	sea_lock_take(&low);
+	sea_lock_drop(&low);
+	CHECK(sea_lock_is_held(&low));
+	sea_lock_drop(&high);
+	sea_lock_drop(&low);
+	CHECK(!sea_lock_is_held(&low));
+	CHECK(!sea_lock_holds_any());
+}
+
+static void its_own_lock_is_not_waited_for(void)
+{
+	take_again();
+	CHECK_EQ(sim.nr_waits, 0);
+}
+
+static void *do_nothing(void *unused) { return unused; }
+
+static void nor_where_there_were_threads(void)
+{
+	run_in_thread(do_nothing, NULL);
+	take_again();
+	CHECK_EQ(sim.nr_waits, 0);
+}
+
+static void gives_up_all(void)
+{
+	bool got = false;
+	sea_lock_take(&low);
+	sea_lock_take(&high);
+	CHECK(!sea_lock_gave_up());
+	sea_lock_give_up();
+	CHECK(sea_lock_gave_up());
+	CHECK(sea_lock_holds_any());
+	CHECK(!sea_lock_is_held(&low) && !sea_lock_is_held(&high));
+	run_in_thread(try_low, &got);
+	CHECK(got);
+}
+
+static void gives_up_what_a_fork_took(void)
+{
+	sea_lock_fork_take(&low);
+	sea_lock_fork_take(&other);
+	sea_lock_fork_begin();
+	sea_lock_give_up();
+	CHECK(!sea_lock_owns_all());
+	CHECK(!sea_lock_is_held(&low) && !sea_lock_is_held(&other));
+}
+
+static void leaving_with_a_lock(void)
+{
+	if (!IS_DEBUG)
+		test_skip("asserted in debug builds");
+	SEA_LEAVES_HERE();
+	sea_lock_take(&low);
+	CHECK(SIM_ABORTS(SEA_LEAVES_HERE()));
+}
+
 /* --- fork ------------------------------------------------------------------------- */
 
 static void the_forking_thread_passes(void)
@@ -172,7 +270,9 @@ static void the_child_forgets_who_waited(void)
 static const struct test_case cases[] = {
 	PASSES(take_and_drop), PASSES(try_fails_while_held), PASSES(threads_exclude_each_other),
 	PASSES(a_waiter_sleeps_and_is_woken), PASSES(wrong_order), PASSES(equal_ranks), PASSES(dropping_a_free_lock),
-	PASSES(ranks_are_forgotten_with_the_lock), PASSES(the_forking_thread_passes),
+	PASSES(ranks_are_forgotten_with_the_lock), PASSES(holds_what_it_took), PASSES(what_others_hold_is_not_its),
+	PASSES(its_own_lock_is_not_waited_for), PASSES(nor_where_there_were_threads), PASSES(gives_up_all),
+	PASSES(gives_up_what_a_fork_took), PASSES(leaving_with_a_lock), PASSES(the_forking_thread_passes),
 	PASSES(others_wait_for_the_forking_thread), PASSES(the_child_forgets_who_waited),
 };
 
