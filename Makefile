@@ -121,7 +121,7 @@ include test/engines/textbook.mk
 
 # What `make check` runs, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-docs check-unit check-textbook check-fault check-stress \
-          check-black-box check-scripts check-instructions check-builds
+          check-black-box check-processors check-scripts check-instructions check-builds
 
 check: ## install what is missing, then run every test; below 10 minutes
 	$(Q)scripts/setup --for check
@@ -129,11 +129,24 @@ check: ## install what is missing, then run every test; below 10 minutes
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
-	$(Q)$(MAKE) check-unit check-fault LENGTH=long
+	$(Q)$(MAKE) check-unit check-fault check-processors LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 
 check-black-box: all ## API, misuse, preload traps and real programs, on the three engines
 	$(Q)test/run-tests --quick
+
+# The first x86-64 and what virtual machines have if nobody asks for more, one that counts bits,
+# and one that has all that there is.
+PROCESSORS    := qemu64 kvm64 Nehalem max
+PROCESSORS_IN  = $(if $(filter long,$(LENGTH)),api,api/blocks api/errors api/operators api/operators_in_c)
+
+check-processors: all ## the API on processors without newer instructions; below 40 seconds
+	$(Q)if [ "$$(uname -m)" != x86_64 ] || ! command -v qemu-x86_64 >/dev/null; then \
+		echo "0 passed, 0 failed, 1 skipped: qemu-x86_64 on an x86-64 is needed"; exit 0; \
+	fi; \
+	for model in $(PROCESSORS); do \
+		test/run-tests --quick --engine seam --processor $$model $(PROCESSORS_IN) || exit 1; \
+	done
 
 check-scripts: all $(BUILD)/bench/micro $(BUILD)/bench/count $(STRESS_PROGRAMS) ## the commands
 	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash
@@ -175,4 +188,4 @@ install: all ## libraries, header, command and manual pages into PREFIX
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
-.PHONY: all help demo bench bench-quick memory-goals bench-programs check check-long check-black-box check-scripts check-docs check-builds install clean
+.PHONY: all help demo bench bench-quick memory-goals bench-programs check check-long check-black-box check-processors check-scripts check-docs check-builds install clean

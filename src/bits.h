@@ -19,28 +19,17 @@ SEA_INLINE bool sea_is_power_of_two(size_t value) { return value && !(value & (v
 SEA_INLINE unsigned sea_lowest_bit(uint64_t word) { return (unsigned)__builtin_ctzll(word); }
 SEA_INLINE unsigned sea_highest_bit(uint64_t word) { return 63u ^ (unsigned)__builtin_clzll(word); }
 
-/* By halves, quarters and bytes: without the instruction compilers call a function with a
- * table. */
-SEA_INLINE unsigned sea_count_by_halves(uint64_t word)
+/* By halves, quarters and bytes: x86-64 need not have an instruction for it, and without it
+ * compilers call a function with a table.  To ask the processor first takes some 4
+ * instructions where this takes 12: 1 of 186 in batch_random/100000, and none where caches
+ * serve. */
+SEA_INLINE unsigned sea_count_bits(uint64_t word)
 {
 	word -= word >> 1 & 0x5555555555555555ull;
 	word = (word & 0x3333333333333333ull) + (word >> 2 & 0x3333333333333333ull);
 	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0full;
 	return (unsigned)(word * 0x0101010101010101ull >> 56);
 }
-
-/* Not every x86-64 has the instruction. */
-#if defined(__x86_64__)
-SEA_INLINE unsigned sea_count_bits(uint64_t word)
-{
-	if (unlikely(!__builtin_cpu_supports("popcnt")))
-		return sea_count_by_halves(word);
-	__asm__("popcnt %0, %0" : "+r"(word) : : "cc");
-	return (unsigned)word;
-}
-#else
-SEA_INLINE unsigned sea_count_bits(uint64_t word) { return sea_count_by_halves(word); }
-#endif
 
 /* log2 rounded up; 0 for 0 and 1. */
 SEA_INLINE unsigned sea_log2_ceil(size_t value) { return value <= 1 ? 0 : sea_highest_bit(value - 1) + 1; }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -218,6 +219,17 @@ static size_t proc_bytes(const char *path, const char *field)
 }
 
 /* Not VmRSS of status: the kernel lets that one lag by some hundred KiB. */
+void test_limit_address_space(size_t bytes)
+{
+	struct rlimit limit = {bytes, bytes};
+	CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+	void *all = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return;
+	munmap(all, bytes);
+	test_skip("RLIMIT_AS has no effect here");
+}
+
 size_t test_rss(void)
 {
 	return proc_bytes("/proc/self/smaps_rollup", "\nRss:");

@@ -117,6 +117,9 @@ void test_fill(void *block, size_t size, uint64_t key);
 bool test_is_filled(const void *block, size_t size, uint64_t key);
 bool test_is_zero(const void *block, size_t size);
 
+/* Sets RLIMIT_AS; skips the case where nobody keeps to it, as under an emulator. */
+void test_limit_address_space(size_t bytes);
+
 size_t test_rss(void);                       /* bytes, exact */
 size_t test_status_bytes(const char *field); /* a field of /proc/self/status in kB */
 size_t test_nr_mappings(void);

@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "seamalloc.h"
 
@@ -140,8 +139,7 @@ static void batch_of_what_is_there(void)
 {
 	__typeof__(&sea_malloc_batch) malloc_batch = SEA(sea_malloc_batch);
 	__typeof__(&sea_free_batch) free_batch = SEA(sea_free_batch);
-	struct rlimit limit = {512 * MiB, 512 * MiB};
-	CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+	test_limit_address_space(512 * MiB);
 	errno = 0;
 	size_t count = malloc_batch(1 * MiB, MAX_BATCH, batch);
 	CHECK_EQ(errno, ENOMEM);

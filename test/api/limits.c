@@ -9,17 +9,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { NR_THREADS = 4, MAX_BLOCKS = 400000 };
 
 static void *blocks[MAX_BLOCKS];
-
-static void limit_address_space(size_t bytes)
-{
-	struct rlimit limit = {bytes, bytes};
-	CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
-}
 
 /* Takes blocks until there is none; returns how many. */
 static size_t exhaust(size_t size)
@@ -45,7 +38,7 @@ static void give_back(size_t count)
 /* Nearly all of the limit can be used, and once freed serve as one block. */
 static void use_and_reuse(size_t size, size_t at_least)
 {
-	limit_address_space(200 * MiB);
+	test_limit_address_space(200 * MiB);
 	for (int round = 0; round < 2; round++) {
 		size_t count = exhaust(size);
 		test_note("%zu MiB in blocks of %zu\n", count * size / MiB, size);
@@ -76,7 +69,7 @@ static void large_blocks(void)
 /* No recycling needed: the promise that holds for every engine. */
 static void refusal_is_clean(void)
 {
-	limit_address_space(150 * MiB);
+	test_limit_address_space(150 * MiB);
 	exhaust(1 * MiB);
 	exhaust(4 * KiB);
 	exhaust(64);
@@ -108,7 +101,7 @@ static void failed_growth_keeps_block(void)
 		CHECK((kept[i] = malloc(sizes[i])) != NULL);
 		test_fill(kept[i], sizes[i], i);
 	}
-	limit_address_space(150 * MiB);
+	test_limit_address_space(150 * MiB);
 	exhaust(1 * MiB);
 	for (size_t i = 0; i < 5; i++) {
 		errno = 0;
@@ -145,7 +138,7 @@ static void threads_exhaust_together(void)
 	CHECK_EQ(pthread_barrier_init(&barrier, NULL, NR_THREADS), 0);
 	for (size_t i = 0; i < NR_THREADS; i++)
 		CHECK_EQ(pthread_create(&threads[i], NULL, exhaust_here, (void *)i), 0);
-	limit_address_space(300 * MiB);
+	test_limit_address_space(300 * MiB);
 	for (size_t i = 0; i < NR_THREADS; i++)
 		CHECK_EQ(pthread_join(threads[i], NULL), 0);
 	char *block = malloc(100 * MiB);
@@ -178,7 +171,7 @@ static void new_threads_without_memory(void)
 		CHECK_EQ(pthread_create(&threads[i], NULL, first_use_without_memory, (void *)i), 0);
 	pthread_barrier_wait(&barrier);
 	/* An arena and the seam map had their addresses, 64 MiB each, before there was a limit. */
-	limit_address_space(264 * MiB);
+	test_limit_address_space(264 * MiB);
 	nr_taken = exhaust(1000);
 	pthread_barrier_wait(&barrier);
 	for (size_t i = 0; i < NR_THREADS; i++)

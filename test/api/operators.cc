@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -197,8 +196,7 @@ static void give_reserve_back()
 static void handler_makes_room()
 {
 	/* The addresses of the heap's own map were taken before there was a limit. */
-	rlimit limit = {364 * MiB, 364 * MiB};
-	CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+	test_limit_address_space(364 * MiB);
 	reserve = std::malloc(200 * MiB);
 	CHECK(reserve != nullptr);
 	std::set_new_handler(give_reserve_back);
