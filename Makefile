@@ -17,6 +17,8 @@ WARNINGS := $(filter-out -Wshadow=local,$(WARNINGS)) -Wno-unknown-warning-option
 endif
 SEA_CFLAGS := -std=gnu11 $(WARNINGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
               -fno-plt -fno-strict-aliasing -fomit-frame-pointer -fno-semantic-interposition -Iinclude -Isrc
+# The standard names: others may have them too, and C++ exceptions pass through.
+PRELOAD_CFLAGS := -fsemantic-interposition -fexceptions
 SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
                -Wl,--version-script=preload/exports.map
 
@@ -78,7 +80,7 @@ $(BUILD)/obj/$(1)/%.o: src/engines/$(1)/%.c $(HEADERS)
 $(BUILD)/obj/$(1)/%.o: src/%.c $(HEADERS)
 	$$(call compile,-Isrc/engines/$(1))
 $(BUILD)/obj/$(1)/%.o: preload/%.c $(HEADERS)
-	$$(call compile,-Isrc/engines/$(1) -fexceptions)
+	$$(call compile,-Isrc/engines/$(1) $(PRELOAD_CFLAGS))
 endef
 $(foreach e,seam freelist watermark,$(eval $(call engine_rules,$(e))))
 

@@ -4,6 +4,19 @@
  * Written in C: no libstdc++ is needed.  Where the program has it, a failed new
  * calls the handler and throws; where it has not, it ends the process.
  * The names are those of the Itanium C++ ABI: m is size_t, a[] is `na`.
+ *
+ * A program may replace any of the operators.  The standard says which form calls which:
+ *
+ *     new[], delete[]                  call new, delete
+ *     with a size, delete (nothrow)    calls the one without
+ *     with an alignment                the same among themselves
+ *
+ * So there are four that do something, and the others call one of them by its symbol: the
+ * program's, if it has one.  The names are weak for the same reason: in a static program
+ * the program's own takes their place.
+ *
+ * new (nothrow) is not here: it has to catch what new throws, which C cannot.  The C++
+ * library's own form does it around new, whose ever that is.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,21 +27,45 @@
 #include "front.h"
 #include "seamalloc.h"
 
-#define EXPORT __attribute__((visibility("default"), used))
-
-typedef void (*new_handler)(void);
+#define EXPORT __attribute__((visibility("default"), used, weak))
 
 /* Absent from a static program. */
 #pragma weak dlsym
+
+EXPORT void *_Znwm(size_t size);
+EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t align);
+EXPORT void _ZdlPv(void *block);
+EXPORT void _ZdlPvSt11align_val_t(void *block, size_t align);
+
+/* --- the C++ library ------------------------------------------------------------------ */
+
+typedef void (*new_handler)(void);
 
 /* std::get_new_handler() and std::__throw_bad_alloc(). */
 extern new_handler _ZSt15get_new_handlerv(void) __attribute__((weak));
 extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
 
+/* Of the library that came with a plugin, after us; NULL: there is none.  dlopen() is looked up:
+ * a linker warns of a static program that names it. */
+static void *find_late(const char *name)
+{
+	void *(*open)(const char *, int) = dlsym ? (void *(*)(const char *, int))dlsym(RTLD_DEFAULT, "dlopen") : NULL;
+	void *library = open ? open("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD) : NULL;
+	return library ? dlsym(library, name) : NULL;
+}
+
+static new_handler get_new_handler(void)
+{
+	new_handler (*get)(void) = _ZSt15get_new_handlerv;
+	if (!get)
+		get = (new_handler (*)(void))find_late("_ZSt15get_new_handlerv");
+	return get ? get() : NULL;
+}
+
 /* Calls the handler, which may free memory or throw; false if there is none. */
 static bool call_new_handler(void)
 {
-	new_handler handler = _ZSt15get_new_handlerv ? _ZSt15get_new_handlerv() : NULL;
+	new_handler handler = get_new_handler();
 	if (!handler)
 		return false;
 	handler();
@@ -37,11 +74,16 @@ static bool call_new_handler(void)
 
 SEA_COLD static void *new_failed(void)
 {
-	if (!_ZSt17__throw_bad_allocv)
+	void (*throw_bad_alloc)(void) = _ZSt17__throw_bad_allocv;
+	if (!throw_bad_alloc)
+		throw_bad_alloc = (void (*)(void))find_late("_ZSt17__throw_bad_allocv");
+	if (!throw_bad_alloc)
 		sea_fatal("operator new", "out of memory, and the process has no C++ library to throw from");
-	_ZSt17__throw_bad_allocv();
+	throw_bad_alloc();
 	return NULL;
 }
+
+/* --- the four -------------------------------------------------------------------------- */
 
 SEA_COLD static void *new_or_throw(size_t size)
 {
@@ -61,8 +103,10 @@ static SEA_NOINLINE void *new_slow(size_t size)
 	return likely(block) ? block : new_or_throw(size);
 }
 
+void *_Znwm(size_t size) { return sea_fast_alloc(size, new_slow); }
+
 /* An alignment that is no power of two is the caller's mistake: it fails. */
-SEA_COLD static void *new_aligned(size_t size, size_t align)
+void *_ZnwmSt11align_val_t(size_t size, size_t align)
 {
 	for (;;) {
 		void *block = sea_is_power_of_two(align) ? sea_engine_alloc_aligned(align, size) : NULL;
@@ -73,75 +117,49 @@ SEA_COLD static void *new_aligned(size_t size, size_t align)
 	}
 }
 
-/* The nothrow forms call the handler too, and catch what it throws.  C cannot catch:
- * but the C++ library's own forms do, around the throwing operator, which is ours. */
-static SEA_NOINLINE void *new_nothrow_slow(size_t size)
+void _ZdlPv(void *block) { sea_front_free(block); }
+
+/* Alignments, sizes and nothrow change nothing about giving a block back. */
+void _ZdlPvSt11align_val_t(void *block, size_t align) { (void)align, sea_front_free(block); }
+
+/* --- those that call them ----------------------------------------------------------------- */
+
+#define CALLS(type, name, parameters, basic, arguments)                                            \
+	EXPORT type name parameters;                                                               \
+	type name parameters { return basic arguments; }
+
+#define PLAIN (void *block)
+#define SIZED (void *block, __attribute__((unused)) size_t size)
+#define NOTHROW (void *block, __attribute__((unused)) const void *nothrow)
+#define ALIGNED (void *block, size_t align)
+#define SIZED_ALIGNED (void *block, __attribute__((unused)) size_t size, size_t align)
+#define ALIGNED_NOTHROW (void *block, size_t align, __attribute__((unused)) const void *nothrow)
+
+CALLS(void *, _Znam, (size_t size), _Znwm, (size))
+CALLS(void *, _ZnamSt11align_val_t, (size_t size, size_t align), _ZnwmSt11align_val_t, (size, align))
+
+CALLS(void, _ZdaPv, PLAIN, _ZdlPv, (block))
+CALLS(void, _ZdaPvm, SIZED, _ZdaPv, (block))
+CALLS(void, _ZdlPvRKSt9nothrow_t, NOTHROW, _ZdlPv, (block))
+CALLS(void, _ZdaPvRKSt9nothrow_t, NOTHROW, _ZdaPv, (block))
+
+CALLS(void, _ZdaPvSt11align_val_t, ALIGNED, _ZdlPvSt11align_val_t, (block, align))
+CALLS(void, _ZdlPvmSt11align_val_t, SIZED_ALIGNED, _ZdlPvSt11align_val_t, (block, align))
+CALLS(void, _ZdaPvmSt11align_val_t, SIZED_ALIGNED, _ZdaPvSt11align_val_t, (block, align))
+CALLS(void, _ZdlPvSt11align_val_tRKSt9nothrow_t, ALIGNED_NOTHROW, _ZdlPvSt11align_val_t, (block, align))
+CALLS(void, _ZdaPvSt11align_val_tRKSt9nothrow_t, ALIGNED_NOTHROW, _ZdaPvSt11align_val_t, (block, align))
+
+/* Delete with a size is the commonest: it goes the fast path itself, through a gate that opens
+ * once operator delete is known to be ours.  The gate costs no instruction. */
+static uintptr_t gate;
+extern void our_delete(void *block) __attribute__((alias("_ZdlPv"), visibility("hidden")));
+
+static SEA_NOINLINE void delete_sized_slow(void *block)
 {
-	void *block = sea_fast_pop_more(size);
-	if (likely(block) || (block = sea_engine_alloc(size)))
-		return block;
-	if (!_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
-		return NULL;
-	void *(*theirs)(size_t, const void *) = dlsym(RTLD_NEXT, "_ZnwmRKSt9nothrow_t");
-	return theirs ? theirs(size, NULL) : NULL;
+	if (_ZdlPv == our_delete)
+		sea_fast_open(&gate);
+	_ZdlPv(block);
 }
 
-static void *new_nothrow(size_t size) { return sea_fast_alloc(size, new_nothrow_slow); }
-
-static void *new_aligned_nothrow(size_t size, size_t align)
-{
-	void *block = sea_is_power_of_two(align) ? sea_engine_alloc_aligned(align, size) : NULL;
-	if (block || !_ZSt15get_new_handlerv || !_ZSt15get_new_handlerv() || !dlsym)
-		return block;
-	void *(*theirs)(size_t, size_t, const void *) = dlsym(RTLD_NEXT, "_ZnwmSt11align_val_tRKSt9nothrow_t");
-	return theirs ? theirs(size, align, NULL) : NULL;
-}
-
-#define NEW(name)                                                                                  \
-	EXPORT void *name(size_t size);                                                            \
-	EXPORT void *name(size_t size) { return sea_fast_alloc(size, new_slow); }
-#define NEW_NOTHROW(name)                                                                          \
-	EXPORT void *name(size_t size, const void *nothrow);                                       \
-	EXPORT void *name(size_t size, const void *nothrow) { return (void)nothrow, new_nothrow(size); }
-#define NEW_ALIGNED(name)                                                                          \
-	EXPORT void *name(size_t size, size_t align);                                              \
-	EXPORT void *name(size_t size, size_t align) { return new_aligned(size, align); }
-#define NEW_ALIGNED_NOTHROW(name)                                                                  \
-	EXPORT void *name(size_t size, size_t align, const void *nothrow);                         \
-	EXPORT void *name(size_t size, size_t align, const void *nothrow)                          \
-	{                                                                                          \
-		return (void)nothrow, new_aligned_nothrow(size, align);                            \
-	}
-
-NEW(_Znwm)
-NEW(_Znam)
-NEW_NOTHROW(_ZnwmRKSt9nothrow_t)
-NEW_NOTHROW(_ZnamRKSt9nothrow_t)
-NEW_ALIGNED(_ZnwmSt11align_val_t)
-NEW_ALIGNED(_ZnamSt11align_val_t)
-NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
-NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
-
-/* Sizes, alignments and nothrow change nothing about giving a block back. */
-#define DELETE(name)                                                                               \
-	EXPORT void name(void *block);                                                             \
-	EXPORT void name(void *block) { sea_front_free(block); }
-#define DELETE_1(name, type)                                                                       \
-	EXPORT void name(void *block, type a);                                                     \
-	EXPORT void name(void *block, type a) { (void)a, sea_front_free(block); }
-#define DELETE_2(name, type_a, type_b)                                                             \
-	EXPORT void name(void *block, type_a a, type_b b);                                         \
-	EXPORT void name(void *block, type_a a, type_b b) { (void)a, (void)b, sea_front_free(block); }
-
-DELETE(_ZdlPv)
-DELETE(_ZdaPv)
-DELETE_1(_ZdlPvm, size_t)
-DELETE_1(_ZdaPvm, size_t)
-DELETE_1(_ZdlPvSt11align_val_t, size_t)
-DELETE_1(_ZdaPvSt11align_val_t, size_t)
-DELETE_1(_ZdlPvRKSt9nothrow_t, const void *)
-DELETE_1(_ZdaPvRKSt9nothrow_t, const void *)
-DELETE_2(_ZdlPvmSt11align_val_t, size_t, size_t)
-DELETE_2(_ZdaPvmSt11align_val_t, size_t, size_t)
-DELETE_2(_ZdlPvSt11align_val_tRKSt9nothrow_t, size_t, const void *)
-DELETE_2(_ZdaPvSt11align_val_tRKSt9nothrow_t, size_t, const void *)
+EXPORT void _ZdlPvm SIZED;
+void _ZdlPvm SIZED { sea_fast_free_through(&gate, block, delete_sized_slow); }

@@ -102,12 +102,12 @@ struct sea_view {
 	uintptr_t mark;     /* that it has if it is free */
 };
 
-/* False for NULL, for a pointer that is not aligned (the rotation makes it large) and for one
- * that the map does not describe. */
-SEA_INLINE bool sea_cache_look_at(const void *block, struct sea_view *view)
+/* Looks at so many bits of the map.  False for NULL, for a pointer that is not aligned (the
+ * rotation makes it large) and for one whose bit is beyond them. */
+SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct sea_view *view)
 {
 	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
-	if (unlikely(at >= sea_load_settled(&sea_seams_nr)))
+	if (unlikely(at >= nr_bits))
 		return false;
 	const char *seams = sea_load_settled(&sea_seams);
 	view->nr_granules = sea_seam_distance(seams, at);
@@ -117,14 +117,14 @@ SEA_INLINE bool sea_cache_look_at(const void *block, struct sea_view *view)
 
 /* 25 instructions on x86-64, three branches.  A pointer to no chunk and a chunk too large for
  * a stack lead to a class without room, and are not read.  The slow path puts right what the
- * count lost. */
-SEA_INLINE void sea_cache_free(void *block)
+ * count lost.  nr_bits is sea_seams_nr or 0; `beyond` takes what lies behind these bits. */
+SEA_INLINE void sea_cache_free_within(uintptr_t nr_bits, void *block, void (*beyond)(void *block))
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_link *chunk = block;
 	struct sea_view view;
-	if (unlikely(!sea_cache_look_at(block, &view))) {
-		sea_cache_free_slow(block);
+	if (unlikely(!sea_cache_look_at(nr_bits, block, &view))) {
+		beyond(block);
 		return;
 	}
 	size_t class = view.nr_granules;
@@ -141,11 +141,16 @@ SEA_INLINE void sea_cache_free(void *block)
 	cache->head[class] = chunk;
 }
 
+SEA_INLINE void sea_cache_free(void *block)
+{
+	sea_cache_free_within(sea_load_settled(&sea_seams_nr), block, sea_cache_free_slow);
+}
+
 /* Bytes of a live small chunk, for its owner; 0: `block` is none. */
 SEA_INLINE size_t sea_cache_small_size(const void *block)
 {
 	struct sea_view view;
-	if (unlikely(!sea_cache_look_at(block, &view)))
+	if (unlikely(!sea_cache_look_at(sea_load_settled(&sea_seams_nr), block, &view)))
 		return 0;
 	const struct sea_link *chunk = block;
 	if (view.nr_granules - 1 >= SEA_SMALL_GRANULES || unlikely(chunk->mark == view.mark))

@@ -219,6 +219,8 @@ def every_setting():
 class Static:
     """A program linked with libseamalloc.a, in a directory that goes away."""
 
+    CXX = {"gcc": "g++", "clang": "clang++"}
+
     def __init__(self, source, *flags):
         self.archive = os.path.join(os.path.dirname(LIBRARY), "libseamalloc.a")
         if not os.path.exists(self.archive):
@@ -227,8 +229,12 @@ class Static:
         os.chmod(self.directory, 0o755)
         self.path = os.path.join(self.directory, "program")
         self.map = os.path.join(self.directory, "map")
+        compiler = os.environ.get("SEA_TEST_CC", "gcc")
+        if source.endswith(".cc"):
+            compiler = self.CXX.get(compiler, "g++")
+            flags = ("-std=c++17", "-fsized-deallocation", *flags)
         done = subprocess.run(
-            [os.environ.get("SEA_TEST_CC", "gcc"), "-O2", "-g", "-fno-builtin", "-pthread", *flags,
+            [compiler, "-O2", "-g", "-fno-builtin", "-pthread", *flags,
              os.path.join(HERE, source), self.archive, f"-Wl,-Map={self.map}", "-o", self.path],
             capture_output=True, text=True, check=False)
         self.messages = done.stderr
@@ -272,6 +278,17 @@ def handlers_of_a_static_program():
 def linked_dynamically_with_archive():
     with Static("exercise.c") as static:
         silent(run([static.path, "threads"], env=preloaded(library="")))
+
+
+def operators_replaced():
+    """A program's basic operators are called by the other forms, however it is linked."""
+    silent(run([program("preload/replaced")]))
+
+
+def operators_replaced_statically():
+    for flags in (("-static",), ("-static-pie",), (), ("-static", "-DPLAIN_ONLY")):
+        with Static("replaced.cc", *flags) as static:
+            silent(run([static.path], env=preloaded(library="")))
 
 
 def setuid():
@@ -362,6 +379,8 @@ def main():
     report.case("linked statically, position-independent", lambda: linked_statically("-static-pie"), (SEAM,))
     report.case("linked statically, with fork handlers that wait", handlers_of_a_static_program, (SEAM,))
     report.case("linked dynamically with the archive", linked_dynamically_with_archive, (SEAM,))
+    report.case("a program replaces two operators of C++", operators_replaced)
+    report.case("the same, linked with the archive", operators_replaced_statically, (SEAM,))
     report.case("a setuid program ignores the environment", setuid, (SEAM,))
     report.case("preloaded into a setuid program", preloaded_into_setuid)
     report.case("/bin/true: at most 40 system calls", count_syscalls)

@@ -18,4 +18,13 @@ SEA_INLINE void *sea_fast_pop_more(size_t size) { return sea_cache_pop_more(size
 
 SEA_INLINE void sea_fast_free(void *block) { sea_cache_free(block); }
 
+/* A free behind a gate, which is shut while it is 0: `slow` takes what does not get through. */
+SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, void (*slow)(void *block))
+{
+	sea_cache_free_within(sea_load_settled(gate), block, slow);
+}
+
+/* Stays shut while there is no seam map. */
+SEA_INLINE void sea_fast_open(uintptr_t *gate) { sea_store_release(gate, sea_load_acquire(&sea_seams_nr)); }
+
 #endif
