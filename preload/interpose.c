@@ -2,15 +2,16 @@
 /* interpose.c - the standard names in C (names only)
  *
  * All of glibc's malloc.o is defined here and in cxx.c, so that a static link takes
- * nothing from it.
+ * nothing from it.  What takes a block that malloc() or realloc() gave goes on by name:
+ * another may have these, and its blocks are its own (docs/design.md, Names).
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "front.h"
 #include "seamalloc.h"
 
 #define EXPORT __attribute__((visibility("default"), used))
-#define WEAK_EXPORT __attribute__((visibility("default"), used, weak))
 
 /* Declared by no header of this C library. */
 EXPORT void cfree(void *block);
@@ -33,10 +34,18 @@ EXPORT void *malloc(size_t size) { return sea_front_malloc(size); }
 EXPORT void free(void *block) { sea_front_free(block); }
 EXPORT void *calloc(size_t count, size_t size) { return sea_front_calloc(count, size); }
 EXPORT void *realloc(void *block, size_t size) { return sea_realloc(block, size); }
-EXPORT void *reallocarray(void *block, size_t count, size_t size) { return sea_reallocarray(block, count, size); }
-EXPORT void cfree(void *block) { sea_front_free(block); }
-EXPORT void free_sized(void *block, size_t size) { sea_free_sized(block, size); }
-EXPORT void free_aligned_sized(void *block, size_t align, size_t size) { sea_free_aligned_sized(block, align, size); }
+
+EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+	size_t total;
+	if (!__builtin_mul_overflow(count, size, &total))
+		return realloc(block, total);
+	errno = ENOMEM;
+	return NULL;
+}
+EXPORT void cfree(void *block) { free(block); }
+EXPORT void free_sized(void *block, size_t size) { (void)size, free(block); }
+EXPORT void free_aligned_sized(void *block, size_t align, size_t size) { (void)align, (void)size, free(block); }
 
 EXPORT void *aligned_alloc(size_t align, size_t size) { return sea_aligned_alloc(align, size); }
 EXPORT void *memalign(size_t align, size_t size) { return sea_memalign(align, size); }
@@ -62,7 +71,7 @@ EXPORT void *__libc_valloc(size_t size) { return sea_valloc(size); }
 EXPORT void *__libc_pvalloc(size_t size) { return sea_pvalloc(size); }
 EXPORT void *__libc_reallocarray(void *block, size_t count, size_t size)
 {
-	return sea_reallocarray(block, count, size);
+	return reallocarray(block, count, size);
 }
 EXPORT int __posix_memalign(void **block, size_t align, size_t size) { return sea_posix_memalign(block, align, size); }
 EXPORT struct mallinfo __libc_mallinfo(void) { return sea_mallinfo(); }

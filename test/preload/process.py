@@ -72,6 +72,25 @@ def under_a_false_clock():
     silent(run([program("preload/exercise"), "threads"], env=dict(preloaded(found[0]), FAKETIME="-1d")))
 
 
+def behind_a_tracer():
+    """Something before us has malloc, calloc, realloc and free only, and blocks of its own."""
+    silent(run([program("preload/traced")], env=preloaded(program("preload/libtracer.so"))))
+    silent(run([program("preload/traced")]))
+
+
+def under_memusage():
+    library = next((path for path in glob.glob("/usr/lib/*/libmemusage.so") + glob.glob("/lib/*/libmemusage.so")), None)
+    if library is None:
+        raise Skipped("no libmemusage.so")
+    run([program("preload/traced")], env=preloaded(library))
+
+
+def under_valgrind():
+    need("valgrind")
+    for tool in ("memcheck", "helgrind", "drd"):
+        silent(run(["valgrind", "-q", f"--tool={tool}", "--error-exitcode=7", program("preload/traced")]))
+
+
 def opened_late():
     silent(run([program("preload/opened"), LIBRARY], env=preloaded(library="")))
 
@@ -358,6 +377,9 @@ def main():
     report.case("behind a tool that wraps malloc", behind_a_wrapper)
     report.case("behind a tool whose hooks of system calls allocate", hooks_that_allocate)
     report.case("under libfaketime", under_a_false_clock)
+    report.case("behind a tool with four names and headers", behind_a_tracer)
+    report.case("under memusage", under_memusage)
+    report.case("under memcheck, helgrind and drd", under_valgrind)
     report.case("opened by dlopen in a normal program", opened_late, OURS)
     report.case("opened by dlopen where it is preloaded", opened_in_preloaded, OURS)
     report.case("preloaded twice", twice, OURS)
