@@ -44,9 +44,9 @@ all: $(LIBS) $(BUILD)/measure ## build the libraries
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS)) preload/exports.map
-$(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS)) preload/exports.map
-$(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS)) preload/exports.map
+$(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS) seam/dlopen.o) preload/exports.map
+$(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) freelist/dlopen.o) preload/exports.map
+$(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) watermark/dlopen.o) preload/exports.map
 
 $(BUILD)/%.so:
 	$(call say,LINK,$@)

@@ -88,7 +88,17 @@ def under_memusage():
 def under_valgrind():
     need("valgrind")
     for tool in ("memcheck", "helgrind", "drd"):
-        silent(run(["valgrind", "-q", f"--tool={tool}", "--error-exitcode=7", program("preload/traced")]))
+        run(["valgrind", "-q", f"--tool={tool}", "--error-exitcode=7", program("preload/traced")])
+
+
+def deep_binding():
+    """A plugin opened with RTLD_DEEPBIND has this malloc, and is found by its caller's run path."""
+    silent(run([program("preload/deepbound"), "libdeepbound.so"]))
+
+
+def deep_binding_kept():
+    env = dict(preloaded(), SEAMALLOC_CONF="deepbind=keep")
+    silent(run([program("preload/deepbound"), "libdeepbound.so", "keep"], env=env))
 
 
 def opened_late():
@@ -380,6 +390,8 @@ def main():
     report.case("behind a tool with four names and headers", behind_a_tracer)
     report.case("under memusage", under_memusage)
     report.case("under memcheck, helgrind and drd", under_valgrind)
+    report.case("a plugin opened with RTLD_DEEPBIND", deep_binding, OURS)
+    report.case("the same, the flag kept by the option", deep_binding_kept, OURS)
     report.case("opened by dlopen in a normal program", opened_late, OURS)
     report.case("opened by dlopen where it is preloaded", opened_in_preloaded, OURS)
     report.case("preloaded twice", twice, OURS)

@@ -35,6 +35,7 @@ PROGRAMS = [
     ("perl", ["perl", here("workload.pl"), str(N)], None),
     ("lua5.4", ["lua5.4", here("workload.lua"), str(N)], None),
     ("ruby", ["ruby", here("workload.rb"), str(N)], None),
+    ("php", ["php", here("workload.php"), str(N)], None),
     ("node", ["node", here("workload.js"), str(N)], None),
     ("gawk", ["gawk", "-v", f"n={N // 2}", "-f", here("workload.awk")], None),
     ("mawk", ["mawk", "-v", f"n={N // 2}", "-f", here("workload.awk")], None),
