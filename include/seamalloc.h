@@ -60,13 +60,15 @@ SEA_API void sea_cfree(void *block);
 SEA_API void sea_free_sized(void *block, size_t size);
 SEA_API void sea_free_aligned_sized(void *block, size_t align, size_t size);
 
-/* Alignment is a power of two, up to 1 GiB at least.  Any other value gives EINVAL
- * and no block: stricter than glibc, which rounds it up. */
+/* Alignment is a power of two, up to 1 GiB at least.  Any other value gives EINVAL and no
+ * block to aligned_alloc, as C23 says.  memalign, which no standard has, takes the next
+ * power of two, as glibc does, and gives EINVAL only where there is none. */
 SEA_API SEA_RETURNS_BLOCK SEA_ALIGNED(1) SEA_SIZED(2) void *sea_aligned_alloc(size_t align, size_t size);
 SEA_API SEA_RETURNS_BLOCK SEA_ALIGNED(1) SEA_SIZED(2) void *sea_memalign(size_t align, size_t size);
 
 /* Returns 0, EINVAL (align is no power of two or no multiple of sizeof(void *))
- * or ENOMEM; leaves errno alone, and *block too when it fails. */
+ * or ENOMEM, and leaves *block alone when it fails.  As glibc's it sets errno to ENOMEM
+ * where it returns that, and else leaves it alone. */
 SEA_API int sea_posix_memalign(void **block, size_t align, size_t size);
 
 /* Aligned to the page; pvalloc rounds the size up to whole pages as well. */
@@ -98,9 +100,10 @@ SEA_API int sea_malloc_info(int options, FILE *stream);
 SEA_API void sea_malloc_stats(void);
 
 /* M_TRIM_THRESHOLD sets the budget of free dirty bytes, M_ARENA_MAX the number of
- * shards that new threads are spread over.  Other parameters of glibc (M_PERTURB among
- * them) are accepted and change nothing.  1 on success, 0 for a
- * value out of range. */
+ * shards that new threads are spread over; a value beyond what the option takes gives
+ * the nearest that it does, and a negative one is the largest.  Other parameters of glibc
+ * (M_PERTURB among them) are accepted and change nothing.  Returns what glibc does: 1, and
+ * 0 for M_MXFAST above 160 only. */
 SEA_API int sea_mallopt(int param, int value);
 
 /* --- beyond the standard ---------------------------------------------------- */

@@ -29,7 +29,14 @@ void *sea_front_alloc_aligned(size_t align, size_t size)
 
 void *sea_aligned_alloc(size_t align, size_t size) { return sea_front_alloc_aligned(align, size); }
 
-void *sea_memalign(size_t align, size_t size) { return sea_front_alloc_aligned(align, size); }
+/* The next power of two is the value asked for as well, as in glibc: no program that lives with
+ * glibc's is harmed.  What has none is refused. */
+void *sea_memalign(size_t align, size_t size)
+{
+	if (likely(sea_is_power_of_two(align)) || align > SIZE_MAX / 2 + 1)
+		return sea_front_alloc_aligned(align, size);
+	return sea_front_alloc_aligned((size_t)1 << sea_log2_ceil(align), size);
+}
 
 int sea_posix_memalign(void **block, size_t align, size_t size)
 {
@@ -37,7 +44,7 @@ int sea_posix_memalign(void **block, size_t align, size_t size)
 		return EINVAL;
 	void *aligned = alloc_aligned(align, size);
 	if (unlikely(!aligned))
-		return ENOMEM;
+		return errno = ENOMEM; /* as glibc; POSIX leaves it open */
 	*block = aligned;
 	return 0;
 }

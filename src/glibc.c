@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "account.h"
+#include "check.h"
 #include "engine.h"
 #include "lock.h"
 #include "options.h"
+#include "os.h"
 #include "seamalloc.h"
 
 int sea_malloc_trim(size_t keep) { return sea_engine_trim(keep) > 0; }
@@ -105,9 +107,10 @@ int sea_malloc_info(int options, FILE *stream)
 	return done ? 0 : -1;
 }
 
-static void print_lines(const struct sea_stats *stats)
+/* Puts the lines together; returns how long they are. */
+static size_t write_lines(const struct sea_stats *stats, char *text, size_t room)
 {
-	fprintf(stderr,
+	int length = snprintf(text, room,
 		"seamalloc " SEAMALLOC_VERSION " (%s), bytes:\n"
 		"  live      %14zu  in blocks that the program holds\n"
 		"  cached    %14zu  in thread caches (threads: %zu)\n"
@@ -121,23 +124,35 @@ static void print_lines(const struct sea_stats *stats)
 		sea_engine_name, stats->live, stats->cached, stats->nr_threads, stats->pending, stats->free, stats->dirty,
 		stats->metadata, stats->metadata_used, stats->purged, stats->mapped, stats->given_back, stats->refaulted,
 		stats->nr_zones, stats->nr_shards, stats->nr_whole, stats->nr_contended);
+	SEA_ASSERT(length > 0 && (size_t)length < room);
+	return sea_min((size_t)length, room - 1);
 }
 
+/* Past stdio, whose stream may have a buffer of the program's, and in one go, as far as standard
+ * error takes it.  It is no cancellation point. */
 void sea_malloc_stats(void)
 {
 	struct sea_stats stats;
+	char text[1024]; /* twenty numbers of 20 digits, and what is around them */
 	int cancelled = begin_report(&stats);
-	print_lines(&stats);
+	sea_os_report(text, write_lines(&stats, text, sizeof(text)));
 	end_report(cancelled);
 }
+
+/* The only value that glibc refuses. */
+#define MXFAST_MAX (80 * (int)sizeof(size_t) / 4)
 
 int sea_mallopt(int param, int value)
 {
 	switch (param) {
 	case M_TRIM_THRESHOLD:
-		return value < 0 || sea_options_set("dirty_max", strlen("dirty_max"), (size_t)value);
+		sea_options_set_nearest("dirty_max", (size_t)value);
+		return 1;
 	case M_ARENA_MAX:
-		return value >= 0 && sea_options_set("shards", strlen("shards"), (size_t)value);
+		sea_options_set_nearest("shards", (size_t)value);
+		return 1;
+	case M_MXFAST:
+		return value >= 0 && value <= MXFAST_MAX;
 	default:
 		return 1;
 	}

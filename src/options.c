@@ -81,10 +81,11 @@ static bool set(const struct option *option, size_t value)
 	return true;
 }
 
-bool sea_options_set(const char *name, size_t length, size_t value)
+void sea_options_set_nearest(const char *name, size_t value)
 {
-	const struct option *option = find(name, length);
-	return option && set(option, value);
+	const struct option *option = find(name, strlen(name));
+	SEA_ASSERT(option && !option->words);
+	set(option, sea_min(sea_max(value, option->min), option->max));
 }
 
 /* --- values as text ----------------------------------------------------------------- */
@@ -213,12 +214,14 @@ bool sea_options_parse(const char *text)
 	return good;
 }
 
+/* Of glibc's variables: a negative number stands for one without limit. */
 static void take_alias(const char *variable, const char *option)
 {
 	const char *text = sea_os_environment(variable);
 	size_t value;
-	if (text && parse_size(text, text + strlen(text), &value))
-		sea_options_set(option, strlen(option), value);
+	bool is_negative = text && *text == '-';
+	if (text && parse_size(text + is_negative, text + strlen(text), &value))
+		sea_options_set_nearest(option, is_negative ? SIZE_MAX : value);
 }
 
 /* --- at start --------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ void sea_options_load(void);
  * understand; false if there was anything. */
 bool sea_options_parse(const char *text);
 
-/* Sets one option, a choice by the number of the word; false if out of range. */
-bool sea_options_set(const char *name, size_t length, size_t value);
+/* Sets an option that takes numbers to the value, or to the nearest that it takes. */
+void sea_options_set_nearest(const char *name, size_t value);
 
 #endif

@@ -293,6 +293,35 @@ static void stats_go_to_standard_error(void)
 	CHECK(size_of(err) < 8192);
 }
 
+static void *cancel_self(void *fd)
+{
+	pthread_cancel(pthread_self());
+	dup2(*(int *)fd, STDERR_FILENO);
+	malloc_stats();
+	*(int *)fd = -1;
+	return NULL;
+}
+
+static void stats_are_no_cancellation_point(void)
+{
+	pthread_t thread;
+	int err = memfd_create("err", 0), old = dup(STDERR_FILENO), passed = err;
+	CHECK_EQ(pthread_create(&thread, NULL, cancel_self, &passed), 0);
+	pthread_join(thread, NULL);
+	dup2(old, STDERR_FILENO);
+	CHECK_EQ(passed, -1);
+	CHECK(size_of(err) > 20);
+}
+
+static void stats_without_standard_error(void)
+{
+	int old = dup(STDERR_FILENO);
+	close(STDERR_FILENO);
+	malloc_stats();
+	dup2(old, STDERR_FILENO);
+	free(malloc(100));
+}
+
 /* --- mallopt ---------------------------------------------------------------------- */
 
 static void mallopt_accepts(void)
@@ -310,10 +339,19 @@ static void mallopt_accepts(void)
 	small_blocks_are_counted();
 }
 
+static void mallopt_takes_the_nearest(void)
+{
+	CHECK_EQ(mallopt(M_ARENA_MAX, -1), 1);
+	CHECK_EQ(mallopt(M_ARENA_MAX, 400), 1);
+	CHECK_EQ(mallopt(M_TRIM_THRESHOLD, -1), 1);
+	small_blocks_are_counted();
+}
+
 static void mallopt_refuses(void)
 {
-	CHECK_EQ(mallopt(M_ARENA_MAX, -1), 0);
-	small_blocks_are_counted();
+	CHECK_EQ(mallopt(M_MXFAST, 160), 1);
+	CHECK_EQ(mallopt(M_MXFAST, 161), 0);
+	CHECK_EQ(mallopt(M_MXFAST, -1), 0);
 }
 
 /* With a budget of 1 MiB nothing more than that stays after a burst. */
@@ -343,8 +381,11 @@ static const struct test_case cases[] = {
 	{.name = "malloc_info writes well-formed XML", .run = info_is_xml},
 	{.name = "malloc_info refuses options", .run = info_with_options_fails, .engines = OURS},
 	{.name = "malloc_stats writes to standard error only", .run = stats_go_to_standard_error},
+	{.name = "malloc_stats is no cancellation point", .run = stats_are_no_cancellation_point},
+	{.name = "malloc_stats without standard error", .run = stats_without_standard_error},
 	{.name = "mallopt accepts the parameters of glibc", .run = mallopt_accepts},
-	{.name = "mallopt refuses a value out of range", .run = mallopt_refuses, .engines = OURS},
+	{.name = "mallopt takes values out of range", .run = mallopt_takes_the_nearest},
+	{.name = "mallopt refuses what glibc does", .run = mallopt_refuses},
 	{.name = "M_TRIM_THRESHOLD bounds what is kept", .run = trim_threshold_is_the_budget,
 	 .engines = SEAM | FREELIST},
 };
