@@ -267,7 +267,11 @@ uint64_t sea_os_thread_time(int clock)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
+/* What C++ registers destructors of thread-local objects with; it calls malloc(). */
+extern int __cxa_thread_atexit_impl(void (*hook)(void *), void *argument, void *in_library) __attribute__((weak));
+
+/* A key of the process for the hook; false if the program has them all. */
+static bool find_exit_key(void (*hook)(void *), pthread_key_t *found)
 {
 	static uint32_t progress; /* 0 no key yet, 1 being made, 2 made */
 	static pthread_key_t key;
@@ -275,8 +279,19 @@ void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
 		sea_store_release(&progress, pthread_key_create(&key, hook) ? 0 : 2);
 	while (sea_load_acquire(&progress) == 1)
 		sea_os_yield();
-	if (sea_load_acquire(&progress) == 2)
-		pthread_setspecific(key, argument);
+	*found = key;
+	return sea_load_acquire(&progress) == 2;
+}
+
+/* Keys are few, and most are kept in memory that pthread_setspecific() has to get. */
+void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
+{
+	static char in_library;
+	pthread_key_t key;
+	if (find_exit_key(hook, &key) && !pthread_setspecific(key, argument))
+		return;
+	if (__cxa_thread_atexit_impl)
+		__cxa_thread_atexit_impl(hook, argument, &in_library);
 }
 
 void sea_os_report(const char *text, size_t length)

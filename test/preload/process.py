@@ -105,6 +105,10 @@ def opened_late():
     silent(run([program("preload/opened"), LIBRARY], env=preloaded(library="")))
 
 
+def without_keys():
+    silent(run([program("preload/keys"), LIBRARY], env=preloaded(library="")))
+
+
 def opened_in_preloaded():
     silent(run([program("preload/opened"), LIBRARY]))
 
@@ -393,6 +397,7 @@ def main():
     report.case("a plugin opened with RTLD_DEEPBIND", deep_binding, OURS)
     report.case("the same, the flag kept by the option", deep_binding_kept, OURS)
     report.case("opened by dlopen in a normal program", opened_late, OURS)
+    report.case("opened where all thread keys are taken", without_keys, (SEAM,))
     report.case("opened by dlopen where it is preloaded", opened_in_preloaded, OURS)
     report.case("preloaded twice", twice, OURS)
     report.case("ulimit -v 65536", address_space_limit)
