@@ -34,7 +34,8 @@ struct sea_shard {
 	struct sea_zone *spare;	   /* structs */
 	struct sea_zone *queue;	   /* zones worth draining: pushed by any thread (release), popped by
 				      the lock's holder (acquire) */
-	uint32_t epoch, nr_freed;  /* granules freed since the epoch began */
+	uint32_t epoch;
+	size_t nr_freed;	   /* granules freed since the epoch began: 2^32 are 64 GiB */
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
 } SEA_LINE_ALIGNED;
 

@@ -547,6 +547,25 @@ static void with_random_faults(void)
 	check_shard(true);
 }
 
+/* A quarter of a shard of 512 GiB is 2^33 granules. */
+static void the_epoch_of_a_large_shard_ends(void)
+{
+	CHECK(take(5, 2));
+	struct sea_zone *zone = shard->zones[0];
+	uint32_t nr_zones = shard->nr_zones, epoch = shard->epoch, freed = 5;
+	size_t quarter = (size_t)1 << 33;
+	give(0);
+	sea_lock_take(&shard->lock);
+	shard->nr_zones = 1 << 19;
+	shard->nr_freed = quarter - freed - 1;
+	sea_shard_drain_zone(shard, zone);
+	CHECK_EQ(shard->epoch, epoch);
+	CHECK_EQ(shard->nr_freed, quarter - 1);
+	shard->nr_freed = quarter - freed;
+	shard->nr_zones = nr_zones;
+	sea_lock_drop(&shard->lock);
+}
+
 static void unsound_shards_are_noticed(void)
 {
 	CHECK(take(5, 1));
@@ -569,6 +588,7 @@ static const struct test_case cases[] = {
 	PASSES(idle_pages_count_as_dirty), PASSES(idle_pages_in_use_again), PASSES(threads_are_spread),
 	PASSES(one_processor_has_one_shard), PASSES(a_control_group_bounds_shards), PASSES(the_limit_is_learnt_once),
 	PASSES(the_option_bounds_shards), PASSES(the_option_is_taken_back), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard), PASSES(a_send_is_not_lost),
+	PASSES(random_operations), PASSES(outside_of_the_seam_map), PASSES(with_random_faults), PASSES(the_epoch_of_a_large_shard_ends),
 	PASSES(random_operations), PASSES(outside_of_the_seam_map), PASSES(with_random_faults), PASSES(unsound_shards_are_noticed),
 };
 
