@@ -67,10 +67,11 @@ static void small(void) { ends(20000, 16, 2016); }
 static void tiny(void) { ends(MAX_BLOCKS, 16, 136); }
 static void large(void) { ends(2000, 4096, 404096); }
 
+/* glibc fails an assertion of its own in most runs, and now and then hangs. */
 static const struct test_case cases[] = {
-	{.name = "among blocks of 16 to 2,016 bytes", .run = small, .seconds = 120},
-	{.name = "among blocks of 16 to 136 bytes", .run = tiny, .seconds = 120},
-	{.name = "among blocks of 4 to 400 KB", .run = large, .seconds = 120},
+	{.name = "among blocks of 16 to 2,016 bytes", .run = small, .engines = SEAM, .seconds = 120},
+	{.name = "among blocks of 16 to 136 bytes", .run = tiny, .engines = SEAM, .seconds = 120},
+	{.name = "among blocks of 4 to 400 KB", .run = large, .engines = SEAM, .seconds = 120},
 };
 
 HARNESS_MAIN(cases)

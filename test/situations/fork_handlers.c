@@ -67,7 +67,7 @@ static void mutex_is_taken(void)
 	forks_kind = FORKS_LOCK;
 	for (size_t i = 0; i < NR_USERS; i++)
 		CHECK_EQ(pthread_create(&users[i], NULL, use_the_registry, (void *)(i + 1)), 0);
-	for (size_t i = 0; i < test_pick(200, 500, 5000); i++)
+	for (size_t i = 0; i < test_pick(50, 300, 5000); i++)
 		fork_once();
 	is_over = true;
 	for (size_t i = 0; i < NR_USERS; i++)
@@ -75,7 +75,7 @@ static void mutex_is_taken(void)
 }
 
 static const struct test_case cases[] = {
-	{.name = "a prepare handler joins a worker that allocates", .run = worker_is_joined, .seconds = 60},
+	{.name = "a prepare handler joins a worker that allocates", .run = worker_is_joined, .seconds = 30},
 	{.name = "a prepare handler takes a mutex of allocating threads", .run = mutex_is_taken, .seconds = 60},
 };
 

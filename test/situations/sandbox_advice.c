@@ -78,7 +78,7 @@ static void much(void)
 static void up_and_down(void)
 {
 	enter();
-	for (size_t round = 0; round < 20; round++) {
+	for (size_t round = 0; round < test_pick(5, 20, 20); round++) {
 		take(20000);
 		release(20000);
 	}
