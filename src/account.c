@@ -30,6 +30,7 @@
 #include "pagemap.h"
 #include "region.h"
 #include "seammap.h"
+#include "span.h"
 
 /* --- all locks ------------------------------------------------------------------- */
 
@@ -136,7 +137,7 @@ static void count_whole(const struct sea_region *region, struct sea_stats *stats
 	stats->committed += size;
 	stats->purged += region->size - size;
 	stats->adrift += size ? 0 : region->size;
-	stats->metadata_used += entries_for(size);
+	stats->metadata_used += entries_for(SEA_SLOT_SIZE);
 }
 
 /* --- the whole -------------------------------------------------------------------- */
@@ -144,19 +145,21 @@ static void count_whole(const struct sea_region *region, struct sea_stats *stats
 static void count_region(const struct sea_region *region, void *context)
 {
 	struct sea_stats *stats = context;
-	stats->mapped += region->size;
+	size_t guards = 2 * sea_span_guard();
+	stats->mapped += region->size + guards;
+	stats->purged += region->kind == SEA_REGION_METADATA ? 0 : guards;
 	switch (region->kind) {
 	case SEA_REGION_AVAILABLE: count_available(region, stats); break;
 	case SEA_REGION_WHOLE: count_whole(region, stats); break;
-	case SEA_REGION_METADATA: stats->metadata += region->size; break;
+	case SEA_REGION_METADATA: stats->metadata += region->size + guards; break;
 	}
 }
 
 static void count_region_table(struct sea_stats *stats)
 {
-	size_t size = sea_region_table_size();
-	stats->mapped += size;
-	stats->metadata += size;
+	size_t size = sea_region_table_size(), guards = size ? 2 * sea_span_guard() : 0;
+	stats->mapped += size + guards;
+	stats->metadata += size + guards;
 	stats->metadata_used += size;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* arena.c - reserve, commit, purge, release (layer 3)
  *
- * A1  base and size are multiples of a slot; no two arenas share one.
+ * A1  base and size are multiples of a slot; no two arenas share one.  The page map leads from
+ *     each slot to the arena, or from the first slot of a whole one.
  * A2  [base, base + committed) is readable and writable.
  * A3  A page whose bit in `touched` is clear reads as zero.
  * A4  A page whose bits in `touched` and `hollow` are clear holds no memory.
@@ -15,6 +16,7 @@
 #include "os.h"
 #include "pagemap.h"
 #include "region.h"
+#include "span.h"
 
 /* What is committed at a time: 1/8 of what there is, so that the calls stay few
  * (some 40 for the first GiB), within these bounds. */
@@ -40,37 +42,6 @@ unsigned sea_page_shift(void)
 	return known;
 }
 
-/* Where there is no room for more: the kernel mostly puts it next to another arena. */
-static char *reserve_exactly(size_t size, size_t align, void *(*reserve)(size_t))
-{
-	char *base = reserve(size);
-	if (!base || (uintptr_t)base % align == 0)
-		return base;
-	sea_os_release(base, size);
-	return NULL;
-}
-
-/* Reserves `size` bytes at a multiple of `align`, by asking for more and giving the
- * ends back. */
-static char *reserve_aligned(size_t size, size_t align, void *(*reserve)(size_t))
-{
-	SEA_ASSERT(sea_is_power_of_two(align) && align >= sea_page_size());
-	size_t slack = align - sea_page_size();
-	if (size + slack < size)
-		return NULL;
-	char *wide = reserve(size + slack);
-	if (!wide)
-		return reserve_exactly(size, align, reserve);
-	char *base = (char *)sea_round_up((uintptr_t)wide, align);
-	if (base > wide)
-		sea_os_release(wide, (size_t)(base - wide));
-	SEA_ASSERT(base + size <= wide + size + slack);
-	size_t tail = (size_t)(wide + size + slack - (base + size));
-	if (tail)
-		sea_os_release(base + size, tail);
-	return base;
-}
-
 /* What option `thp` means for a new arena.  With auto the parts of a regular one are made
  * huge one by one, and the only block of a whole one is left to the system. */
 static enum sea_huge first_advice(bool whole)
@@ -79,28 +50,38 @@ static enum sea_huge first_advice(bool whole)
 	return option == SEA_HUGE_AUTO && !whole ? SEA_HUGE_NEVER : option;
 }
 
-bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool whole)
+/* Enters it in the maps.  The addresses inside the only block of a whole arena are found by the region
+ * map: so its size costs nothing. */
+static bool enter(struct sea_arena *arena, char *base, size_t size, size_t block)
 {
-	SEA_ASSERT(size > 0);
-	SEA_ASSERT(sea_is_power_of_two(align));
-	size = sea_round_up(size, SEA_SLOT_SIZE);
-	enum sea_huge advice = first_advice(whole);
-	char *base = reserve_aligned(size, sea_max(align, SEA_SLOT_SIZE),
-				     advice == SEA_HUGE_NEVER ? sea_os_reserve_plain : sea_os_reserve);
-	if (!base)
+	size_t shown = block ? SEA_SLOT_SIZE : size;
+	if (!sea_pagemap_cover(base, shown) ||
+	    !sea_region_add(base, size, block ? SEA_REGION_WHOLE : SEA_REGION_AVAILABLE))
 		return false;
-	if (!sea_pagemap_cover(base, size) ||
-	    !sea_region_add(base, size, whole ? SEA_REGION_WHOLE : SEA_REGION_AVAILABLE)) {
-		sea_os_release(base, size);
-		return false;
-	}
-	if (advice == SEA_HUGE_ALWAYS)
-		sea_os_advise_huge(base, size, advice);
 	arena->base = base;
 	arena->size = size;
-	sea_store_relaxed(&arena->committed, 0);
-	sea_pagemap_set_arena(base, size, arena);
+	arena->block_size = block;
+	sea_store_relaxed(&arena->committed, block);
+	sea_pagemap_set_arena(base, shown, arena);
 	return true;
+}
+
+/* What the system refuses it refuses before anything is made for it. */
+bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, size_t block)
+{
+	SEA_ASSERT(size > 0 && sea_is_power_of_two(align));
+	size = sea_round_up(size, SEA_SLOT_SIZE);
+	SEA_ASSERT(block <= size && block % sea_page_size() == 0);
+	enum sea_huge advice = first_advice(block > 0);
+	char *base = (advice == SEA_HUGE_NEVER ? sea_span_reserve_plain : sea_span_reserve)(size, sea_max(align, SEA_SLOT_SIZE));
+	if (!base)
+		return false;
+	if (advice == SEA_HUGE_ALWAYS)
+		sea_os_advise_huge(base, size, advice);
+	if ((!block || sea_os_commit(base, block)) && enter(arena, base, size, block))
+		return true;
+	sea_span_release(base, size);
+	return false;
 }
 
 static size_t commit_step(const struct sea_arena *arena, size_t committed)
@@ -297,13 +278,18 @@ size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 	return purge_map(arena, arena->touched, from, to);
 }
 
+void sea_arena_forget(struct sea_arena *arena)
+{
+	sea_pagemap_set_arena(arena->base, arena->block_size ? SEA_SLOT_SIZE : arena->size, NULL);
+	sea_region_remove(arena->base);
+}
+
 void sea_arena_release(struct sea_arena *arena)
 {
-	sea_pagemap_set_arena(arena->base, arena->size, NULL);
-	sea_region_remove(arena->base);
+	sea_arena_forget(arena);
 	size_t committed = sea_load_relaxed(&arena->committed);
 	if (arena->hollow)
 		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, arena->size >> sea_page_shift()));
-	if (!sea_os_release(arena->base, arena->size) && committed)
+	if (!sea_span_release(arena->base, arena->size) && committed)
 		sea_os_purge(arena->base, committed);
 }

@@ -30,14 +30,18 @@ struct sea_arena {
 	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
 	char *meta;	    /* what pool and bitmaps lie in, whole pages; meta_size bytes */
 	size_t meta_size;
-	size_t block_size;  /* whole arena: bytes of its only block, from base.  Else 0 */
+	size_t block_size;  /* whole arena: bytes of its only block, from base.  0: a regular one */
 	struct sea_arena *next; /* page lock: list of arenas, or of spare structs */
 };
 
-/* Reserves address space aligned to `align` (a power of two, 1 MiB at least) and
- * enters it in the region map and the page map.  `size` is rounded up to slots.
- * Fills base and size; false if there is no room. */
-bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, bool whole);
+/* Reserves address space aligned to `align` (a power of two) and to 1 MiB, and enters it in the
+ * region map and the page map.  `size` is rounded up to slots.  `block`: bytes of the only
+ * block of a whole arena, which are committed; 0: a regular one.  Fills base, size,
+ * block_size and committed; false if there is no room, and then nothing is kept. */
+bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, size_t block);
+
+/* The maps forget it, and the addresses stay as they are. */
+void sea_arena_forget(struct sea_arena *arena);
 
 /* Gives all of it back to the system. */
 void sea_arena_release(struct sea_arena *arena);

@@ -115,7 +115,7 @@ struct sea_arena *sea_arenas_make(size_t size)
 	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
-	while (!sea_arena_reserve(arena, want, SEA_SLOT_SIZE, false)) {
+	while (!sea_arena_reserve(arena, want, SEA_SLOT_SIZE, 0)) {
 		if (want == least) {
 			give_struct(arena);
 			return NULL;
@@ -192,17 +192,13 @@ struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserv
 	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
-	if (sea_arena_reserve(arena, reserve, align, true) || sea_arena_reserve(arena, size, align, true)) {
-		if (sea_arena_commit(arena, size)) {
-			arena->block_size = size;
-			sea_add_relaxed(&sea_arenas.nr_whole, 1);
-			sea_add_relaxed(&sea_arenas.whole, size);
-			return arena;
-		}
-		sea_arena_release(arena);
+	if (!sea_arena_reserve(arena, reserve, align, size) && !sea_arena_reserve(arena, size, align, size)) {
+		give_struct(arena);
+		return NULL;
 	}
-	give_struct(arena);
-	return NULL;
+	sea_add_relaxed(&sea_arenas.nr_whole, 1);
+	sea_add_relaxed(&sea_arenas.whole, size);
+	return arena;
 }
 
 void sea_arenas_free_whole(struct sea_arena *arena)
@@ -210,7 +206,6 @@ void sea_arenas_free_whole(struct sea_arena *arena)
 	SEA_ASSERT(!arena->pool && arena->block_size > 0);
 	sea_add_relaxed(&sea_arenas.nr_whole, -1ul);
 	sea_add_relaxed(&sea_arenas.whole, -arena->block_size);
-	arena->block_size = 0;
 	release(arena);
 	give_struct(arena);
 }

@@ -13,12 +13,15 @@
 #include "lock.h"
 #include "os.h"
 #include "region.h"
+#include "span.h"
 
-/* First mapping; the next ones double up to the limit.  256 KiB serve a process
- * of one arena and some 4 MiB of zones; what the last mapping has left over counts
- * against limits on address space. */
+/* First mapping; the next ones double up to a MiB, and then are a share of what there is, so
+ * that they stay few: some 50 for 100 GiB of zones.  256 KiB serve a process of one arena and
+ * some 4 MiB of zones; what the last mapping has left over counts against limits on address
+ * space. */
 #define FIRST_MAPPING (256 * SEA_KIB)
-#define LARGEST_MAPPING SEA_MIB
+#define DOUBLED_MAPPING SEA_MIB
+#define MAPPING_SHARE 8
 
 static struct {
 	struct sea_lock lock;
@@ -31,20 +34,20 @@ static struct {
 static bool map_more(size_t size)
 {
 	size_t bytes = sea_round_up(sea_max(size, meta.next_mapping), sea_os_page_size());
-	char *base = sea_os_reserve(bytes);
+	char *base = sea_span_commit(bytes);
 	if (!base && bytes > size) {
 		bytes = sea_round_up(size, sea_os_page_size());
-		base = sea_os_reserve(bytes);
+		base = sea_span_commit(bytes);
 	}
 	if (!base)
 		return false;
-	if (!sea_os_commit(base, bytes) || !sea_region_add(base, bytes, SEA_REGION_METADATA)) {
-		sea_os_release(base, bytes);
+	if (!sea_region_add(base, bytes, SEA_REGION_METADATA)) {
+		sea_span_release(base, bytes);
 		return false;
 	}
 	meta.watermark = base;
 	meta.end = base + bytes;
-	meta.next_mapping = sea_min(2 * meta.next_mapping, LARGEST_MAPPING);
+	meta.next_mapping = sea_max(sea_min(2 * meta.next_mapping, DOUBLED_MAPPING), meta.nr_used / MAPPING_SHARE);
 	return true;
 }
 

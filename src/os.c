@@ -183,6 +183,8 @@ bool sea_os_purge(void *base, size_t size)
 	return dontneed_zeroes(base, size) && advise(base, size, MADV_DONTNEED);
 }
 
+bool sea_os_reset(void *base, size_t size) { return map(base, size, PROT_NONE, MAP_FIXED) != NULL; }
+
 bool sea_os_release(void *base, size_t size) { return SEA_CALL(SYS_munmap, base, size) == 0; }
 
 bool sea_os_move(void *from, void *to, size_t size)

@@ -50,6 +50,10 @@ bool sea_os_commit(void *base, size_t size);
  * means that it reads as zero from now on. */
 bool sea_os_purge(void *base, size_t size);
 
+/* Makes a range that is ours reserved address space again: memory goes, and so does what
+ * the program has asked the system to do with it. */
+bool sea_os_reset(void *base, size_t size);
+
 /* Gives the address space back.  May fail where the process has too many mappings. */
 bool sea_os_release(void *base, size_t size);
 

@@ -29,6 +29,7 @@
 #include "pagemap.h"
 #include "pcp.h"
 #include "refault.h"
+#include "region.h"
 #include "seammap.h"
 
 /* Moving pages by system call pays from here on, and splits mappings. */
@@ -572,9 +573,18 @@ static pfn_t run_of(const struct sea_pool *pool, pfn_t pfn)
 	return covers ? head : SEA_NO_PFN;
 }
 
+/* The page map shows the first slot of a whole arena only. */
+static const struct sea_arena *arena_around(const void *address)
+{
+	struct sea_region region;
+	const struct sea_arena *arena = sea_pagemap_arena(address);
+	bool is_inside = !arena && sea_region_find(address, &region) && region.kind == SEA_REGION_WHOLE;
+	return is_inside ? sea_pagemap_arena(region.base) : arena;
+}
+
 enum sea_place sea_pages_place(const void *address, void **base, size_t *size)
 {
-	const struct sea_arena *arena = sea_pagemap_arena(address);
+	const struct sea_arena *arena = arena_around(address);
 	if (!arena)
 		return sea_arenas_was_released(address) ? SEA_PLACE_FREE : SEA_PLACE_FOREIGN;
 	if (!arena->pool) {

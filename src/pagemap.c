@@ -9,6 +9,7 @@
 #include "check.h"
 #include "os.h"
 #include "region.h"
+#include "span.h"
 
 #define NR_WINDOWS ((size_t)1 << (SEA_ADDRESS_BITS - SEA_WINDOW_SHIFT))
 
@@ -32,12 +33,10 @@ static size_t window_bytes(void)
 static struct sea_window *map_window(void)
 {
 	size_t bytes = window_bytes();
-	struct sea_window *window = sea_os_reserve(bytes);
-	if (!window)
-		return NULL;
-	if (sea_os_commit(window, bytes) && sea_region_add((char *)window, bytes, SEA_REGION_METADATA))
-		return window;
-	sea_os_release(window, bytes);
+	char *window = sea_span_commit(bytes);
+	if (!window || sea_region_add(window, bytes, SEA_REGION_METADATA))
+		return (struct sea_window *)window;
+	sea_span_release(window, bytes);
 	return NULL;
 }
 
@@ -48,7 +47,7 @@ static bool add_window(size_t number)
 		return false;
 	if (!sea_swap_if(&directory[number], NULL, window)) {
 		sea_region_remove((char *)window);
-		sea_os_release(window, window_bytes());
+		sea_span_release((char *)window, window_bytes());
 		return true;
 	}
 	return true;

@@ -6,7 +6,7 @@
  *
  * A slot is 1 MiB of addresses: one zone, or part of an arena without zones.  A
  * window is 64 GiB of slots; there is one for each 64 GiB that we ever had memory
- * in.  The fast paths do without this map: they read the seams (seammap.h).
+ * in.  Of an arena with one block only the first slot is entered.  The fast paths do without this map: they read the seams (seammap.h).
  *
  * P1  A slot is written before the first block in it is handed out; the program
  *     that passes a block to another thread orders that for us.

@@ -15,6 +15,7 @@
 #include "check.h"
 #include "lock.h"
 #include "os.h"
+#include "span.h"
 
 /* Enough for a process of some 100 MiB; 24 bytes each. */
 #define NR_STATIC 16
@@ -44,16 +45,12 @@ static bool grow(void)
 {
 	SEA_ASSERT(map.nr == map.capacity);
 	size_t bytes = sea_round_up(2 * map.capacity * sizeof(struct sea_region), sea_os_page_size());
-	struct sea_region *table = sea_os_reserve(bytes);
+	struct sea_region *table = (struct sea_region *)sea_span_commit(bytes);
 	if (!table)
 		return false;
-	if (!sea_os_commit(table, bytes)) {
-		sea_os_release(table, bytes);
-		return false;
-	}
 	memcpy(table, map.table, map.nr * sizeof(*table));
 	if (map.table != first_table)
-		sea_os_release(map.table, sea_round_up(map.capacity * sizeof(*table), sea_os_page_size()));
+		sea_span_release((char *)map.table, sea_round_up(map.capacity * sizeof(*table), sea_os_page_size()));
 	map.table = table;
 	map.capacity = bytes / sizeof(*table);
 	return true;
@@ -74,6 +71,17 @@ bool sea_region_add(char *base, size_t size, enum sea_region_kind kind)
 	return fits;
 }
 
+bool sea_region_find(const char *address, struct sea_region *region)
+{
+	sea_lock_take(&map.lock);
+	size_t above = lower_bound(address + 1);
+	bool found = above > 0 && (size_t)(address - map.table[above - 1].base) < map.table[above - 1].size;
+	if (found)
+		*region = map.table[above - 1];
+	sea_lock_drop(&map.lock);
+	return found;
+}
+
 static struct sea_region *find(const char *base)
 {
 	size_t at = lower_bound(base);
@@ -88,6 +96,15 @@ void sea_region_remove(char *base)
 	struct sea_region *end = map.table + map.nr;
 	memmove(region, region + 1, (size_t)(end - (region + 1)) * sizeof(*region));
 	map.nr--;
+	sea_lock_drop(&map.lock);
+}
+
+void sea_region_cut(char *base, size_t size)
+{
+	sea_lock_take(&map.lock);
+	struct sea_region *region = find(base);
+	SEA_ASSERT(size > 0 && size <= region->size);
+	region->size = size;
 	sea_lock_drop(&map.lock);
 }
 

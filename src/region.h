@@ -18,7 +18,7 @@ enum sea_region_kind {
 
 struct sea_region {
 	char *base;
-	size_t size; /* bytes of address space */
+	size_t size; /* bytes of address space; a guard on both sides is ours, too (span.h) */
 	enum sea_region_kind kind;
 };
 
@@ -28,11 +28,17 @@ bool sea_region_add(char *base, size_t size, enum sea_region_kind kind);
 /* Removes the range that starts at `base`. */
 void sea_region_remove(char *base);
 
+/* The range that starts at `base` has `size` bytes from now on: not more than it had. */
+void sea_region_cut(char *base, size_t size);
+
+/* The range that `address` lies in; false: none. */
+bool sea_region_find(const char *address, struct sea_region *region);
+
 /* Calls visit() for each range in address order.  The map's lock is held: visit()
  * must not allocate. */
 void sea_region_walk(void (*visit)(const struct sea_region *region, void *context), void *context);
 
-/* Bytes of the mapping that the map itself has taken. */
+/* Bytes of the mapping that the map itself has taken, without its guards. */
 size_t sea_region_table_size(void);
 
 /* Claim: in address order, none empty, none overlapping. */

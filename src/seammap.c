@@ -15,6 +15,7 @@
 #include "lock.h"
 #include "os.h"
 #include "region.h"
+#include "span.h"
 
 /* Addresses described: the map takes as much address space as the first arena. */
 #define SPAN (SEA_SEAMS_SLOTS * SEA_SLOT_SIZE)
@@ -57,9 +58,9 @@ static void make(const char *around)
 	size_t bytes = bytes_of_bits + span / SEA_BYTES_PER_START;
 	uintptr_t slot = sea_round_down((uintptr_t)around, PART);
 	uintptr_t below = sea_min(slot, span - sea_round_up(span / SHARE_ABOVE, PART));
-	char *bits = sea_os_reserve_zeros(bytes);
+	char *bits = sea_span_reserve_zeros(bytes);
 	if (bits && !sea_region_add(bits, bytes, SEA_REGION_METADATA)) {
-		sea_os_release(bits, bytes);
+		sea_span_release(bits, bytes);
 		bits = NULL;
 	}
 	if (bits) {

@@ -330,6 +330,20 @@ bool sea_os_purge(void *base, size_t size)
 	return done;
 }
 
+bool sea_os_reset(void *base, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_reserved("reset: not reserved", base, size);
+	bool done = !is_faulty(SIM_RESET) && map_host(base, size, MAP_FIXED);
+	if (done) {
+		forget_huge(base, size);
+		remove_range(base, size);
+		add_range(base, size, false);
+	}
+	pthread_mutex_unlock(&mutex);
+	return done;
+}
+
 bool sea_os_release(void *base, size_t size)
 {
 	pthread_mutex_lock(&mutex);

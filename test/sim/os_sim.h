@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* The calls that may fail. */
-enum sim_call { SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_MOVE, SIM_READ, SIM_ADVISE, SIM_NR_CALLS };
+enum sim_call { SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_RESET, SIM_MOVE, SIM_READ, SIM_ADVISE, SIM_NR_CALLS };
 #define SIM_ANY SIM_NR_CALLS
 
 struct sim_variable {

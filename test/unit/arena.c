@@ -6,6 +6,7 @@
 #include "options.h"
 #include "pagemap.h"
 #include "region.h"
+#include "span.h"
 #include "unit.h"
 
 #define PAGES 1024
@@ -16,7 +17,7 @@ static char pool_stands_in; /* arena.c only asks whether there is one */
 
 static void reserve(size_t size, size_t align, bool whole)
 {
-	CHECK(sea_arena_reserve(&arena, size, align, whole));
+	CHECK(sea_arena_reserve(&arena, size, align, whole ? sim.page_size : 0));
 	if (!whole) {
 		arena.pool = (struct sea_pool *)&pool_stands_in;
 		arena.touched = touched;
@@ -42,10 +43,10 @@ static void check_reserved(size_t size, size_t align)
 {
 	CHECK_EQ((uintptr_t)arena.base % sea_max(align, SEA_SLOT_SIZE), 0);
 	CHECK_EQ(arena.size, sea_round_up(size, SEA_SLOT_SIZE));
-	CHECK(sim_is_reserved(arena.base, arena.size));
-	CHECK_EQ(arena.committed, 0);
+	CHECK(sim_is_reserved(arena.base - sea_span_guard(), arena.size + 2 * sea_span_guard()));
+	CHECK_EQ(arena.committed, arena.block_size);
 	for (size_t offset = 0; offset < arena.size; offset += SEA_SLOT_SIZE)
-		CHECK(sea_pagemap_arena(arena.base + offset) == &arena);
+		CHECK(sea_pagemap_arena(arena.base + offset) == (arena.block_size && offset ? NULL : &arena));
 	CHECK_EQ(nr_regions(), 1);
 }
 
@@ -68,7 +69,7 @@ static void aligned_reservations(void)
 static void the_slack_goes_back(void)
 {
 	reserve(MiB, 64 * MiB, true);
-	size_t overhead = sim.reserved - MiB;
+	size_t overhead = sim.reserved - MiB - 2 * sea_span_guard();
 	sea_arena_release(&arena);
 	CHECK_EQ(sim.reserved, overhead);
 	CHECK(overhead < 2 * MiB); /* one window */
@@ -76,8 +77,8 @@ static void the_slack_goes_back(void)
 
 static void impossible_sizes(void)
 {
-	CHECK(!sea_arena_reserve(&arena, (size_t)1 << 47, 1, true));
-	CHECK(!sea_arena_reserve(&arena, PTRDIFF_MAX - SEA_SLOT_SIZE, (size_t)1 << 62, true));
+	CHECK(!sea_arena_reserve(&arena, (size_t)1 << 47, 1, 4096));
+	CHECK(!sea_arena_reserve(&arena, PTRDIFF_MAX - SEA_SLOT_SIZE, (size_t)1 << 62, 4096));
 	CHECK_EQ(nr_regions(), 0);
 }
 
@@ -392,7 +393,7 @@ static void reserve_can_fail(void)
 	for (size_t n = 1;; n++) {
 		size_t reserved = sim.reserved, failed = sim.nr_failed;
 		sim_fail(SIM_ANY, n, false);
-		bool done = sea_arena_reserve(&arena, MiB, 16 * MiB, true);
+		bool done = sea_arena_reserve(&arena, MiB, 16 * MiB, 4096);
 		sim_heal();
 		if (done) {
 			check_reserved(MiB, 16 * MiB);

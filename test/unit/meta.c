@@ -4,6 +4,7 @@
 
 #include "bits.h"
 #include "region.h"
+#include "span.h"
 #include "unit.h"
 
 #define NR_BLOCKS 2000
@@ -65,7 +66,7 @@ static void add_size(const struct sea_region *region, void *sum)
 {
 	CHECK_EQ(region->kind, SEA_REGION_METADATA);
 	CHECK(sim_is_committed(region->base, region->size));
-	*(size_t *)sum += region->size;
+	*(size_t *)sum += region->size + 2 * sea_span_guard();
 }
 
 /* R2, as far as metadata goes. */

@@ -2,6 +2,8 @@
 /* region.c - the map of ranges against an array without order */
 #include "region.h"
 
+#include "span.h"
+
 #include "unit.h"
 
 #define NR_SLOTS 400
@@ -82,7 +84,7 @@ static void gives_old_tables_back(void)
 {
 	grows_and_keeps_what_it_had();
 	CHECK_EQ(sim.nr_calls[SIM_RELEASE], sim.nr_calls[SIM_RESERVE] - 1);
-	CHECK_EQ(sim.reserved, sim.committed);
+	CHECK_EQ(sim.reserved, sim.committed + 2 * sea_span_guard());
 }
 
 static void fail_to_grow(enum sim_call kind)
@@ -122,10 +124,41 @@ static void an_empty_range_is_unsound(void)
 	CHECK(!sea_region_is_sound());
 }
 
+/* Each address leads to its range, and those outside to none. */
+static void an_address_leads_to_its_range(void)
+{
+	struct sea_region region;
+	CHECK(!sea_region_find(address(1), &region));
+	for (size_t slot = 1; slot < 40; slot += 2)
+		add(slot, SLOT, slot % 3 ? SEA_REGION_WHOLE : SEA_REGION_AVAILABLE);
+	for (size_t slot = 1; slot < 40; slot += 2)
+		for (size_t at = 0; at < SLOT; at += SLOT - 1) {
+			CHECK(sea_region_find(address(slot) + at, &region));
+			CHECK(region.base == address(slot) && region.size == SLOT);
+			CHECK_EQ(region.kind, slot % 3 ? SEA_REGION_WHOLE : SEA_REGION_AVAILABLE);
+			CHECK(!sea_region_find(address(slot) + at - SLOT, &region));
+		}
+	CHECK(!sea_region_find(address(40) + SLOT, &region));
+	CHECK(!sea_region_find(NULL, &region));
+}
+
+static void a_range_is_cut(void)
+{
+	struct sea_region region;
+	add(3, SLOT, SEA_REGION_WHOLE);
+	sea_region_cut(address(3), SLOT / 4);
+	CHECK(sea_region_find(address(3) + SLOT / 4 - 1, &region));
+	CHECK_EQ(region.size, SLOT / 4);
+	CHECK(!sea_region_find(address(3) + SLOT / 4, &region));
+	CHECK(sea_region_is_sound());
+}
+
 static const struct test_case cases[] = {
 	PASSES(an_empty_map),
 	PASSES(neighbours_stay_apart),
 	PASSES(random_changes),
+	PASSES(an_address_leads_to_its_range),
+	PASSES(a_range_is_cut),
 	PASSES(grows_and_keeps_what_it_had),
 	PASSES(gives_old_tables_back),
 	PASSES(no_address_space_to_grow),

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* span.c - reserved with its guards, and given back with them (layer 2) */
+#include "span.h"
+
+#include "bits.h"
+#include "check.h"
+#include "os.h"
+
+size_t sea_span_guard(void) { return sea_os_page_size(); }
+
+/* Gives the ends of a range back, outside [from, to). */
+static void trim(char *base, char *end, char *from, char *to)
+{
+	SEA_ASSERT(base <= from && from < to && to <= end);
+	if (base < from)
+		sea_os_release(base, (size_t)(from - base));
+	if (to < end)
+		sea_os_release(to, (size_t)(end - to));
+}
+
+static char *reserve(size_t size, size_t align, void *(*from_system)(size_t))
+{
+	SEA_ASSERT(sea_is_power_of_two(align) && align >= sea_os_page_size());
+	size_t guard = sea_span_guard(), bytes = size + 2 * guard + align - sea_os_page_size();
+	if (bytes < size)
+		return NULL;
+	char *wide = from_system(bytes);
+	if (!wide)
+		return NULL;
+	char *base = (char *)sea_round_up((uintptr_t)wide + guard, align);
+	trim(wide, wide + bytes, base - guard, base + size + guard);
+	return base;
+}
+
+char *sea_span_reserve(size_t size, size_t align) { return reserve(size, align, sea_os_reserve); }
+
+char *sea_span_reserve_plain(size_t size, size_t align) { return reserve(size, align, sea_os_reserve_plain); }
+
+char *sea_span_reserve_zeros(size_t size)
+{
+	size_t guard = sea_span_guard();
+	char *wide = sea_os_reserve_zeros(size + 2 * guard);
+	if (!wide)
+		return NULL;
+	if (sea_os_reset(wide, guard) && sea_os_reset(wide + guard + size, guard))
+		return wide + guard;
+	sea_os_release(wide, size + 2 * guard);
+	return NULL;
+}
+
+char *sea_span_commit(size_t size)
+{
+	char *base = sea_span_reserve(size, sea_os_page_size());
+	if (!base || sea_os_commit(base, size))
+		return base;
+	sea_span_release(base, size);
+	return NULL;
+}
+
+bool sea_span_release(char *base, size_t size)
+{
+	size_t guard = sea_span_guard();
+	return sea_os_release(base - guard, size + 2 * guard);
+}
+
+bool sea_span_cut(char *base, size_t size, size_t to)
+{
+	size_t guard = sea_span_guard();
+	SEA_ASSERT(to > 0 && to < size);
+	return sea_os_reset(base + to, guard) && sea_os_release(base + to + guard, size - to);
+}
