@@ -78,12 +78,15 @@ void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 	}
 }
 
+/* The sets lie behind the pages, aligned. */
+static size_t page_bytes(size_t nr_pages) { return sea_round_up(nr_pages * sizeof(struct page), sizeof(uint64_t)); }
+
 size_t sea_buddy_meta_size(size_t nr_pages)
 {
 	size_t words = 0;
 	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++)
 		words += sea_bittree_words((nr_pages >> order) + 1);
-	return words * sizeof(uint64_t) + nr_pages * sizeof(struct page);
+	return words * sizeof(uint64_t) + page_bytes(nr_pages);
 }
 
 void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta)
@@ -91,7 +94,7 @@ void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta)
 	pool->nr_pages = nr_pages;
 	pool->nr_free = 0;
 	pool->pages = meta;
-	uint64_t *words = (uint64_t *)(pool->pages + nr_pages);
+	uint64_t *words = (uint64_t *)((char *)meta + page_bytes(nr_pages));
 	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++)
 		words = sea_bittree_init(&pool->free[order], (nr_pages >> order) + 1, words);
 	sea_buddy_free(pool, 0, nr_pages);

@@ -22,6 +22,9 @@
 #define SEA_CACHE_LINE 64
 #define SEA_LINE_ALIGNED __attribute__((aligned(SEA_CACHE_LINE)))
 
+/* No padding, and aligned to two bytes: an array of the struct is as short as can be. */
+#define SEA_PACKED_BY_TWO __attribute__((packed, aligned(2)))
+
 /* Thread-local storage reached through one register, also in a shared object.
  * Its size is what the static TLS block of a dlopen()ing program must have left. */
 #define SEA_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))

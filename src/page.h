@@ -28,8 +28,7 @@ struct page {
 	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_ASIDE: length of the run */
 	uint8_t state;	   /* enum sea_page_state; atomic: neighbours are looked at while they change */
 	uint8_t order;	   /* SEA_PAGE_FREE, SEA_PAGE_CACHED */
-	uint16_t spare;
-};
-_Static_assert(sizeof(struct page) == 8, "8 bytes a page: 0.2 % of the arena");
+} SEA_PACKED_BY_TWO;
+_Static_assert(sizeof(struct page) == 6, "6 bytes a page: 0.15 % of the arena");
 
 #endif
