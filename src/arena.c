@@ -104,10 +104,22 @@ static bool commit_range(struct sea_arena *arena, size_t from, size_t to)
 	return true;
 }
 
+/* What could not be committed again when it was renewed. */
+static bool close_gaps(struct sea_arena *arena, size_t committed)
+{
+	sea_store_relaxed(&arena->has_gaps, 0);
+	bool done = sea_os_commit(arena->base, committed);
+	if (!done)
+		sea_store_relaxed(&arena->has_gaps, 1);
+	return done;
+}
+
 bool sea_arena_commit(struct sea_arena *arena, size_t end)
 {
 	SEA_ASSERT(end <= arena->size);
 	size_t from = sea_load_acquire(&arena->committed);
+	if (unlikely(sea_load_relaxed(&arena->has_gaps)) && !close_gaps(arena, from))
+		return false;
 	if (likely(end <= from))
 		return true;
 	end = sea_round_up(end, sea_page_size());
@@ -204,6 +216,43 @@ static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 	}
 }
 
+/* --- advice of the program's ------------------------------------------------------ */
+
+/* A run of a huge page or more is where programs ask for huge pages, and where the system can
+ * give one. */
+void sea_arena_lend(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(arena->pool && from < to);
+	if (to - from < huge_pages() || !arena->lent)
+		return;
+	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++)
+		if (!(sea_load_relaxed(&arena->lent[i / 64]) >> i % 64 & 1))
+			sea_or_release(&arena->lent[i / 64], 1ull << i % 64);
+}
+
+/* Half a huge page: in shorter pieces no huge page comes, and each may be a mapping. */
+static bool wants_renewal(const struct sea_arena *arena, size_t from, size_t to)
+{
+	if (to - from < huge_pages() / 2 || !arena->lent)
+		return false;
+	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++)
+		if (sea_load_relaxed(&arena->lent[i / 64]) >> i % 64 & 1)
+			return true;
+	return false;
+}
+
+/* The ranges that lie in [from, to). */
+static void forget_lent(struct sea_arena *arena, size_t from, size_t to)
+{
+	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++) {
+		intptr_t start = huge_start(arena, 0) + (intptr_t)(i * huge_pages());
+		if (start >= (intptr_t)from && start + (intptr_t)huge_pages() <= (intptr_t)to)
+			sea_and_relaxed(&arena->lent[i / 64], ~(1ull << i % 64));
+	}
+}
+
+/* --- which ranges are huge --------------------------------------------------------- */
+
 static bool is_huge(const struct sea_arena *arena, size_t i)
 {
 	SEA_ASSERT(i <= arena->size / sea_huge_size() + 1);
@@ -275,8 +324,65 @@ size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 	split_huge(arena, from, to);
 	if (arena->hollow)
 		sea_add_relaxed(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
-	return purge_map(arena, arena->touched, from, to);
+	size_t nr = purge_map(arena, arena->touched, from, to);
+	/* What could not be purged is locked, perhaps with all that the process has: it stays. */
+	if (nr && wants_renewal(arena, from, to) && !sea_arena_count_held(arena, from, to))
+		sea_arena_renew(arena, from, to);
+	return nr;
 }
+
+/* Reserved, then committed: so that nobody else can get the addresses meanwhile, and so that no step
+ * fails that has taken something away. */
+void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
+	SEA_ASSERT(arena->pool);
+	to = sea_min(to, sea_load_acquire(&arena->committed) >> sea_page_shift());
+	if (from >= to)
+		return;
+	char *base = arena->base + (from << sea_page_shift());
+	size_t size = (to - from) << sea_page_shift();
+	if (!sea_os_reset(base, size))
+		return;
+	sea_os_advise_huge(base, size, first_advice(false));
+	clear_bits(arena->touched, from, to);
+	if (arena->lent)
+		forget_lent(arena, from, to);
+	if (!sea_os_commit(base, size))
+		sea_store_release(&arena->has_gaps, 1);
+}
+
+/* --- whole arenas ------------------------------------------------------------------- */
+
+/* A block that has become shorter than this part of its arena has left what it was. */
+#define CUT_SHARE 4
+
+/* Keeps the addresses for as much again, and gives the others back. */
+static void cut_whole(struct sea_arena *arena, size_t block)
+{
+	size_t to = sea_round_up(2 * block, SEA_SLOT_SIZE), size = arena->size;
+	if (block >= size / CUT_SHARE || to >= size)
+		return;
+	sea_region_cut(arena->base, to);
+	arena->size = to;
+	sea_store_relaxed(&arena->committed, sea_min(sea_load_relaxed(&arena->committed), to));
+	sea_span_cut(arena->base, size, to);
+}
+
+bool sea_arena_resize_whole(struct sea_arena *arena, size_t size)
+{
+	SEA_ASSERT(!arena->pool && arena->block_size > 0);
+	SEA_ASSERT(size > 0 && size % sea_page_size() == 0);
+	if (size > arena->size || !sea_arena_commit(arena, size))
+		return false;
+	if (size < arena->block_size)
+		sea_os_purge(arena->base + size, arena->block_size - size);
+	arena->block_size = size;
+	cut_whole(arena, size);
+	return true;
+}
+
+/* --- the end ------------------------------------------------------------------------ */
 
 void sea_arena_forget(struct sea_arena *arena)
 {

@@ -23,10 +23,13 @@ struct sea_arena {
 	char *base;	    /* aligned to 1 MiB and to the page */
 	size_t size;	    /* bytes of address space, whole slots */
 	size_t committed;   /* bytes from base; atomic, only grows but in a whole arena */
+	uint32_t has_gaps;  /* below `committed` may be pages that are reserved only; atomic */
 	uint64_t *touched;  /* bit per page: may hold memory and old bytes; atomic.  NULL: whole */
 	uint64_t *hollow;   /* bit per page: may hold memory that nobody has written to, as part of a
 			       huge page; touched ones may, too; atomic.  NULL: whole */
 	uint64_t *huge;	    /* bit per range of a huge page: made huge; atomic */
+	uint64_t *lent;	    /* bit per range of a huge page: was part of a run in which a program may
+			       have advised the system, since it was renewed; atomic */
 	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
 	char *meta;	    /* what pool and bitmaps lie in, whole pages; meta_size bytes */
 	size_t meta_size;
@@ -80,6 +83,19 @@ size_t sea_arena_borders(const struct sea_arena *arena);
  * ones; a range that loses some of its memory is not huge any more.  The caller owns the
  * pages.  Returns how many went that were touched. */
 size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to);
+
+/* Pages [from, to) of an arena with a pool, which their owner has emptied, become as new: nothing
+ * that the program has asked the system to do with them is left, and the system joins them with
+ * their neighbours. */
+void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to);
+
+/* The only block of a whole arena gets `size` bytes, whole pages, in place, if it can.  A block
+ * that becomes much shorter gives addresses back, too. */
+bool sea_arena_resize_whole(struct sea_arena *arena, size_t size);
+
+/* Pages [from, to) are handed out as a run.  If that is so long that programs give the system advice
+ * about it, it is remembered, and the pages are renewed when they go back. */
+void sea_arena_lend(struct sea_arena *arena, size_t from, size_t to);
 
 /* log2 of the page size. */
 unsigned sea_page_shift(void);

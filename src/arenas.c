@@ -18,6 +18,8 @@
 #include "pagemap.h"
 #include "seammap.h"
 
+/* So that blocks of a huge page's alignment need no arena of their own. */
+#define ARENA_ALIGN (2 * SEA_MIB)
 /* Ranges of released arenas that are remembered, for reports. */
 #define NR_RELEASED 64
 
@@ -88,7 +90,7 @@ static bool equip_arena(struct sea_arena *arena)
 	SEA_ASSERT(nr_pages > 0 && !arena->pool);
 	size_t map_words = (nr_pages + 63) / 64, huge_words = (arena->size / sea_huge_size() + 2) / 64 + 1;
 	struct sea_arena *old = take_equipped(arena->size);
-	arena->meta_size = sizeof(struct sea_pool) + (2 * map_words + huge_words) * sizeof(uint64_t) +
+	arena->meta_size = sizeof(struct sea_pool) + 2 * (map_words + huge_words) * sizeof(uint64_t) +
 			   sea_buddy_meta_size(nr_pages);
 	arena->meta = old ? old->meta : sea_meta_alloc_pages(arena->meta_size);
 	if (!arena->meta)
@@ -102,11 +104,12 @@ static bool equip_arena(struct sea_arena *arena)
 	arena->touched = (uint64_t *)(arena->pool + 1);
 	arena->hollow = arena->touched + map_words;
 	arena->huge = arena->hollow + map_words;
-	sea_buddy_init(arena->pool, nr_pages, arena->huge + huge_words);
+	arena->lent = arena->huge + huge_words;
+	sea_buddy_init(arena->pool, nr_pages, arena->lent + huge_words);
 	return true;
 }
 
-struct sea_arena *sea_arenas_make(size_t size)
+struct sea_arena *sea_arenas_make(size_t size, size_t align)
 {
 	SEA_ASSERT(size > 0);
 	size_t least = sea_round_up(size, SEA_SLOT_SIZE);
@@ -115,7 +118,7 @@ struct sea_arena *sea_arenas_make(size_t size)
 	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
-	while (!sea_arena_reserve(arena, want, SEA_SLOT_SIZE, 0)) {
+	while (!sea_arena_reserve(arena, want, sea_max(align, ARENA_ALIGN), 0)) {
 		if (want == least) {
 			give_struct(arena);
 			return NULL;
@@ -185,6 +188,12 @@ void sea_arenas_link(struct sea_arena *arena)
 	sea_lock_drop(&sea_arenas.lock);
 }
 
+static void count_whole(intptr_t nr, intptr_t size)
+{
+	sea_add_relaxed(&sea_arenas.nr_whole, (size_t)nr);
+	sea_add_relaxed(&sea_arenas.whole, (size_t)size);
+}
+
 struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve)
 {
 	size = sea_round_up(size, sea_page_size());
@@ -196,17 +205,23 @@ struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserv
 		give_struct(arena);
 		return NULL;
 	}
-	sea_add_relaxed(&sea_arenas.nr_whole, 1);
-	sea_add_relaxed(&sea_arenas.whole, size);
+	count_whole(1, (intptr_t)size);
 	return arena;
 }
 
 void sea_arenas_free_whole(struct sea_arena *arena)
 {
 	SEA_ASSERT(!arena->pool && arena->block_size > 0);
-	sea_add_relaxed(&sea_arenas.nr_whole, -1ul);
-	sea_add_relaxed(&sea_arenas.whole, -arena->block_size);
+	count_whole(-1, -(intptr_t)arena->block_size);
 	release(arena);
+	give_struct(arena);
+}
+
+void sea_arenas_lose_whole(struct sea_arena *arena)
+{
+	SEA_ASSERT(!arena->pool && arena->block_size > 0);
+	count_whole(-1, -(intptr_t)arena->block_size);
+	sea_arena_forget(arena);
 	give_struct(arena);
 }
 

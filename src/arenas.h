@@ -20,9 +20,9 @@ extern SEA_HIDDEN struct sea_arenas {
 	size_t nr_whole, whole;		/* whole ones, bytes of their blocks; atomic */
 } sea_arenas;
 
-/* Makes an arena that can hold `size` bytes; asks for less where the system refuses.  NULL:
- * there is no room. */
-struct sea_arena *sea_arenas_make(size_t size);
+/* Makes an arena that can hold `size` bytes, at a multiple of `align`; asks for less where the
+ * system refuses.  NULL: there is no room. */
+struct sea_arena *sea_arenas_make(size_t size, size_t align);
 
 /* Lists it. */
 void sea_arenas_link(struct sea_arena *arena);
@@ -35,6 +35,9 @@ bool sea_arenas_release_empty(size_t keep, size_t *nr_dirty);
  * block. */
 struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve);
 void sea_arenas_free_whole(struct sea_arena *arena);
+
+/* The same, but the addresses are not ours any more, or it is not known. */
+void sea_arenas_lose_whole(struct sea_arena *arena);
 
 /* Claim: the address was in an arena released not long ago. */
 bool sea_arenas_was_released(const char *address);

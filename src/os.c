@@ -187,14 +187,19 @@ bool sea_os_reset(void *base, size_t size) { return map(base, size, PROT_NONE, M
 
 bool sea_os_release(void *base, size_t size) { return SEA_CALL(SYS_munmap, base, size) == 0; }
 
-bool sea_os_move(void *from, void *to, size_t size)
+/* Kernels before 6.16 unmap the target before they find that they cannot move, and another
+ * thread may map something there.  It is proved to be ours only if nothing was there. */
+enum sea_moved sea_os_move(void *from, void *to, size_t size)
 {
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-	bool moved = SEA_CALL(SYS_mremap, from, size, size, flags, to) == (long)to;
-	/* Kernels before 6.16 unmap the target before they find that they cannot move. */
-	if (!moved)
-		map(to, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
-	return moved;
+	if (SEA_CALL(SYS_mremap, from, size, size, flags, to) == (long)to)
+		return SEA_MOVED;
+	void *again = map(to, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+	if (again == to)
+		return SEA_STAYED;
+	if (again) /* before Linux 4.17 the address is but a hint */
+		sea_os_release(again, size);
+	return SEA_LOST;
 }
 
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)

@@ -57,9 +57,14 @@ bool sea_os_reset(void *base, size_t size);
 /* Gives the address space back.  May fail where the process has too many mappings. */
 bool sea_os_release(void *base, size_t size);
 
-/* Moves the memory of [from, from + size) to the reserved range `to`; `from` stays
+/* Moves the memory of [from, from + size) to the committed range `to`; `from` stays
  * committed and reads as zero. */
-bool sea_os_move(void *from, void *to, size_t size);
+enum sea_moved {
+	SEA_MOVED,
+	SEA_STAYED, /* both ranges are as they were */
+	SEA_LOST,   /* the memory stayed, and `to` may be somebody else's by now */
+};
+enum sea_moved sea_os_move(void *from, void *to, size_t size);
 
 /* Advice; false: the system does not take it, or is not asked any more (see sea_os_prctl). */
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);

@@ -32,8 +32,11 @@
 #include "region.h"
 #include "seammap.h"
 
-/* Moving pages by system call pays from here on, and splits mappings. */
+/* Moving pages by system call pays from here on. */
 #define MOVE_PAGES_MIN (4 * SEA_MIB)
+/* A whole arena is three to six mappings, and a process may have 65,530: while there are so many, what
+ * fits comes from pools, and no pages are moved. */
+#define MOST_WHOLE 128
 /* Huge pages may add so much to what is written to: the goal of 5 % in memory. */
 #define HOLLOW_SHARE 20
 /* The kernel fills a huge page in 0.2 ms where 512 small ones take 0.8, unless it has to find
@@ -53,6 +56,7 @@ static struct {
 	size_t purged;			    /* bytes; atomic */
 	uint32_t is_purging;		    /* one thread at a time; atomic */
 	uint64_t huge_from_us;		    /* no huge page before; atomic */
+	uint32_t cannot_move;		    /* a move that failed has lost its target; atomic */
 	struct sea_block hand[PURGE_BATCH]; /* page lock: blocks out of their pools to be purged */
 	size_t nr_hand;
 } state;
@@ -77,8 +81,9 @@ static bool is_possible(size_t size) { return size <= (size_t)1 << (SEA_ADDRESS_
 
 static bool wants_whole(size_t size, size_t align)
 {
-	size_t half = sea_min(sea_options.arena, SEA_ARENA_MAX) / 2;
-	return size > sea_max(half, SEA_SLOT_SIZE) || align > SEA_SLOT_SIZE;
+	size_t half = sea_max(sea_min(sea_options.arena, SEA_ARENA_MAX) / 2, SEA_SLOT_SIZE);
+	size_t most = sea_load_relaxed(&sea_arenas.nr_whole) < MOST_WHOLE ? half : SEA_ARENA_MAX / 2;
+	return sea_max(size, align) > most;
 }
 
 /* --- free pages ------------------------------------------------------------- */
@@ -154,6 +159,8 @@ static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_bloc
 	sea_lock_take(&sea_arenas.lock);
 	run->pfn = SEA_NO_PFN;
 	for (run->arena = sea_arenas.first; run->arena; run->arena = run->arena->next) {
+		if (((uintptr_t)run->arena->base >> sea_page_shift()) % align_pages)
+			continue;
 		run->pfn = take_from_pool(run->arena->pool, nr_pages, align_pages);
 		if (run->pfn == SEA_NO_PFN)
 			continue;
@@ -174,9 +181,9 @@ static bool take_block(size_t nr_pages, size_t align_pages, struct sea_block *ru
 	if (take_from_pools(nr_pages, align_pages, run))
 		return true;
 	size_t bytes = sea_max(nr_pages, align_pages) << sea_page_shift();
-	struct sea_arena *arena = sea_arenas_make(bytes);
+	struct sea_arena *arena = sea_arenas_make(bytes, align_pages << sea_page_shift());
 	if (!arena && give_room())
-		arena = sea_arenas_make(bytes);
+		arena = sea_arenas_make(bytes, align_pages << sea_page_shift());
 	if (!arena)
 		return false;
 	sea_arenas_link(arena);
@@ -254,10 +261,12 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	sea_add_relaxed(&state.nr_dirty, -nr_touched);
 	sea_add_relaxed(&state.nr_used, nr_pages);
 	note_use();
-	if (touch == SEA_TOUCH_NOW)
+	if (touch == SEA_TOUCH_NOW) {
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages, false);
-	else if (touch == SEA_TOUCH_DENSE)
+		sea_arena_lend(run.arena, run.pfn, run.pfn + nr_pages);
+	} else if (touch == SEA_TOUCH_DENSE) {
 		consider_huge(run);
+	}
 	*zeroed = nr_touched == 0;
 	return address_of(run.arena, run.pfn);
 }
@@ -266,15 +275,10 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 
 static bool resize_whole(struct sea_arena *arena, size_t size)
 {
-	SEA_ASSERT(!arena->pool && arena->block_size > 0);
-	size = sea_round_up(size, sea_page_size());
-	if (size > arena->size || !sea_arena_commit(arena, size))
+	size_t was = arena->block_size;
+	if (!sea_arena_resize_whole(arena, sea_round_up(size, sea_page_size())))
 		return false;
-	size_t committed = sea_load_relaxed(&arena->committed);
-	if (size < committed)
-		sea_os_purge(arena->base + size, committed - size);
-	sea_add_relaxed(&sea_arenas.whole, size - arena->block_size);
-	arena->block_size = size;
+	sea_add_relaxed(&sea_arenas.whole, arena->block_size - was);
 	return true;
 }
 
@@ -434,6 +438,13 @@ size_t sea_pages_size(const void *address)
 	return size;
 }
 
+static void keep_watermarks(void)
+{
+	struct sea_watermarks marks = sea_pages_watermarks();
+	if (unlikely(sea_pages_dirty() > marks.high))
+		sea_pages_trim(marks.low);
+}
+
 void sea_pages_free(void *address)
 {
 	struct sea_block run;
@@ -451,9 +462,7 @@ void sea_pages_free(void *address)
 	bool is_block = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
 	if (!is_block || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
 		give_to_pool(run, nr_pages);
-	struct sea_watermarks marks = sea_pages_watermarks();
-	if (unlikely(sea_pages_dirty() > marks.high))
-		sea_pages_trim(marks.low);
+	keep_watermarks();
 }
 
 /* Lengthens a run of a pool in place. */
@@ -473,6 +482,7 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 	sea_add_relaxed(&state.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
 	sea_add_relaxed(&state.nr_used, to - from);
 	touch_pages(run.arena, tail, run.pfn + to, false);
+	sea_arena_lend(run.arena, run.pfn, run.pfn + to);
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
 	return true;
 }
@@ -485,6 +495,7 @@ static void shrink_run(struct sea_block run, size_t from, size_t to)
 	sea_add_relaxed(&state.nr_used, -(from - to));
 	sea_add_relaxed(&state.nr_dirty, sea_arena_count_touched(run.arena, tail, run.pfn + from));
 	give_to_pool((struct sea_block){run.arena, tail, 0}, from - to);
+	keep_watermarks();
 }
 
 bool sea_pages_resize(void *address, size_t size)
@@ -503,6 +514,46 @@ bool sea_pages_resize(void *address, size_t size)
 	return true;
 }
 
+/* The pages of the run have gone elsewhere: those of a pool lie in a mapping that was split for them. */
+static void renew_run(struct sea_block run)
+{
+	if (run.arena->pool)
+		sea_arena_renew(run.arena, run.pfn, run.pfn + run.arena->pool->pages[run.pfn].nr_pages);
+}
+
+/* Moves the first `bytes` of a run to an arena of its own, with room for as much again: a block that
+ * grew this far goes on growing.  Once a target was lost no pages are moved any more.  NULL: the run
+ * is as it was. */
+static char *move_pages(struct sea_block old, size_t bytes, size_t size)
+{
+	char *from = address_of(old.arena, old.pfn);
+	if (bytes < MOVE_PAGES_MIN || sea_load_relaxed(&state.cannot_move) ||
+	    sea_load_relaxed(&sea_arenas.nr_whole) >= MOST_WHOLE)
+		return NULL;
+	struct sea_arena *whole = sea_arenas_make_whole(size, 1, 2 * size);
+	if (!whole)
+		return NULL;
+	enum sea_moved moved = sea_os_move(from, whole->base, bytes);
+	if (likely(moved == SEA_MOVED)) {
+		renew_run(old);
+		return whole->base;
+	}
+	if (moved == SEA_STAYED) {
+		sea_arenas_free_whole(whole);
+		return NULL;
+	}
+	sea_store_relaxed(&state.cannot_move, 1);
+	sea_arenas_lose_whole(whole);
+	return NULL;
+}
+
+static char *copy_run(const char *from, size_t bytes, size_t size)
+{
+	struct sea_arena *whole = wants_whole(size, 1) ? sea_arenas_make_whole(size, 1, 2 * size) : NULL;
+	char *to = whole ? whole->base : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
+	return to ? memcpy(to, from, bytes) : NULL;
+}
+
 void *sea_pages_move(void *address, size_t size)
 {
 	struct sea_block old;
@@ -510,15 +561,11 @@ void *sea_pages_move(void *address, size_t size)
 	if (!is_possible(size))
 		return NULL;
 	size_t bytes = sea_min(sea_pages_size(address), sea_round_up(size, sea_page_size()));
-	bool grows_large = wants_whole(size, 1);
-	/* A block that grew this far goes on growing: room for as much again. */
-	struct sea_arena *whole = grows_large ? sea_arenas_make_whole(size, 1, 2 * size) : NULL;
-	char *to = whole ? whole->base : grows_large ? NULL : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
+	char *to = move_pages(old, bytes, size);
 	if (!to)
-		return NULL;
-	if (bytes < MOVE_PAGES_MIN || !sea_os_move(address, to, bytes))
-		memcpy(to, address, bytes);
-	sea_pages_free(address);
+		to = copy_run(address, bytes, size);
+	if (to)
+		sea_pages_free(address);
 	return to;
 }
 

@@ -357,18 +357,33 @@ bool sea_os_release(void *base, size_t size)
 	return done;
 }
 
-bool sea_os_move(void *from, void *to, size_t size)
+/* The target goes, and comes back if nobody has taken its place. */
+static enum sea_moved fail_to_move(char *to, size_t size)
+{
+	if (!sim.move_unmaps)
+		return SEA_STAYED;
+	munmap(to, size);
+	if (sim.on_unmap)
+		sim.on_unmap(to, size);
+	char *again = map_host(to, size, MAP_FIXED_NOREPLACE);
+	if (again == to && !mprotect(to, size, PROT_READ | PROT_WRITE))
+		return SEA_STAYED;
+	remove_range(to, size);
+	return SEA_LOST;
+}
+
+enum sea_moved sea_os_move(void *from, void *to, size_t size)
 {
 	pthread_mutex_lock(&mutex);
 	expect_committed("move: source not committed", from, size);
-	expect_reserved("move: target not reserved", to, size);
-	bool done = !is_faulty(SIM_MOVE) && commit(to, size);
-	if (done) {
+	expect_committed("move: target not committed", to, size);
+	enum sea_moved moved = is_faulty(SIM_MOVE) ? fail_to_move(to, size) : SEA_MOVED;
+	if (moved == SEA_MOVED) {
 		memcpy(to, from, size);
 		madvise(from, size, MADV_DONTNEED);
 	}
 	pthread_mutex_unlock(&mutex);
-	return done;
+	return moved;
 }
 
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge advice)

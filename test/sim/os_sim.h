@@ -41,6 +41,8 @@ struct sim {
 	bool has_environment;
 	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */
 	bool others_run;       /* CPU clocks of other threads go on while somebody looks at them */
+	bool move_unmaps;      /* as Linux before 6.16 does: a move that fails unmaps its target */
+	void (*on_unmap)(char *to, size_t size); /* then this comes: another thread may map something there */
 	bool is_quiet;	       /* reports are kept, but not shown on standard error */
 	size_t max_reserved;   /* bytes; 0: as much as there is */
 	size_t max_committed;
