@@ -56,6 +56,8 @@ void sea_hole_unlink(struct sea_holes *holes, struct sea_hole *hole)
 		hole->next->prev = hole->prev;
 	if (!holes->first[bin])
 		sea_bit_clear(holes->filled, bin);
+	hole->next = hole->prev = NULL;
+	hole->nr_granules = 0;
 }
 
 struct sea_hole *sea_hole_find(const struct sea_holes *holes, size_t nr_granules)

@@ -33,7 +33,8 @@ struct sea_holes {
 
 void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_granules);
 
-/* Stops the process if the program has written over the descriptor. */
+/* Stops the process if the program has written over the descriptor.  Wipes it: what is handed out has no
+ * pointers of ours in it. */
 void sea_hole_unlink(struct sea_holes *holes, struct sea_hole *hole);
 
 /* A hole of at least nr_granules (SEA_HOLE_MIN or more), nearly the smallest; NULL. */

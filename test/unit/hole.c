@@ -23,7 +23,9 @@ static void link_hole(size_t slot, size_t size)
 
 static void unlink_hole(size_t slot)
 {
+	const struct sea_hole *hole = &slots[slot].hole;
 	sea_hole_unlink(&holes, &slots[slot].hole);
+	CHECK(!hole->next && !hole->prev && !hole->nr_granules);
 	slots[slot].size = 0;
 }
 
