@@ -47,9 +47,11 @@ static struct sea_cache *own_ready(void)
 /* One chunk from any shard: for a thread without cache, or whose own shard can get no zone. */
 static void *alloc_alone(unsigned nr_granules, size_t align)
 {
+	struct sea_batch batch;
 	struct sea_link *chunk = NULL;
 	for (unsigned i = 0; i < sea_shard_count() && !chunk; i++)
-		chunk = sea_shard_take_aligned(&sea_shards[i], nr_granules, 1, align);
+		if (sea_shard_take_aligned(&sea_shards[i], nr_granules, 1, align, &batch))
+			chunk = (struct sea_link *)batch.piece[0].start;
 	if (chunk)
 		chunk->mark = 0;
 	return chunk;
@@ -134,11 +136,13 @@ static void *alloc_cached_aligned(struct sea_cache *cache, unsigned c, size_t al
 {
 	struct sea_stock *stock = &cache->stock[c];
 	void *chunk = pop_aligned(cache, c, align);
+	if (!chunk && !cache->head[c] && sea_stock_unspill(cache, c))
+		chunk = pop_aligned(cache, c, align);
 	if (chunk)
 		return chunk;
 	if (stock->cur < stock->end && is_aligned(stock->cur, align))
 		return sea_stock_pop(stock, sea_class_size(c));
-	return sea_stock_refill_aligned(cache, c, align);
+	return sea_stock_refill_aligned(cache, c, align) ? pop_aligned(cache, c, align) : NULL;
 }
 
 static void *alloc_aligned(size_t align, size_t size)

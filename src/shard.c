@@ -423,31 +423,101 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 	return found;
 }
 
-static void *carve_aligned(struct sea_shard *shard, unsigned k, unsigned count, size_t align)
+/* --- taking what is aligned ------------------------------------------------------- */
+
+/* Alignments from one granule to half a zone. */
+#define NR_ALIGNMENTS (SEA_SLOT_SHIFT - SEA_GRANULE_SHIFT)
+/* Blocks of 8 KiB that one sweep looks into: 20 us, 100 if they are full of small holes.  So many
+ * are a zone: 32 batches later, when one that was made for them is used up, it has been to 32. */
+#define ALIGNED_BLOCKS SEA_ZONE_HINTS
+
+/* Where the sweep goes on; NULL: no memory. */
+static struct sea_cursor *aligned_cursor(struct sea_shard *shard, unsigned k, unsigned align)
 {
-	struct sea_hole *hole = find_hole(shard, (size_t)k * count + align / SEA_GRANULE - 1);
-	if (!hole)
-		return NULL;
-	struct sea_zone *zone = sea_zone_of(hole);
-	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	return sea_zone_carve(zone, hole, (char *)sea_round_up((uintptr_t)hole, align), k, count);
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	if (!shard->aligned)
+		shard->aligned = sea_meta_alloc(NR_ALIGNMENTS * sizeof(*shard->aligned));
+	return shard->aligned ? &shard->aligned[sea_highest_bit(align)][sea_class_for(k)] : NULL;
 }
 
-void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned count, size_t align)
+/* The next hole that has room, small or large, as sweep() does. */
+static struct sea_piece sweep_aligned(struct sea_shard *shard, struct sea_cursor *cursor, unsigned k, unsigned align,
+				      unsigned max, unsigned *budget)
 {
-	SEA_ASSERT(sea_is_power_of_two(align));
-	SEA_ASSERT(align < SEA_ZONE_SIZE);
-	SEA_ASSERT(k * count <= SEA_ZONE_CHUNK_MAX);
+	if (cursor->epoch != shard->epoch)
+		*cursor = (struct sea_cursor){0, 0, shard->epoch};
+	for (; cursor->zone < shard->nr_zones; cursor->zone++, cursor->block = 0) {
+		struct sea_zone *zone = shard->zones[cursor->zone];
+		if (shard->zone_hint[cursor->zone] < sea_min(k, SEA_HINT_UNKNOWN))
+			continue;
+		struct sea_piece piece = sea_zone_sweep_aligned(zone, k, align, max, &cursor->block, budget);
+		shard->zone_hint[cursor->zone] = largest_hint(zone);
+		if (piece.count || cursor->block < SEA_ZONE_HINTS)
+			return piece;
+	}
+	return (struct sea_piece){NULL, 0};
+}
+
+/* From a hole that has room wherever it lies. */
+static struct sea_piece carve_aligned(struct sea_shard *shard, unsigned k, unsigned align, unsigned max)
+{
+	struct sea_hole *hole = find_hole(shard, (size_t)k + align - 1);
+	if (!hole)
+		return (struct sea_piece){NULL, 0};
+	struct sea_zone *zone = sea_zone_of(hole);
+	char *at = (char *)sea_round_up((uintptr_t)hole, align * SEA_GRANULE);
+	size_t room = hole->nr_granules - (size_t)(at - (char *)hole) / SEA_GRANULE;
+	unsigned count = k % align ? 1 : (unsigned)sea_min(room / k, max);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	return (struct sea_piece){sea_zone_carve(zone, hole, at, k, count), count};
+}
+
+static bool fill_aligned(struct sea_shard *shard, unsigned k, unsigned want, unsigned align, struct sea_batch *batch)
+{
+	unsigned budget = ALIGNED_BLOCKS;
+	struct sea_cursor *cursor = aligned_cursor(shard, k, align);
+	while (batch->nr_chunks < want && batch->nr_pieces < SEA_BATCH_PIECES) {
+		struct sea_piece piece = {NULL, 0};
+		if (cursor)
+			piece = sweep_aligned(shard, cursor, k, align, want - batch->nr_chunks, &budget);
+		if (!piece.count && !batch->nr_chunks)
+			piece = carve_aligned(shard, k, align, want);
+		if (!piece.count)
+			break;
+		batch->piece[batch->nr_pieces++] = piece;
+		batch->nr_chunks += piece.count;
+	}
+	return batch->nr_chunks > 0;
+}
+
+/* What has been freed behind the cursor is looked for again, if it has come to the end. */
+static void restart_aligned(struct sea_shard *shard, unsigned k, unsigned align)
+{
+	struct sea_cursor *cursor = aligned_cursor(shard, k, align);
+	if (cursor && cursor->zone >= shard->nr_zones)
+		*cursor = (struct sea_cursor){0, 0, shard->epoch};
+}
+
+bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, size_t align, struct sea_batch *batch)
+{
+	SEA_ASSERT(sea_is_power_of_two(align) && align >= SEA_GRANULE && align < SEA_ZONE_SIZE);
+	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX && want > 0);
+	unsigned granules = (unsigned)(align / SEA_GRANULE);
+	batch->nr_pieces = batch->nr_chunks = 0;
 	sea_lock_take(&shard->lock);
 	while (drain_next(shard))
 		;
-	void *chunk = carve_aligned(shard, k, count, align);
-	if (!chunk && count_pending(shard) >= DRAIN_BEFORE_GROWTH && drain_all(shard))
-		chunk = carve_aligned(shard, k, count, align);
-	if (!chunk && grow(shard, k))
-		chunk = carve_aligned(shard, k, count, align);
+	bool found = fill_aligned(shard, k, want, granules, batch);
+	if (!found && count_pending(shard) >= DRAIN_BEFORE_GROWTH)
+		drain_all(shard);
+	if (!found) {
+		restart_aligned(shard, k, granules);
+		found = fill_aligned(shard, k, want, granules, batch);
+	}
+	if (!found && grow(shard, k))
+		found = fill_aligned(shard, k, want, granules, batch);
 	sea_shard_drop_lock(shard);
-	return chunk;
+	return found;
 }
 
 bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)

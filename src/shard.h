@@ -37,6 +37,7 @@ struct sea_shard {
 	uint32_t epoch;
 	size_t nr_freed;	   /* granules freed since the epoch began: 2^32 are 64 GiB */
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
+	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* the same by alignment and class; NULL: none was asked for */
 } SEA_LINE_ALIGNED;
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
@@ -51,9 +52,9 @@ struct sea_batch {
 /* Takes up to `want` chunks of k granules, one at least.  False: no memory. */
 bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch);
 
-/* Takes `count` chunks of k granules side by side, the first of them aligned to `align`
- * bytes.  NULL: no memory. */
-void *sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned count, size_t align);
+/* The same, and each of them is aligned to `align` bytes, a power of two of at least a granule and
+ * less than a zone. */
+bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, size_t align, struct sea_batch *batch);
 
 /* Sends the chunks whose bits are set in `mask` back to their zone: they start in
  * word `word` and have nr_granules together.  Any thread, no lock. */

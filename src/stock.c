@@ -121,9 +121,9 @@ static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uin
 /* A line each; half of what the processor's first cache has. */
 #define SPILL_BATCH 64
 
-/* What the stack had no room for comes back. */
-static bool take_spilled(struct sea_cache *cache, unsigned c)
+bool sea_stock_unspill(struct sea_cache *cache, unsigned c)
 {
+	SEA_ASSERT(!cache->head[c]);
 	struct sea_spill *spill = sea_stack_spill(cache, c);
 	uint32_t nr = spill ? sea_spill_take(spill, SPILL_BATCH, &cache->head[c]) : 0;
 	cache->room[c] -= (int32_t)nr;
@@ -137,7 +137,7 @@ bool sea_stock_refill(struct sea_cache *cache, unsigned c)
 	struct sea_stock *stock = &cache->stock[c];
 	struct sea_batch batch;
 	size_t size = sea_class_size(c);
-	if (take_spilled(cache, c))
+	if (sea_stock_unspill(cache, c))
 		return true;
 	before_refill(cache);
 	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(stock, size), &batch))
@@ -147,31 +147,37 @@ bool sea_stock_refill(struct sea_cache *cache, unsigned c)
 	return true;
 }
 
-/* Chunks that an aligned refill brings: the stock takes them if it is empty, and if each
- * is aligned because the first one is. */
-static unsigned aligned_batch(const struct sea_stock *stock, size_t size, size_t align)
-{
-	return stock->cur == stock->end && size % align == 0 ? next_batch(stock, size) : 1;
-}
-
-void *sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align)
+/* On top of the stack, lowest address first.  A long piece becomes the stock but for its first chunk, if
+ * that is empty. */
+static void adopt_aligned(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
 {
 	struct sea_stock *stock = &cache->stock[c];
 	size_t size = sea_class_size(c);
-	unsigned count = aligned_batch(stock, size, align);
-	before_refill(cache);
-	char *chunk = sea_shard_take_aligned(cache->shard, sea_class_granules(c), count, align);
-	if (!chunk)
-		return NULL;
-	SEA_ASSERT((uintptr_t)chunk % align == 0);
-	account_refill(cache, stock, count, size);
-	if (count > 1) {
-		stock->cur = chunk;
-		stock->end = chunk + count * size;
-		return sea_stock_pop(stock, size);
+	for (uint32_t i = batch->nr_pieces; i-- > 0;) {
+		const struct sea_piece *piece = &batch->piece[i];
+		uint32_t nr = piece->count;
+		if (nr > 1 && stock->cur == stock->end) {
+			stock->cur = piece->start + size;
+			stock->end = piece->start + nr * size;
+			((struct sea_link *)stock->cur)->mark = sea_stack_mark(stock->cur);
+			nr = 1;
+		}
+		while (nr-- > 0)
+			sea_stack_push(cache, c, piece->start + nr * size);
 	}
-	((struct sea_link *)chunk)->mark = 0;
-	return chunk;
+}
+
+bool sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	struct sea_batch batch;
+	size_t size = sea_class_size(c);
+	before_refill(cache);
+	if (!sea_shard_take_aligned(cache->shard, sea_class_granules(c), next_batch(stock, size), align, &batch))
+		return false;
+	account_refill(cache, stock, batch.nr_chunks, size);
+	adopt_aligned(cache, c, &batch);
+	return true;
 }
 
 /* The caches of all threads together grow up to a quarter of what is in use, or this: 8

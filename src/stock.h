@@ -30,7 +30,10 @@ void sea_stock_tighten(struct sea_cache *cache);
 /* Brings chunks of class c, whose stack is empty; false: no memory. */
 bool sea_stock_refill(struct sea_cache *cache, unsigned c);
 
-/* Brings one aligned chunk of class c or several, and takes the first; NULL: no memory. */
-void *sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align);
+/* Brings what has spilled from class c, whose stack is empty; false: nothing has. */
+bool sea_stock_unspill(struct sea_cache *cache, unsigned c);
+
+/* Brings aligned chunks of class c, and puts one on top of the stack; false: no memory. */
+bool sea_stock_refill_aligned(struct sea_cache *cache, unsigned c, size_t align);
 
 #endif

@@ -340,42 +340,62 @@ static size_t hole_end_near(const struct sea_zone *zone, size_t g)
 	return next ? sea_round_down(g, 64) + 64 + sea_lowest_bit(next) : hole_end(zone, g);
 }
 
-/* The first hole of k granules or more that starts in the words of a hint, and where it ends;
- * or SEA_ZONE_GRANULES, and how long the longest there is. */
-static size_t find_in_block(const struct sea_zone *zone, unsigned block, unsigned k, size_t *to, size_t *longest)
+/* Chunks of k granules, at most `max`, that the hole [from, to) has room for at multiples of
+ * `align`; *at is where the first is. */
+static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align, unsigned max, size_t *at)
 {
-	size_t word = (size_t)block * SEA_HINT_WORDS;
-	*longest = 0;
+	*at = sea_round_up(from, align);
+	if (*at + k > to)
+		return 0;
+	return k % align ? 1 : (unsigned)sea_min((to - *at) / k, max);
+}
+
+/* Takes from the first hole that starts in the words of a hint and has room; if there is none the hint
+ * learns how long the longest there is. */
+SEA_INLINE struct sea_piece take_in_block(struct sea_zone *zone, unsigned block, unsigned k, unsigned align, unsigned max)
+{
+	size_t word = (size_t)block * SEA_HINT_WORDS, longest = 0;
 	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
 		for (uint64_t holes = zone->seam[word] & ~zone->used[word]; holes; holes &= holes - 1) {
-			size_t g = word * 64 + sea_lowest_bit(holes);
-			*to = hole_end_near(zone, g);
-			if (*to - g >= k)
-				return g;
-			*longest = sea_max(*longest, *to - g);
+			size_t from = word * 64 + sea_lowest_bit(holes), to = hole_end_near(zone, from), at;
+			unsigned count = count_aligned(from, to, k, align, max, &at);
+			longest = sea_max(longest, to - from);
+			if (!count)
+				continue;
+			split_hole(zone, from, to, at, k, count);
+			touch(zone, at, at + (size_t)k * count, k);
+			return (struct sea_piece){sea_zone_address(zone, at), count};
 		}
 	}
-	return SEA_ZONE_GRANULES;
+	zone->hint[block] = (uint8_t)sea_min(longest, SEA_HINT_UNKNOWN);
+	return (struct sea_piece){NULL, 0};
+}
+
+SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *block,
+				  unsigned *budget)
+{
+	SEA_ASSERT(k > 0 && max > 0 && sea_is_power_of_two(align));
+	for (; *block < SEA_ZONE_HINTS && *budget; ++*block) {
+		if (zone->hint[*block] < sea_min(k, SEA_HINT_UNKNOWN))
+			continue;
+		--*budget;
+		struct sea_piece piece = take_in_block(zone, *block, k, align, max);
+		if (piece.count)
+			return piece;
+	}
+	return (struct sea_piece){NULL, 0};
 }
 
 struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block)
 {
-	SEA_ASSERT(k > 0 && k < SEA_HOLE_MIN);
-	SEA_ASSERT(max > 0);
-	for (; *block < SEA_ZONE_HINTS; ++*block) {
-		if (zone->hint[*block] < k)
-			continue;
-		size_t to, longest, from = find_in_block(zone, *block, k, &to, &longest);
-		if (from == SEA_ZONE_GRANULES) {
-			zone->hint[*block] = (uint8_t)longest;
-			continue;
-		}
-		unsigned count = (unsigned)sea_min((to - from) / k, max);
-		split_hole(zone, from, to, from, k, count);
-		touch(zone, from, from + (size_t)k * count, k);
-		return (struct sea_piece){sea_zone_address(zone, from), count};
-	}
-	return (struct sea_piece){NULL, 0};
+	unsigned all = SEA_ZONE_HINTS;
+	return sweep(zone, k, 1, max, block, &all);
+}
+
+struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
+					unsigned *block, unsigned *budget)
+{
+	return sweep(zone, k, align, max, block, budget);
 }
 
 char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)
@@ -615,40 +635,6 @@ static uint32_t longest_row(const struct sea_zone *zone)
 }
 
 void sea_zone_measure_idle(struct sea_zone *zone) { zone->longest_idle = longest_row(zone); }
-
-/* Granules in the chunks that were sent back and start in `word`. */
-static size_t count_pending(const struct sea_zone *zone, size_t word)
-{
-	size_t granules = 0;
-	uint64_t starts = sea_load_relaxed(&zone->pending[word]) & zone->seam[word] & zone->used[word];
-	for (; starts; starts &= starts - 1)
-		granules += sea_zone_chunk_size(zone, (unsigned)word * 64 + sea_lowest_bit(starts));
-	return granules;
-}
-
-/* A page that is not touched has used granules only while they are held. */
-static void count_page(const struct sea_zone *zone, size_t from, size_t to, struct sea_zone_count *count)
-{
-	size_t bytes = (to - from) * SEA_GRANULE;
-	size_t used = sea_bits_count(zone->used, from, to) * SEA_GRANULE;
-	if (sea_pages_count_held(sea_zone_address(zone, from), sea_zone_address(zone, to))) {
-		count->used += used;
-		count->free += bytes - used;
-	} else {
-		count->purged += bytes;
-	}
-}
-
-void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count)
-{
-	size_t step = sea_os_page_size() / SEA_GRANULE;
-	*count = (struct sea_zone_count){.idle = zone->nr_idle * sea_os_page_size()};
-	for (size_t from = 0; from < SEA_ZONE_GRANULES; from += step)
-		count_page(zone, from, from + step, count);
-	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
-		count->pending += count_pending(zone, word) * SEA_GRANULE;
-	count->pending = sea_min(count->pending, count->used);
-}
 
 /* Z8 for the used chunk [from, to). */
 static bool knows_length(const struct sea_zone *zone, size_t from, size_t to)

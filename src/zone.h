@@ -100,6 +100,12 @@ void sea_zone_retire(struct sea_zone *zone);
  * at or after block *block, and moves *block there.  count is 0 if there is none. */
 struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block);
 
+/* The same for chunks of any size, each at a multiple of `align` granules (a power of two): one
+ * after the other where k is a multiple of it, else one from a hole.  Looks at *budget blocks
+ * at most, and counts it down; count is 0 if that or the zone comes to its end. */
+struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
+					unsigned *block, unsigned *budget);
+
 /* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.
  * The hole must be long enough.  Returns `at`. */
 char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
@@ -200,7 +206,7 @@ struct sea_zone_count {
 	size_t purged;	/* in pages that hold none */
 };
 
-/* Shard lock. */
+/* Shard lock.  In zone_count.c. */
 void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
 
 /* Claim: Z1 to Z9 of zone.c.  Walks everything.  Shard lock. */

@@ -7,7 +7,7 @@
 #include "page_alloc.h"
 #include "unit.h"
 
-#define MAX_CHUNKS 40000
+#define MAX_CHUNKS 60000
 
 static struct sea_shard *shard = &sea_shards[0];
 static struct chunk {
@@ -47,14 +47,26 @@ static bool take(unsigned k, unsigned want)
 	return true;
 }
 
-static bool take_aligned(unsigned k, size_t align)
+static bool take_aligned(unsigned k, unsigned want, size_t align)
 {
-	char *start = sea_shard_take_aligned(shard, k, 1, align);
-	if (!start)
+	struct sea_batch batch;
+	if (!sea_shard_take_aligned(shard, k, want, align, &batch))
 		return false;
-	CHECK_EQ((uintptr_t)start % align, 0);
-	add(start, k);
+	CHECK(batch.nr_chunks >= 1 && batch.nr_chunks <= want && batch.nr_pieces <= SEA_BATCH_PIECES);
+	for (unsigned p = 0; p < batch.nr_pieces; p++)
+		for (unsigned i = 0; i < batch.piece[p].count; i++) {
+			char *start = batch.piece[p].start + (size_t)i * k * SEA_GRANULE;
+			CHECK_EQ((uintptr_t)start % align, 0);
+			add(start, k);
+		}
 	return true;
+}
+
+static char *take_granule(void)
+{
+	struct sea_batch batch;
+	CHECK(sea_shard_take_aligned(shard, 1, 1, 16, &batch));
+	return batch.piece[0].start;
 }
 
 /* Marks the chunk (zone.c, Z7) and sends it back. */
@@ -122,7 +134,7 @@ static void every_alignment(void)
 {
 	for (size_t align = 16; align <= 256 * KiB; align *= 2)
 		for (unsigned k = 1; k < 5000; k = 3 * k + 5)
-			CHECK(take_aligned(k, align));
+			CHECK(take_aligned(k, 1, align));
 	check_shard(true);
 	give_all();
 	sea_shard_drain(shard);
@@ -230,7 +242,7 @@ static void help_does_not_wait(void)
 
 static void grow_in_place(void)
 {
-	CHECK(take_aligned(100, 16));
+	CHECK(take_aligned(100, 1, 16));
 	struct chunk *chunk = &chunks[0];
 	struct sea_zone *zone = sea_zone_of(chunk->start);
 	unsigned g = sea_granule_of(chunk->start);
@@ -243,6 +255,32 @@ static void grow_in_place(void)
 	check_shard(true);
 }
 
+/* Aligned chunks, every second of which is given back: their places serve again, and so does a place
+ * inside a hole that begins elsewhere. */
+static void aligned_holes_between_neighbours(void)
+{
+	static const struct {
+		unsigned k;
+		size_t align;
+	} kinds[] = {{4, 64}, {12, 64}, {5, 64}, {40, 128}, {256, 4096}, {60, 256}, {3, 4096}};
+	for (size_t i = 0; i < NR(kinds); i++) {
+		size_t nr_before = nr_chunks, nr_zones = shard->nr_zones;
+		while (shard->nr_zones < nr_zones + 2)
+			CHECK(take_aligned(kinds[i].k, 64, kinds[i].align));
+		nr_zones = shard->nr_zones;
+		size_t nr = nr_chunks - nr_before;
+		for (size_t at = nr_chunks; at > nr_before + 1; at -= 2)
+			give(at - 2);
+		sea_shard_drain(shard);
+		for (size_t taken = nr_chunks; nr_chunks < taken + nr / 2 - 64;)
+			CHECK(take_aligned(kinds[i].k, 1 + (unsigned)(nr_chunks % 64), kinds[i].align));
+		CHECK_AT_MOST(shard->nr_zones, nr_zones);
+		check_shard(true);
+		while (nr_chunks > nr_before)
+			give(nr_chunks - 1);
+	}
+}
+
 static void no_memory(void)
 {
 	struct sea_batch batch;
@@ -252,7 +290,7 @@ static void no_memory(void)
 		while (take(2000, 1))
 			;
 		CHECK(!sea_shard_take(shard, 16000, 1, &batch));
-		CHECK(!sea_shard_take_aligned(shard, 16000, 1, 4096));
+		CHECK(!sea_shard_take_aligned(shard, 16000, 1, 4096, &batch));
 		check_shard(true);
 		sim.max_committed = 0;
 		CHECK(take(2000, 1));
@@ -465,7 +503,7 @@ static void a_send_is_not_lost(void)
 	struct sea_zone *zone = sea_zone_of(chunks[0].start);
 	pthread_t drainer = start_thread(drain_at_once, NULL);
 	for (uint32_t turn = 0; turn < 2 * rounds(2000); turn += 2) {
-		char *first = sea_shard_take_aligned(shard, 1, 1, 16), *second = sea_shard_take_aligned(shard, 1, 1, 16);
+		char *first = take_granule(), *second = take_granule();
 		send(first, 1);
 		__atomic_store_n(&meeting.turn, turn + 1, __ATOMIC_RELEASE);
 		for (uint32_t i = 0; i < turn % 97; i++)
@@ -494,7 +532,8 @@ static void step_randomly(uint64_t *seed)
 	else if (action < 40 && room)
 		take(57 + (unsigned)test_random_size(seed, 4000), 1 + (unsigned)below(seed, 4));
 	else if (action < 50 && room)
-		take_aligned(1 + (unsigned)test_random_size(seed, 2000), (size_t)16 << below(seed, 13));
+		take_aligned(1 + (unsigned)test_random_size(seed, 2000), 1 + (unsigned)below(seed, 8),
+			     (size_t)16 << below(seed, 13));
 	else if (action < 90)
 		for (size_t n = below(seed, 60); n > 0 && nr_chunks; n--)
 			give(below(seed, 2) ? below(seed, nr_chunks) : i % nr_chunks);
@@ -584,7 +623,7 @@ static const struct test_case cases[] = {
 	PASSES(drains_before_it_grows), PASSES(empty_zones_go_back), PASSES(sending_twice_frees_once),
 	ABORTS(sending_what_is_free_is_noticed, "freed already"),
 	PASSES(several_of_a_word_at_once), PASSES(help_drains_what_is_worth_it), PASSES(help_does_not_wait),
-	PASSES(grow_in_place), PASSES(no_memory), PASSES(little_address_space), PASSES(zones_in_the_smallest_arenas),
+	PASSES(grow_in_place), PASSES(aligned_holes_between_neighbours), PASSES(no_memory), PASSES(little_address_space), PASSES(zones_in_the_smallest_arenas),
 	PASSES(idle_pages_count_as_dirty), PASSES(idle_pages_in_use_again), PASSES(threads_are_spread),
 	PASSES(one_processor_has_one_shard), PASSES(a_control_group_bounds_shards), PASSES(the_limit_is_learnt_once),
 	PASSES(the_option_bounds_shards), PASSES(the_option_is_taken_back), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard), PASSES(a_send_is_not_lost),
