@@ -70,36 +70,39 @@ SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 {
 	struct sea_cache *cache = own();
 	void *run = likely(cache) ? sea_shelf_take(&cache->shelf, size) : NULL;
-	*zeroed = false;
 	return unmarked(run ? run : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed), *zeroed);
 }
 
-void *sea_cache_alloc_run(size_t size, bool *zeroed) { return alloc_run(size, zeroed); }
-
 static unsigned granules_of(size_t size) { return size ? sea_granules_for(size) : 1; }
 
-static void *alloc_anew(size_t size)
+/* *zeroed says whether the block is known to read as zero. */
+static void *alloc_anew(size_t size, bool *zeroed)
 {
-	bool zeroed;
+	*zeroed = false;
 	if (size > SEA_MEDIUM_MAX)
-		return alloc_run(size, &zeroed);
+		return alloc_run(size, zeroed);
 	struct sea_cache *cache = own_ready();
 	unsigned n = granules_of(size), c = sea_class_for(n);
 	if (unlikely(!cache))
 		return alloc_alone(n, SEA_GRANULE);
 	void *block = sea_cache_pop_stocked(cache, c);
+	if (!block && size > SEA_RUN_LEAST && !cache->stock[c].left)
+		return alloc_run(sea_class_size(c), zeroed);
 	return block || !sea_stock_refill(cache, c) ? block : sea_cache_pop_stocked(cache, c);
 }
+
+void *sea_cache_alloc_large(size_t size, bool *zeroed) { return alloc_anew(size, zeroed); }
 
 void *sea_cache_alloc_slow(size_t size)
 {
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	void *block = alloc_anew(size);
+	bool zeroed;
+	void *block = alloc_anew(size, &zeroed);
 	if (likely(block))
 		return block;
 	sea_cache_scavenge();
-	block = alloc_anew(size);
+	block = alloc_anew(size, &zeroed);
 	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(granules_of(size), SEA_GRANULE);
 }
 
@@ -266,6 +269,8 @@ static void free_run(void *block)
 			return;
 		sea_mistake("free", block);
 	}
+	if (size <= SEA_MEDIUM_MAX && cache->shard)
+		cache->stock[sea_class_for(sea_granules_for(size))].left++;
 	if (unlikely(!cache->shard) || !sea_shelf_put(&cache->shelf, block, run, size))
 		sea_pages_free(block);
 }

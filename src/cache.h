@@ -158,8 +158,13 @@ SEA_INLINE size_t sea_cache_small_size(const void *block)
 	return view.nr_granules * SEA_GRANULE;
 }
 
-/* More than SEA_MEDIUM_MAX bytes; *zeroed (may be NULL) tells whether they read as zero. */
-void *sea_cache_alloc_run(size_t size, bool *zeroed);
+/* A medium block above this is a run of pages, and not a chunk of a zone, unless the thread has
+ * freed one of its class that was not asked for since.  The bitmaps of a zone cost 4 KiB a block of 132
+ * KiB, those of a run 300 bytes; what comes back is better off in the stacks. */
+#define SEA_RUN_LEAST (128 * SEA_KIB)
+
+/* More than SEA_RUN_LEAST bytes; *zeroed is set if they read as zero. */
+void *sea_cache_alloc_large(size_t size, bool *zeroed);
 
 /* Any size; contents undefined; NULL: no memory. */
 void *sea_cache_alloc_aligned(size_t align, size_t size);

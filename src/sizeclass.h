@@ -18,7 +18,7 @@
  * as much as one unaligned word of a seam map always shows. */
 #define SEA_SMALL_GRANULES 56
 
-/* Chunks up to 256 KiB come from zones, larger blocks are page runs. */
+/* Chunks up to 256 KiB come from zones (some of the largest are page runs: cache.h), larger blocks are page runs. */
 #define SEA_ZONE_CHUNK_MAX (256 * SEA_KIB / SEA_GRANULE)
 
 #define SEA_CLASS_MEDIUM 65

@@ -159,7 +159,7 @@ static void adopt_aligned(struct sea_cache *cache, unsigned c, const struct sea_
 		if (nr > 1 && stock->cur == stock->end) {
 			stock->cur = piece->start + size;
 			stock->end = piece->start + nr * size;
-			((struct sea_link *)stock->cur)->mark = sea_stack_mark(stock->cur);
+			((struct sea_link *)stock->cur)->mark = sea_link_mark(stock->cur);
 			nr = 1;
 		}
 		while (nr-- > 0)

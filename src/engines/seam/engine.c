@@ -40,13 +40,13 @@ void *sea_engine_alloc_aligned(size_t align, size_t size)
 	return sea_lock_holds_any() ? sea_emergency_alloc(align, size) : sea_cache_alloc_aligned(align, size);
 }
 
-static void *alloc_zeroed_run(size_t size, bool *zeroed)
+static void *alloc_large(size_t size, bool *zeroed)
 {
-	void *run = sea_cache_alloc_run(size, zeroed);
-	if (likely(run))
-		return run;
+	void *block = sea_cache_alloc_large(size, zeroed);
+	if (likely(block))
+		return block;
 	sea_cache_scavenge();
-	return sea_cache_alloc_run(size, zeroed);
+	return sea_cache_alloc_large(size, zeroed);
 }
 
 void *sea_engine_alloc_zeroed(size_t size)
@@ -55,8 +55,8 @@ void *sea_engine_alloc_zeroed(size_t size)
 	void *block;
 	if (sea_lock_holds_any())
 		return sea_emergency_alloc(SEA_GRANULE, size);
-	if (size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE && size <= PTRDIFF_MAX)
-		block = alloc_zeroed_run(size, &zeroed);
+	if (size > SEA_RUN_LEAST && size <= PTRDIFF_MAX)
+		block = alloc_large(size, &zeroed);
 	else
 		block = sea_engine_alloc(size);
 	return block && !zeroed ? memset(block, 0, size) : block;
@@ -95,10 +95,12 @@ static void *resize_by_copy(void *block, size_t usable, size_t size)
 
 static void *resize_run(void *run, size_t usable, size_t size)
 {
-	if (size <= SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+	if (size <= SEA_RUN_LEAST)
 		return resize_by_copy(run, usable, size);
-	if (sea_pages_resize(run, size))
+	if (sea_pages_resize(run, sea_cache_good_size(size)))
 		return run;
+	if (size <= SEA_MEDIUM_MAX)
+		return resize_by_copy(run, usable, size);
 	void *moved = sea_pages_move(run, size);
 	if (likely(moved))
 		return moved;
