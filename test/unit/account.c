@@ -19,6 +19,7 @@
 #include "page_alloc.h"
 #include "pagemap.h"
 #include "region.h"
+#include "upward.h"
 #include "seamalloc.h"
 #include "unit.h"
 
@@ -393,9 +394,13 @@ static void check_in_handler(void)
 
 static void nothing(void) {}
 
-/* Handlers that were registered before ours run while we hold every lock. */
+static void *do_nothing(void *unused) { return unused; }
+
+/* Handlers that were registered before ours run while we hold every lock, in a process that has
+ * had more than one thread. */
 static void an_account_in_a_fork_handler(void)
 {
+	run_in_thread(do_nothing, NULL);
 	pthread_atfork(check_in_handler, NULL, NULL);
 	sea_front_start();
 	begin(&heaps[0], 1000);

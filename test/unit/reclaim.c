@@ -8,9 +8,9 @@
 #include "account.h"
 #include "cache.h"
 #include "engine.h"
-#include "front.h"
 #include "options.h"
 #include "page_alloc.h"
+#include "upward.h"
 #include "unit.h"
 
 #define NR_BLOCKS 40000
