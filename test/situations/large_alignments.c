@@ -51,7 +51,7 @@ static void one_gib(void) { align_many(1 * GiB, test_pick(500, 1000, 10000)); }
 static void smaller(void)
 {
 	for (size_t align = 16 * KiB; align <= 1 * MiB; align *= 4)
-		align_many(align, test_pick(2000, 20000, MAX_BLOCKS));
+		align_many(align, test_pick(1000, 20000, MAX_BLOCKS));
 }
 
 static const struct test_case cases[] = {

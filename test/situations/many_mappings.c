@@ -48,7 +48,7 @@ static void resize_at_random(size_t least, size_t most, size_t nr_calls)
 }
 
 static void large(void) { resize_at_random(5 * MiB, 31 * MiB, test_pick(16000, 100000, 1000000)); }
-static void medium(void) { resize_at_random(1 * MiB, 31 * MiB, test_pick(6000, 100000, 1000000)); }
+static void medium(void) { resize_at_random(1 * MiB, 31 * MiB, test_pick(3000, 100000, 1000000)); }
 
 /* Up and down by little, so that a buffer mostly stays where it is. */
 static void by_a_little(void)
@@ -56,7 +56,7 @@ static void by_a_little(void)
 	uint64_t random = test_seed();
 	for (size_t i = 0; i < NR_BUFFERS; i++)
 		resize(i, 8 * MiB);
-	for (size_t call = 0; call < test_pick(6000, 100000, 1000000); call++) {
+	for (size_t call = 0; call < test_pick(3000, 100000, 1000000); call++) {
 		size_t i = situation_below(&random, NR_BUFFERS);
 		resize(i, sizes[i] / 2 + 4 * MiB + situation_below(&random, sizes[i] / 2));
 	}

@@ -16,7 +16,7 @@
 
 enum { NR_BUFFERS = 3000, BUFFER = 60000, NR_SMALL = 20000, TRIES = 2, PAGE = 4096 };
 
-/* Refusals in a run that frees 180 MB at once, and then 30,000 blocks of pages one by one. */
+/* Refusals in a run that frees 180 MB at once, and then 12,000 blocks and more one by one. */
 #define MAX_REFUSALS 1000
 
 static char *buffers[NR_BUFFERS], *blocks[NR_SMALL];
@@ -59,7 +59,7 @@ static double work(void)
 	uint64_t random = 3;
 	double start = situation_cpu();
 	fill_and_free_buffers();
-	free_at_once(&random, test_pick(15000, 40000, 40000));
+	free_at_once(&random, test_pick(6000, 40000, 40000));
 	small_blocks(&random, test_pick(4, 20, 20));
 	return situation_cpu() - start;
 }
