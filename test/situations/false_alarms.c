@@ -324,10 +324,10 @@ static void written_back_by_threads(void)
 }
 
 static const struct test_case cases[] = {
-	{.name = "no block is written to", .run = never_written, .seconds = 3600},
-	{.name = "no block is written to, by 4 threads", .run = never_written_by_threads, .seconds = 3600},
-	{.name = "all bytes are put back", .run = written_back, .seconds = 3600},
-	{.name = "all bytes are put back, by 4 threads", .run = written_back_by_threads, .seconds = 3600},
+	{.name = "no block is written to", .run = never_written, .seconds = 7200},
+	{.name = "no block is written to, by 4 threads", .run = never_written_by_threads, .seconds = 7200},
+	{.name = "all bytes are put back", .run = written_back, .seconds = 7200},
+	{.name = "all bytes are put back, by 4 threads", .run = written_back_by_threads, .seconds = 7200},
 };
 
 HARNESS_MAIN(cases)
