@@ -118,7 +118,7 @@ struct sea_arena *sea_arenas_make(size_t size, size_t align)
 	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
-	while (!sea_arena_reserve(arena, want, sea_max(align, ARENA_ALIGN), 0)) {
+	while (!sea_arena_reserve(arena, want, sea_max(align, want >= ARENA_ALIGN ? ARENA_ALIGN : 1), 0)) {
 		if (want == least) {
 			give_struct(arena);
 			return NULL;

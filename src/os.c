@@ -132,13 +132,13 @@ static void *map(void *at, size_t size, int protection, int flags)
 	return base < 0 && base > -4096 ? NULL : (void *)base;
 }
 
-void *sea_os_reserve(size_t size) { return map(NULL, size, PROT_NONE, 0); }
+void *sea_os_reserve(size_t size) { return sea_os_reserve_at(NULL, size, false); }
 
 /* A mapping for a stack gets no huge pages from Linux 6.7 on: no advice is needed. */
-void *sea_os_reserve_plain(size_t size)
+void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
 {
-	void *base = map(NULL, size, PROT_NONE, MAP_STACK);
-	if (base && vdso()->kernel < STACKS_ARE_PLAIN)
+	void *base = map(hint, size, PROT_NONE, is_plain ? MAP_STACK : 0);
+	if (base && is_plain && vdso()->kernel < STACKS_ARE_PLAIN)
 		sea_os_advise_huge(base, size, SEA_HUGE_NEVER);
 	return base;
 }

@@ -33,8 +33,9 @@ bool sea_os_is_secure(void);
 /* Address space without memory, or NULL. */
 void *sea_os_reserve(size_t size);
 
-/* The same; what is committed of it has no huge pages unless they are asked for. */
-void *sea_os_reserve_plain(size_t size);
+/* The same at `hint` (may be NULL) if that is free, else elsewhere.  Plain: what is committed of it has
+ * no huge pages unless they are asked for. */
+void *sea_os_reserve_at(void *hint, size_t size, bool is_plain);
 
 /* The same as the first, but the range reads as zero; it may be committed, and must not be written
  * to before. */

@@ -18,23 +18,43 @@ static void trim(char *base, char *end, char *from, char *to)
 		sea_os_release(to, (size_t)(end - to));
 }
 
-static char *reserve(size_t size, size_t align, void *(*from_system)(size_t))
+/* Where there is no room for more than is needed: at the multiple of `align` below the place that
+ * the system chooses, if that is free. */
+static char *reserve_exactly(size_t size, size_t align, bool is_plain)
+{
+	size_t guard = sea_span_guard(), bytes = size + 2 * guard;
+	char *there = sea_os_reserve_at(NULL, bytes, is_plain);
+	if (!there)
+		return NULL;
+	char *wanted = (char *)sea_round_down((uintptr_t)there + guard, align) - guard;
+	if (there == wanted)
+		return there + guard;
+	sea_os_release(there, bytes);
+	there = sea_os_reserve_at(wanted, bytes, is_plain);
+	if (there == wanted)
+		return there + guard;
+	if (there)
+		sea_os_release(there, bytes);
+	return NULL;
+}
+
+static char *reserve(size_t size, size_t align, bool is_plain)
 {
 	SEA_ASSERT(sea_is_power_of_two(align) && align >= sea_os_page_size());
 	size_t guard = sea_span_guard(), bytes = size + 2 * guard + align - sea_os_page_size();
 	if (bytes < size)
 		return NULL;
-	char *wide = from_system(bytes);
+	char *wide = sea_os_reserve_at(NULL, bytes, is_plain);
 	if (!wide)
-		return NULL;
+		return align > sea_os_page_size() ? reserve_exactly(size, align, is_plain) : NULL;
 	char *base = (char *)sea_round_up((uintptr_t)wide + guard, align);
 	trim(wide, wide + bytes, base - guard, base + size + guard);
 	return base;
 }
 
-char *sea_span_reserve(size_t size, size_t align) { return reserve(size, align, sea_os_reserve); }
+char *sea_span_reserve(size_t size, size_t align) { return reserve(size, align, false); }
 
-char *sea_span_reserve_plain(size_t size, size_t align) { return reserve(size, align, sea_os_reserve_plain); }
+char *sea_span_reserve_plain(size_t size, size_t align) { return reserve(size, align, true); }
 
 char *sea_span_reserve_zeros(size_t size)
 {

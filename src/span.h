@@ -20,7 +20,7 @@ size_t sea_span_guard(void);
  * least) as sea_os_reserve() does.  NULL: there is no room. */
 char *sea_span_reserve(size_t size, size_t align);
 
-/* The same as sea_os_reserve_plain() does. */
+/* The same, without huge pages unless they are asked for. */
 char *sea_span_reserve_plain(size_t size, size_t align);
 
 /* The same as sea_os_reserve_zeros() does, aligned to a page. */

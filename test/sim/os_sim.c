@@ -14,6 +14,7 @@
 #endif
 #include "os_sim.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -225,7 +226,9 @@ bool sim_is_committed(const void *base, size_t size)
 
 static void *map_host(void *at, size_t size, int flags)
 {
+	int saved = errno;
 	void *base = mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+	errno = saved;
 	return base == MAP_FAILED ? NULL : base;
 }
 
@@ -259,7 +262,20 @@ static void *reserve(size_t size, int protection)
 
 void *sea_os_reserve(size_t size) { return reserve(size, PROT_NONE); }
 
-void *sea_os_reserve_plain(size_t size) { return reserve(size, PROT_NONE); }
+void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
+{
+	char *base = NULL;
+	(void)is_plain;
+	if (!hint)
+		return reserve(size, PROT_NONE);
+	pthread_mutex_lock(&mutex);
+	expect_aligned("reserve: not whole pages", hint, size);
+	bool fits = !sim.max_reserved || sim.reserved + size <= sim.max_reserved;
+	if (!is_faulty(SIM_RESERVE) && fits && (base = map_host(hint, size, MAP_FIXED_NOREPLACE)))
+		add_range(base, size, false);
+	pthread_mutex_unlock(&mutex);
+	return base;
+}
 
 void *sea_os_reserve_zeros(size_t size) { return reserve(size, PROT_READ); }
 

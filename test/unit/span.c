@@ -72,6 +72,24 @@ static void impossible_sizes(void)
 	CHECK_EQ(sim.reserved, 0);
 }
 
+/* Where only what is needed can be had, it is: below the place that the system chooses, as that is free. */
+static void no_room_for_slack(void)
+{
+	size_t nr = 0;
+	sim.max_reserved = MiB + 2 * page();
+	for (size_t i = 0; i < 20; i++) {
+		char *base = sea_span_reserve(MiB, MiB);
+		nr += base != NULL;
+		if (base) {
+			CHECK_EQ((uintptr_t)base % MiB, 0);
+			CHECK(sea_span_release(base, MiB));
+		}
+		CHECK_EQ(sim.reserved, 0);
+		sim.max_reserved += page();
+	}
+	CHECK(nr > 0);
+}
+
 static char *reserve(size_t size) { return sea_span_reserve(size, 16 * page()); }
 
 /* No call but that which gives back may fail and leave something behind. */
@@ -83,7 +101,7 @@ static void failures_leave_nothing(void)
 		for (size_t k = 0; k < NR(kinds); k++)
 			for (size_t n = 1; n <= 2; n++) {
 				size_t failed = sim.nr_failed;
-				sim_fail(kinds[k], n, false);
+				sim_fail(kinds[k], n, true);
 				char *base = functions[i](4 * page());
 				CHECK_EQ(base == NULL, sim.nr_failed > failed);
 				sim_heal();
@@ -95,7 +113,7 @@ static void failures_leave_nothing(void)
 
 static const struct test_case cases[] = {
 	PASSES(a_guard_on_both_sides), PASSES(guards_of_64k),	 PASSES(zeros_between_guards),	 PASSES(committed_at_once),
-	PASSES(the_end_is_cut_off),    PASSES(impossible_sizes), PASSES(failures_leave_nothing),
+	PASSES(no_room_for_slack), PASSES(the_end_is_cut_off),    PASSES(impossible_sizes), PASSES(failures_leave_nothing),
 };
 
 HARNESS_MAIN(cases)
