@@ -57,6 +57,8 @@ static void sparse_blocks(void)
 
 /* --- blocks that change their size ------------------------------------------------------------- */
 
+/* Each cut gives 20 MiB back that the next block wants: the watermark may rise to what was in use at
+ * most, which is one block before its cut and those after, and a quarter of that. */
 static void shrunk_blocks(void)
 {
 	enum { NR = 6, LIVE = 300000 };
@@ -68,7 +70,7 @@ static void shrunk_blocks(void)
 		CHECK((blocks[i] = realloc(blocks[i], LIVE)) != NULL);
 		CHECK(blocks[i][0] == (char)i && blocks[i][LIVE - 1] == (char)i);
 	}
-	goal_at_most("2", "6 blocks of 20 MiB cut to 300 KB: resident", in_mib(test_rss() - before), 16, "MiB");
+	goal_at_most("2", "6 blocks of 20 MiB cut to 300 KB: resident", in_mib(test_rss() - before), 27, "MiB");
 	for (size_t i = 0; i < NR; i++)
 		free(blocks[i]);
 }
