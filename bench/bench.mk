@@ -33,14 +33,23 @@ $(BUILD)/bench/count: bench/instructions/count.c $(BENCH_HEADERS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(BENCH_FLAGS) -o $@ $< -ldl
 
+# Times each call.
+$(BUILD)/bench/longest: bench/latency/longest.c $(BENCH_HEADERS)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(BENCH_FLAGS) -pthread -o $@ $<
+
 # Records which sizes a program asks for (bench/sizes/sizes.h says how it was used).
 $(BUILD)/bench/record-sizes.so: bench/sizes/record.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(BENCH_FLAGS) -shared -fPIC -o $@ $<
 
+longest-calls: all $(BUILD)/bench/longest ## the longest calls of malloc and free, beside other allocators
+	$(Q)BUILD=$(BUILD) scripts/longest-calls
+
 check-instructions: all $(BUILD)/bench/count ## a cached malloc and free take at most 50
 	$(Q)if command -v valgrind >/dev/null; then BUILD=$(BUILD) scripts/count-instructions --at-most 50 \
 		$(BUILD)/libseamalloc.so; fi
 
-.PHONY: check-instructions
+.PHONY: check-instructions longest-calls
