@@ -23,7 +23,7 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
                -Wl,--version-script=preload/exports.map
 
 # Layers below the engines, and the front above them.
-BASE  := check lock vdso os cpus emergency options span region meta pagemap seammap arena arenas buddy pcp refault page_alloc
+BASE  := check lock vdso os cpus emergency options span region meta pagemap seammap arena arenas buddy pcp refault purge page_alloc
 SEAM  := hole zone zone_count shard reclaim outbox spill shelf ledger mistake flush stock threads confirm cache
 TEXTBOOK := blocks mistake
 FRONT := account malloc realloc aligned glibc start

@@ -134,15 +134,21 @@ struct sea_arena *sea_arenas_make(size_t size, size_t align)
 	return arena;
 }
 
-/* Unlinks the arenas without a run, but for the first `keep` of them. */
-static struct sea_arena *unlink_empty(size_t keep)
+/* Claim: there is no run in it, and not more is touched. */
+static bool may_go(const struct sea_arena *arena, size_t most_dirty)
+{
+	const struct sea_pool *pool = arena->pool;
+	return pool->nr_free == pool->nr_pages && sea_arena_count_touched(arena, 0, pool->nr_pages) <= most_dirty;
+}
+
+/* Unlinks those that may go, but for the first `keep` of them. */
+static struct sea_arena *unlink_empty(size_t keep, size_t most_dirty)
 {
 	struct sea_arena *empty = NULL;
 	sea_lock_take(&sea_arenas.lock);
 	sea_arenas.last = NULL;
 	for (struct sea_arena **link = &sea_arenas.first, *arena; (arena = *link);) {
-		bool is_empty = arena->pool->nr_free == arena->pool->nr_pages;
-		if (is_empty && keep-- == 0) {
+		if (may_go(arena, most_dirty) && keep-- == 0) {
 			*link = arena->next;
 			arena->next = empty;
 			empty = arena;
@@ -156,9 +162,9 @@ static struct sea_arena *unlink_empty(size_t keep)
 	return empty;
 }
 
-bool sea_arenas_release_empty(size_t keep, size_t *nr_dirty)
+bool sea_arenas_release_empty(size_t keep, size_t most_dirty, size_t *nr_dirty)
 {
-	struct sea_arena *empty = unlink_empty(keep);
+	struct sea_arena *empty = unlink_empty(keep, most_dirty);
 	*nr_dirty = 0;
 	for (struct sea_arena *arena = empty, *next; arena; arena = next) {
 		next = arena->next;

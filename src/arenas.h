@@ -27,9 +27,10 @@ struct sea_arena *sea_arenas_make(size_t size, size_t align);
 /* Lists it. */
 void sea_arenas_link(struct sea_arena *arena);
 
-/* Gives arenas without a run back to the system, all but the first `keep`; true if there
- * was one.  *nr_dirty is how many pages went that were touched. */
-bool sea_arenas_release_empty(size_t keep, size_t *nr_dirty);
+/* Gives arenas without a run back to the system, all but the first `keep` and those that have
+ * more than `most_dirty` touched pages; true if there was one.  *nr_dirty is how many touched
+ * pages went. */
+bool sea_arenas_release_empty(size_t keep, size_t most_dirty, size_t *nr_dirty);
 
 /* Reserves `reserve` bytes (or just `size`, if that is too much) and commits `size`, for one
  * block. */

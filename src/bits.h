@@ -91,16 +91,16 @@ static inline size_t sea_bits_find(const uint64_t *map, size_t from, size_t to, 
 	return bit < to ? bit : to;
 }
 
-/* Last bit in [0, before) that is `value`, plus one; 0 if there is none. */
+/* Last bit in [0, before) that is `value`, plus one; 0 if there is none.  The same. */
 static inline size_t sea_bits_find_back(const uint64_t *map, size_t before, bool value)
 {
 	if (!before)
 		return 0;
 	uint64_t flip = value ? 0 : ~0ull;
 	size_t w = (before - 1) / 64;
-	uint64_t hits = (map[w] ^ flip) & ~0ull >> (63 - (before - 1) % 64);
+	uint64_t hits = (sea_load_relaxed(&map[w]) ^ flip) & ~0ull >> (63 - (before - 1) % 64);
 	while (!hits && w > 0)
-		hits = map[--w] ^ flip;
+		hits = sea_load_relaxed(&map[--w]) ^ flip;
 	return hits ? w * 64 + sea_highest_bit(hits) + 1 : 0;
 }
 

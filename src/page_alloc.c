@@ -3,7 +3,7 @@
  *
  *    request --> per-CPU list --> lowest block of the first arena that has one
  *                             --> a new arena --> NULL
- *    free    --> per-CPU list --> pool, merged --> above the high watermark: purge
+ *    free    --> per-CPU list --> pool, merged --> above the high watermark: a step of purging
  *
  * G1  A page is in exactly one of: a run, a per-CPU list, a free block, or the
  *     hands of a purge under way.
@@ -28,6 +28,7 @@
 #include "os.h"
 #include "pagemap.h"
 #include "pcp.h"
+#include "purge.h"
 #include "refault.h"
 #include "region.h"
 #include "seammap.h"
@@ -46,19 +47,16 @@
 #define HUGE_SLOW_US 1000
 #define HUGE_SLOWEST_US 20000
 #define HUGE_PAUSE 100
-/* Blocks that one round of purging takes out of the pools. */
-#define PURGE_BATCH 32
+/* Blocks of the per-CPU lists that go to their pools together. */
+#define FLUSH_BATCH 32
 
 static struct {
 	size_t nr_dirty, nr_used;	    /* pages; atomic */
 	size_t nr_idle;			    /* touched pages unused inside runs; atomic */
 	size_t nr_written;		    /* touched pages that surely were written to, or fewer; atomic */
 	size_t purged;			    /* bytes; atomic */
-	uint32_t is_purging;		    /* one thread at a time; atomic */
 	uint64_t huge_from_us;		    /* no huge page before; atomic */
 	uint32_t cannot_move;		    /* a move that failed has lost its target; atomic */
-	struct sea_block hand[PURGE_BATCH]; /* page lock: blocks out of their pools to be purged */
-	size_t nr_hand;
 } state;
 
 static size_t to_pages(size_t size) { return (size + sea_page_size() - 1) >> sea_page_shift(); }
@@ -108,18 +106,18 @@ static void note_gone(size_t nr_pages)
 
 static void flush_page_lists(void)
 {
-	struct sea_block blocks[PURGE_BATCH];
+	struct sea_block blocks[FLUSH_BATCH];
 	size_t nr;
-	while ((nr = sea_pcp_drain(blocks, PURGE_BATCH)) > 0)
+	while ((nr = sea_pcp_drain(blocks, FLUSH_BATCH)) > 0)
 		for (size_t i = 0; i < nr; i++)
 			give_to_pool(blocks[i], 1ull << blocks[i].order);
 }
 
-/* Arenas that are released go with their dirty pages. */
-static bool release_empty(size_t keep)
+/* Arenas that are released go with their dirty pages: few, unless it is urgent. */
+static bool release_empty(size_t keep, size_t most_dirty)
 {
 	size_t nr_dirty;
-	bool done = sea_arenas_release_empty(keep, &nr_dirty);
+	bool done = sea_arenas_release_empty(keep, most_dirty, &nr_dirty);
 	sea_add_relaxed(&state.nr_dirty, -nr_dirty);
 	note_gone(nr_dirty);
 	return done;
@@ -129,7 +127,7 @@ static bool release_empty(size_t keep)
 static bool give_room(void)
 {
 	flush_page_lists();
-	return release_empty(0);
+	return release_empty(0, SIZE_MAX);
 }
 
 /* --- runs of pools -------------------------------------------------------- */
@@ -304,86 +302,86 @@ struct sea_watermarks sea_pages_watermarks_without(size_t size)
 	return watermarks_for(in_use - sea_min(in_use, size));
 }
 
-void sea_pages_note_idle(intptr_t nr_pages) { sea_add_relaxed(&state.nr_idle, (size_t)nr_pages); }
-
-/* Takes dirty free blocks of one order out of a pool, highest first; returns how
- * many pages they held that are dirty. */
-static size_t take_dirty(struct sea_arena *arena, unsigned order, struct sea_block *blocks, size_t *nr, size_t want)
+void sea_pages_note_idle(intptr_t nr_pages)
 {
-	SEA_ASSERT(order <= SEA_MAX_ORDER && *nr <= PURGE_BATCH);
-	const struct sea_bittree *set = &arena->pool->free[order];
-	size_t taken = 0, end = (arena->pool->nr_pages >> order) + 1;
-	while (*nr < PURGE_BATCH && taken < want && (end = sea_bits_find_back(set->level[0], end, true)) > 0) {
-		pfn_t pfn = (pfn_t)(--end << order);
-		SEA_ASSERT(arena->pool->pages[pfn].state == SEA_PAGE_FREE && arena->pool->pages[pfn].order == order);
-		size_t touched = sea_arena_count_touched(arena, pfn, pfn + (1ull << order));
-		if (!touched)
-			continue;
-		sea_buddy_take(arena->pool, pfn, 1ull << order);
-		blocks[(*nr)++] = (struct sea_block){arena, pfn, order};
-		taken += touched;
-	}
-	return taken;
+	sea_add_relaxed(&state.nr_idle, (size_t)nr_pages);
+	if (nr_pages > 0)
+		sea_purge_note_freed((size_t)nr_pages);
 }
 
-/* Takes dirty free blocks in hand. */
-static void collect_dirty(size_t want)
+/* --- giving back ------------------------------------------------------------ */
+
+/* The first step of a round. */
+static void begin_round(void)
 {
-	size_t taken = 0;
-	sea_lock_take(&sea_arenas.lock);
-	state.nr_hand = 0;
-	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next)
-		for (int order = SEA_MAX_ORDER; order >= 0 && taken < want; order--)
-			taken += take_dirty(arena, (unsigned)order, state.hand, &state.nr_hand, want - taken);
-	sea_lock_drop(&sea_arenas.lock);
+	flush_page_lists();
+	release_empty(1, SEA_PURGE_STEP_PAGES);
+	sea_purge_restart();
 }
 
-static void put_back(void)
+/* Pages to purge so that at most `keep` bytes are dirty, as far as free ones are. */
+static size_t excess(size_t keep)
 {
-	sea_lock_take(&sea_arenas.lock);
-	SEA_ASSERT(state.nr_hand <= PURGE_BATCH);
-	for (; state.nr_hand; state.nr_hand--) {
-		struct sea_block block = state.hand[state.nr_hand - 1];
-		sea_buddy_free(block.arena->pool, block.pfn, 1ull << block.order);
-	}
-	sea_lock_drop(&sea_arenas.lock);
+	size_t dirty = free_dirty_bytes() ? sea_pages_dirty() : 0;
+	return to_pages(dirty - sea_min(dirty, keep));
 }
 
-/* Purges what is in hand and puts it back; returns how many pages went. */
-static size_t purge_hand(void)
+static size_t purge_step(size_t want, bool *is_over)
 {
-	size_t nr = 0;
-	for (size_t i = 0; i < state.nr_hand; i++) {
-		struct sea_block block = state.hand[i];
-		nr += sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
-		sea_seams_purge(address_of(block.arena, block.pfn), sea_page_size() << block.order);
-	}
-	sea_add_relaxed(&state.nr_dirty, -nr);
-	note_gone(nr);
-	sea_refault_note_purged(nr);
-	put_back();
-	return nr;
+	struct sea_purged step = sea_purge_step(want);
+	sea_add_relaxed(&state.nr_dirty, -step.nr_pages);
+	note_gone(step.nr_pages);
+	sea_refault_note_purged(step.nr_pages);
+	*is_over = step.is_over;
+	return step.nr_pages;
+}
+
+/* Purges until at most `keep` bytes are dirty or so many steps are done; the thread has the turn,
+ * and gives it back.  Returns how many pages went. */
+static size_t purge_some(size_t keep, size_t nr_steps)
+{
+	size_t nr_purged = 0, rest;
+	bool is_over = false;
+	sea_refault_learn();
+	while ((rest = excess(keep)) > 0 && !is_over && nr_steps-- > 0)
+		nr_purged += purge_step(rest, &is_over);
+	if (!rest || is_over)
+		release_empty(1, SEA_PURGE_STEP_PAGES);
+	if (is_over)
+		sea_purge_note_rest(rest);
+	sea_purge_end(rest && !is_over);
+	return nr_purged;
 }
 
 size_t sea_pages_trim(size_t keep)
 {
-	size_t nr_purged = 0, dirty;
-	if (!sea_swap_if(&state.is_purging, 0, 1))
+	if (!sea_purge_begin())
 		return 0;
-	sea_refault_learn();
-	if (free_dirty_bytes()) {
-		flush_page_lists();
-		release_empty(1);
+	begin_round();
+	return purge_some(keep, SIZE_MAX) << sea_page_shift();
+}
+
+/* Steps that are due when so many pages came to be free: more go back than come. */
+static size_t steps_for(size_t nr_pages) { return 1 + (nr_pages + nr_pages / 4) / SEA_PURGE_STEP_PAGES; }
+
+/* Steps of others that one thread makes up for at once. */
+#define OWED_STEPS 2
+
+bool sea_pages_trim_some(struct sea_watermarks marks, size_t nr_pages)
+{
+	size_t dirty = sea_pages_dirty();
+	if (likely(dirty <= marks.low || (dirty <= marks.high && !sea_purge_goes_on())))
+		return false;
+	if (!free_dirty_bytes() || !sea_purge_may_try())
+		return false;
+	if (!sea_purge_begin()) {
+		sea_purge_owe(steps_for(nr_pages));
+		return true;
 	}
-	while (free_dirty_bytes() && (dirty = sea_pages_dirty()) > keep) {
-		collect_dirty(to_pages(dirty - keep));
-		size_t round = purge_hand();
-		nr_purged += round;
-		if (!round)
-			break;
-	}
-	sea_store_release(&state.is_purging, 0);
-	return nr_purged << sea_page_shift();
+	if (!sea_purge_goes_on())
+		begin_round();
+	purge_some(marks.low, steps_for(nr_pages) + sea_purge_take_owed(OWED_STEPS));
+	return sea_purge_goes_on();
 }
 
 /* --- the door -------------------------------------------------------------- */
@@ -438,11 +436,11 @@ size_t sea_pages_size(const void *address)
 	return size;
 }
 
-static void keep_watermarks(void)
+/* So many touched pages came to be free. */
+static void keep_watermarks(size_t nr_pages)
 {
-	struct sea_watermarks marks = sea_pages_watermarks();
-	if (unlikely(sea_pages_dirty() > marks.high))
-		sea_pages_trim(marks.low);
+	sea_purge_note_freed(nr_pages);
+	sea_pages_trim_some(sea_pages_watermarks(), nr_pages);
 }
 
 void sea_pages_free(void *address)
@@ -462,7 +460,7 @@ void sea_pages_free(void *address)
 	bool is_block = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
 	if (!is_block || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
 		give_to_pool(run, nr_pages);
-	keep_watermarks();
+	keep_watermarks(nr_touched);
 }
 
 /* Lengthens a run of a pool in place. */
@@ -493,9 +491,10 @@ static void shrink_run(struct sea_block run, size_t from, size_t to)
 	pfn_t tail = run.pfn + (pfn_t)to;
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
 	sea_add_relaxed(&state.nr_used, -(from - to));
-	sea_add_relaxed(&state.nr_dirty, sea_arena_count_touched(run.arena, tail, run.pfn + from));
+	size_t nr_touched = sea_arena_count_touched(run.arena, tail, run.pfn + from);
+	sea_add_relaxed(&state.nr_dirty, nr_touched);
 	give_to_pool((struct sea_block){run.arena, tail, 0}, from - to);
-	keep_watermarks();
+	keep_watermarks(nr_touched);
 }
 
 bool sea_pages_resize(void *address, size_t size)
@@ -604,6 +603,7 @@ size_t sea_pages_purge(void *from, void *to)
 	SEA_ASSERT(arena && arena->pool && from < to);
 	SEA_ASSERT(((uintptr_t)from | (uintptr_t)to) % sea_page_size() == 0);
 	size_t nr_pages = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to));
+	sea_purge_note_try(nr_pages);
 	note_gone(nr_pages);
 	sea_refault_note_purged(nr_pages);
 	return nr_pages << sea_page_shift();
@@ -699,7 +699,7 @@ static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dir
 void sea_pages_in_child(void)
 {
 	size_t used = 0, dirty = 0, hollow = 0;
-	put_back();
+	sea_purge_in_child();
 	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next) {
 		count_pages(arena, &used, &dirty);
 		hollow += sea_bits_count(arena->hollow, 0, arena->pool->nr_pages);
@@ -707,7 +707,6 @@ void sea_pages_in_child(void)
 	sea_arena_set_hollow(hollow);
 	state.nr_used = used;
 	state.nr_dirty = dirty;
-	state.is_purging = 0;
 }
 
 bool sea_pages_are_sound(void)

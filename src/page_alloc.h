@@ -101,9 +101,19 @@ size_t sea_pages_count_held(const void *from, const void *to);
  * memory back.  Returns how many bytes went.  No lock may be held. */
 size_t sea_pages_purge(void *from, void *to);
 
+/* Free dirty bytes at which pages go back to the system, and down to which. */
+struct sea_watermarks {
+	size_t low, high; /* bytes */
+	size_t in_use;	  /* what they were made for */
+};
+
 /* Gives memory of free pages back until at most `keep` bytes are dirty; returns how
  * many bytes went.  No lock may be held. */
 size_t sea_pages_trim(size_t keep);
+
+/* The same for the low watermark, if more than the high one was dirty and less has gone since:
+ * some steps only, as is due for a free of so many pages.  True: there is more to do. */
+bool sea_pages_trim_some(struct sea_watermarks marks, size_t nr_pages);
 
 /* Inside such runs, so many more touched pages lie idle (or fewer, if
  * negative): they count as dirty too. */
@@ -115,12 +125,7 @@ size_t sea_pages_dirty(void);
 /* Bytes in runs, without idle pages. */
 size_t sea_pages_in_use(void);
 
-/* Free dirty bytes at which pages go back to the system, and down to which: the
- * watermarks of this page allocator.  Asking for them is what lets an allowance fade. */
-struct sea_watermarks {
-	size_t low, high; /* bytes */
-	size_t in_use;	  /* what they were made for */
-};
+/* Asking for the watermarks is what lets an allowance fade. */
 struct sea_watermarks sea_pages_watermarks(void);
 
 /* The same if so many bytes that are in use were not. */

@@ -228,10 +228,21 @@ static void purge_asks_for_touched_pages_only(void)
 	CHECK_EQ(sea_arena_purge(&arena, 0, PAGES), 0);
 	CHECK_EQ(sim.nr_calls[SIM_PURGE], 0);
 	touch(10, 20, 4096);
-	touch(30, 31, 4096);
+	touch(90, 91, 4096);
 	purge(0, PAGES, true);
 	CHECK_EQ(sim.nr_calls[SIM_PURGE], 2);
 	CHECK_EQ(sim.purged, 11 * 4096);
+}
+
+/* A call costs more than what it passes over. */
+static void what_lies_close_goes_in_one_call(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	CHECK(sea_arena_commit(&arena, arena.size));
+	for (size_t pfn = 0; pfn < PAGES; pfn += 10)
+		touch(pfn, pfn + 1, 4096);
+	purge(0, PAGES, true);
+	CHECK_EQ(sim.nr_calls[SIM_PURGE], 1);
 }
 
 /* The pages stay touched: they may hold old bytes. */
@@ -433,7 +444,7 @@ static const struct test_case cases[] = {
 	PASSES(aligned_reservations), PASSES(the_slack_goes_back), PASSES(impossible_sizes), PASSES(commit_grows_only),
 	PASSES(few_calls_for_much_memory), PASSES(whole_commits_exactly), PASSES(short_of_memory),
 	PASSES(commit_can_fail), PASSES(threads_commit_at_once), PASSES(touched_pages), PASSES(touched_pages_of_16k),
-	PASSES(purge_asks_for_touched_pages_only), PASSES(purge_can_fail),
+	PASSES(purge_asks_for_touched_pages_only), PASSES(what_lies_close_goes_in_one_call), PASSES(purge_can_fail),
 	PASSES(a_huge_range_is_hollow_until_touched), PASSES(a_range_in_use_is_not_made_huge),
 	PASSES(touch_purge_and_make_huge), PASSES(borders_between_huge_ranges_and_others), PASSES(reserve_can_fail),
 	PASSES(release_can_fail), PASSES(release_can_fail_before_any_commit),
