@@ -23,9 +23,13 @@ SEA_NOINLINE void sea_flush_and_help(struct sea_cache *cache);
 /* Claim: the class has chunks, or may have them. */
 bool sea_flush_has(const struct sea_cache *cache, unsigned c);
 
-/* Into an outbox of which all is marked: empties one class: its stack, its spill and what was
- * never handed out.  What it has learnt of recurrence stays. */
-void sea_flush_class(struct sea_cache *cache, unsigned c);
+/* Into an outbox of which all is marked: up to `most` chunks of one class, of its stack, its spill
+ * and what was never handed out.  Fewer: it is empty, and has no room.  What it has learnt of
+ * recurrence stays.  Returns how many, and may exceed `most` by a batch of a spill. */
+size_t sea_flush_class(struct sea_cache *cache, unsigned c, size_t most);
+
+/* The same for all classes; true: the cache is empty. */
+bool sea_flush_some(struct sea_cache *cache, size_t most);
 
 /* Empties the cache. */
 void sea_flush_all(struct sea_cache *cache);

@@ -64,6 +64,8 @@ bool sea_purge_goes_on(void) { return sea_load_relaxed(&state.goes_on); }
 
 void sea_purge_note_freed(size_t nr_pages) { sea_add_relaxed(&state.nr_freed, nr_pages); }
 
+size_t sea_purge_freed(void) { return sea_load_relaxed(&state.nr_freed); }
+
 static void pause_for(size_t nr_pages)
 {
 	sea_store_relaxed(&state.quiet_until, sea_load_relaxed(&state.nr_freed) + nr_pages);

@@ -42,6 +42,9 @@ struct sea_purged sea_purge_step(size_t want);
 /* So many pages came to be free and dirty.  Any thread. */
 void sea_purge_note_freed(size_t nr_pages);
 
+/* The sum of these; it may wrap. */
+size_t sea_purge_freed(void);
+
 /* Pages of a range were to go, and so many went.  Any thread. */
 void sea_purge_note_try(size_t nr_pages);
 

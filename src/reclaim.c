@@ -13,24 +13,31 @@
 #include "atomic.h"
 #include "os.h"
 #include "page_alloc.h"
+#include "purge.h"
 
-/* Short rows of idle pages go too, but only so many so often; more of them when a thread
- * ends or clears up, which may be the last moment for long.  While it clears up, only once
- * as much lies idle as is in use: before, what is being torn down leaves a page here and there. */
+/* Short rows of idle pages go too, but only so many so often: SHORT_RANGES_BYTES in so many ms.
+ * When a thread ends, which may be the last moment for long, all of them, and while one clears up,
+ * once as much lies idle as is in use and as much has been freed since they went last: before,
+ * what is being torn down leaves a page here and there. */
 #define SHORT_RANGES_MS 200
 #define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
 /* If what was worth it is gone, nothing is looked for until so much more is idle. */
 #define RETRY_BYTES SEA_MIB
-/* Page ranges that one round takes out of a zone. */
-#define PURGE_BATCH 32
+/* Page ranges that one step takes out of a zone, a system call each. */
+#define STEP_RANGES 16
+/* Zones that a step looks at for short rows: 60 ns each. */
+#define STEP_LOOKS 256
+/* Spare zones whose metadata goes in a step, a system call each. */
+#define STEP_SPARES 8
 
 struct purge {
-	size_t least; /* bytes that a range must have */
+	size_t least;	/* bytes that a range must have */
+	unsigned most;	/* ranges */
 	unsigned nr;
 	struct {
 		char *from, *to; /* whole pages inside a hole, behind its descriptor */
-	} range[PURGE_BATCH];
+	} range[STEP_RANGES];
 };
 
 static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void *context)
@@ -38,7 +45,7 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 	struct purge *purge = context;
 	char *first = sea_zone_address(zone, from), *last = sea_zone_address(zone, to);
 	SEA_ASSERT(first < last && ((uintptr_t)first | (uintptr_t)last) % sea_os_page_size() == 0);
-	if ((size_t)(last - first) < purge->least || purge->nr == PURGE_BATCH || !sea_pages_count_touched(first, last))
+	if ((size_t)(last - first) < purge->least || purge->nr == purge->most || !sea_pages_count_touched(first, last))
 		return;
 	purge->range[purge->nr].from = first;
 	purge->range[purge->nr++].to = last;
@@ -49,7 +56,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 {
 	size_t bytes = 0;
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
-	SEA_ASSERT(purge->nr > 0 && purge->nr <= PURGE_BATCH);
+	SEA_ASSERT(purge->nr > 0 && purge->nr <= STEP_RANGES);
 	for (unsigned i = 0; i < purge->nr; i++) {
 		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
 		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
@@ -65,40 +72,78 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 		sea_zone_put_back(zone, g / 64, 1ull << g % 64);
 	}
 	sea_shard_drain_zone(shard, zone);
-	if (zone->shard)
-		sea_zone_measure_idle(zone);
 	return bytes;
 }
 
-/* The zone at index i gives back ranges of `least` bytes and more. */
-static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least)
+/* The zone at index i gives back up to *nr_ranges ranges of `least` bytes and more. */
+static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least, unsigned *nr_ranges)
 {
-	size_t bytes = 0, round;
-	struct purge purge;
-	SEA_ASSERT(sea_lock_is_held(&shard->lock) && i < shard->nr_zones);
-	do {
-		purge.least = least;
-		purge.nr = 0;
-		round = 0;
-		sea_zone_walk_idle(shard->zones[i], note_pages, &purge);
-		if (purge.nr)
-			round = purge_ranges(shard, shard->zones[i], &purge);
-		else
-			sea_zone_measure_idle(shard->zones[i]);
-		bytes += round;
-	} while (round && purge.nr == PURGE_BATCH && i < shard->nr_zones);
-	return bytes;
-}
-
-size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least)
-{
+	struct sea_zone *zone = shard->zones[i];
+	struct purge purge = {.least = least, .most = *nr_ranges};
 	size_t bytes = 0;
+	SEA_ASSERT(sea_lock_is_held(&shard->lock) && i < shard->nr_zones);
+	sea_zone_walk_idle(zone, note_pages, &purge);
+	if (purge.nr)
+		bytes = purge_ranges(shard, zone, &purge);
+	*nr_ranges -= purge.nr;
+	if (zone->shard) {
+		sea_zone_measure_idle(zone);
+		if (!sea_zone_may_have_row(zone))
+			sea_bittree_remove(&shard->rows, zone->index);
+	}
+	return bytes;
+}
+
+/* A pass over a shard's zones, from the last to the first. */
+struct pass {
+	size_t least;	    /* bytes that a range must have */
+	uint32_t end;	    /* zones from this one on have been looked at */
+};
+
+/* The next zone that may have ranges of the pass; false: there is none. */
+static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned *looks)
+{
+	uint32_t end = (uint32_t)sea_min(pass->end, shard->nr_zones);
+	if (pass->least >= SEA_ZONE_LONG_ROW) {
+		end = shard->nr_zones ? (uint32_t)sea_bits_find_back(shard->rows.level[0], end, true) : 0;
+		*looks -= *looks > 0;
+	} else {
+		while (end > 0 && *looks > 0 && !shard->zones[end - 1]->nr_idle) {
+			end--;
+			--*looks;
+		}
+	}
+	pass->end = end;
+	return end > 0 && *looks > 0;
+}
+
+/* One step of a pass; *bytes: what went.  False: the pass is over. */
+static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
+{
+	unsigned looks = STEP_LOOKS, nr_ranges = STEP_RANGES;
+	*bytes = 0;
 	sea_lock_take(&shard->lock);
-	for (uint32_t i = shard->nr_zones; i-- > 0 && sea_pages_dirty() > keep;)
-		if (i < shard->nr_zones && shard->zones[i]->nr_idle &&
-		    shard->zones[i]->longest_idle * sea_os_page_size() >= least)
-			bytes += purge_at(shard, i, least);
+	while (nr_ranges > 0 && *bytes < SEA_PURGE_STEP_PAGES * sea_os_page_size() && sea_pages_dirty() > keep &&
+	       next_zone(shard, pass, &looks)) {
+		uint32_t i = pass->end - 1;
+		*bytes += purge_at(shard, i, pass->least, &nr_ranges);
+		if (nr_ranges > 0 || !*bytes)
+			pass->end = i;
+	}
+	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep;
 	sea_shard_drop_lock(shard);
+	return !is_over;
+}
+
+size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
+{
+	size_t bytes = 0, some;
+	bool goes_on;
+	struct pass pass = {sea_os_page_size(), UINT32_MAX};
+	do {
+		goes_on = step(shard, &pass, keep, &some);
+		bytes += some;
+	} while (goes_on);
 	return bytes;
 }
 
@@ -107,36 +152,51 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least)
 static void purge_bitmaps(struct sea_zone *zone)
 {
 	SEA_ASSERT(!zone->shard && !zone->nr_used);
-	size_t bytes = sea_round_down(offsetof(struct sea_zone, hint), sea_os_page_size());
+	size_t bytes = sea_round_down(offsetof(struct sea_zone, lines), sea_os_page_size());
 	if (zone->is_purged || !bytes || (uintptr_t)zone % sea_os_page_size())
 		return;
 	zone->is_purged = sea_os_purge(zone, bytes);
 }
 
-void sea_reclaim_metadata(struct sea_shard *shard)
+bool sea_reclaim_metadata(struct sea_shard *shard)
 {
+	struct sea_zone *spare[STEP_SPARES];
+	unsigned nr = 0;
+	if (!sea_load_relaxed(&shard->spare))
+		return false;
 	sea_lock_take(&shard->lock);
-	struct sea_zone *first = shard->spare, *last = first;
-	shard->spare = NULL;
-	sea_lock_drop(&shard->lock);
-	if (!first)
-		return;
-	for (struct sea_zone *zone = first; zone; zone = zone->next) {
-		purge_bitmaps(zone);
-		last = zone;
+	for (; nr < STEP_SPARES && shard->spare; nr++) {
+		spare[nr] = shard->spare;
+		sea_store_relaxed(&shard->spare, spare[nr]->next);
 	}
-	sea_lock_take(&shard->lock);
-	last->next = shard->spare;
-	shard->spare = first;
+	bool are_more = shard->spare;
 	sea_lock_drop(&shard->lock);
+	for (unsigned i = 0; i < nr; i++)
+		purge_bitmaps(spare[i]);
+	sea_lock_take(&shard->lock);
+	while (nr > 0) {
+		spare[--nr]->next = shard->purged;
+		shard->purged = spare[nr];
+	}
+	sea_lock_drop(&shard->lock);
+	return are_more;
 }
 
 static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
+	uint32_t goes_on;    /* there was more to do; atomic */
 	uint32_t wanted;     /* enum sea_occasion: why somebody came meanwhile; atomic */
 	size_t floor;	     /* dirty bytes that the last attempt left; 0: as it wanted; atomic */
-	uint64_t short_ms;   /* when short ranges went last; the running thread's */
-} state;
+
+	/* The running thread's. */
+	struct sea_round {
+		struct pass pass;
+		unsigned shard; /* the pass is at this one; at none if there are not so many */
+	} rows, shorts;
+	uint64_t short_ms;   /* when the last pass for short rows began */
+	size_t short_freed;  /* pages freed before that */
+	size_t short_left;   /* bytes that it may still give back */
+} state = {.rows.shard = SEA_MAX_SHARDS, .shorts.shard = SEA_MAX_SHARDS};
 
 void sea_reclaim_in_child(void)
 {
@@ -145,56 +205,113 @@ void sea_reclaim_in_child(void)
 	sea_store_relaxed(&state.floor, 0);
 }
 
-static void reclaim_shards(size_t keep, size_t least)
+static void begin(struct sea_round *round, size_t least)
 {
-	for (unsigned i = 0; i < sea_shard_count() && sea_pages_dirty() > keep; i++)
-		sea_reclaim_shard(&sea_shards[i], keep, least);
+	round->shard = 0;
+	round->pass = (struct pass){least, UINT32_MAX};
 }
 
-static bool is_often(enum sea_occasion occasion, size_t dirty, size_t in_use)
+static bool is_over(const struct sea_round *round) { return round->shard >= sea_shard_count(); }
+
+/* A step of a pass over all shards; returns the bytes that went. */
+static size_t go_round(struct sea_round *round, size_t keep)
 {
-	return occasion == SEA_THREAD_ENDS || (occasion == SEA_THREAD_CLEARS && dirty >= in_use);
+	size_t bytes;
+	SEA_ASSERT(!is_over(round));
+	if (!step(&sea_shards[round->shard], &round->pass, keep, &bytes)) {
+		round->shard++;
+		round->pass.end = UINT32_MAX;
+	}
+	return bytes;
 }
 
-static void reclaim_short_ranges(struct sea_watermarks marks, enum sea_occasion occasion)
+static bool is_time_for_short(struct sea_watermarks marks, enum sea_occasion occasion, uint64_t now)
+{
+	size_t dirty = sea_pages_dirty();
+	if (dirty <= marks.high)
+		return false;
+	if (occasion == SEA_THREAD_CLEARS && dirty >= marks.in_use &&
+	    (sea_purge_freed() - state.short_freed) * sea_os_page_size() >= marks.in_use)
+		return true;
+	return now - state.short_ms >= (occasion == SEA_THREAD_ENDS ? SHORT_RANGES_OFTEN_MS : SHORT_RANGES_MS);
+}
+
+/* A step for short rows.  True: there are more. */
+static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	uint64_t now = sea_os_now_ms();
-	size_t dirty = sea_pages_dirty();
-	bool often = is_often(occasion, dirty, marks.in_use);
-	if (dirty <= marks.high || now - state.short_ms < (often ? SHORT_RANGES_OFTEN_MS : SHORT_RANGES_MS))
-		return;
-	state.short_ms = now;
-	size_t some = sea_max(marks.low, dirty - sea_min(dirty, SHORT_RANGES_BYTES));
-	reclaim_shards(often ? marks.low : some, sea_os_page_size());
+	if (is_over(&state.shorts)) {
+		if (!is_time_for_short(marks, occasion, now))
+			return false;
+		state.short_ms = now;
+		state.short_freed = sea_purge_freed();
+		state.short_left = occasion == SEA_NOW_AND_THEN ? SHORT_RANGES_BYTES : SIZE_MAX;
+		begin(&state.shorts, sea_os_page_size());
+	}
+	size_t bytes = go_round(&state.shorts, marks.low);
+	state.short_left -= sea_min(state.short_left, bytes);
+	if (!state.short_left)
+		state.shorts.shard = SEA_MAX_SHARDS;
+	return !is_over(&state.shorts);
 }
 
-static void reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
+/* A step for long rows.  A pass over them is over when all that there were when it began are
+ * done. */
+static bool reclaim_rows(struct sea_watermarks marks)
+{
+	if (is_over(&state.rows))
+		begin(&state.rows, SEA_ZONE_LONG_ROW);
+	while (!is_over(&state.rows))
+		if (go_round(&state.rows, marks.low))
+			break;
+	return !is_over(&state.rows);
+}
+
+static bool reclaim_metadata(void)
+{
+	bool are_more = false;
+	for (unsigned i = 0; i < sea_shard_count() && !are_more; i++)
+		are_more = sea_reclaim_metadata(&sea_shards[i]);
+	return are_more;
+}
+
+/* True: there is more to do. */
+static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	SEA_ASSERT(marks.low <= marks.high);
-	sea_pages_trim(marks.low);
-	reclaim_shards(marks.low, SEA_ZONE_LONG_ROW);
-	reclaim_short_ranges(marks, occasion);
-	for (unsigned i = 0; i < sea_shard_count(); i++)
-		sea_reclaim_metadata(&sea_shards[i]);
+	if (sea_pages_trim_some(marks, 0))
+		return true;
+	if (sea_pages_dirty() > marks.low && sea_purge_may_try() &&
+	    (reclaim_rows(marks) || reclaim_short(marks, occasion)))
+		return true;
+	bool goes_on = reclaim_metadata();
 	size_t left = sea_pages_dirty();
 	sea_store_relaxed(&state.floor, left > marks.high ? left : 0);
+	return goes_on;
 }
 
-void sea_reclaim(enum sea_occasion occasion)
+/* Claim: there is nothing to do. */
+static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
+{
+	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
+	if (sea_load_relaxed(&state.goes_on) && dirty > marks.low)
+		return false;
+	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + RETRY_BYTES);
+}
+
+bool sea_reclaim(enum sea_occasion occasion)
 {
 	struct sea_watermarks marks = sea_pages_watermarks();
-	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
-	bool may_wait = occasion == SEA_NOW_AND_THEN;
-	if (likely(dirty <= marks.high) || (may_wait && floor && dirty < floor + RETRY_BYTES))
-		return;
+	if (likely(is_enough(marks, occasion)))
+		return false;
 	if (!sea_swap_if(&state.is_running, 0, 1)) {
-		if (!may_wait)
+		if (occasion != SEA_NOW_AND_THEN)
 			sea_store_relaxed(&state.wanted, occasion);
-		return;
+		return occasion == SEA_THREAD_CLEARS; /* it comes again; one that ends does not wait */
 	}
-	reclaim(marks, occasion);
-	sea_exchange_acq_rel(&state.is_running, 0);
 	uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
-	if (wanted != SEA_NOW_AND_THEN)
-		sea_reclaim(wanted);
+	bool goes_on = reclaim(marks, sea_max(occasion, wanted));
+	sea_store_relaxed(&state.goes_on, goes_on);
+	sea_exchange_acq_rel(&state.is_running, 0);
+	return goes_on;
 }

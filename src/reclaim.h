@@ -8,19 +8,20 @@
 /* Why reclaim is called: after the last two, nothing may happen for long. */
 enum sea_occasion { SEA_NOW_AND_THEN, SEA_THREAD_CLEARS, SEA_THREAD_ENDS };
 
-/* If more memory lies idle than the high watermark allows, gives some of it back:
+/* If more memory lies idle than the high watermark allows, a step of giving some of it back:
  * free pages first, then long ranges of pages inside zones, now and then short ones.
- * Cheap if not.  No lock may be held. */
-void sea_reclaim(enum sea_occasion occasion);
+ * Cheap if not.  True: there is more to do, and the next call goes on.  No lock may be held. */
+bool sea_reclaim(enum sea_occasion occasion);
 
 /* In the child of a fork: nobody else is reclaiming. */
 void sea_reclaim_in_child(void);
 
-/* Gives ranges of `least` bytes or more in the shard's holes back, until at most `keep`
- * bytes are dirty in the process.  Returns how many bytes went.  No lock may be held. */
-size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep, size_t least);
+/* Gives ranges of pages in the shard's holes back, long and short, step by step, until at most
+ * `keep` bytes are dirty in the process.  Returns how many bytes went.  No lock may be held. */
+size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);
 
-/* Gives the memory of spare zones' metadata back.  No lock may be held. */
-void sea_reclaim_metadata(struct sea_shard *shard);
+/* Gives the memory of some spare zones' metadata back.  True: there are more.  No lock may be
+ * held. */
+bool sea_reclaim_metadata(struct sea_shard *shard);
 
 #endif

@@ -11,7 +11,9 @@
 #ifndef SEA_SHARD_H
 #define SEA_SHARD_H
 
+#include "bittree.h"
 #include "lock.h"
+#include "queue.h"
 #include "zone.h"
 
 #define SEA_MAX_SHARDS 256
@@ -27,15 +29,15 @@ struct sea_shard {
 	struct sea_holes holes;
 	struct sea_zone **zones;
 	uint8_t *zone_hint;	   /* by zone: the largest of its hints, or more */
-	uint8_t *zone_unlisted;	   /* by zone: drained since its holes were listed */
 	uint32_t nr_zones, capacity;
-	uint32_t nr_unlisted;	   /* zones of which that is true */
+	struct sea_bittree unlisted; /* numbers of zones that were drained since their holes were listed */
+	struct sea_bittree rows;   /* of zones that may have a long row of idle pages */
 	struct sea_zone *emptied;  /* waits until the lock is dropped */
-	struct sea_zone *spare;	   /* structs */
-	struct sea_zone *queue;	   /* zones worth draining: pushed by any thread (release), popped by
-				      the lock's holder (acquire) */
+	struct sea_zone *spare;	   /* structs; atomic */
+	struct sea_zone *purged;   /* the same, whose bitmaps have no memory */
+	struct sea_queue queue[SEA_NR_QUEUES]; /* zones to drain */
+	size_t nr_freed;	   /* granules freed since the epoch began */
 	uint32_t epoch;
-	size_t nr_freed;	   /* granules freed since the epoch began: 2^32 are 64 GiB */
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
 	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* the same by alignment and class; NULL: none was asked for */
 } SEA_LINE_ALIGNED;
@@ -60,19 +62,20 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
  * word `word` and have nr_granules together.  Any thread, no lock. */
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
-/* Drains the zones that are worth it, one at a time, as long as nobody else holds the
+/* A step of draining: zones that are worth it, until the work is done that a step may be.  Does
+ * nothing if another thread holds the lock.  True: there is more to do. */
+bool sea_shard_help(struct sea_shard *shard);
+
+/* The same for zones that have more than a little pending, for what they hold; waits for the
  * lock. */
-void sea_shard_help(struct sea_shard *shard);
+bool sea_shard_drain_worth(struct sea_shard *shard);
 
-/* Drains every zone that has more than a little pending, for what it holds. */
-void sea_shard_drain_worth(struct sea_shard *shard);
-
-/* Drains every zone. */
+/* Drains every zone, step by step; what is sent meanwhile may stay. */
 void sea_shard_drain(struct sea_shard *shard);
 
-/* For reclaim.c.  Drains one zone; the lock is held.
+/* For reclaim.c.  Drains one zone; the lock is held.  Returns the work.
  * Drops the lock, then gives emptied zones to the page allocator. */
-void sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone);
+unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone);
 void sea_shard_drop_lock(struct sea_shard *shard);
 
 /* Lengthens a used chunk in place. */
@@ -98,7 +101,8 @@ void sea_shard_stats(struct sea_shard *shard, struct sea_shard_stats *stats);
 /* Shards in use so far; at least 1. */
 unsigned sea_shard_count(void);
 
-/* Claim: every zone, list and hint is sound. */
+/* Claim: every zone, list and hint is sound, and nothing that was sent is forgotten.  No other
+ * thread is sending. */
 bool sea_shard_is_sound(struct sea_shard *shard);
 
 void sea_shard_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);

@@ -47,6 +47,7 @@ struct sea_cache {
 	struct sea_ledger ledger;
 	struct sea_shelf shelf;
 	struct sea_stock stock[SEA_NR_CLASSES];
+	uint32_t look_next; /* the class at which a look goes on; 0: none is under way */
 	struct sea_spill *spill[SEA_SPILL_CLASSES]; /* NULL: the stack never was large and scattered */
 	struct sea_outbox outbox;
 };

@@ -48,24 +48,38 @@ static int32_t room_in(const struct sea_cache *cache, unsigned c)
 	return cache->room[c] + (spill ? (int32_t)spill->room : 0);
 }
 
-static void look_at(struct sea_cache *cache, unsigned c)
+/* Chunks that leave in one look; at the next refills the look goes on.  20 to 60 ns each. */
+#define LOOK_CHUNKS 1024
+
+/* True: up to `most` chunks left, and there may be more. */
+static bool look_at(struct sea_cache *cache, unsigned c, size_t *most)
 {
 	struct sea_stock *stock = &cache->stock[c];
 	if (stock->seen_room == room_in(cache, c) && sea_flush_has(cache, c))
-		sea_flush_class(cache, c);
+		*most -= sea_min(*most, sea_flush_class(cache, c, *most));
+	if (!*most)
+		return true;
 	stock->left -= stock->left / 2;
 	stock->credit /= 2;
 	stock->is_shut = 0;
 	stock->seen_room = room_in(cache, c);
+	return false;
 }
 
 static void look_over(struct sea_cache *cache)
 {
-	sea_ledger_age(&cache->ledger);
-	sea_ledger_sample(&cache->ledger, sea_flush_bytes(cache));
-	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
-		look_at(cache, c);
+	size_t most = LOOK_CHUNKS;
+	if (!cache->look_next) {
+		sea_ledger_age(&cache->ledger);
+		sea_ledger_sample(&cache->ledger, sea_flush_bytes(cache));
+		cache->look_next = 1;
+	}
+	while (cache->look_next < SEA_NR_CLASSES && !look_at(cache, cache->look_next, &most))
+		cache->look_next++;
 	sea_flush_outbox(cache);
+	if (cache->look_next < SEA_NR_CLASSES)
+		return;
+	cache->look_next = 0;
 	sea_flush_purge(cache);
 }
 
@@ -98,7 +112,7 @@ static uint32_t next_batch(const struct sea_stock *stock, size_t size)
 static void before_refill(struct sea_cache *cache)
 {
 	sea_flush_outbox(cache);
-	if (cache->ledger.drawn > sea_ledger_budget(&cache->ledger))
+	if (cache->look_next || cache->ledger.drawn > sea_ledger_budget(&cache->ledger))
 		look_over(cache);
 }
 

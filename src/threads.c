@@ -82,15 +82,29 @@ static struct sea_cache *pop(struct sea_cache **list)
 	return cache;
 }
 
+/* Steps that the end of a thread may take for each of two things: 100 ms at most, and none but for
+ * memory that is free and waits to go.  Nobody waits for more than one of them. */
+#define MOST_STEPS 1024
+
+/* All that waits when it begins. */
+static void drain_worth(struct sea_shard *shard)
+{
+	unsigned steps = MOST_STEPS;
+	for (int round = 0; round < 2; round++)
+		while (sea_shard_drain_worth(shard) && --steps > 0)
+			;
+}
+
 /* Merges what threads that ended have sent back, and gives back what is free for it. */
 static void clear_up(struct sea_shard *shard, bool is_alone)
 {
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		if (is_alone || &sea_shards[i] == shard)
-			sea_shard_drain_worth(&sea_shards[i]);
+			drain_worth(&sea_shards[i]);
 	if (is_alone)
 		sea_refault_forget();
-	sea_reclaim(SEA_THREAD_ENDS);
+	for (unsigned steps = MOST_STEPS; sea_reclaim(SEA_THREAD_ENDS) && --steps > 0;)
+		;
 }
 
 /* Threads lock held.  False: there are enough (T3). */

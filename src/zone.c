@@ -372,13 +372,13 @@ SEA_INLINE struct sea_piece take_in_block(struct sea_zone *zone, unsigned block,
 }
 
 SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *block,
-				  unsigned *budget)
+				  unsigned *work)
 {
 	SEA_ASSERT(k > 0 && max > 0 && sea_is_power_of_two(align));
-	for (; *block < SEA_ZONE_HINTS && *budget; ++*block) {
+	for (; *block < SEA_ZONE_HINTS && *work > 0; ++*block) {
 		if (zone->hint[*block] < sea_min(k, SEA_HINT_UNKNOWN))
 			continue;
-		--*budget;
+		sea_use_up(work, SEA_HINT_WORDS);
 		struct sea_piece piece = take_in_block(zone, *block, k, align, max);
 		if (piece.count)
 			return piece;
@@ -386,16 +386,15 @@ SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned al
 	return (struct sea_piece){NULL, 0};
 }
 
-struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block)
+struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block, unsigned *work)
 {
-	unsigned all = SEA_ZONE_HINTS;
-	return sweep(zone, k, 1, max, block, &all);
+	return sweep(zone, k, 1, max, block, work);
 }
 
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
-					unsigned *block, unsigned *budget)
+					unsigned *block, unsigned *work)
 {
-	return sweep(zone, k, align, max, block, budget);
+	return sweep(zone, k, align, max, block, work);
 }
 
 char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)
@@ -480,20 +479,29 @@ static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 	return *from % 64 || !word || !is_free(zone, *from - 1);
 }
 
-static void list_word(struct sea_zone *zone, size_t word)
+/* Words that are looked at, and holes that are listed, for a unit of work: 6 and 100 ns. */
+#define LOOKS_PER_WORK 8
+#define WORK_PER_HOLE 2
+
+static unsigned list_word(struct sea_zone *zone, size_t word)
 {
 	size_t from;
-	if (!zone->start[word] && starts_hole(zone, word, &from))
-		list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
+	if (zone->start[word] || !starts_hole(zone, word, &from))
+		return 0;
+	list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
+	return WORK_PER_HOLE;
 }
 
-void sea_zone_list(struct sea_zone *zone)
+unsigned sea_zone_list(struct sea_zone *zone)
 {
+	unsigned work = 0, nr_words = 0;
 	for (size_t i = 0; i < SEA_ZONE_WORDS / 64; i++) {
+		nr_words += sea_count_bits(zone->unlisted[i]);
 		for (uint64_t words = zone->unlisted[i]; words; words &= words - 1)
-			list_word(zone, i * 64 + sea_lowest_bit(words));
+			work += list_word(zone, i * 64 + sea_lowest_bit(words));
 		zone->unlisted[i] = 0;
 	}
+	return work + 1 + nr_words / LOOKS_PER_WORK;
 }
 
 static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
@@ -538,25 +546,32 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 	return end;
 }
 
-/* Drains what is pending in a line of words. */
-static void drain_line(struct sea_zone *zone, size_t line)
+/* Drains what is pending in a line of words; returns how many words were. */
+static unsigned drain_line(struct sea_zone *zone, size_t line)
 {
-	for (size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS; word < end;)
-		word = sea_load_ordered(&zone->pending[word]) ? drain_words(zone, word) : word + 1;
+	unsigned nr_words = 0;
+	for (size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS, next; word < end; word = next) {
+		bool is_pending = sea_load_ordered(&zone->pending[word]);
+		next = is_pending ? drain_words(zone, word) : word + 1;
+		nr_words += is_pending ? (unsigned)(next - word) : 0;
+	}
+	return nr_words;
 }
 
-void sea_zone_drain(struct sea_zone *zone)
+unsigned sea_zone_drain(struct sea_zone *zone)
 {
+	unsigned work = 1;
 	SEA_ASSERT(zone->holes);
 	/* An exchange, so that bits that are sent from now on are counted anew. */
 	sea_exchange_acq_rel(&zone->nr_pending, 0);
 	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++) {
-		uint64_t lines = sea_load_relaxed(&zone->lines[i]) ? sea_exchange_ordered(&zone->lines[i], 0) : 0;
+		uint64_t lines = sea_load_ordered(&zone->lines[i]) ? sea_exchange_ordered(&zone->lines[i], 0) : 0;
 		for (; lines; lines &= lines - 1)
-			drain_line(zone, i * 64 + sea_lowest_bit(lines));
+			work += drain_line(zone, i * 64 + sea_lowest_bit(lines));
 	}
 	sea_store_relaxed(&zone->worth, sea_max(DRAIN_LEAST, zone->nr_used / DRAIN_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
+	return work;
 }
 
 /* --- a chunk that grows ------------------------------------------- */
@@ -632,6 +647,16 @@ static uint32_t longest_row(const struct sea_zone *zone)
 	size_t longest = 0;
 	sea_zone_walk_idle(zone, note_longest, &longest);
 	return (uint32_t)(longest * SEA_GRANULE / sea_os_page_size());
+}
+
+bool sea_zone_may_have_row(const struct sea_zone *zone)
+{
+	return zone->nr_idle && zone->longest_idle * sea_os_page_size() >= SEA_ZONE_LONG_ROW;
+}
+
+bool sea_zone_is_listed(const struct sea_zone *zone)
+{
+	return sea_bits_find(zone->unlisted, 0, SEA_ZONE_WORDS, true) == SEA_ZONE_WORDS;
 }
 
 void sea_zone_measure_idle(struct sea_zone *zone) { zone->longest_idle = longest_row(zone); }

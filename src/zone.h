@@ -41,6 +41,10 @@
 
 struct sea_shard;
 
+/* The queues that a zone may be in (queue.h): so much is pending that draining it is worth it;
+ * anything is. */
+enum sea_which_queue { SEA_QUEUE_WORTH, SEA_QUEUE_ANY, SEA_NR_QUEUES };
+
 struct sea_zone {
 	uint64_t used[SEA_ZONE_WORDS + 1];   /* shard lock */
 
@@ -51,10 +55,10 @@ struct sea_zone {
 						set: set by any thread after the bit, taken by the
 						lock's holder before it */
 	struct sea_shard *shard;	     /* constant while the zone lives; NULL: spare */
-	struct sea_zone *queue_next;	     /* shard: zones to drain */
+	struct sea_zone *queue_next[SEA_NR_QUEUES]; /* the pusher's, then the shard lock */
 	uint32_t nr_pending;		     /* granules, roughly; atomic */
 	uint32_t worth;			     /* pending granules that make draining worth it; atomic */
-	uint32_t is_queued;		     /* waits to be drained; atomic */
+	uint32_t is_queued[SEA_NR_QUEUES];   /* atomic, ordered with `pending` */
 
 	uint64_t unlisted[SEA_ZONE_WORDS / 64] SEA_LINE_ALIGNED; /* words in which a large hole may start
 						that is not listed */
@@ -96,15 +100,20 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *s
 /* Takes the metadata of an empty zone out of use. */
 void sea_zone_retire(struct sea_zone *zone);
 
+/* Work is counted in words of a bitmap, some 50 ns where they are in memory. */
+
 /* Takes up to `max` chunks of k granules (at most 63) from the first hole that fits
- * at or after block *block, and moves *block there.  count is 0 if there is none. */
-struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block);
+ * at or after block *block, and moves *block there.  count is 0 if there is none, or if *work
+ * was used up before: then *block is not at the end. */
+struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block, unsigned *work);
+
+/* So much of it is done. */
+SEA_INLINE void sea_use_up(unsigned *work, size_t used) { *work -= (unsigned)sea_min(*work, used); }
 
 /* The same for chunks of any size, each at a multiple of `align` granules (a power of two): one
- * after the other where k is a multiple of it, else one from a hole.  Looks at *budget blocks
- * at most, and counts it down; count is 0 if that or the zone comes to its end. */
+ * after the other where k is a multiple of it, else one from a hole. */
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
-					unsigned *block, unsigned *budget);
+					unsigned *block, unsigned *work);
 
 /* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.
  * The hole must be long enough.  Returns `at`. */
@@ -118,11 +127,12 @@ void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsig
 void sea_zone_mark(struct sea_zone *zone, unsigned g);
 
 /* Frees all chunks that were sent back, and merges them with their neighbours.  Touches
- * bitmaps only: large holes that come of it are not listed yet. */
-void sea_zone_drain(struct sea_zone *zone);
+ * bitmaps only: large holes that come of it are not listed yet.  Returns the work, at most
+ * that of all words. */
+unsigned sea_zone_drain(struct sea_zone *zone);
 
-/* Lists the large holes that are not. */
-void sea_zone_list(struct sea_zone *zone);
+/* Lists the large holes that are not.  Returns the work: a descriptor lies in memory that may be cold. */
+unsigned sea_zone_list(struct sea_zone *zone);
 
 /* Lengthens a used chunk into the hole behind it, if that is long enough. */
 bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
@@ -196,6 +206,12 @@ void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct 
 
 /* Makes longest_idle exact.  Shard lock. */
 void sea_zone_measure_idle(struct sea_zone *zone);
+
+/* Claim: there may be a row of idle pages of SEA_ZONE_LONG_ROW bytes or more. */
+bool sea_zone_may_have_row(const struct sea_zone *zone);
+
+/* Claim: each large hole is listed. */
+bool sea_zone_is_listed(const struct sea_zone *zone);
 
 /* Where the zone's bytes are; used, free and purged are all of it. */
 struct sea_zone_count {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* zone_count.c - where a zone's bytes are, from its bitmaps (layer 6) */
+/* zone_count.c - where the bytes of a zone are (layer 6) */
+#include "atomic.h"
 #include "os.h"
+#include "page_alloc.h"
 #include "zone.h"
 
 /* Granules in the chunks that were sent back and start in `word`. */

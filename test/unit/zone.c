@@ -116,7 +116,7 @@ static void check_zone(void)
 static bool sweep(unsigned k, unsigned max, unsigned block)
 {
 	unsigned at = block;
-	struct sea_piece piece = sea_zone_sweep(zone, k, max, &at);
+	struct sea_piece piece = sea_zone_sweep(zone, k, max, &at, &(unsigned){SEA_ZONE_WORDS});
 	CHECK(at >= block && at <= SEA_ZONE_HINTS);
 	if (!piece.count)
 		return false;
@@ -243,13 +243,13 @@ static void sweeps_go_on_from_the_cursor(void)
 {
 	unsigned block = 0;
 	start();
-	struct sea_piece first = sea_zone_sweep(zone, 10, 3, &block);
+	struct sea_piece first = sea_zone_sweep(zone, 10, 3, &block, &(unsigned){SEA_ZONE_WORDS});
 	CHECK(first.start == zone->base && first.count == 3 && block == 0);
 	block = 5; /* nothing starts there or behind it: the hole began earlier */
-	CHECK_EQ(sea_zone_sweep(zone, 10, 1, &block).count, 0);
+	CHECK_EQ(sea_zone_sweep(zone, 10, 1, &block, &(unsigned){SEA_ZONE_WORDS}).count, 0);
 	CHECK_EQ(block, SEA_ZONE_HINTS);
 	block = 0;
-	struct sea_piece second = sea_zone_sweep(zone, 10, 1, &block);
+	struct sea_piece second = sea_zone_sweep(zone, 10, 1, &block, &(unsigned){SEA_ZONE_WORDS});
 	CHECK(second.start == zone->base + 30 * SEA_GRANULE);
 	CHECK_EQ(block, 0);
 	check_zone();

@@ -144,8 +144,9 @@ size_t sea_engine_trim(size_t keep)
 	sea_cache_scavenge();
 	bytes = sea_pages_trim(keep);
 	for (unsigned i = 0; i < sea_shard_count(); i++) {
-		bytes += sea_reclaim_shard(&sea_shards[i], keep, sea_page_size());
-		sea_reclaim_metadata(&sea_shards[i]);
+		bytes += sea_reclaim_shard(&sea_shards[i], keep);
+		while (sea_reclaim_metadata(&sea_shards[i]))
+			;
 	}
 	return bytes;
 }
