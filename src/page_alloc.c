@@ -41,12 +41,11 @@
 /* Huge pages may add so much to what is written to: the goal of 5 % in memory. */
 #define HOLLOW_SHARE 20
 /* The kernel fills a huge page in 0.2 ms where 512 small ones take 0.8, unless it has to find
- * the memory first: by compaction, or from a hypervisor that took it (5 ms).  After one that
- * took so long there is none for this many times as long: 1 % of the time at most.  What took
- * longer than the slowest was stopped. */
+ * the memory first: by compaction, or from a hypervisor that took it (5 to 9 ms).  After one that
+ * took longer than the first there is none for so long: one call in a minute at most. */
 #define HUGE_SLOW_US 1000
-#define HUGE_SLOWEST_US 20000
-#define HUGE_PAUSE 100
+#define HUGE_PAUSE_US 60000000
+
 /* Blocks of the per-CPU lists that go to their pools together. */
 #define FLUSH_BATCH 32
 
@@ -242,7 +241,7 @@ static void consider_huge(struct sea_block run)
 	*(volatile char *)address_of(run.arena, run.pfn) = 0; /* the kernel fills the range now */
 	uint64_t took = sea_os_now_us() - began;
 	if (took >= HUGE_SLOW_US)
-		sea_store_relaxed(&state.huge_from_us, began + sea_min(took, HUGE_SLOWEST_US) * HUGE_PAUSE);
+		sea_store_relaxed(&state.huge_from_us, began + HUGE_PAUSE_US);
 }
 
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
