@@ -204,6 +204,8 @@ static void help(struct sea_cache *cache, struct sea_shard *shard)
 {
 	unsigned steps = is_nearly_done(&cache->ledger) ? LAST_STEPS : 1;
 	SEA_ASSERT(shard);
+	if (sea_lock_holds_any())
+		return; /* a signal handler has interrupted who holds it */
 	while (steps-- > 0 && help_once(cache, shard))
 		;
 }
