@@ -326,6 +326,8 @@ bool sea_shard_drain_worth(struct sea_shard *shard)
 			sea_use_up(&work, sea_shard_drain_zone(shard, zone));
 		else
 			sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
+		if (!shard->queue[SEA_QUEUE_ANY].taken)
+			break; /* what is pushed now has been looked at */
 	}
 	bool goes_on = shard->queue[SEA_QUEUE_ANY].taken || !is_empty(shard, SEA_QUEUE_WORTH);
 	sea_shard_drop_lock(shard);

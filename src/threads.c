@@ -91,8 +91,8 @@ static void drain_worth(struct sea_shard *shard)
 {
 	unsigned steps = MOST_STEPS;
 	for (int round = 0; round < 2; round++)
-		while (sea_shard_drain_worth(shard) && --steps > 0)
-			;
+		while (steps > 0 && sea_shard_drain_worth(shard))
+			steps--;
 }
 
 /* Merges what threads that ended have sent back, and gives back what is free for it. */
