@@ -388,6 +388,8 @@ bool sea_cache_expand(void *block, size_t size)
 	SEA_ASSERT(from > 0);
 	if (to <= from)
 		return true;
+	if (to > SEA_ZONE_CHUNK_MAX)
+		return false;
 	bool grown = sea_shard_grow(zone, g, from, to);
 	if (grown && sea_threads_own()->shard)
 		sea_threads_own()->ledger.net += (to - from) * SEA_GRANULE;

@@ -307,7 +307,7 @@ bool sea_reclaim(enum sea_occasion occasion)
 	if (!sea_swap_if(&state.is_running, 0, 1)) {
 		if (occasion != SEA_NOW_AND_THEN)
 			sea_store_relaxed(&state.wanted, occasion);
-		return occasion == SEA_THREAD_CLEARS; /* it comes again; one that ends does not wait */
+		return occasion != SEA_THREAD_ENDS; /* who frees comes again, who ends does not wait */
 	}
 	uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
 	bool goes_on = reclaim(marks, sea_max(occasion, wanted));

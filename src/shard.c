@@ -337,8 +337,10 @@ bool sea_shard_drain_worth(struct sea_shard *shard)
 bool sea_shard_help(struct sea_shard *shard)
 {
 	unsigned work = DRAIN_WORK;
-	if (is_empty(shard, SEA_QUEUE_WORTH) || !sea_lock_try(&shard->lock))
+	if (is_empty(shard, SEA_QUEUE_WORTH))
 		return false;
+	if (!sea_lock_try(&shard->lock))
+		return true;
 	drain_some(shard, SEA_QUEUE_WORTH, &work);
 	sea_shard_drop_lock(shard);
 	return !is_empty(shard, SEA_QUEUE_WORTH);
