@@ -9,14 +9,19 @@
 #include "flush.h"
 
 #include "lock.h"
+#include "os.h"
 #include "reclaim.h"
 
 /* What SEA_HELP_BYTES is for a thread that is clearing up and has less than that left. */
 #define LAST_HELP_BYTES (32 * SEA_KIB)
 /* Chunks that leave the cache in a step: 20 to 60 ns each. */
 #define STEP_CHUNKS 1024
-/* Steps of one call near the end of a teardown: 0.3 ms. */
-#define LAST_STEPS 4
+/* A teardown is near its end when so small a part of the peak is left: what is free by then waits
+ * for the last blocks of its pages and zones. */
+#define LAST_SHARE 8
+/* Steps of one call near the end of a teardown, as long as they have not taken so long. */
+#define LAST_STEPS 16
+#define LAST_STEPS_US 1000
 
 SEA_RACE_BY_DESIGN size_t sea_flush_bytes(const struct sea_cache *cache)
 {
@@ -196,17 +201,20 @@ static bool help_once(struct sea_cache *cache, struct sea_shard *shard)
 
 static bool is_nearly_done(const struct sea_ledger *ledger)
 {
-	return sea_ledger_held_much(ledger) && sea_ledger_net(ledger) < SEA_HELP_BYTES;
+	return sea_ledger_held_much(ledger) &&
+	       sea_ledger_net(ledger) < sea_max(SEA_HELP_BYTES, ledger->peak / LAST_SHARE);
 }
 
 /* The end of a teardown has some steps more, for there may be no call after it. */
 static void help(struct sea_cache *cache, struct sea_shard *shard)
 {
-	unsigned steps = is_nearly_done(&cache->ledger) ? LAST_STEPS : 1;
 	SEA_ASSERT(shard);
 	if (sea_lock_holds_any())
 		return; /* a signal handler has interrupted who holds it */
-	while (steps-- > 0 && help_once(cache, shard))
+	if (!help_once(cache, shard) || !is_nearly_done(&cache->ledger))
+		return;
+	uint64_t until = sea_os_now_us() + LAST_STEPS_US;
+	for (unsigned steps = LAST_STEPS; steps > 1 && sea_os_now_us() < until && help_once(cache, shard); steps--)
 		;
 }
 

@@ -28,6 +28,8 @@
 #define STEP_RANGES 16
 /* Zones that a step looks at for short rows: 60 ns each. */
 #define STEP_LOOKS 256
+/* Steps that a thread does at once if others came in vain meanwhile. */
+#define STEPS_FOR_OTHERS 8
 /* Spare zones whose metadata goes in a step, a system call each. */
 #define STEP_SPARES 8
 
@@ -248,6 +250,8 @@ static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasio
 		state.short_left = occasion == SEA_NOW_AND_THEN ? SHORT_RANGES_BYTES : SIZE_MAX;
 		begin(&state.shorts, sea_os_page_size());
 	}
+	if (occasion != SEA_NOW_AND_THEN)
+		state.short_left = SIZE_MAX; /* a pass that was under way may have had a bound */
 	size_t bytes = go_round(&state.shorts, marks.low);
 	state.short_left -= sea_min(state.short_left, bytes);
 	if (!state.short_left)
@@ -309,8 +313,12 @@ bool sea_reclaim(enum sea_occasion occasion)
 			sea_store_relaxed(&state.wanted, occasion);
 		return occasion != SEA_THREAD_ENDS; /* who frees comes again, who ends does not wait */
 	}
-	uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
-	bool goes_on = reclaim(marks, sea_max(occasion, wanted));
+	bool goes_on;
+	unsigned nr_steps = STEPS_FOR_OTHERS;
+	do {
+		uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
+		goes_on = reclaim(marks, sea_max(occasion, wanted));
+	} while (goes_on && sea_load_relaxed(&state.wanted) != SEA_NOW_AND_THEN && --nr_steps > 0);
 	sea_store_relaxed(&state.goes_on, goes_on);
 	sea_exchange_acq_rel(&state.is_running, 0);
 	return goes_on;
