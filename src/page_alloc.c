@@ -371,7 +371,7 @@ bool sea_pages_trim_some(struct sea_watermarks marks, size_t nr_pages)
 	size_t dirty = sea_pages_dirty();
 	if (likely(dirty <= marks.low || (dirty <= marks.high && !sea_purge_goes_on())))
 		return false;
-	if (!free_dirty_bytes() || !sea_purge_may_try())
+	if (!free_dirty_bytes() || !sea_purge_may_begin())
 		return false;
 	if (!sea_purge_begin()) {
 		sea_purge_owe(steps_for(nr_pages));

@@ -38,6 +38,7 @@ static struct {
 	size_t nr_owed;			    /* steps; atomic */
 	size_t nr_freed;		    /* pages, ever; atomic */
 	size_t quiet_until;		    /* nr_freed before which nothing is tried; atomic */
+	size_t rest_until;		    /* nr_freed before which no round begins; atomic */
 	size_t nr_refused;		    /* calls in a row that were in vain; atomic, roughly */
 	size_t pause;			    /* pages of the last pause; 0: the system takes them; the same */
 	struct sea_block hand[STEP_BLOCKS]; /* page lock */
@@ -66,9 +67,15 @@ void sea_purge_note_freed(size_t nr_pages) { sea_add_relaxed(&state.nr_freed, nr
 
 size_t sea_purge_freed(void) { return sea_load_relaxed(&state.nr_freed); }
 
-static void pause_for(size_t nr_pages)
+static void pause_for(size_t *until, size_t nr_pages)
 {
-	sea_store_relaxed(&state.quiet_until, sea_load_relaxed(&state.nr_freed) + nr_pages);
+	sea_store_relaxed(until, sea_load_relaxed(&state.nr_freed) + nr_pages);
+}
+
+/* The count may wrap. */
+static bool is_past(const size_t *until)
+{
+	return (intptr_t)(sea_load_relaxed(&state.nr_freed) - sea_load_relaxed(until)) >= 0;
 }
 
 void sea_purge_note_try(size_t nr_pages)
@@ -85,20 +92,18 @@ void sea_purge_note_try(size_t nr_pages)
 	size_t pause = sea_max(2 * sea_load_relaxed(&state.pause), RETRY_PAGES);
 	sea_store_relaxed(&state.nr_refused, 0);
 	sea_store_relaxed(&state.pause, pause);
-	pause_for(pause);
+	pause_for(&state.quiet_until, pause);
 }
 
 void sea_purge_note_rest(size_t nr_pages)
 {
-	if (nr_pages && sea_purge_may_try())
-		pause_for(sea_max(RETRY_PAGES, sea_load_relaxed(&state.pause)));
+	if (nr_pages)
+		pause_for(&state.rest_until, RETRY_PAGES);
 }
 
-/* The count may wrap. */
-bool sea_purge_may_try(void)
-{
-	return (intptr_t)(sea_load_relaxed(&state.nr_freed) - sea_load_relaxed(&state.quiet_until)) >= 0;
-}
+bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
+
+bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
 
 void sea_purge_owe(size_t nr_steps) { sea_add_relaxed(&state.nr_owed, nr_steps); }
 

@@ -51,8 +51,9 @@ void sea_purge_note_try(size_t nr_pages);
 /* A round has left so many dirty pages that were to go: the next one waits for more. */
 void sea_purge_note_rest(size_t nr_pages);
 
-/* Claim: it is worth asking the system. */
+/* Claim: it is worth asking the system; and there may be free blocks that are dirty. */
 bool sea_purge_may_try(void);
+bool sea_purge_may_begin(void);
 
 /* What one thread could not do as another had the turn: the next who has it does more.  The
  * second takes up to `most` of it. */
