@@ -28,13 +28,15 @@ SEAM  := hole zone zone_count shard reclaim outbox spill shelf ledger mistake fl
 TEXTBOOK := blocks mistake
 FRONT := account malloc realloc aligned glibc start
 NAMES := interpose cxx prctl constructor
+# What only the dynamic libraries have.
+OTHERS := dlopen jemalloc mallctl ctl_tree
 
 SEAM_OBJECTS      := $(BASE:%=base/%.o) $(SEAM:%=base/%.o) $(FRONT:%=seam/%.o) seam/engine.o $(NAMES:%=seam/%.o)
 FREELIST_OBJECTS  := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=freelist/%.o) \
                      freelist/index.o freelist/list.o freelist/engine.o $(NAMES:%=freelist/%.o)
 WATERMARK_OBJECTS := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=watermark/%.o) \
                      watermark/engine.o $(NAMES:%=watermark/%.o)
-HEADERS := $(wildcard include/*.h src/*.h src/*.def src/engines/*/*.h)
+HEADERS := $(wildcard include/*.h preload/*.h src/*.h src/*.def src/engines/*/*.h)
 
 LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a \
         $(BUILD)/libseamalloc-freelist.so $(BUILD)/libseamalloc-watermark.so
@@ -44,9 +46,9 @@ all: $(LIBS) $(BUILD)/measure ## build the libraries
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS) seam/dlopen.o) preload/exports.map
-$(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) freelist/dlopen.o) preload/exports.map
-$(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) watermark/dlopen.o) preload/exports.map
+$(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS) $(OTHERS:%=seam/%.o)) preload/exports.map
+$(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) $(OTHERS:%=freelist/%.o)) preload/exports.map
+$(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) $(OTHERS:%=watermark/%.o)) preload/exports.map
 
 $(BUILD)/%.so:
 	$(call say,LINK,$@)
