@@ -210,7 +210,7 @@ static void alignments(void)
 			char *block = sea_memalign(align, size);
 			CHECK(block && (uintptr_t)block % align == 0);
 			CHECK(sea_malloc_usable_size(block) >= size);
-			block[0] = 1;
+			memset(block, 1, size);
 			sea_free(block);
 		}
 	CHECK(!sea_memalign(opaque_size((size_t)1 << 62), 1));
