@@ -28,6 +28,9 @@
 #define STEP_RANGES 16
 /* Zones that a step looks at for short rows: 60 ns each. */
 #define STEP_LOOKS 256
+/* How often a thread that tears down lets others run before it gives up: they are at a step of 0.1 ms
+ * each. */
+#define TURN_TRIES 100
 /* Steps that a thread does at once if others came in vain meanwhile. */
 #define STEPS_FOR_OTHERS 8
 /* Spare zones whose metadata goes in a step, a system call each. */
@@ -303,15 +306,25 @@ static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + RETRY_BYTES);
 }
 
+/* Who tears down may never come again, and so may the others: it waits for them, a step each. */
+static bool take_turn(enum sea_occasion occasion)
+{
+	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : TURN_TRIES;
+	for (; !sea_swap_if(&state.is_running, 0, 1); sea_os_yield())
+		if (--nr_tries == 0)
+			return false;
+	return true;
+}
+
 bool sea_reclaim(enum sea_occasion occasion)
 {
 	struct sea_watermarks marks = sea_pages_watermarks();
 	if (likely(is_enough(marks, occasion)))
 		return false;
-	if (!sea_swap_if(&state.is_running, 0, 1)) {
+	if (!take_turn(occasion)) {
 		if (occasion != SEA_NOW_AND_THEN)
 			sea_store_relaxed(&state.wanted, occasion);
-		return occasion != SEA_THREAD_ENDS; /* who frees comes again, who ends does not wait */
+		return occasion != SEA_THREAD_ENDS; /* who frees comes again */
 	}
 	bool goes_on;
 	unsigned nr_steps = STEPS_FOR_OTHERS;
