@@ -70,7 +70,9 @@ SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 {
 	struct sea_cache *cache = own();
 	void *run = likely(cache) ? sea_shelf_take(&cache->shelf, size) : NULL;
-	return unmarked(run ? run : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed), *zeroed);
+	if (!run)
+		run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+	return unmarked(run, *zeroed);
 }
 
 static unsigned granules_of(size_t size) { return size ? sea_granules_for(size) : 1; }
@@ -148,11 +150,17 @@ static void *alloc_cached_aligned(struct sea_cache *cache, unsigned c, size_t al
 	return sea_stock_refill_aligned(cache, c, align) ? pop_aligned(cache, c, align) : NULL;
 }
 
-static void *alloc_aligned(size_t align, size_t size)
+static void *alloc_aligned_run(size_t align, size_t size)
 {
 	bool zeroed = false;
+	void *run = sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, &zeroed);
+	return unmarked(run, zeroed);
+}
+
+static void *alloc_aligned(size_t align, size_t size)
+{
 	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
-		return unmarked(sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, &zeroed), zeroed);
+		return alloc_aligned_run(align, size);
 	struct sea_cache *cache = own_ready();
 	unsigned n = granules_of(size);
 	return cache ? alloc_cached_aligned(cache, sea_class_for(n), align) : alloc_alone(n, align);

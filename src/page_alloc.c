@@ -699,6 +699,7 @@ void sea_pages_in_child(void)
 {
 	size_t used = 0, dirty = 0, hollow = 0;
 	sea_purge_in_child();
+	sea_refault_in_child();
 	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next) {
 		count_pages(arena, &used, &dirty);
 		hollow += sea_bits_count(arena->hollow, 0, arena->pool->nr_pages);

@@ -14,6 +14,7 @@
 #include "os.h"
 #include "page_alloc.h"
 #include "purge.h"
+#include "refault.h"
 
 /* Short rows of idle pages go too, but only so many so often: SHORT_RANGES_BYTES in so many ms.
  * When a thread ends, which may be the last moment for long, all of them, and while one clears up,
@@ -286,6 +287,7 @@ static bool reclaim_metadata(void)
 static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	SEA_ASSERT(marks.low <= marks.high);
+	sea_refault_learn();
 	if (sea_pages_trim_some(marks, 0))
 		return true;
 	if (sea_pages_dirty() > marks.low && sea_purge_may_try() &&

@@ -59,6 +59,7 @@ static struct {
 	uint32_t is_void;	    /* what was earned, and what is owed, until the next lesson; atomic */
 	uint32_t nr_ends;	    /* ends of work in a row; atomic, roughly */
 	uint64_t end_ms;	    /* when the last was; the same */
+	uint32_t is_learning;	    /* a thread is; atomic */
 	size_t seen_fresh, seen_purged, owed; /* pages; the learning thread's */
 	size_t back;		    /* wanted back in this window; the same */
 	uint64_t window_ms;	    /* when it began; the same */
@@ -136,7 +137,7 @@ static size_t most_earned(void)
 	return sea_max(peak / FIRST_SHARE, FIRST_MIN);
 }
 
-void sea_refault_learn(void)
+static void learn(void)
 {
 	uint64_t now = sea_os_now_ms();
 	bool is_void = sea_exchange_acq_rel(&state.is_void, 0);
@@ -154,6 +155,16 @@ void sea_refault_learn(void)
 		sea_store_relaxed(&state.period.learned, earned);
 	sea_add_relaxed(&state.nr_again, again);
 }
+
+void sea_refault_learn(void)
+{
+	if (!sea_swap_if(&state.is_learning, 0, 1))
+		return;
+	learn();
+	sea_store_release(&state.is_learning, 0);
+}
+
+void sea_refault_in_child(void) { sea_store_relaxed(&state.is_learning, 0); }
 
 void sea_refault_forget(void)
 {

@@ -24,8 +24,12 @@ void sea_refault_age(size_t in_use, size_t beyond);
 /* So many pages went back to the system.  Any thread. */
 void sea_refault_note_purged(size_t nr_pages);
 
-/* Settles what came into use since the last time.  One thread at a time. */
+/* Settles what came into use since the last time, unless another thread is at it.  Before memory goes
+ * back, wherever it lies: what is not noticed soon is not earned. */
 void sea_refault_learn(void);
+
+/* In the child of a fork: no other thread is at it. */
+void sea_refault_in_child(void);
 
 /* A program's threads have ended but for one, which may be the end of its work: forgets what
  * has been earned, unless that happens again and again.  Any thread. */
