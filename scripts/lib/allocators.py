@@ -31,6 +31,8 @@ PEERS = {
 FOLDERS = ("/usr/local/lib", "/usr/local/lib64", "/usr/lib/*-linux-*", "/lib/*-linux-*",
            "/usr/lib64", "/lib64", "/usr/lib", "/lib")
 ANY_ALLOCATOR = re.compile(r"lib(jemalloc|mimalloc|tcmalloc|seamalloc|hoard|snmalloc|rpmalloc)[^/]*\.so")
+# Functions of theirs that make or take blocks, beside the standard ones.
+OF_BLOCKS = re.compile(r"(?!n)[a-z]+allocx|(je|mi|tc)_\w*(alloc|free|memalign|new|delete)\w*")
 
 
 def chosen(names, binary, folder):
@@ -145,3 +147,25 @@ def is_loaded(binary, preload):
     first = preload.split(":")[0]
     return any(os.path.realpath(path) == os.path.realpath(first)
                for path in loaded_libraries(binary, preload))
+
+
+def two_heaps(binary, preload):
+    """Why a part of `binary` would keep another allocator than `preload`; None if none would.
+
+    A program that is linked to an allocator may take functions from it that the preloaded
+    one does not have: then each of the two is given blocks of the other.
+    """
+    if not preload:
+        return None
+    loaded = [path for path in loaded_libraries(binary) if os.path.exists(path)]
+    others = [path for path in loaded if ANY_ALLOCATOR.search(path)]
+    if not others:
+        return None
+    wanted = set().union(*(elf.read(path).wanted() for path in [binary, *loaded] if path not in others))
+    wanted -= elf.read(preload.split(":")[0]).defined()
+    for path in others:
+        names = sorted(name for name in elf.read(path).defined() & wanted if OF_BLOCKS.fullmatch(name))
+        if names:
+            return (f"takes {', '.join(names)} from {os.path.basename(path)}, "
+                    f"which {os.path.basename(preload.split(':')[0])} does not have: two heaps")
+    return None

@@ -119,7 +119,7 @@ def why_not_loaded(binary, library):
     reason = program.why_not(binary, library)
     if reason is None and not allocators.is_loaded(binary, library):
         reason = f"does not load {library}"
-    return reason
+    return reason or allocators.two_heaps(binary, library)
 
 
 class Runner:

@@ -137,13 +137,22 @@ def measured(workload, options):
     chosen, absent = allocators.chosen(options.allocators, workload.binary, options.libdir)
     if absent and options.allocators is None:
         print(f"{workload.name}: not installed: {', '.join(absent)} (scripts/setup --for demo)")
-    columns = [rounds.Column(allocator) for allocator in chosen]
+    columns = [rounds.Column(allocator) for allocator in serving(chosen, workload)]
     for column in columns:
         reason = compare.why_not_loaded(workload.binary, column.allocator.library)
         if reason:
             column.give_up(rounds.NOT_LOADED, reason)
     rounds.measure(columns, options.runs, workload.run, f"{workload.name}: ")
     return {column.allocator.name: column for column in columns}
+
+
+def serving(chosen, workload):
+    """Those of the allocators that serve all of a program; tells of the others."""
+    reasons = {allocator: allocators.two_heaps(workload.binary, allocator.library) for allocator in chosen}
+    for allocator, reason in reasons.items():
+        if reason:
+            print(f"{workload.name}: {allocator.name} is left out: {os.path.basename(workload.binary)} {reason}")
+    return [allocator for allocator in chosen if not reasons[allocator]]
 
 
 def show(results, runs):
@@ -157,7 +166,7 @@ def show(results, runs):
             cells = [cell(columns, name, field, form, unit) for name in names]
             print(f"{program:<{NAME_WIDTH}}{''.join(cells)}".rstrip())
         print(f"{'geometric mean':<{NAME_WIDTH}}" + "".join(mean(results, name, field) for name in names).rstrip())
-    for line in failures(results) + noise(results):
+    for line in [basis(results), *failures(results), *noise(results)]:
         print(line)
 
 
@@ -188,6 +197,13 @@ def mean(results, name, field):
               if (ratio := ratio_of(columns, name, field)) is not None]
     value = figures.geometric_mean(ratios)
     return f"{'-' if value is None else f'{value:.2f}':<{CELL_WIDTH}}"
+
+
+def basis(results):
+    """One line: the programs that the means are over."""
+    names = [program for program, columns in results.items()
+             if value_of(columns, allocators.BASELINE, "cpu_s") is not None]
+    return f"geometric means are over {len(names)} of {len(results)} programs: {', '.join(names) or 'none has a base line'}"
 
 
 def failures(results):

@@ -121,23 +121,31 @@ class Elf:
 
     def defines(self, name):
         """Whether the dynamic symbol table defines `name` here."""
+        return any(defined and symbol == name for symbol, defined in self.symbols())
+
+    def defined(self):
+        """Names that the dynamic symbol table defines here."""
+        return {name for name, defined in self.symbols() if defined}
+
+    def wanted(self):
+        """Names that it takes from other files."""
+        return {name for name, defined in self.symbols() if not defined}
+
+    def symbols(self):
+        """(name, whether it is defined here) of each dynamic symbol."""
         sections = [self._unpack(self.layout.section, self.shoff + i * self.shentsize)
                     for i in range(self.shnum)]
         for section in sections:
             if section[1] == SHT_DYNSYM:
-                return self._symbol_defined(section, sections[section[6]], name.encode())
-        return False
+                yield from self._symbols_of(section, sections[section[6]])
 
-    def _symbol_defined(self, symbols, strings, name):
-        """Whether a symbol section, with its section of strings, defines `name`."""
+    def _symbols_of(self, symbols, strings):
+        """The symbols of a section, with its section of strings."""
         names = self.data[strings[4]:strings[4] + strings[5]]
-        if b"\0" + name + b"\0" not in names:
-            return False
         members = self.order + self.layout.symbol
-        table = self._whole(members, symbols[4], symbols[5])
-        return any(symbol[self.layout.symbol_section] != SHN_UNDEF
-                   and names.startswith(name + b"\0", symbol[0])
-                   for symbol in struct.iter_unpack(members, table))
+        for symbol in struct.iter_unpack(members, self._whole(members, symbols[4], symbols[5])):
+            name = names[symbol[0]:names.find(b"\0", symbol[0])]
+            yield os.fsdecode(name), symbol[self.layout.symbol_section] != SHN_UNDEF
 
 
 def read(path):

@@ -10,7 +10,10 @@ ignores two signals, which commands.py has set back to their default action
 
 import getopt
 import os
+import sys
 
+import allocators
+import elf
 import paths
 import program
 from errors import NOT_EXECUTABLE, NOT_FOUND, Refusal, Usage
@@ -43,6 +46,7 @@ def main(arguments):
     reason = program.why_not(target.binary, library)
     if reason:
         raise Refusal(f"{subject(target)} {reason}")
+    warn_of_two_heaps(target, library)
     add_preload(environment, library)
     return become(target, environment)
 
@@ -66,6 +70,15 @@ def parse(arguments):
     if not argv:
         raise Usage("run: which program?")
     return engine, folder, argv
+
+
+def warn_of_two_heaps(target, library):
+    """One line where the program is linked to an allocator that it would go on to use."""
+    if os.access(target.binary, os.R_OK) and any(allocators.ANY_ALLOCATOR.search(name)
+                                                 for name in elf.read(target.binary).needed()):
+        reason = allocators.two_heaps(target.binary, library)
+        if reason:
+            print(f"seamalloc: warning: {subject(target)} {reason}", file=sys.stderr)
 
 
 def subject(target):

@@ -142,8 +142,9 @@ class Redis:
                 return self
             except OSError:
                 time.sleep(0.05)
+        said = self.said()
         self.__exit__()
-        raise Failed(f"redis-server does not start\n{self.said()}")
+        raise Failed(f"redis-server does not start\n{said}")
 
     def __exit__(self, *unused):
         if self.process.poll() is None:

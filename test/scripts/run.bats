@@ -232,6 +232,24 @@ echo second"
 	contains "$output" "defines malloc itself"
 }
 
+@test "a program that would use two heaps is run with a warning" {
+	compile ./libjemalloc.so.2 -shared -fPIC <<-'EOF'
+		#include <stdlib.h>
+		void *mallocx(size_t size, int flags) { (void)flags; return malloc(size); }
+		void *xyzallocx(size_t size) { return malloc(size); }
+	EOF
+	compile ./linked -L. -l:libjemalloc.so.2 -Wl,-rpath,"$PWD" <<-'EOF'
+		#include <stddef.h>
+		void *mallocx(size_t size, int flags), *xyzallocx(size_t size);
+		int main(void) { return !(mallocx(1, 0) && xyzallocx(1)); }
+	EOF
+	run sea run ./linked
+	[ "$status" -eq 0 ]
+	equal "$output" "seamalloc: warning: ./linked takes xyzallocx from libjemalloc.so.2, which libseamalloc.so does not have: two heaps"
+	run sea compare --runs=1 --allocators=seamalloc ./linked
+	contains "$output" "two heaps"
+}
+
 # A program that says whether the loader saw LD_PRELOAD; the bits of $2 on copy $1.
 secure_copy() {
 	compile "$1" <<-'EOF'
