@@ -22,6 +22,9 @@ PRELOAD_CFLAGS := -fsemantic-interposition -fexceptions
 SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
                -Wl,--version-script=preload/exports.map
 
+# $(call where,COMMAND,WHAT): does WHAT where there is such a command, and says so where there is not.
+where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there is no $(1) here"; echo "0 passed, 0 failed, 1 skipped"; fi
+
 # Layers below the engines, and the front above them.
 BASE  := check lock vdso os cpus emergency options span region meta pagemap seammap arena arenas buddy pcp refault purge page_alloc
 SEAM  := hole zone zone_count shard reclaim outbox spill shelf ledger mistake flush stock threads confirm cache
@@ -96,7 +99,7 @@ $(BUILD)/measure: scripts/lib/measure.c
 demo: ## show real programs on seamalloc beside glibc and its peers
 	$(Q)scripts/setup --for demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)scripts/demo
+	$(call where,python3,scripts/demo)
 
 # --- benchmarks --------------------------------------------------------------------
 
@@ -123,21 +126,30 @@ memory-goals: all ## the memory goals beside what each allocator measures; below
 include test/unit.mk
 include test/engines/textbook.mk
 
-# What `make check` runs, in this order; each prints what it finds.
+# What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-docs check-unit check-textbook check-fault check-stress \
-          check-black-box check-processors check-scripts check-instructions check-builds
+          check-black-box check-scripts check-instructions
+REST   := check-engines check-neighbours check-processors check-bench check-builds
 
-check: ## install what is missing, then run every test; below 10 minutes
+check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); below 5 minutes
 	$(Q)scripts/setup --for check
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(CHECKS)
+
+check-full: ## the rest: textbook engines, benchmarks, other compilers; installs some 300 packages more; below 15 minutes
+	$(Q)scripts/setup --for check-full
+	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(REST)
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
 	$(Q)$(MAKE) check-unit check-fault check-processors LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 
-check-black-box: all ## API, misuse, preload traps and real programs, on the three engines
-	$(Q)test/run-tests --quick
+check-black-box: all ## API, misuse, preload traps and real programs
+	$(call where,python3,test/run-tests --quick --engine seam)
+
+# What "check" skips where packages are missing: emulated processors, php, faketime.
+check-neighbours: all ## situations and programs that need more packages
+	$(call where,python3,test/run-tests --quick --engine seam situations/situations preload/process programs)
 
 # The first x86-64 and what virtual machines have if nobody asks for more, one that counts bits,
 # and one that has all that there is.
@@ -152,26 +164,39 @@ check-processors: all ## the API on processors without newer instructions; below
 		test/run-tests --quick --engine seam --processor $$model $(PROCESSORS_IN) || exit 1; \
 	done
 
-check-scripts: all $(BUILD)/bench/micro $(BUILD)/bench/count $(STRESS_PROGRAMS) ## the commands
-	$(Q)shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash
-	$(Q)SEAMALLOC_BUILD=$(BUILD) bats test/scripts
+check-engines: all ## the same on the two textbook engines
+	$(call where,python3,test/run-tests --quick --engine freelist --engine watermark)
+
+# Tests of the commands, and those of the benchmarks.
+COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats)
+BENCH_TESTS   := $(filter-out $(COMMAND_TESTS),$(wildcard test/scripts/*.bats))
+
+check-scripts: all ## the commands
+	$(Q)if command -v shellcheck >/dev/null; then \
+		shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash; \
+	else echo "skip  $@: there is no shellcheck here"; fi
+	$(call where,bats,SEAMALLOC_BUILD=$(BUILD) bats $(COMMAND_TESTS))
+
+check-bench: all bench-programs $(BUILD)/bench/count ## the benchmarks
+	$(call where,bats,SEAMALLOC_BUILD=$(BUILD) bats $(BENCH_TESTS))
 
 check-docs: ## generated pages are up to date, man pages are sound
 	$(Q)scripts/options-table | cmp - docs/options.md
 	@mkdir -p $(BUILD)
 	$(Q)sed -n '/^\.\\" options:/,/^\.\\" end of options/{//!p}' docs/man/seamalloc.3 >$(BUILD)/options.man
 	$(Q)scripts/options-table --man | cmp - $(BUILD)/options.man
-	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning docs/man/*.[13]; fi
+	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning docs/man/*.[13]; \
+	else echo "skip  $@: there is no mandoc here"; fi
 
 # The libraries with another compiler, and for other processors.
-check-builds: ## clang 14, aarch64, riscv64
-	$(Q)if command -v clang >/dev/null; then $(MAKE) BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/libs; fi
-	$(Q)for machine in aarch64 riscv64; do \
-		if command -v $$machine-linux-gnu-gcc >/dev/null; then \
-			$(MAKE) BUILD=$(BUILD)/$$machine CC=$$machine-linux-gnu-gcc AR=$$machine-linux-gnu-ar \
-				OBJCOPY=$$machine-linux-gnu-objcopy $(BUILD)/$$machine/libs || exit 1; \
-		fi; \
-	done
+check-builds: check-build-clang check-build-aarch64 check-build-riscv64 ## clang, aarch64, riscv64
+
+check-build-clang:
+	$(call where,clang,$(MAKE) BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/libs)
+
+check-build-%:
+	$(call where,$*-linux-gnu-gcc,$(MAKE) BUILD=$(BUILD)/$* CC=$*-linux-gnu-gcc AR=$*-linux-gnu-ar \
+		OBJCOPY=$*-linux-gnu-objcopy $(BUILD)/$*/libs)
 
 $(BUILD)/libs: $(LIBS)
 
@@ -192,4 +217,5 @@ install: all ## libraries, header, command and manual pages into PREFIX
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
-.PHONY: all help demo bench bench-quick memory-goals bench-programs check check-long check-black-box check-processors check-scripts check-docs check-builds install clean
+.PHONY: all help demo bench bench-quick memory-goals bench-programs check check-full check-long \
+        check-black-box check-engines check-neighbours check-processors check-scripts check-bench check-docs check-builds check-build-clang install clean

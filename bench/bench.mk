@@ -49,7 +49,6 @@ longest-calls: all $(BUILD)/bench/longest ## the longest calls of malloc and fre
 	$(Q)BUILD=$(BUILD) scripts/longest-calls
 
 check-instructions: all $(BUILD)/bench/count ## a cached malloc and free take at most 50
-	$(Q)if command -v valgrind >/dev/null; then BUILD=$(BUILD) scripts/count-instructions --at-most 50 \
-		$(BUILD)/libseamalloc.so; fi
+	$(call where,valgrind,BUILD=$(BUILD) scripts/count-instructions --at-most 50 $(BUILD)/libseamalloc.so)
 
 .PHONY: check-instructions longest-calls

@@ -73,10 +73,10 @@ check-stress: $(foreach v,plain asan tsan,$(UNIT)/$(v)/stress) ## all calls from
 	done
 
 check-layers: ## includes go downward only
-	$(Q)python3 scripts/check-layers
+	$(call where,python3,python3 scripts/check-layers)
 
 check-exports: $(LIBS) ## what the libraries show and need
-	$(Q)python3 scripts/check-exports $(filter %.so,$^)
+	$(call where,python3,python3 scripts/check-exports $(filter %.so,$^))
 
 check-headers: ## each header compiles alone
 	$(Q)sh scripts/check-headers "$(CC)" "$(or $(CXX),g++)"

@@ -27,10 +27,13 @@ stand_ins() {
 	EOF
 	script_file bin/apt-cache <<-'EOF'
 		#!/bin/sh
-		if grep -qx "$2" available; then echo "  Candidate: 1.0"; else echo "  Candidate: (none)"; fi
+		if [ "$2" = show ]; then
+			printf 'Size: 1500000\nInstalled-Size: 3000\n'
+		elif grep -qx "$2" available; then echo "  Candidate: 1.0"; else echo "  Candidate: (none)"; fi
 	EOF
 	script_file bin/apt-get <<-'EOF'
 		#!/bin/sh
+		case " $* " in *" -s "*) for name; do echo "Inst $name (1.0)"; done | sed '1,/Inst install /d'; exit 0 ;; esac
 		echo "$* [$DEBIAN_FRONTEND]" >>calls
 		case " $* " in *" install "*) ;; *) exit 0 ;; esac
 		cat "$SETUP_POLICY_FILE" >policy
@@ -73,7 +76,7 @@ exit 1'
 	run "$ROOT/scripts/setup" --for demo
 	[ "$status" -eq 0 ]
 	contains "$output" "setup: missing for demo: g++ perl"
-	contains "$output" "setup: installing g++ perl"
+	contains "$output" "setup: installing g++ perl: 2 packages, 1 MB to fetch, 3 MB on disk"
 	equal "$(cat calls)" "-q -o Dpkg::Use-Pty=0 update [noninteractive]
 -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends g++ perl [noninteractive]"
 }
@@ -114,6 +117,13 @@ exit 1'
 	[ "$status" -eq 1 ]
 }
 
+@test "SETUP=no installs nothing and goes on" {
+	SETUP=no run "$ROOT/scripts/setup" --for demo
+	[ "$status" -eq 0 ]
+	contains "$output" "SETUP=no: nothing installed"
+	equal "$(cat calls)" ""
+}
+
 @test "sudo without a password is used" {
 	user_is 1000 with-sudo
 	run "$ROOT/scripts/setup" --for demo --strict
@@ -142,7 +152,7 @@ exit 1'
 }
 
 @test "each purpose has a list, other words are refused" {
-	for purpose in demo check bench; do
+	for purpose in demo check check-full bench; do
 		run "$ROOT/scripts/setup" --for=$purpose --list
 		[ "$status" -eq 0 ]
 		contains "$output" "python3"
