@@ -19,6 +19,9 @@
 /* A swing that takes longer than this costs little by its faults: 2,500 of them, some
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
+/* On a slow or throttled machine a fault takes so long: for each page that came into use meanwhile the
+ * times here are that much longer. */
+#define SLOW_FAULT_US 100
 /* What earns swings within this time, and so is made use of within it. */
 #define PERIOD_MS RECURS_MS
 /* A page that goes and comes back costs 2.7 us.  Over windows of this length, pages that
@@ -50,6 +53,7 @@ static struct {
 	size_t peak;		    /* bytes in use at most of late; atomic */
 	struct {
 		uint64_t began_ms;  /* atomic */
+		size_t fresh;	    /* nr_fresh when it began; atomic, roughly */
 		size_t most_in_use; /* bytes; atomic, roughly */
 		size_t least_free, most_free; /* bytes beyond the budget; the same */
 		size_t earned;	    /* what was earned when it began; the same */
@@ -82,13 +86,26 @@ void sea_refault_note_fresh(size_t nr_pages) { sea_add_relaxed(&state.nr_fresh, 
 
 void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
 
+/* `ms`, and what so many faults take at worst. */
+static int64_t with_faults(int64_t ms, size_t nr_pages) { return ms + (int64_t)(nr_pages * SLOW_FAULT_US / 1000); }
+
+/* Signed: another thread may have begun a period after we looked at the clock. */
+static bool goes_period_on(uint64_t now, uint64_t began)
+{
+	int64_t length = (int64_t)(now - began);
+	if (likely(length < PERIOD_MS))
+		return true;
+	size_t nr_fresh = sea_load_relaxed(&state.nr_fresh) - sea_load_relaxed(&state.period.fresh);
+	return length < with_faults(PERIOD_MS, nr_fresh);
+}
+
 void sea_refault_age(size_t in_use, size_t beyond)
 {
 	uint64_t now = sea_os_now_ms(), began = sea_load_relaxed(&state.period.began_ms);
 	sea_refault_note_use(in_use, beyond);
-	/* Signed: another thread may have begun one after we looked at the clock. */
-	if (likely((int64_t)(now - began) < PERIOD_MS) || !sea_swap_if(&state.period.began_ms, began, now))
+	if (likely(goes_period_on(now, began)) || !sea_swap_if(&state.period.began_ms, began, now))
 		return;
+	sea_store_relaxed(&state.period.fresh, sea_load_relaxed(&state.nr_fresh));
 	size_t most = sea_load_relaxed(&state.period.most_free), least = sea_load_relaxed(&state.period.least_free);
 	size_t before = sea_load_relaxed(&state.period.earned), used = most - sea_min(most, least);
 	/* What is new could not be made use of yet. */
@@ -123,6 +140,7 @@ static size_t close_window(uint64_t now)
 	uint64_t length_ms = now - state.window_ms;
 	if (length_ms < WINDOW_MS)
 		return 0;
+	length_ms = sea_min(length_ms, RECURS_MS); /* longer ones are of faults that take long */
 	size_t back = state.back;
 	state.back = 0;
 	state.window_ms = now;
@@ -141,7 +159,8 @@ static void learn(void)
 {
 	uint64_t now = sea_os_now_ms();
 	bool is_void = sea_exchange_acq_rel(&state.is_void, 0);
-	size_t again = settle(now - state.ms < RECURS_MS && !is_void);
+	size_t nr_fresh = sea_load_relaxed(&state.nr_fresh) - state.seen_fresh;
+	size_t again = settle((int64_t)(now - state.ms) < with_faults(RECURS_MS, nr_fresh) && !is_void);
 	state.back = is_void ? 0 : state.back + again;
 	if (is_void) {
 		sea_store_relaxed(&state.is_steady, 0);

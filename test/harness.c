@@ -235,6 +235,19 @@ size_t test_rss(void)
 	return proc_bytes("/proc/self/smaps_rollup", "\nRss:");
 }
 
+bool test_counts_zeros(void)
+{
+	size_t before = test_rss();
+	char *zeros = mmap(NULL, MiB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (zeros == MAP_FAILED)
+		return false;
+	for (size_t i = 0; i < MiB; i += 4 * KiB)
+		CHECK(*(volatile char *)(zeros + i) == 0);
+	size_t after = test_rss();
+	munmap(zeros, MiB);
+	return after - before >= MiB / 2;
+}
+
 size_t test_status_bytes(const char *field)
 {
 	char key[64];

@@ -278,11 +278,13 @@ static const struct test_case cases[] = {
 	{.name = "the budget for free memory: medium blocks", .run = budget_of_zone_blocks, .engines = SEAM | GLIBC},
 	{.name = "the budget for free memory: page runs", .run = budget_of_page_runs, .engines = SEAM | GLIBC},
 	{.name = "a steady load within the budget does not fault", .run = steady_within_budget, .engines = SEAM | GLIBC},
-	{.name = "a steady load above the budget does not fault", .run = steady_above_budget, .engines = SEAM | GLIBC},
+	{.name = "a steady load above the budget does not fault", .run = steady_above_budget, .engines = SEAM | GLIBC,
+	 .seconds = 60},
 	{.name = "a steady load of page runs does not fault", .run = steady_page_runs, .engines = SEAM | GLIBC},
 	{.name = "what a heavy load kept goes back in a light one", .run = heavy_then_light, .engines = SEAM | GLIBC,
 	 .seconds = 60},
-	{.name = "a load that comes and goes entirely does not fault", .run = all_of_it, .engines = SEAM | GLIBC},
+	{.name = "a load that comes and goes entirely does not fault", .run = all_of_it, .engines = SEAM | GLIBC,
+	 .seconds = 60},
 };
 
 HARNESS_MAIN(cases)

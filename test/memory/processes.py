@@ -204,10 +204,11 @@ def main():
     tests.case("a trivial python: over glibc",
                lambda: small_program("python3 -c pass", 1.4, "python3", "-I", "-c", "pass"), COMPARED)
     # Missed below 1 GiB: the seam map takes a 32nd of the limit, and an arena is found only
-    # where there is room for a MiB more than it has.
+    # where there is room for a MiB more than it has.  With guards around each mapping, and what
+    # serves a process that ends, it is a zone less: 85.4 % of 64 MiB, 87 without.
     address_space, data = resource.RLIMIT_AS, resource.RLIMIT_DATA
     tests.case("ulimit -v of 64 MiB: served, and again",
-               lambda: limited("ulimit -v", address_space, 64, 86, 86, 90), COMPARED)
+               lambda: limited("ulimit -v", address_space, 64, 85, 85, 90), COMPARED)
     tests.case("ulimit -v of 200 MiB: served, and again",
                lambda: limited("ulimit -v", address_space, 200, 90, 90, 90), COMPARED)
     tests.case("ulimit -v of 1 GiB: served, and again",

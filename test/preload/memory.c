@@ -65,25 +65,12 @@ static void no_mappings_left(void)
 	memset(blocks[0], 1, 50 * MiB);
 }
 
-/* Bytes of memory that `size` zeros get which are only read.  Most kernels have one page
- * for all of them, but not every one. */
-static size_t memory_of_zeros(size_t size)
-{
-	size_t before = test_rss();
-	char *zeros = mmap(NULL, MiB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	for (size_t i = 0; i < MiB; i += 4 * KiB)
-		CHECK(zeros[i] == 0);
-	size_t after = test_rss();
-	munmap(zeros, MiB);
-	return after - before < MiB / 2 ? 0 : size;
-}
-
 /* With MCL_FUTURE whatever is mapped is filled with memory at once. */
 static void locked_memory(void)
 {
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
 		test_skip("mlockall is not permitted");
-	size_t seams = memory_of_zeros(64 * MiB), before = test_rss(), locked = test_status_bytes("VmLck");
+	size_t seams = test_counts_zeros() ? 64 * MiB : 0, before = test_rss(), locked = test_status_bytes("VmLck");
 	for (size_t i = 0; i < 20000; i++)
 		CHECK((blocks[i] = malloc(16 + i % 800)) != NULL);
 	CHECK((blocks[20000] = malloc(2 * MiB)) != NULL);
