@@ -74,10 +74,12 @@ bool sea_region_add(char *base, size_t size, enum sea_region_kind kind)
 bool sea_region_find(const char *address, struct sea_region *region)
 {
 	sea_lock_take(&map.lock);
-	size_t above = lower_bound(address + 1);
-	bool found = above > 0 && (size_t)(address - map.table[above - 1].base) < map.table[above - 1].size;
+	size_t at = lower_bound(address);
+	if (at == map.nr || map.table[at].base != address)
+		at--; /* the one below; SIZE_MAX: there is none */
+	bool found = at < map.nr && (uintptr_t)address - (uintptr_t)map.table[at].base < map.table[at].size;
 	if (found)
-		*region = map.table[above - 1];
+		*region = map.table[at];
 	sea_lock_drop(&map.lock);
 	return found;
 }
