@@ -18,23 +18,31 @@ static void trim(char *base, char *end, char *from, char *to)
 		sea_os_release(to, (size_t)(end - to));
 }
 
-/* Where there is no room for more than is needed: at the multiple of `align` below the place that
- * the system chooses, if that is free. */
+enum {
+	/* Places that are tried where there is no room for slack: 64 MiB of them where the multiples are
+	 * of 1 MiB. The holes between a program's libraries are fewer. */
+	MAX_PLACES = 64
+};
+
+/* Where there is no room for more than is needed: at a multiple of `align` below the place that the
+ * system chooses, if one is free. */
 static char *reserve_exactly(size_t size, size_t align, bool is_plain)
 {
 	size_t guard = sea_span_guard(), bytes = size + 2 * guard;
 	char *there = sea_os_reserve_at(NULL, bytes, is_plain);
 	if (!there)
 		return NULL;
-	char *wanted = (char *)sea_round_down((uintptr_t)there + guard, align) - guard;
-	if (there == wanted)
-		return there + guard;
+	uintptr_t base = sea_round_down((uintptr_t)there + guard, align);
+	if (there == (char *)(base - guard))
+		return (char *)base;
 	sea_os_release(there, bytes);
-	there = sea_os_reserve_at(wanted, bytes, is_plain);
-	if (there == wanted)
-		return there + guard;
-	if (there)
-		sea_os_release(there, bytes);
+	for (size_t i = 0; i < MAX_PLACES && base >= align; i++, base -= align) {
+		there = sea_os_reserve_at((char *)(base - guard), bytes, is_plain);
+		if (there == (char *)(base - guard))
+			return (char *)base;
+		if (there)
+			sea_os_release(there, bytes);
+	}
 	return NULL;
 }
 
