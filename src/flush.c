@@ -21,7 +21,7 @@
 #define LAST_SHARE 8
 /* Steps of one call near the end of a teardown, as long as they have not taken so long. */
 #define LAST_STEPS 16
-#define LAST_STEPS_US 1000
+#define LAST_STEPS_US 400
 
 SEA_RACE_BY_DESIGN size_t sea_flush_bytes(const struct sea_cache *cache)
 {

@@ -13,6 +13,7 @@
 
 #include "bits.h"
 #include "check.h"
+#include "pagemap.h"
 
 /* Looks at this many holes of the request's own bin, which may be too small. */
 #define SEARCH_DEPTH 8
@@ -23,11 +24,31 @@ static unsigned bin_of(size_t nr_granules)
 	return (exponent - 6) * 8 + (unsigned)(nr_granules >> (exponent - 3) & 7);
 }
 
+/* The program may have written over a descriptor.  A link leads to a hole, which lies in our memory,
+ * and back from there. */
+static void check_link(const struct sea_hole *hole)
+{
+	SEA_CHECK(!((uintptr_t)hole % SEA_GRANULE) && sea_pagemap_arena(hole));
+}
+
+static void check_hole(const struct sea_holes *holes, const struct sea_hole *hole)
+{
+	SEA_CHECK(hole->nr_granules >= SEA_HOLE_MIN && hole->nr_granules <= SEA_MIB / SEA_GRANULE);
+	if (hole->prev)
+		check_link(hole->prev);
+	SEA_CHECK(hole->prev ? hole->prev->next == hole : holes->first[bin_of(hole->nr_granules)] == hole);
+	if (hole->next)
+		check_link(hole->next);
+	SEA_CHECK(!hole->next || hole->next->prev == hole);
+}
+
 void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_granules)
 {
 	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *first = holes->first[bin];
+	if (first)
+		check_hole(holes, first);
 	hole->nr_granules = nr_granules;
 	struct sea_hole *before = first && first < hole ? first : NULL;
 	struct sea_hole *after = before ? before->next : first;
@@ -44,10 +65,8 @@ void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_gra
 
 void sea_hole_unlink(struct sea_holes *holes, struct sea_hole *hole)
 {
-	SEA_CHECK(hole->nr_granules >= SEA_HOLE_MIN && hole->nr_granules <= SEA_MIB / 16);
+	check_hole(holes, hole);
 	unsigned bin = bin_of(hole->nr_granules);
-	SEA_CHECK(hole->prev ? hole->prev->next == hole : holes->first[bin] == hole);
-	SEA_CHECK(!hole->next || hole->next->prev == hole);
 	if (hole->prev)
 		hole->prev->next = hole->next;
 	else
@@ -65,9 +84,11 @@ struct sea_hole *sea_hole_find(const struct sea_holes *holes, size_t nr_granules
 	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *hole = holes->first[bin];
-	for (int i = 0; hole && i < SEARCH_DEPTH; i++, hole = hole->next)
+	for (int i = 0; hole && i < SEARCH_DEPTH; i++, hole = hole->next) {
+		check_link(hole);
 		if (hole->nr_granules >= nr_granules)
 			return hole;
+	}
 	size_t larger = sea_bits_find(holes->filled, bin + 1, SEA_HOLE_BINS, true);
 	return larger < SEA_HOLE_BINS ? holes->first[larger] : NULL;
 }

@@ -31,10 +31,10 @@ struct sea_holes {
 	uint64_t filled[2]; /* bit b: first[b] is not NULL */
 };
 
+/* Like the others, stops the process if it finds that the program has written over a descriptor. */
 void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_granules);
 
-/* Stops the process if the program has written over the descriptor.  Wipes it: what is handed out has no
- * pointers of ours in it. */
+/* Wipes the descriptor: what is handed out has no pointers of ours in it. */
 void sea_hole_unlink(struct sea_holes *holes, struct sea_hole *hole);
 
 /* A hole of at least nr_granules (SEA_HOLE_MIN or more), nearly the smallest; NULL. */

@@ -6,7 +6,7 @@
  *     then to the next arena.  Until a round is over each block is looked at once, but for
  *     those that came about behind the cursor.
  * U3  A step looks at STEP_LOOKS blocks at most, takes STEP_BLOCKS in hand, of
- *     SEA_PURGE_STEP_PAGES together.
+ *     SEA_PURGE_STEP_PAGES together, and begins no system call after SEA_PURGE_STEP_US.
  *
  * Largest blocks first: they are the fewest calls, and whole huge pages.  Highest address first:
  * what is low will be used first.
@@ -17,6 +17,7 @@
 #include "atomic.h"
 #include "buddy.h"
 #include "check.h"
+#include "os.h"
 #include "seammap.h"
 
 #define STEP_BLOCKS 16
@@ -32,6 +33,12 @@
 
 _Static_assert(1u << PIECE_ORDER <= SEA_PURGE_STEP_PAGES, "a step has room for a piece");
 
+struct cursor {
+	size_t arena;	/* number in the list */
+	unsigned order;
+	size_t end;	/* page above those to look at */
+};
+
 static struct {
 	uint32_t is_running;		    /* somebody has the turn; atomic */
 	uint32_t goes_on;		    /* a round is under way; atomic */
@@ -43,11 +50,8 @@ static struct {
 	size_t pause;			    /* pages of the last pause; 0: the system takes them; the same */
 	struct sea_block hand[STEP_BLOCKS]; /* page lock */
 	size_t nr_hand;
-	struct {
-		size_t arena;	/* number in the list */
-		unsigned order;
-		size_t end;	/* page above those to look at */
-	} cursor;			    /* the turn */
+	struct cursor cursor;		    /* the turn */
+	struct cursor before[STEP_BLOCKS];  /* where the cursor was before it came to each block in hand; the turn */
 } state;
 
 /* --- when ------------------------------------------------------------------------ */
@@ -195,6 +199,7 @@ static size_t collect(size_t want, bool *is_over)
 			continue;
 		}
 		SEA_CHECK(sea_buddy_take(arena->pool, piece.pfn, 1ull << piece.order));
+		state.before[state.nr_hand] = (struct cursor){state.cursor.arena, state.cursor.order, piece.pfn + (1ull << piece.order)};
 		state.hand[state.nr_hand++] = piece;
 		taken += sea_arena_count_touched(arena, piece.pfn, piece.pfn + (1ull << piece.order));
 		if (piece.order < state.cursor.order)
@@ -216,12 +221,18 @@ static void put_back(void)
 	sea_lock_drop(&sea_arenas.lock);
 }
 
-/* Purges what is in hand; returns how many pages went. */
-static size_t purge_hand(void)
+/* Purges what is in hand, as far as there is time; returns how many pages went. */
+static size_t purge_hand(bool *is_over)
 {
 	size_t nr_pages = 0;
+	uint64_t until = sea_os_now_us() + SEA_PURGE_STEP_US;
 	for (size_t i = 0; i < state.nr_hand; i++) {
 		struct sea_block block = state.hand[i];
+		if (i > 0 && sea_os_now_us() >= until) {
+			state.cursor = state.before[i];
+			*is_over = false;
+			break;
+		}
 		size_t gone = sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
 		sea_purge_note_try(gone);
 		if (gone)
@@ -238,7 +249,7 @@ struct sea_purged sea_purge_step(size_t want)
 	SEA_ASSERT(sea_load_relaxed(&state.is_running) && want > 0);
 	if (!collect(sea_min(want, SEA_PURGE_STEP_PAGES), &purged.is_over))
 		return purged;
-	purged.nr_pages = purge_hand();
+	purged.nr_pages = purge_hand(&purged.is_over);
 	put_back();
 	return purged;
 }

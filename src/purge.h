@@ -17,6 +17,9 @@
 /* Pages that one step gives back at most: 2 MiB of 4 KiB pages, a huge page.  A call takes
  * some 1 us and 0.1 to 0.3 us a page: 50 to 150 us. */
 #define SEA_PURGE_STEP_PAGES 512
+/* A step makes no system call more once it has taken so long: in a virtual machine that reports
+ * each free page to its host, a page takes 30 us. */
+#define SEA_PURGE_STEP_US 200
 
 /* Takes the turn: one thread at a time.  False: another has it. */
 bool sea_purge_begin(void);

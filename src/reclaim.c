@@ -35,10 +35,12 @@
 /* Steps that a thread does at once if others came in vain meanwhile. */
 #define STEPS_FOR_OTHERS 8
 /* Spare zones whose metadata goes in a step, a system call each. */
-#define STEP_SPARES 8
+#define STEP_SPARES 2
 
+/* What a step may still do, and what it does in one zone. */
 struct purge {
 	size_t least;	/* bytes that a range must have */
+	uint64_t until;	/* when it has had its time, in us */
 	unsigned most;	/* ranges */
 	unsigned nr;
 	struct {
@@ -57,8 +59,10 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 	purge->range[purge->nr++].to = last;
 }
 
-/* The ranges become used chunks while the lock is dropped for the system call. */
-static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
+static bool has_time(const struct purge *purge) { return sea_os_now_us() < purge->until; }
+
+/* The ranges become used chunks while the lock is dropped for the system calls. */
+static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, const struct purge *purge)
 {
 	size_t bytes = 0;
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
@@ -69,7 +73,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 		sea_zone_hold(zone, hole, purge->range[i].from, (unsigned)granules, 1);
 	}
 	sea_lock_drop(&shard->lock);
-	for (unsigned i = 0; i < purge->nr; i++)
+	for (unsigned i = 0; i < purge->nr && (i == 0 || has_time(purge)); i++)
 		bytes += sea_pages_purge(purge->range[i].from, purge->range[i].to);
 	sea_lock_take(&shard->lock);
 	for (unsigned i = 0; i < purge->nr; i++) {
@@ -77,21 +81,21 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 		sea_zone_mark(zone, g);
 		sea_zone_put_back(zone, g / 64, 1ull << g % 64);
 	}
-	sea_shard_drain_zone(shard, zone);
+	sea_shard_drain_zone(shard, zone, SEA_ZONE_WORDS);
 	return bytes;
 }
 
-/* The zone at index i gives back up to *nr_ranges ranges of `least` bytes and more. */
-static size_t purge_at(struct sea_shard *shard, uint32_t i, size_t least, unsigned *nr_ranges)
+/* The zone at index i gives back ranges of pages, as far as the step has room and time for them. */
+static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 {
 	struct sea_zone *zone = shard->zones[i];
-	struct purge purge = {.least = least, .most = *nr_ranges};
 	size_t bytes = 0;
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && i < shard->nr_zones);
-	sea_zone_walk_idle(zone, note_pages, &purge);
-	if (purge.nr)
-		bytes = purge_ranges(shard, zone, &purge);
-	*nr_ranges -= purge.nr;
+	purge->nr = 0;
+	sea_zone_walk_idle(zone, note_pages, purge);
+	if (purge->nr)
+		bytes = purge_ranges(shard, zone, purge);
+	purge->most -= purge->nr;
 	if (zone->shard) {
 		sea_zone_measure_idle(zone);
 		if (!sea_zone_may_have_row(zone))
@@ -126,14 +130,16 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 /* One step of a pass; *bytes: what went.  False: the pass is over. */
 static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
 {
-	unsigned looks = STEP_LOOKS, nr_ranges = STEP_RANGES;
+	unsigned looks = STEP_LOOKS;
+	struct purge purge = {.least = pass->least, .most = STEP_RANGES};
 	*bytes = 0;
 	sea_lock_take(&shard->lock);
-	while (nr_ranges > 0 && *bytes < SEA_PURGE_STEP_PAGES * sea_os_page_size() && sea_pages_dirty() > keep &&
-	       next_zone(shard, pass, &looks)) {
+	purge.until = sea_os_now_us() + SEA_PURGE_STEP_US;
+	while (purge.most > 0 && has_time(&purge) && *bytes < SEA_PURGE_STEP_PAGES * sea_os_page_size() &&
+	       sea_pages_dirty() > keep && next_zone(shard, pass, &looks)) {
 		uint32_t i = pass->end - 1;
-		*bytes += purge_at(shard, i, pass->least, &nr_ranges);
-		if (nr_ranges > 0 || !*bytes)
+		*bytes += purge_at(shard, i, &purge);
+		if (!*bytes || (purge.most > 0 && has_time(&purge)))
 			pass->end = i;
 	}
 	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep;

@@ -38,9 +38,9 @@
 #define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
 #define DRAIN_AT_EXIT_SHARE 2
 
-/* Work of one step, in words (zone.h): the last zone may exceed it by as much, so that a step
- * takes some 100 us at most. */
-#define DRAIN_WORK SEA_ZONE_WORDS
+/* Work of one step, in words (zone.h), 0.1 to 0.4 us each: of one that is done beside something
+ * else, and of one that looks for memory. */
+#define DRAIN_WORK (SEA_ZONE_WORDS / 2)
 #define SEARCH_WORK (2 * SEA_ZONE_WORDS)
 /* A zone that is popped and has nothing: its line is fetched. */
 #define POP_WORK 2
@@ -243,12 +243,22 @@ static void note_freed(struct sea_shard *shard, uint32_t granules)
 	shard->epoch++;
 }
 
-unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
+/* The zone is drained by others who come, if something is left. */
+static void queue_again(struct sea_shard *shard, struct sea_zone *zone)
+{
+	if (likely(!sea_load_relaxed(&zone->nr_pending)))
+		return;
+	sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
+	sea_queue_push(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
+}
+
+unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	SEA_ASSERT(zone->shard == shard);
 	uint32_t nr_used = zone->nr_used;
-	unsigned work = sea_zone_drain(zone);
+	unsigned work = sea_zone_drain(zone, most);
+	queue_again(shard, zone);
 	note_freed(shard, nr_used - zone->nr_used);
 	if (!zone->nr_used) {
 		remove_zone(shard, zone);
@@ -264,7 +274,7 @@ unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone)
 static struct sea_zone *pop(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
-	sea_use_up(work, POP_WORK);
+	*work = *work > POP_WORK ? *work - POP_WORK : 1; /* enough for a line */
 	return sea_queue_pop(&shard->queue[q], q);
 }
 
@@ -280,7 +290,7 @@ static bool drain_some(struct sea_shard *shard, enum sea_which_queue q, unsigned
 	for (struct sea_zone *zone; *work > 0 && (zone = pop(shard, q, work));) {
 		if (!has_pending(shard, zone))
 			continue;
-		sea_use_up(work, sea_shard_drain_zone(shard, zone));
+		sea_use_up(work, sea_shard_drain_zone(shard, zone, *work));
 		any = true;
 	}
 	return any;
@@ -296,7 +306,7 @@ void sea_shard_drain(struct sea_shard *shard)
 {
 	unsigned steps = 2;
 	sea_lock_take(&shard->lock);
-	steps += 2 * shard->nr_zones;
+	steps += 2 * shard->nr_zones * (SEA_ZONE_WORDS / DRAIN_WORK);
 	do {
 		unsigned work = DRAIN_WORK;
 		drain_some(shard, SEA_QUEUE_WORTH, &work);
@@ -323,7 +333,7 @@ bool sea_shard_drain_worth(struct sea_shard *shard)
 		if (!has_pending(shard, zone))
 			continue;
 		if (is_worth_draining_at_exit(zone))
-			sea_use_up(&work, sea_shard_drain_zone(shard, zone));
+			sea_use_up(&work, sea_shard_drain_zone(shard, zone, work));
 		else
 			sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
 		if (!shard->queue[SEA_QUEUE_ANY].taken)
@@ -499,7 +509,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 {
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX);
 	SEA_ASSERT(want > 0);
-	unsigned work = SEARCH_WORK, drain_work = DRAIN_WORK;
+	unsigned work = SEARCH_WORK, drain_work = SEA_ZONE_WORDS;
 	batch->nr_pieces = batch->nr_chunks = 0;
 	sea_lock_take(&shard->lock);
 	drain_some(shard, SEA_QUEUE_WORTH, &drain_work);

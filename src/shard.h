@@ -73,9 +73,9 @@ bool sea_shard_drain_worth(struct sea_shard *shard);
 /* Drains every zone, step by step; what is sent meanwhile may stay. */
 void sea_shard_drain(struct sea_shard *shard);
 
-/* For reclaim.c.  Drains one zone; the lock is held.  Returns the work.
+/* For reclaim.c.  Drains one zone, as far as the work of `most` words; the lock is held.  Returns the work.
  * Drops the lock, then gives emptied zones to the page allocator. */
-unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone);
+unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
 void sea_shard_drop_lock(struct sea_shard *shard);
 
 /* Lengthens a used chunk in place. */

@@ -522,14 +522,17 @@ static size_t unlist_left(struct sea_zone *zone, size_t word)
 	return from / 64;
 }
 
-/* Drains words from `word` on, as long as they hang together; returns the next. */
-static size_t drain_words(struct sea_zone *zone, size_t word)
+/* Drains words from `word` on, as long as they hang together; where so many are done, to the end
+ * of the chunk.  Returns the next. */
+static size_t drain_words(struct sea_zone *zone, size_t word, unsigned most)
 {
 	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	SEA_ASSERT(sea_load_relaxed(&zone->pending[word]));
 	size_t first = unlist_left(zone, word), end = word;
 	uint64_t last_was = 0;
-	for (bool carry = false; end < SEA_ZONE_WORDS && (carry || sea_load_ordered(&zone->pending[end])); end++) {
+	for (bool carry = false; end < SEA_ZONE_WORDS; end++) {
+		if (!carry && (end - word >= most || !sea_load_ordered(&zone->pending[end])))
+			break;
 		last_was = zone->used[end];
 		if (!(zone->seam[end] | sea_load_ordered(&zone->pending[end]))) {
 			empty_word(zone, end);
@@ -546,32 +549,47 @@ static size_t drain_words(struct sea_zone *zone, size_t word)
 	return end;
 }
 
-/* Drains what is pending in a line of words; returns how many words were. */
-static unsigned drain_line(struct sea_zone *zone, size_t line)
+/* Drains what is pending in a line of words, or more of it; returns how many words were. */
+static unsigned drain_line(struct sea_zone *zone, size_t line, unsigned most)
 {
 	unsigned nr_words = 0;
 	for (size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS, next; word < end; word = next) {
 		bool is_pending = sea_load_ordered(&zone->pending[word]);
-		next = is_pending ? drain_words(zone, word) : word + 1;
+		next = is_pending ? drain_words(zone, word, sea_max(most, (unsigned)(end - word))) : word + 1;
 		nr_words += is_pending ? (unsigned)(next - word) : 0;
 	}
 	return nr_words;
 }
 
-unsigned sea_zone_drain(struct sea_zone *zone)
+/* Drains 64 lines, as far as there is work left.  True: some are left. */
+static bool drain_lines(struct sea_zone *zone, size_t i, unsigned *left)
 {
-	unsigned work = 1;
-	SEA_ASSERT(zone->holes);
+	if (!sea_load_ordered(&zone->lines[i]) || !*left)
+		return sea_load_ordered(&zone->lines[i]);
+	uint64_t lines = sea_exchange_ordered(&zone->lines[i], 0);
+	for (; lines && *left > 0; lines &= lines - 1)
+		sea_use_up(left, drain_line(zone, i * 64 + sea_lowest_bit(lines), *left));
+	if (lines)
+		sea_or_ordered(&zone->lines[i], lines);
+	return lines;
+}
+
+unsigned sea_zone_drain(struct sea_zone *zone, unsigned most)
+{
+	unsigned left = most;
+	bool goes_on = false;
+	SEA_ASSERT(zone->holes && most > 0);
 	/* An exchange, so that bits that are sent from now on are counted anew. */
-	sea_exchange_acq_rel(&zone->nr_pending, 0);
-	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++) {
-		uint64_t lines = sea_load_ordered(&zone->lines[i]) ? sea_exchange_ordered(&zone->lines[i], 0) : 0;
-		for (; lines; lines &= lines - 1)
-			work += drain_line(zone, i * 64 + sea_lowest_bit(lines));
+	uint32_t nr_pending = sea_exchange_acq_rel(&zone->nr_pending, 0), nr_used = zone->nr_used;
+	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
+		goes_on |= drain_lines(zone, i, &left);
+	if (goes_on) {
+		uint32_t nr_freed = nr_used - zone->nr_used;
+		sea_add_relaxed(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
 	}
 	sea_store_relaxed(&zone->worth, sea_max(DRAIN_LEAST, zone->nr_used / DRAIN_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
-	return work;
+	return 1 + most - left;
 }
 
 /* --- a chunk that grows ------------------------------------------- */

@@ -126,10 +126,10 @@ void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsig
  * the hole in front of it, where there is a mark. */
 void sea_zone_mark(struct sea_zone *zone, unsigned g);
 
-/* Frees all chunks that were sent back, and merges them with their neighbours.  Touches
- * bitmaps only: large holes that come of it are not listed yet.  Returns the work, at most
- * that of all words. */
-unsigned sea_zone_drain(struct sea_zone *zone);
+/* Frees chunks that were sent back, and merges them with their neighbours, until the work of `most`
+ * words is done.  Touches bitmaps only: large holes that come of it are not listed yet.  Returns the
+ * work; something is left if nr_pending is not 0. */
+unsigned sea_zone_drain(struct sea_zone *zone, unsigned most);
 
 /* Lists the large holes that are not.  Returns the work: a descriptor lies in memory that may be cold. */
 unsigned sea_zone_list(struct sea_zone *zone);

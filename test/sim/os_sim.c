@@ -342,6 +342,7 @@ bool sea_os_purge(void *base, size_t size)
 	bool done = !is_faulty(SIM_PURGE) && !sim.purge_is_ignored && !madvise(base, size, MADV_DONTNEED);
 	if (done)
 		sim.purged += size;
+	sim.now_ms += sim.purge_ms;
 	pthread_mutex_unlock(&mutex);
 	return done;
 }

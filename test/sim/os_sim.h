@@ -37,6 +37,7 @@ struct sim {
 	uint64_t secret;
 	uint64_t now_ms;
 	uint64_t huge_ms;      /* that each huge page takes */
+	uint64_t purge_ms;     /* that each purge takes */
 	bool is_secure;
 	bool has_environment;
 	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */

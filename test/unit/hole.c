@@ -3,6 +3,7 @@
 #include "hole.h"
 
 #include "bits.h"
+#include "pagemap.h"
 #include "unit.h"
 
 #define NR_HOLES 600
@@ -14,8 +15,21 @@ static struct {
 	size_t size; /* 0: not linked */
 } slots[NR_HOLES];
 
+/* A link must lead into an arena. */
+static void be_an_arena(void)
+{
+	static char arena;
+	char *base = (char *)sea_round_down((uintptr_t)slots, MiB);
+	size_t size = sea_round_up((uintptr_t)(slots + NR_HOLES), MiB) - (uintptr_t)base;
+	if (sea_pagemap_arena(slots))
+		return;
+	CHECK(sea_pagemap_cover(base, size));
+	sea_pagemap_set_arena(base, size, (struct sea_arena *)&arena);
+}
+
 static void link_hole(size_t slot, size_t size)
 {
+	be_an_arena();
 	slots[slot].size = size;
 	slots[slot].hole.mark[1] = slot;
 	sea_hole_link(&holes, &slots[slot].hole, size);
@@ -178,6 +192,22 @@ static void a_hole_of_another_size(void)
 	unlink_hole(0);
 }
 
+static void a_link_that_leads_nowhere(void)
+{
+	link_three();
+	for (size_t i = 0; i < 3; i++)
+		memset(&slots[i].hole.next, 0x5a, sizeof(slots[i].hole.next));
+	unlink_hole(1);
+}
+
+static void a_link_in_front_that_leads_nowhere(void)
+{
+	link_three();
+	for (size_t i = 0; i < 3; i++)
+		memset(&slots[i].hole, 0x5a, 2 * sizeof(void *) + sizeof(slots[i].hole.next));
+	link_hole(3, 100);
+}
+
 static void unsound_lists_are_noticed(void)
 {
 	link_three();
@@ -200,6 +230,8 @@ static const struct test_case cases[] = {
 	ABORTS(a_wrong_previous_hole, "heap corrupted: "),
 	ABORTS(a_wrong_next_hole, "heap corrupted: "),
 	ABORTS(a_hole_of_another_size, "heap corrupted: "),
+	ABORTS(a_link_that_leads_nowhere, "heap corrupted: "),
+	ABORTS(a_link_in_front_that_leads_nowhere, "heap corrupted: "),
 	PASSES(unsound_lists_are_noticed),
 };
 

@@ -103,9 +103,29 @@ static void what_is_refused_is_passed_over(void)
 	CHECK_EQ(sea_pages_trim(0), 2 * MiB);
 }
 
+/* A step ends with the call that took its time; what it did not come to goes in later ones. */
+static void a_slow_system_gets_a_call_a_step(void)
+{
+	sea_options.dirty_max = GiB;
+	alloc(MAX_RUNS, 192 * KiB); /* per-CPU lists do not take these */
+	for (size_t i = 0; i < MAX_RUNS; i += 2)
+		sea_pages_free(runs[i]);
+	sim.purge_ms = 1;
+	CHECK(sea_purge_begin());
+	sea_purge_restart();
+	for (bool is_over = false; !is_over;) {
+		size_t nr_calls = sim.nr_calls[SIM_PURGE];
+		is_over = sea_purge_step(SEA_PURGE_STEP_PAGES).is_over;
+		CHECK_AT_MOST(sim.nr_calls[SIM_PURGE] - nr_calls, 2); /* one for the page, one for its seams */
+	}
+	sea_purge_end(false);
+	CHECK_EQ(sim.purged, MAX_RUNS / 2 * 192 * KiB);
+}
+
 static const struct test_case cases[] = {
 	PASSES(one_free_purges_a_little), PASSES(what_waits_to_go_back_is_bounded), PASSES(a_refusal_is_remembered),
 	PASSES(a_large_block_goes_piece_by_piece), PASSES(what_is_refused_is_passed_over),
+	PASSES(a_slow_system_gets_a_call_a_step),
 };
 
 HARNESS_MAIN(cases)

@@ -597,7 +597,7 @@ static void the_epoch_of_a_large_shard_ends(void)
 	sea_lock_take(&shard->lock);
 	shard->nr_zones = 1 << 19;
 	shard->nr_freed = quarter - freed - 1;
-	sea_shard_drain_zone(shard, zone);
+	sea_shard_drain_zone(shard, zone, SEA_ZONE_WORDS);
 	CHECK_EQ(shard->epoch, epoch);
 	CHECK_EQ(shard->nr_freed, quarter - 1);
 	shard->nr_freed = quarter - freed;

@@ -156,10 +156,23 @@ static void send(size_t i)
 
 static void drain(void)
 {
-	sea_zone_drain(zone);
+	sea_zone_drain(zone, SEA_ZONE_WORDS);
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
 		CHECK_EQ(zone->pending[word], 0);
 	forget_sent_chunks();
+}
+
+/* In steps: none does much more than it may, and something is left until the last. */
+static unsigned drain_in_steps(unsigned most)
+{
+	unsigned nr_steps = 0;
+	for (; sea_load_relaxed(&zone->nr_pending); nr_steps++) {
+		CHECK(nr_steps < SEA_ZONE_WORDS);
+		CHECK_AT_MOST(sea_zone_drain(zone, most), most + 2 * SEA_LINE_WORDS);
+		CHECK(sea_zone_is_sound(zone));
+	}
+	drain();
+	return nr_steps;
 }
 
 static bool grow(size_t i, unsigned to)
@@ -255,6 +268,21 @@ static void sweeps_go_on_from_the_cursor(void)
 	check_zone();
 }
 
+static void drained_in_steps(void)
+{
+	start();
+	for (unsigned i = 0; i < GRANULES / 40 && i < MAX_CHUNKS; i++)
+		carve(i * 40, i * 40, 40, 1);
+	for (size_t i = 0; i < nr_chunks; i += 3)
+		send(i);
+	CHECK(drain_in_steps(50) > 2);
+	check_zone();
+	for (size_t i = 0; i < nr_chunks; i++)
+		send(i);
+	CHECK(drain_in_steps(50) > 2);
+	check_zone();
+}
+
 /* A mark on what is no used chunk: found when it is merged. */
 static void sending_a_free_chunk(void)
 {
@@ -263,7 +291,7 @@ static void sending_a_free_chunk(void)
 	send(0);
 	drain();
 	send_one(0, 5);
-	sea_zone_drain(zone);
+	sea_zone_drain(zone, SEA_ZONE_WORDS);
 }
 
 static void sending_the_inside_of_a_chunk(void)
@@ -271,7 +299,7 @@ static void sending_the_inside_of_a_chunk(void)
 	start();
 	carve(0, 0, 5, 2);
 	send_one(2, 5);
-	sea_zone_drain(zone);
+	sea_zone_drain(zone, SEA_ZONE_WORDS);
 }
 
 static void a_descriptor_written_over(void)
@@ -643,6 +671,7 @@ static const struct test_case cases[] = {
 	PASSES(a_new_zone_is_one_hole),
 	PASSES(all_of_it_as_one_chunk),
 	PASSES(chunk_sizes_and_starts),
+	PASSES(drained_in_steps),
 	PASSES(sweeps_leave_nothing_that_fits),
 	PASSES(sweeps_go_on_from_the_cursor),
 	ABORTS(sending_a_free_chunk, "freed already (found while merging)"),
