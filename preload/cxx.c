@@ -25,6 +25,7 @@
 #include "check.h"
 #include "engine.h"
 #include "front.h"
+#include "lock.h"
 #include "seamalloc.h"
 
 #define EXPORT __attribute__((visibility("default"), used, weak))
@@ -65,6 +66,7 @@ static new_handler get_new_handler(void)
 /* Calls the handler, which may free memory or throw; false if there is none. */
 static bool call_new_handler(void)
 {
+	SEA_LEAVES_HERE();
 	new_handler handler = get_new_handler();
 	if (!handler)
 		return false;
