@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* page_alloc.c - runs, watermarks (layer 5)
+/* page_alloc.c - runs: taken, resized, moved, given back (layer 5)
  *
  *    request --> per-CPU list --> lowest block of the first arena that has one
  *                             --> a new arena --> NULL
@@ -7,13 +7,9 @@
  *
  * G1  A page is in exactly one of: a run, a per-CPU list, a free block, or the
  *     hands of a purge under way.
- * G2  nr_dirty is the number of touched pages that are in no run.
- * G3  nr_used is the number of pages in runs of pools.
  *
- * The page lock protects the list of arenas and their pools; the
- * counts are atomic, so that the per-CPU lists can do without it.  No system call
- * is made under the lock.  Watermarks after Linux's zone watermarks, turned
- * around: they bound free pages that still cost memory.
+ * The page lock protects the list of arenas and their pools; the counts are atomic, so that the
+ * per-CPU lists can do without it (watermarks.h).  No system call is made under the lock.
  */
 #include "page_alloc.h"
 
@@ -32,6 +28,7 @@
 #include "refault.h"
 #include "region.h"
 #include "seammap.h"
+#include "watermarks.h"
 
 /* Moving pages by system call pays from here on. */
 #define MOVE_PAGES_MIN (4 * SEA_MIB)
@@ -50,10 +47,6 @@
 #define FLUSH_BATCH 32
 
 static struct {
-	size_t nr_dirty, nr_used;	    /* pages; atomic */
-	size_t nr_idle;			    /* touched pages unused inside runs; atomic */
-	size_t nr_written;		    /* touched pages that surely were written to, or fewer; atomic */
-	size_t purged;			    /* bytes; atomic */
 	uint64_t huge_from_us;		    /* no huge page before; atomic */
 	uint32_t cannot_move;		    /* a move that failed has lost its target; atomic */
 } state;
@@ -94,15 +87,6 @@ static void give_to_pool(struct sea_block run, size_t nr_pages)
 	sea_lock_drop(&sea_arenas.lock);
 }
 
-/* So many touched pages have no memory any more: as if all of them had been written to. */
-static void note_gone(size_t nr_pages)
-{
-	size_t nr_written = sea_load_relaxed(&state.nr_written);
-	while (nr_written && !sea_swap_if(&state.nr_written, nr_written, nr_written - sea_min(nr_written, nr_pages)))
-		nr_written = sea_load_relaxed(&state.nr_written);
-	sea_add_relaxed(&state.purged, nr_pages << sea_page_shift());
-}
-
 static void flush_page_lists(void)
 {
 	struct sea_block blocks[FLUSH_BATCH];
@@ -117,8 +101,8 @@ static bool release_empty(size_t keep, size_t most_dirty)
 {
 	size_t nr_dirty;
 	bool done = sea_arenas_release_empty(keep, most_dirty, &nr_dirty);
-	sea_add_relaxed(&state.nr_dirty, -nr_dirty);
-	note_gone(nr_dirty);
+	sea_add_relaxed(&sea_counted.nr_dirty, -nr_dirty);
+	sea_pages_note_gone(nr_dirty);
 	return done;
 }
 
@@ -187,36 +171,6 @@ static bool take_block(size_t nr_pages, size_t align_pages, struct sea_block *ru
 	return take_from_pools(nr_pages, align_pages, run);
 }
 
-size_t sea_pages_in_use(void)
-{
-	size_t in_runs = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + sea_load_relaxed(&sea_arenas.whole);
-	size_t idle = sea_load_relaxed(&state.nr_idle) << sea_page_shift();
-	return in_runs - sea_min(in_runs, idle);
-}
-
-static size_t free_dirty_bytes(void) { return sea_load_relaxed(&state.nr_dirty) << sea_page_shift(); }
-
-size_t sea_pages_dirty(void)
-{
-	return free_dirty_bytes() + (sea_load_relaxed(&state.nr_idle) << sea_page_shift());
-}
-
-/* Free dirty bytes that may stay in any case. */
-static size_t budget(size_t in_use) { return sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio); }
-
-/* Those that stay beyond it. */
-static size_t beyond_budget(size_t in_use)
-{
-	size_t dirty = sea_pages_dirty();
-	return dirty - sea_min(dirty, budget(in_use));
-}
-
-static void note_use(void)
-{
-	size_t in_use = sea_pages_in_use();
-	sea_refault_note_use(in_use, beyond_budget(in_use));
-}
-
 static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool surely)
 {
 	size_t nr_fresh = sea_arena_touch(arena, from, to, surely);
@@ -224,7 +178,7 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 		return;
 	sea_refault_note_fresh(nr_fresh);
 	if (surely)
-		sea_add_relaxed(&state.nr_written, nr_fresh);
+		sea_add_relaxed(&sea_counted.nr_written, nr_fresh);
 }
 
 /* A huge page pays once what of all of them may never have been written to is little beside
@@ -232,7 +186,7 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 static void consider_huge(struct sea_block run)
 {
 	SEA_ASSERT(run.arena->pool);
-	size_t written = sea_load_relaxed(&state.nr_written) << sea_page_shift();
+	size_t written = sea_load_relaxed(&sea_counted.nr_written) << sea_page_shift();
 	if (sea_options.thp != SEA_HUGE_AUTO || sea_arena_hollow() + sea_huge_size() > written / HOLLOW_SHARE)
 		return;
 	uint64_t began = sea_os_now_us();
@@ -255,9 +209,9 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 		return NULL;
 	}
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
-	sea_add_relaxed(&state.nr_dirty, -nr_touched);
-	sea_add_relaxed(&state.nr_used, nr_pages);
-	note_use();
+	sea_add_relaxed(&sea_counted.nr_dirty, -nr_touched);
+	sea_add_relaxed(&sea_counted.nr_used, nr_pages);
+	sea_pages_note_use();
 	if (touch == SEA_TOUCH_NOW) {
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages, false);
 		sea_arena_lend(run.arena, run.pfn, run.pfn + nr_pages);
@@ -279,35 +233,6 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 	return true;
 }
 
-/* --- the watermarks -------------------------------------------------------- */
-
-static struct sea_watermarks watermarks_for(size_t in_use)
-{
-	size_t high = budget(in_use);
-	size_t earned = sea_options.dirty_max ? sea_refault_allowance(in_use, free_dirty_bytes()) : 0;
-	return (struct sea_watermarks){.low = high / 2 + earned, .high = high + earned, .in_use = in_use};
-}
-
-struct sea_watermarks sea_pages_watermarks(void)
-{
-	size_t in_use = sea_pages_in_use();
-	sea_refault_age(in_use, beyond_budget(in_use));
-	return watermarks_for(in_use);
-}
-
-struct sea_watermarks sea_pages_watermarks_without(size_t size)
-{
-	size_t in_use = sea_pages_in_use();
-	return watermarks_for(in_use - sea_min(in_use, size));
-}
-
-void sea_pages_note_idle(intptr_t nr_pages)
-{
-	sea_add_relaxed(&state.nr_idle, (size_t)nr_pages);
-	if (nr_pages > 0)
-		sea_purge_note_freed((size_t)nr_pages);
-}
-
 /* --- giving back ------------------------------------------------------------ */
 
 /* The first step of a round. */
@@ -321,15 +246,15 @@ static void begin_round(void)
 /* Pages to purge so that at most `keep` bytes are dirty, as far as free ones are. */
 static size_t excess(size_t keep)
 {
-	size_t dirty = free_dirty_bytes() ? sea_pages_dirty() : 0;
+	size_t dirty = sea_pages_free_dirty() ? sea_pages_dirty() : 0;
 	return to_pages(dirty - sea_min(dirty, keep));
 }
 
 static size_t purge_step(size_t want, bool *is_over)
 {
 	struct sea_purged step = sea_purge_step(want);
-	sea_add_relaxed(&state.nr_dirty, -step.nr_pages);
-	note_gone(step.nr_pages);
+	sea_add_relaxed(&sea_counted.nr_dirty, -step.nr_pages);
+	sea_pages_note_gone(step.nr_pages);
 	sea_refault_note_purged(step.nr_pages);
 	*is_over = step.is_over;
 	return step.nr_pages;
@@ -371,7 +296,7 @@ bool sea_pages_trim_some(struct sea_watermarks marks, size_t nr_pages)
 	size_t dirty = sea_pages_dirty();
 	if (likely(dirty <= marks.low || (dirty <= marks.high && !sea_purge_goes_on())))
 		return false;
-	if (!free_dirty_bytes() || !sea_purge_may_begin())
+	if (!sea_pages_free_dirty() || !sea_purge_may_begin())
 		return false;
 	if (!sea_purge_begin()) {
 		sea_purge_owe(steps_for(nr_pages));
@@ -452,8 +377,8 @@ void sea_pages_free(void *address)
 	}
 	size_t nr_pages = run.arena->pool->pages[run.pfn].nr_pages;
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
-	sea_add_relaxed(&state.nr_used, -nr_pages);
-	sea_add_relaxed(&state.nr_dirty, nr_touched);
+	sea_add_relaxed(&sea_counted.nr_used, -nr_pages);
+	sea_add_relaxed(&sea_counted.nr_dirty, nr_touched);
 	run.order = sea_log2_ceil(nr_pages);
 	/* A run that has grown in place may have the size of a block and not its place. */
 	bool is_block = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
@@ -476,8 +401,8 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 		give_to_pool((struct sea_block){run.arena, tail, 0}, to - from);
 		return false;
 	}
-	sea_add_relaxed(&state.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
-	sea_add_relaxed(&state.nr_used, to - from);
+	sea_add_relaxed(&sea_counted.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
+	sea_add_relaxed(&sea_counted.nr_used, to - from);
 	touch_pages(run.arena, tail, run.pfn + to, false);
 	sea_arena_lend(run.arena, run.pfn, run.pfn + to);
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
@@ -489,9 +414,9 @@ static void shrink_run(struct sea_block run, size_t from, size_t to)
 	SEA_ASSERT(to > 0 && to < from && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)to;
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
-	sea_add_relaxed(&state.nr_used, -(from - to));
+	sea_add_relaxed(&sea_counted.nr_used, -(from - to));
 	size_t nr_touched = sea_arena_count_touched(run.arena, tail, run.pfn + from);
-	sea_add_relaxed(&state.nr_dirty, nr_touched);
+	sea_add_relaxed(&sea_counted.nr_dirty, nr_touched);
 	give_to_pool((struct sea_block){run.arena, tail, 0}, from - to);
 	keep_watermarks(nr_touched);
 }
@@ -603,7 +528,7 @@ size_t sea_pages_purge(void *from, void *to)
 	SEA_ASSERT(((uintptr_t)from | (uintptr_t)to) % sea_page_size() == 0);
 	size_t nr_pages = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to));
 	sea_purge_note_try(nr_pages);
-	note_gone(nr_pages);
+	sea_pages_note_gone(nr_pages);
 	sea_refault_note_purged(nr_pages);
 	return nr_pages << sea_page_shift();
 }
@@ -661,9 +586,9 @@ void sea_pages_stats(struct sea_page_stats *stats)
 	stats->whole = sea_load_relaxed(&sea_arenas.whole);
 	stats->reserved += stats->whole;
 	stats->committed += stats->whole;
-	stats->in_use = (sea_load_relaxed(&state.nr_used) << sea_page_shift()) + stats->whole;
+	stats->in_use = (sea_load_relaxed(&sea_counted.nr_used) << sea_page_shift()) + stats->whole;
 	stats->dirty = sea_pages_dirty();
-	stats->purged = sea_load_relaxed(&state.purged);
+	stats->purged = sea_load_relaxed(&sea_counted.purged);
 	stats->refaulted = sea_refault_count() << sea_page_shift();
 }
 
@@ -705,8 +630,8 @@ void sea_pages_in_child(void)
 		hollow += sea_bits_count(arena->hollow, 0, arena->pool->nr_pages);
 	}
 	sea_arena_set_hollow(hollow);
-	state.nr_used = used;
-	state.nr_dirty = dirty;
+	sea_counted.nr_used = used;
+	sea_counted.nr_dirty = dirty;
 }
 
 bool sea_pages_are_sound(void)
@@ -719,7 +644,7 @@ bool sea_pages_are_sound(void)
 		count_pages(arena, &used, &dirty);
 	}
 	sea_lock_drop(&sea_arenas.lock);
-	return sound && used == sea_load_relaxed(&state.nr_used) && dirty == sea_load_relaxed(&state.nr_dirty);
+	return sound && used == sea_load_relaxed(&sea_counted.nr_used) && dirty == sea_load_relaxed(&sea_counted.nr_dirty);
 }
 
 void sea_pages_each_lock(void (*apply)(struct sea_lock *, void *), void *context)

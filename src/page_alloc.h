@@ -14,6 +14,7 @@
 #include "atomic.h"
 #include "check.h"
 #include "page.h"
+#include "watermarks.h"
 
 struct sea_arena;
 struct sea_lock;
@@ -101,12 +102,6 @@ size_t sea_pages_count_held(const void *from, const void *to);
  * memory back.  Returns how many bytes went.  No lock may be held. */
 size_t sea_pages_purge(void *from, void *to);
 
-/* Free dirty bytes at which pages go back to the system, and down to which. */
-struct sea_watermarks {
-	size_t low, high; /* bytes */
-	size_t in_use;	  /* what they were made for */
-};
-
 /* Gives memory of free pages back until at most `keep` bytes are dirty; returns how
  * many bytes went.  No lock may be held. */
 size_t sea_pages_trim(size_t keep);
@@ -114,22 +109,6 @@ size_t sea_pages_trim(size_t keep);
 /* The same for the low watermark, if more than the high one was dirty and less has gone since:
  * some steps only, as is due for a free of so many pages.  True: there is more to do. */
 bool sea_pages_trim_some(struct sea_watermarks marks, size_t nr_pages);
-
-/* Inside such runs, so many more touched pages lie idle (or fewer, if
- * negative): they count as dirty too. */
-void sea_pages_note_idle(intptr_t nr_pages);
-
-/* Bytes in touched pages that nobody uses. */
-size_t sea_pages_dirty(void);
-
-/* Bytes in runs, without idle pages. */
-size_t sea_pages_in_use(void);
-
-/* Asking for the watermarks is what lets an allowance fade. */
-struct sea_watermarks sea_pages_watermarks(void);
-
-/* The same if so many bytes that are in use were not. */
-struct sea_watermarks sea_pages_watermarks_without(size_t size);
 
 struct sea_page_stats {
 	size_t reserved;  /* bytes of address space in arenas */
