@@ -15,9 +15,6 @@
  * Z7  A hole's second word is its mark (sea_mark_of).
  * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w, and its
  *     last granule.
- * Z9  nr_idle is the number of touched pages inside holes, behind a descriptor; no row of pages
- *     there, of which one is touched, is longer than longest_idle, but for those of
- *     SEA_ZONE_LONG_ROW or more.
  *
  * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
  * these functions.
@@ -37,6 +34,7 @@
 #include "check.h"
 #include "os.h"
 #include "page_alloc.h"
+#include "zone_idle.h"
 
 /* --- holes ------------------------------------------------------------------ */
 
@@ -64,9 +62,6 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 	return end;
 }
 
-/* Granules of a hole that its descriptor takes. */
-#define DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
-
 /* Granules [from, to) are about to be written to: parts of each chunk of k, in whatever order. */
 static void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
@@ -91,7 +86,7 @@ static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
 	if (to - from < SEA_HOLE_MIN)
 		return;
-	touch(zone, from, from + DESCRIPTOR_GRANULES, DESCRIPTOR_GRANULES);
+	touch(zone, from, from + SEA_DESCRIPTOR_GRANULES, SEA_DESCRIPTOR_GRANULES);
 	sea_hole_link(zone->holes, hole, to - from);
 	set_start(zone, from / 64, 1 + from % 64);
 }
@@ -120,110 +115,6 @@ static void erase_seam(struct sea_zone *zone, size_t g)
 {
 	SEA_ASSERT(g > 0 && g < SEA_ZONE_GRANULES);
 	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] & ~(1ull << g % 64));
-}
-
-/* --- idle pages ---------------------------------------------------------------- */
-
-/* Words of a row of idle pages that is worth being given back by itself. */
-#define LONG_ROW (SEA_ZONE_LONG_ROW / SEA_GRANULE / 64)
-
-static size_t words_per_page(const struct sea_zone *zone)
-{
-	return ((size_t)1 << zone->touched.page_shift) / SEA_GRANULE / 64;
-}
-
-/* What used[word] shows of the granules behind it that a descriptor there may reach into. */
-static uint64_t descriptor_part(uint64_t used) { return used >> (64 - DESCRIPTOR_GRANULES); }
-
-/* The page that starts at `word` is free, and so is what stands before it as far as a
- * descriptor may reach. */
-SEA_INLINE bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
-{
-	if (zone->used[word + nr_words - 1] || !word || descriptor_part(zone->used[word - 1]))
-		return false;
-	uint64_t any = 0;
-	for (size_t w = word; w < word + nr_words - 1; w++)
-		any |= zone->used[w];
-	return any == 0;
-}
-
-/* The first idle page that starts in [word, end), or `end`. */
-static size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, size_t step)
-{
-	while (word < end && !page_is_idle(zone, word, step))
-		word += step;
-	return word < end ? word : end;
-}
-
-/* Where the row of idle pages ends that starts at `word`. */
-static size_t idle_end(const struct sea_zone *zone, size_t word, size_t end, size_t step)
-{
-	do
-		word += step;
-	while (word < end && page_is_idle(zone, word, step));
-	return word;
-}
-
-static size_t count_touched(const struct sea_zone *zone, size_t word, size_t end)
-{
-	return sea_pages_count_touched(sea_zone_address(zone, word * 64), sea_zone_address(zone, end * 64));
-}
-
-/* Touched pages of those that are idle and start in [word, end). */
-static uint32_t count_idle(const struct sea_zone *zone, size_t word, size_t end)
-{
-	size_t nr = 0, step = words_per_page(zone), to;
-	end = sea_min(end, SEA_ZONE_WORDS);
-	for (; (word = next_idle(zone, word, end, step)) < end; word = to) {
-		to = idle_end(zone, word, end, step);
-		nr += count_touched(zone, word, to);
-	}
-	return (uint32_t)nr;
-}
-
-static void note_idle(struct sea_zone *zone, uint32_t nr_pages)
-{
-	zone->nr_idle += nr_pages;
-	sea_pages_note_idle((int32_t)nr_pages);
-}
-
-/* Granules [from, to) of a hole come into use, and a descriptor may come behind them. */
-static void leave_idle(struct sea_zone *zone, size_t from, size_t to)
-{
-	SEA_ASSERT(from < to);
-	if (!zone->nr_idle)
-		return;
-	size_t first = sea_round_down(from / 64, words_per_page(zone));
-	note_idle(zone, -count_idle(zone, first, (to + DESCRIPTOR_GRANULES + 63) / 64));
-}
-
-/* Pages of [from, to) and of the rows of idle pages on both sides, as far as it matters; 0 if
- * none is touched. */
-static size_t row_around(const struct sea_zone *zone, size_t from, size_t to, size_t step)
-{
-	size_t least = from - sea_min(from, LONG_ROW), most = sea_min(to + LONG_ROW, SEA_ZONE_WORDS);
-	while (from > least && page_is_idle(zone, from - step, step))
-		from -= step;
-	while (to < most && page_is_idle(zone, to, step))
-		to += step;
-	return count_touched(zone, from, to) ? (to - from) / step : 0;
-}
-
-/* Words [first, end) have been drained; each had used granules, or lies behind a word that had,
- * and the last of them looked so.  The page behind may have been idle before. */
-static void join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t last_was)
-{
-	SEA_ASSERT(first < end);
-	size_t step = words_per_page(zone), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
-	if (end - from < step && zone->used[end - 1])
-		return; /* part of one page, in which something is left */
-	if (next_idle(zone, from, to, step) == to)
-		return;
-	if (zone->longest_idle < LONG_ROW / step)
-		zone->longest_idle =
-			(uint32_t)sea_max(zone->longest_idle, row_around(zone, from, sea_round_up(end, step), step));
-	bool was_idle = end % step == 0 && !descriptor_part(last_was);
-	note_idle(zone, count_idle(zone, from, was_idle ? end : to));
 }
 
 /* --- chunks ---------------------------------------------------------------------- */
@@ -277,7 +168,7 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 {
 	size_t end = g + (size_t)k * count;
 	SEA_ASSERT(from <= g && end <= to);
-	leave_idle(zone, g, end);
+	sea_zone_leave_idle(zone, g, end);
 	unlist_hole(zone, from);
 	sea_bits_set(zone->used, g, end);
 	zone->nr_used += (uint32_t)(end - g);
@@ -309,18 +200,17 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *s
 	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
 		zone->unlisted[i] = 0;
 	zone->used[SEA_ZONE_WORDS] = ~0ull;
-	zone->longest_idle = (uint32_t)(SEA_ZONE_SIZE / sea_os_page_size());
 	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
 		zone->hint[h] = SEA_HINT_UNKNOWN;
 	list_hole(zone, 0, SEA_ZONE_GRANULES);
-	note_idle(zone, (uint32_t)sea_pages_count_touched(base + sea_os_page_size(), base + SEA_ZONE_SIZE));
+	sea_zone_start_idle(zone);
 }
 
 void sea_zone_retire(struct sea_zone *zone)
 {
 	SEA_CHECK(zone->nr_used == 0);
 	unlist_word(zone, 0);
-	note_idle(zone, -zone->nr_idle);
+	sea_zone_end_idle(zone);
 	sea_store_relaxed(&zone->seam[0], 0);
 	zone->seam = NULL;
 	zone->start = NULL;
@@ -545,7 +435,7 @@ static size_t drain_words(struct sea_zone *zone, size_t word, unsigned most)
 	}
 	sea_bit_set(zone->unlisted, first);
 	forget_hints(zone, first, end - 1);
-	join_idle(zone, word, end, last_was);
+	sea_zone_join_idle(zone, word, end, last_was);
 	return end;
 }
 
@@ -642,42 +532,10 @@ unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g)
 	return (unsigned)sea_bits_find_back(zone->seam, (size_t)g + 1, true) - 1;
 }
 
-void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct sea_zone *, size_t, size_t, void *),
-			void *context)
-{
-	size_t step = words_per_page(zone);
-	for (size_t word = 0, to; (word = next_idle(zone, word, SEA_ZONE_WORDS, step)) < SEA_ZONE_WORDS; word = to) {
-		to = idle_end(zone, word, SEA_ZONE_WORDS, step);
-		visit(zone, word * 64, to * 64, context);
-	}
-}
-
-static void note_longest(const struct sea_zone *zone, size_t from, size_t to, void *context)
-{
-	size_t *longest = context;
-	if (to - from > *longest && count_touched(zone, from / 64, to / 64))
-		*longest = to - from;
-}
-
-/* Pages in the longest row of idle ones, of which one is touched. */
-static uint32_t longest_row(const struct sea_zone *zone)
-{
-	size_t longest = 0;
-	sea_zone_walk_idle(zone, note_longest, &longest);
-	return (uint32_t)(longest * SEA_GRANULE / sea_os_page_size());
-}
-
-bool sea_zone_may_have_row(const struct sea_zone *zone)
-{
-	return zone->nr_idle && zone->longest_idle * sea_os_page_size() >= SEA_ZONE_LONG_ROW;
-}
-
 bool sea_zone_is_listed(const struct sea_zone *zone)
 {
 	return sea_bits_find(zone->unlisted, 0, SEA_ZONE_WORDS, true) == SEA_ZONE_WORDS;
 }
-
-void sea_zone_measure_idle(struct sea_zone *zone) { zone->longest_idle = longest_row(zone); }
 
 /* Z8 for the used chunk [from, to). */
 static bool knows_length(const struct sea_zone *zone, size_t from, size_t to)
@@ -717,9 +575,7 @@ bool sea_zone_is_sound(const struct sea_zone *zone)
 	}
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
 		nr_marks += has_listed(zone, word);
-	if (zone->nr_idle != count_idle(zone, 0, SEA_ZONE_WORDS))
-		return false;
-	if (zone->longest_idle < sea_min(longest_row(zone), SEA_ZONE_LONG_ROW / sea_os_page_size()))
+	if (!sea_zone_idle_is_sound(zone))
 		return false;
 	return nr_listed == nr_marks && zone->nr_used == sea_bits_count(zone->used, 0, SEA_ZONE_GRANULES);
 }
