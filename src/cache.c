@@ -215,7 +215,7 @@ SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, vo
 	stock->left++;
 	if (waits)
 		sea_threads_hold_back();
-	bool is_large = nr_granules * SEA_GRANULE >= SEA_FLUSH_AT_ONCE;
+	bool is_large = nr_granules >= cache->waits_below;
 	bool is_full = waits ? sea_outbox_fetch(&cache->outbox, chunk, nr_granules)
 			     : sea_outbox_post(&cache->outbox, chunk, nr_granules);
 	if (unlikely(is_full || is_large))

@@ -18,10 +18,7 @@
 #define STEP_CHUNKS 1024
 /* A teardown is near its end when so small a part of the peak is left: what is free by then waits
  * for the last blocks of its pages and zones. */
-#define LAST_SHARE 8
-/* Steps of one call near the end of a teardown, as long as they have not taken so long. */
-#define LAST_STEPS 16
-#define LAST_STEPS_US 400
+#define LAST_SHARE 4
 
 SEA_RACE_BY_DESIGN size_t sea_flush_bytes(const struct sea_cache *cache)
 {
@@ -174,12 +171,12 @@ static size_t help_interval(const struct sea_ledger *ledger)
 static bool tidy_up(struct sea_cache *cache)
 {
 	struct sea_ledger *ledger = &cache->ledger;
-	bool goes_on = !sea_flush_some(cache, STEP_CHUNKS);
-	if (!goes_on)
-		sea_flush_purge(cache);
+	if (!sea_flush_some(cache, STEP_CHUNKS))
+		return true;
+	sea_flush_purge(cache);
 	if (ledger->returned < ledger->tidied)
-		return goes_on;
-	goes_on |= sea_shard_drain_worth(cache->shard);
+		return false;
+	bool goes_on = sea_shard_drain_worth(cache->shard);
 	goes_on |= sea_reclaim(SEA_THREAD_CLEARS);
 	if (!goes_on) {
 		size_t least = sea_ledger_held_much(ledger) ? LAST_HELP_BYTES : SEA_CLEARING_BYTES / 2;
@@ -190,8 +187,11 @@ static bool tidy_up(struct sea_cache *cache)
 
 /* A step after sending: merges what has come together.  If there is more to do, the next
  * delivery goes on. */
-static bool help_once(struct sea_cache *cache, struct sea_shard *shard)
+static bool help(struct sea_cache *cache, struct sea_shard *shard)
 {
+	SEA_ASSERT(shard);
+	if (sea_lock_holds_any())
+		return false; /* a signal handler has interrupted who holds it */
 	struct sea_ledger *ledger = &cache->ledger;
 	bool goes_on = sea_shard_help(shard);
 	goes_on |= sea_ledger_is_clearing(ledger) ? tidy_up(cache) : sea_reclaim(SEA_NOW_AND_THEN);
@@ -205,19 +205,6 @@ static bool is_nearly_done(const struct sea_ledger *ledger)
 	       sea_ledger_net(ledger) < sea_max(SEA_HELP_BYTES, ledger->peak / LAST_SHARE);
 }
 
-/* The end of a teardown has some steps more, for there may be no call after it. */
-static void help(struct sea_cache *cache, struct sea_shard *shard)
-{
-	SEA_ASSERT(shard);
-	if (sea_lock_holds_any())
-		return; /* a signal handler has interrupted who holds it */
-	if (!help_once(cache, shard) || !is_nearly_done(&cache->ledger))
-		return;
-	uint64_t until = sea_os_now_us() + LAST_STEPS_US;
-	for (unsigned steps = LAST_STEPS; steps > 1 && sea_os_now_us() < until && help_once(cache, shard); steps--)
-		;
-}
-
 static bool is_worth_help(const struct sea_ledger *ledger)
 {
 	if (likely(ledger->sent < LAST_HELP_BYTES))
@@ -226,11 +213,12 @@ static bool is_worth_help(const struct sea_ledger *ledger)
 }
 
 /* The shard that the last chunk goes to gets the help: its zone may be gone once it
- * has the chunk. */
+ * has the chunk.  Near the end of a teardown, for there may be no call after it, each chunk is sent by
+ * itself, and brings a step, until there is nothing to do. */
 void sea_flush_and_help(struct sea_cache *cache)
 {
 	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);
 	sea_flush_outbox(cache);
-	if (unlikely(is_worth_help(&cache->ledger)))
-		help(cache, shard);
+	bool goes_on = is_worth_help(&cache->ledger) && help(cache, shard);
+	cache->waits_below = unlikely(goes_on && is_nearly_done(&cache->ledger)) ? 1 : SEA_WAITS_BELOW;
 }

@@ -8,7 +8,7 @@
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define SEA_HELP_BYTES (256 * SEA_KIB)
 /* A larger chunk does not wait in the outbox for others. */
-#define SEA_FLUSH_AT_ONCE (SEA_HELP_BYTES / SEA_OUTBOX_CHUNKS)
+#define SEA_WAITS_BELOW (SEA_HELP_BYTES / SEA_OUTBOX_CHUNKS / SEA_GRANULE)
 
 /* Sends what is in the outbox. */
 void sea_flush_outbox(struct sea_cache *cache);

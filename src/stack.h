@@ -43,6 +43,7 @@ struct sea_cache {
 	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
 	struct sea_shard *shard;	       /* NULL: the cache of a thread that has none */
 	int clock;			       /* CPU clock of the thread (confirm.c); 0: not known */
+	uint32_t waits_below;		       /* granules: a chunk that leaves and has fewer waits in the outbox */
 	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
 	struct sea_ledger ledger;
 	struct sea_shelf shelf;

@@ -217,6 +217,7 @@ struct sea_cache *sea_threads_enter(void)
 	sea_lock_take(&threads.lock);
 	struct sea_cache *cache = take_struct();
 	if (cache) {
+		cache->waits_below = SEA_WAITS_BELOW;
 		cache->shard = join();
 		cache->clock = sea_os_thread_clock();
 		link_cache(cache);
