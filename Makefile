@@ -8,6 +8,9 @@ PREFIX  ?= /usr/local
 LIBDIR  ?= lib
 V       ?= 0
 
+# The number in the libraries' sonames: it changes with what a linked program relies on.
+SOVERSION := 0
+
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
@@ -43,8 +46,10 @@ HEADERS := $(wildcard include/*.h preload/*.h src/*.h src/*.def src/engines/*/*.
 
 LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a \
         $(BUILD)/libseamalloc-freelist.so $(BUILD)/libseamalloc-watermark.so
+# Under this name the loader looks for them.
+SONAMES := $(patsubst %.so,%.so.$(SOVERSION),$(filter %.so,$(LIBS)))
 
-all: $(LIBS) $(BUILD)/measure ## build the libraries
+all: $(LIBS) $(SONAMES) $(BUILD)/measure ## build the libraries
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +60,10 @@ $(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECT
 
 $(BUILD)/%.so:
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SEA_LDFLAGS) -Wl,-soname,$(notdir $@).0 -o $@ $(filter %.o,$^)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SEA_LDFLAGS) -Wl,-soname,$(notdir $@).$(SOVERSION) -o $@ $(filter %.o,$^)
+
+$(SONAMES): %.so.$(SOVERSION): %.so
+	$(Q)ln -sfn $(notdir $<) $@
 
 # One object, so that a static link takes all of it or nothing.
 $(BUILD)/seamalloc.o: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS))
@@ -168,7 +176,7 @@ check-engines: all ## the same on the two textbook engines
 	$(call where,python3,test/run-tests --quick --engine freelist --engine watermark)
 
 # Tests of the commands, and those of the benchmarks.
-COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats)
+COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats link.bats)
 BENCH_TESTS   := $(filter-out $(COMMAND_TESTS),$(wildcard test/scripts/*.bats))
 
 check-scripts: all ## the commands
