@@ -4,8 +4,6 @@
 CC      ?= gcc
 CFLAGS  ?= -O2 -g
 BUILD   ?= build
-PREFIX  ?= /usr/local
-LIBDIR  ?= lib
 V       ?= 0
 
 # The number in the libraries' sonames: it changes with what a linked program relies on.
@@ -176,12 +174,13 @@ check-engines: all ## the same on the two textbook engines
 	$(call where,python3,test/run-tests --quick --engine freelist --engine watermark)
 
 # Tests of the commands, and those of the benchmarks.
-COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats link.bats)
+COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats link.bats install.bats)
 BENCH_TESTS   := $(filter-out $(COMMAND_TESTS),$(wildcard test/scripts/*.bats))
 
 check-scripts: all ## the commands
 	$(Q)if command -v shellcheck >/dev/null; then \
-		shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers .ci/run test/scripts/*.bash; \
+		shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers \
+			scripts/packaging/install-files .ci/run test/scripts/*.bash; \
 	else echo "skip  $@: there is no shellcheck here"; fi
 	$(call where,bats,SEAMALLOC_BUILD=$(BUILD) bats $(COMMAND_TESTS))
 
@@ -208,22 +207,12 @@ check-build-%:
 
 $(BUILD)/libs: $(LIBS)
 
-# --- install ----------------------------------------------------------------------
+# --- install ------------------------------------------------------------
 
-install: all ## libraries, header, command and manual pages into PREFIX
-	install -d $(DESTDIR)$(PREFIX)/$(LIBDIR) $(DESTDIR)$(PREFIX)/lib/seamalloc $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3
-	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/$(LIBDIR)
-	for lib in $(notdir $(filter %.so,$(LIBS))); do ln -sf $$lib $(DESTDIR)$(PREFIX)/$(LIBDIR)/$$lib.0; done
-	install -m 644 include/seamalloc.h $(DESTDIR)$(PREFIX)/include
-	install -m 755 scripts/seamalloc $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(filter-out scripts/lib/bench%,$(wildcard scripts/lib/*.py)) scripts/lib/measure.c $(DESTDIR)$(PREFIX)/lib/seamalloc
-	install -m 755 $(BUILD)/measure $(DESTDIR)$(PREFIX)/lib/seamalloc
-	install -m 644 docs/man/seamalloc.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 docs/man/seamalloc.3 $(DESTDIR)$(PREFIX)/share/man/man3
+include scripts/packaging/install.mk
 
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
 .PHONY: all help demo bench bench-quick memory-goals bench-programs check check-full check-long \
-        check-black-box check-engines check-neighbours check-processors check-scripts check-bench check-docs check-builds check-build-clang install clean
+        check-black-box check-engines check-neighbours check-processors check-scripts check-bench check-docs check-builds check-build-clang clean

@@ -4,7 +4,7 @@
     source tree                     installed under PREFIX
     scripts/seamalloc               bin/seamalloc
     scripts/lib/*.py                lib/seamalloc/*.py
-    build/libseamalloc*.so          lib/libseamalloc*.so, lib/<triplet>/...
+    build/libseamalloc*.so          lib/seamalloc/libseamalloc*.so, or else lib/..., lib/<triplet>/...
     build/measure                   lib/seamalloc/measure
     include/seamalloc.h             include/seamalloc.h
 """
@@ -35,7 +35,7 @@ def library_folders(chosen):
     if IN_SOURCE_TREE:
         return [os.path.join(PREFIX, "build")]
     lib = os.path.join(PREFIX, "lib")
-    return [lib, os.path.join(PREFIX, "lib64"), *sorted(glob.glob(os.path.join(lib, "*-linux-*")))]
+    return [MODULES, lib, os.path.join(PREFIX, "lib64"), *sorted(glob.glob(os.path.join(lib, "*-linux-*")))]
 
 
 def library(engine, chosen=None):

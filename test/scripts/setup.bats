@@ -155,7 +155,7 @@ exit 1'
 	for purpose in demo check check-full bench; do
 		run "$ROOT/scripts/setup" --for=$purpose --list
 		[ "$status" -eq 0 ]
-		contains "$output" "python3"
+		contains "$output" "libc6-dev"
 	done
 	run "$ROOT/scripts/setup" --for dinner
 	[ "$status" -eq 2 ]
