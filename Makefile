@@ -135,7 +135,7 @@ include test/engines/textbook.mk
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-docs check-unit check-textbook check-fault check-stress \
           check-black-box check-scripts check-instructions
-REST   := check-engines check-neighbours check-processors check-bench check-builds
+REST   := check-engines check-neighbours check-processors check-bench check-builds check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); below 5 minutes
 	$(Q)scripts/setup --for check
@@ -175,17 +175,21 @@ check-engines: all ## the same on the two textbook engines
 
 # Tests of the commands, and those of the benchmarks.
 COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats link.bats install.bats)
-BENCH_TESTS   := $(filter-out $(COMMAND_TESTS),$(wildcard test/scripts/*.bats))
+DEB_TESTS     := test/scripts/deb.bats
+BENCH_TESTS   := $(filter-out $(COMMAND_TESTS) $(DEB_TESTS),$(wildcard test/scripts/*.bats))
 
 check-scripts: all ## the commands
 	$(Q)if command -v shellcheck >/dev/null; then \
 		shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers \
-			scripts/packaging/install-files .ci/run test/scripts/*.bash; \
+			scripts/packaging/install-files scripts/packaging/build-deb .ci/run test/scripts/*.bash; \
 	else echo "skip  $@: there is no shellcheck here"; fi
 	$(call where,bats,SEAMALLOC_BUILD=$(BUILD) bats $(COMMAND_TESTS))
 
 check-bench: all bench-programs $(BUILD)/bench/count ## the benchmarks
 	$(call where,bats,SEAMALLOC_BUILD=$(BUILD) bats $(BENCH_TESTS))
+
+check-deb: ## the Debian packages
+	$(call where,bats,bats $(DEB_TESTS))
 
 check-docs: ## generated pages are up to date, man pages are sound
 	$(Q)scripts/options-table | cmp - docs/options.md
@@ -207,7 +211,7 @@ check-build-%:
 
 $(BUILD)/libs: $(LIBS)
 
-# --- install ------------------------------------------------------------
+# --- install and packages ------------------------------------------------------------
 
 include scripts/packaging/install.mk
 
@@ -215,4 +219,4 @@ clean: ## remove the build folder
 	rm -rf $(BUILD)
 
 .PHONY: all help demo bench bench-quick memory-goals bench-programs check check-full check-long \
-        check-black-box check-engines check-neighbours check-processors check-scripts check-bench check-docs check-builds check-build-clang clean
+        check-black-box check-engines check-neighbours check-processors check-scripts check-bench check-deb check-docs check-builds check-build-clang clean

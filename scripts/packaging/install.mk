@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# install.mk - install and uninstall, included by the Makefile
+# install.mk - install, uninstall and the Debian packages, included by the Makefile
 #
 # DESTDIR stands before every path where a package is made.  LIBDIR is absolute, or
 # relative to PREFIX: lib64, lib/x86_64-linux-gnu.
@@ -60,4 +60,8 @@ install: all $(GENERATED:%=$(PACKAGING)/%) ## libraries, header, command and man
 uninstall: ## remove what `make install` with the same PREFIX and LIBDIR has installed
 	$(Q)scripts/packaging/install-files --remove $(PACKAGING)/made '$(DESTDIR)' $(libdir)
 
-.PHONY: install uninstall $(GENERATED:%=$(PACKAGING)/%)
+deb: ## Debian packages, in build/deb; needs debhelper and lintian, but not root
+	$(Q)scripts/setup --for deb
+	$(Q)scripts/packaging/build-deb $(BUILD)/deb $(VERSION)
+
+.PHONY: install uninstall deb $(GENERATED:%=$(PACKAGING)/%)

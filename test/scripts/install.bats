@@ -118,6 +118,15 @@ listing() {
 	[ ! -e elsewhere ]
 }
 
+@test "make deb without its tools says so" {
+	PATH=/nowhere run -1 "$ROOT/scripts/packaging/build-deb" out 0.1.0
+	contains "$output" "there is no dpkg-buildpackage here"
+}
+
+@test "the packages have the library's version" {
+	contains "$(head -n 1 "$ROOT/scripts/packaging/debian/changelog")" "($(version_in_header))"
+}
+
 # --- programs outside the tree ------------------------------------------------------
 
 @test "the header, in C and C++, without a warning" {

@@ -152,10 +152,10 @@ exit 1'
 }
 
 @test "each purpose has a list, other words are refused" {
-	for purpose in demo check check-full bench; do
+	for purpose in demo check check-full bench deb; do
 		run "$ROOT/scripts/setup" --for=$purpose --list
 		[ "$status" -eq 0 ]
-		contains "$output" "libc6-dev"
+		[ "${#lines[@]}" -ge 3 ]
 	done
 	run "$ROOT/scripts/setup" --for dinner
 	[ "$status" -eq 2 ]
