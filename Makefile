@@ -47,7 +47,7 @@ LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a \
 # Under this name the loader looks for them.
 SONAMES := $(patsubst %.so,%.so.$(SOVERSION),$(filter %.so,$(LIBS)))
 
-all: $(LIBS) $(SONAMES) $(BUILD)/measure ## build the libraries
+all: $(LIBS) $(SONAMES) $(BUILD)/measure $(BUILD)/seamalloc ## build the libraries and the command
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,12 +95,24 @@ $(BUILD)/obj/$(1)/%.o: preload/%.c $(HEADERS)
 endef
 $(foreach e,seam freelist watermark,$(eval $(call engine_rules,$(e))))
 
-# Static where that works: a small launcher does not hide how small a program is.
-$(BUILD)/measure: scripts/lib/measure.c
-	$(call say,CC,$<)
+# Static where that works: what is to start other programs starts fast itself, and does not
+# hide how small they are.
+define static_where_possible
+	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -Werror -static -o $@ $< 2>/dev/null || \
-		$(CC) $(CPPFLAGS) $(CFLAGS) -Wall -Wextra -Werror -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $(LDFLAGS) -static -o $@ $(filter %.c,$^) 2>/dev/null || \
+		$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
+endef
+
+$(BUILD)/measure: scripts/lib/measure.c
+	$(static_where_possible)
+
+$(BUILD)/modules: scripts/lib
+	@mkdir -p $(@D)
+	$(Q)ln -sfn $(CURDIR)/scripts/lib $@
+
+$(BUILD)/seamalloc: $(wildcard scripts/launcher/*.c) $(wildcard scripts/launcher/*.h) include/seamalloc.h | $(BUILD)/modules
+	$(static_where_possible)
 
 demo: ## show real programs on seamalloc beside glibc and its peers
 	$(Q)scripts/setup --for demo
@@ -180,7 +192,7 @@ BENCH_TESTS   := $(filter-out $(COMMAND_TESTS) $(DEB_TESTS),$(wildcard test/scri
 
 check-scripts: all ## the commands
 	$(Q)if command -v shellcheck >/dev/null; then \
-		shellcheck scripts/setup scripts/options-table scripts/check-all scripts/check-headers \
+		shellcheck scripts/seamalloc scripts/setup scripts/options-table scripts/check-all scripts/check-headers \
 			scripts/packaging/install-files scripts/packaging/build-deb .ci/run test/scripts/*.bash; \
 	else echo "skip  $@: there is no shellcheck here"; fi
 	$(call where,bats,SEAMALLOC_BUILD=$(BUILD) bats $(COMMAND_TESTS))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """allocators.py - the allocators to compare, and what to preload for each
 
-glibc is the base line: nothing is preloaded, unless the program is linked to
-another allocator (Debian's redis-server is); then libc.so.6 comes first, so that
-its malloc is the one found.
+glibc is the base line: nothing is preloaded, unless the program would use another
+allocator: it is linked to one (Debian's redis-server is), or /etc/ld.so.preload or
+the user's own LD_PRELOAD names one.  Then libc.so.6 comes first, so that its malloc
+is the one found.
 """
 
 import glob
@@ -12,7 +13,7 @@ import re
 import subprocess
 from collections import namedtuple
 
-import elf
+import launcher
 import paths
 from errors import Refusal, Usage
 
@@ -31,8 +32,6 @@ PEERS = {
 FOLDERS = ("/usr/local/lib", "/usr/local/lib64", "/usr/lib/*-linux-*", "/lib/*-linux-*",
            "/usr/lib64", "/lib64", "/usr/lib", "/lib")
 ANY_ALLOCATOR = re.compile(r"lib(jemalloc|mimalloc|tcmalloc|seamalloc|hoard|snmalloc|rpmalloc)[^/]*\.so")
-# Functions of theirs that make or take blocks, beside the standard ones.
-OF_BLOCKS = re.compile(r"(?!n)[a-z]+allocx|(je|mi|tc)_\w*(alloc|free|memalign|new|delete)\w*")
 
 
 def chosen(names, binary, folder):
@@ -59,7 +58,7 @@ def named(name, binary, folder):
     if name == BASELINE:
         return baseline(binary)
     if name in OURS:
-        return Allocator(name, paths.library(OURS[name], folder))
+        return Allocator(name, launcher.library(OURS[name], folder))
     if name in PEERS:
         path = peer_library(name, binary)
         if not path:
@@ -80,30 +79,16 @@ def from_path(path):
 
 def baseline(binary):
     """glibc's malloc, as it takes effect in `binary`."""
-    loaded = loaded_libraries(binary)
-    if any(ANY_ALLOCATOR.search(path) for path in loaded):
-        libc = next((path for path in loaded if os.path.basename(path) == "libc.so.6"), "")
-        return Allocator(BASELINE, libc)
+    program = launcher.about(binary)
+    if program.malloc and program.libc and program.malloc != program.libc:
+        return Allocator(BASELINE, program.libc)
     return Allocator(BASELINE, "")
 
 
 def peer_library(name, binary):
     """Path of a peer's library for the architecture of `binary`, or None."""
-    wanted = elf.read(binary).architecture
-    for file_name in PEERS[name]:
-        for path in candidates(file_name):
-            if matches(path, wanted):
-                return path
-    return None
-
-
-def matches(path, architecture):
-    """Whether `path` is a library of that architecture."""
-    try:
-        library = elf.read(path)
-    except (OSError, ValueError):
-        return False
-    return library is not None and library.architecture == architecture
+    paths_of_it = (path for file_name in PEERS[name] for path in candidates(file_name))
+    return next((path for path in paths_of_it if not launcher.verdict(binary, path).mismatch), None)
 
 
 def candidates(file_name):
@@ -123,49 +108,3 @@ def loader_cache():
             continue
         return re.findall(r"^\s+(\S+) .*=> (\S+)$", result.stdout, re.MULTILINE)
     return []
-
-
-def loaded_libraries(binary, preload=""):
-    """Paths that the loader maps for `binary`, without running it (ld.so --list)."""
-    interpreter = elf.read(binary).interpreter
-    environment = dict(os.environ)
-    if preload:
-        environment["LD_PRELOAD"] = preload
-    try:
-        result = subprocess.run([interpreter, "--list", binary], check=False, text=True,
-                                env=environment, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    except OSError:
-        return []
-    return re.findall(r"(/\S+) \(0x", result.stdout)
-
-
-def is_loaded(binary, preload):
-    """Whether the loader accepts the first library of `preload` for `binary`."""
-    if not preload:
-        return True
-    first = preload.split(":")[0]
-    return any(os.path.realpath(path) == os.path.realpath(first)
-               for path in loaded_libraries(binary, preload))
-
-
-def two_heaps(binary, preload):
-    """Why a part of `binary` would keep another allocator than `preload`; None if none would.
-
-    A program that is linked to an allocator may take functions from it that the preloaded
-    one does not have: then each of the two is given blocks of the other.
-    """
-    if not preload:
-        return None
-    loaded = [path for path in loaded_libraries(binary) if os.path.exists(path)]
-    others = [path for path in loaded if ANY_ALLOCATOR.search(path)]
-    if not others:
-        return None
-    wanted = set().union(*(elf.read(path).wanted() for path in [binary, *loaded] if path not in others))
-    wanted -= elf.read(preload.split(":")[0]).defined()
-    for path in others:
-        names = sorted(name for name in elf.read(path).defined() & wanted if OF_BLOCKS.fullmatch(name))
-        if names:
-            return (f"takes {', '.join(names)} from {os.path.basename(path)}, "
-                    f"which {os.path.basename(preload.split(':')[0])} does not have: two heaps")
-    return None

@@ -13,6 +13,7 @@ import re
 import time
 
 import figures
+import launcher
 import machine
 import paths
 import rounds
@@ -79,7 +80,7 @@ def made(session, arguments, absent):
 def build():
     """Which state of the source tree the engines are of."""
     text = machine.first_line(["git", "-C", paths.PREFIX, "describe", "--always", "--dirty", "--tags"])
-    return {"version": paths.version(), "git": text}
+    return {"version": launcher.version(), "git": text}
 
 
 def described(entries):

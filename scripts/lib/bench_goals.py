@@ -66,7 +66,7 @@ def survey(allocator, length, suites, folder):
     """{(goal, what): (value, bound, unit)} of one allocator."""
     engine = "seam" if allocator.name == "seamalloc" else allocator.library or "glibc"
     with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8") as table:
-        environment = dict(os.environ, SEA_TEST_MEASURES=table.name, BUILD=paths.library_folders(folder)[0])
+        environment = dict(os.environ, SEA_TEST_MEASURES=table.name, BUILD=paths.library_folder(folder))
         command = [RUN_TESTS, *length, "--engine", engine, *suites]
         done = subprocess.run(command, env=environment, check=False, stdout=subprocess.PIPE, text=True)
         lines = [line.rstrip("\n").split("\t") for line in table]

@@ -1,30 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""commands.py - the command line of `seamalloc`: finds the command, reports refusals"""
+"""commands.py - what a command's refusals and interruptions become: a line, and an exit status"""
 
 import signal
 import sys
 
-import paths
 from errors import Refusal, Usage
-
-HELP = """\
-usage: seamalloc run [OPTION ...] [--] PROGRAM [ARG ...]
-       seamalloc compare [OPTION ...] [--] PROGRAM [ARG ...]
-       seamalloc --help | --version
-
-  run       runs PROGRAM with seamalloc as its malloc
-  compare   runs PROGRAM in turn with each installed allocator, and shows time,
-            memory and page faults of each beside glibc's
-
-`seamalloc run --help` and `seamalloc compare --help` tell the options; the
-manual page seamalloc(1) tells the rest.
-"""
-
-
-def main(arguments):
-    """Exit status of one command line."""
-    return guarded(dispatch, arguments)
-
 
 def guarded(command, arguments):
     """Runs a command; turns its refusals and interruptions into an exit status.
@@ -55,25 +35,3 @@ def end(number, _frame):
 def complain(text):
     """One line on standard error."""
     print(f"seamalloc: {text}", file=sys.stderr)
-
-
-def dispatch(arguments):
-    """Runs the command that the first argument names."""
-    if not arguments:
-        raise Usage("which command?")
-    name, rest = arguments[0], arguments[1:]
-    if name in ("-h", "--help", "help"):
-        print(HELP, end="")
-        return 0
-    if name in ("-V", "--version"):
-        print(f"seamalloc {paths.version()}")
-        return 0
-    # Each command's modules are loaded when it is asked for: `run` starts faster.
-    if name == "run":
-        import launch
-        return launch.main(rest)
-    if name == "compare":
-        import compare
-        return compare.main(rest)
-    kind = "option" if name.startswith("-") else "command"
-    raise Usage(f"no {kind} is called {name!r}")

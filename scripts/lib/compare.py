@@ -11,9 +11,10 @@ import threading
 from collections import deque, namedtuple
 
 import allocators
-import launch
+import commands
+import launcher
 import measure
-import program
+import paths
 import report
 import rounds
 from errors import NOT_EXECUTABLE, Refusal, Usage
@@ -56,8 +57,8 @@ def main(arguments):
     if options.help:
         print(HELP, end="")
         return 0
-    environment = launch.original_environment()
-    target = program.resolve(argv, environment)
+    environment = launcher.original_environment()
+    target = launcher.target(argv, environment)
     if not os.access(target.binary, os.R_OK):
         raise Refusal(f"{target.binary}: may be executed but not read", NOT_EXECUTABLE)
     columns, absent = prepare(target, options)
@@ -96,9 +97,8 @@ def positive(text):
 
 def prepare(target, options):
     """(a Column for each allocator, names of absent peers); Refusal if none can load."""
-    reason = program.why_no_library(target.binary)
-    if reason:
-        raise Refusal(f"{launch.subject(target)} {reason}")
+    if target.never:
+        raise Refusal(f"{target.subject} {target.never}")
     chosen, absent = allocators.chosen(options.allocators, target.binary, options.libdir)
     columns = [rounds.Column(allocator) for allocator in chosen]
     for column in columns:
@@ -107,19 +107,14 @@ def prepare(target, options):
             column.give_up(NOT_LOADED, reason)
     preloaded = [column for column in columns if column.allocator.library]
     if preloaded and all(column.status == NOT_LOADED for column in preloaded):
-        raise Refusal(f"{launch.subject(target)} {preloaded[0].reason}")
+        raise Refusal(f"{target.subject} {preloaded[0].reason}")
     measure.prepare(options.libdir)
     return columns, absent
 
 
 def why_not_loaded(binary, library):
     """Why a library would not serve `binary`; None if it will."""
-    if not library:
-        return None
-    reason = program.why_not(binary, library)
-    if reason is None and not allocators.is_loaded(binary, library):
-        reason = f"does not load {library}"
-    return reason or allocators.two_heaps(binary, library)
+    return launcher.verdict(binary, library).reason if library else None
 
 
 class Runner:
@@ -209,3 +204,9 @@ def show(argv, columns, absent, options, json_file):
     sys.stdout.flush()
     for line in report.warnings(columns):
         print(report.painted(line, report.YELLOW, sys.stderr), file=sys.stderr)
+
+
+def start(command, arguments):
+    """What the command, which is at that path, starts; does not return."""
+    paths.Launcher.path = command
+    sys.exit(commands.guarded(main, arguments))

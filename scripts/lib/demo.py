@@ -16,6 +16,7 @@ from collections import namedtuple
 import allocators
 import compare
 import figures
+import launcher
 import machine
 import measure
 import paths
@@ -101,8 +102,8 @@ def proof(folder):
 
     cat(1) answers what it is sent, so it has been started when its mappings are read.
     """
-    library = paths.library("seam", folder)
-    command = [os.path.join(paths.PREFIX, "scripts", "seamalloc"), "run"]
+    library = launcher.library("seam", folder)
+    command = [paths.launcher(), "run"]
     command += [f"--libdir={folder}"] if folder else []
     with subprocess.Popen([*command, "--", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
@@ -148,11 +149,12 @@ def measured(workload, options):
 
 def serving(chosen, workload):
     """Those of the allocators that serve all of a program; tells of the others."""
-    reasons = {allocator: allocators.two_heaps(workload.binary, allocator.library) for allocator in chosen}
+    reasons = {allocator: launcher.verdict(workload.binary, allocator.library).heaps
+               for allocator in chosen if allocator.library}
     for allocator, reason in reasons.items():
         if reason:
             print(f"{workload.name}: {allocator.name} is left out: {os.path.basename(workload.binary)} {reason}")
-    return [allocator for allocator in chosen if not reasons[allocator]]
+    return [allocator for allocator in chosen if not reasons.get(allocator)]
 
 
 def show(results, runs):

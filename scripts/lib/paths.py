@@ -1,52 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""paths.py - where the libraries, the helper and the version are
+"""paths.py - where the command, the helper and these modules are
 
     source tree                     installed under PREFIX
-    scripts/seamalloc               bin/seamalloc
+    build/seamalloc                 bin/seamalloc
     scripts/lib/*.py                lib/seamalloc/*.py
-    build/libseamalloc*.so          lib/seamalloc/libseamalloc*.so, or else lib/..., lib/<triplet>/...
     build/measure                   lib/seamalloc/measure
-    include/seamalloc.h             include/seamalloc.h
+
+Where the libraries are, the command knows (launcher.py).
 """
 
-import glob
 import os
-import re
 
 from errors import Refusal
 
 MODULES = os.path.dirname(os.path.realpath(__file__))
-IN_SOURCE_TREE = os.path.basename(os.path.dirname(MODULES)) == "scripts"
 PREFIX = os.path.dirname(os.path.dirname(MODULES))
-
-ENGINES = {"seam": "libseamalloc.so",
-           "freelist": "libseamalloc-freelist.so",
-           "watermark": "libseamalloc-watermark.so"}
 
 # What the loader would read as an end of name or as a variable in LD_PRELOAD (ld.so(8)).
 UNSAFE_IN_PRELOAD = " :$"
 
 
-def library_folders(chosen):
-    """Where to look for the libraries: `chosen` alone if the user chose one."""
-    chosen = chosen or os.environ.get("SEAMALLOC_LIBDIR")
-    if chosen:
-        return [os.path.abspath(chosen)]
-    if IN_SOURCE_TREE:
-        return [os.path.join(PREFIX, "build")]
-    lib = os.path.join(PREFIX, "lib")
-    return [MODULES, lib, os.path.join(PREFIX, "lib64"), *sorted(glob.glob(os.path.join(lib, "*-linux-*")))]
+class Launcher:
+    """Where the command is, if it is the one that has started us."""
+
+    path = None
 
 
-def library(engine, chosen=None):
-    """Path of an engine's library, fit for LD_PRELOAD."""
-    folders = library_folders(chosen)
-    for folder in folders:
-        path = os.path.join(folder, ENGINES[engine])
-        if os.path.exists(path):
-            return safe_in_preload(path)
-    advice = "run make first" if IN_SOURCE_TREE else "name its directory with --libdir=DIR"
-    raise Refusal(f"{ENGINES[engine]} is not in {' or '.join(folders)}: {advice}")
+def launcher():
+    """Path of the command `seamalloc`."""
+    build = os.environ.get("BUILD") or "build"
+    usual = [os.path.join(PREFIX, build, "seamalloc"), os.path.join(PREFIX, "bin", "seamalloc")]
+    for path in [Launcher.path, *usual]:
+        if path and os.access(path, os.X_OK):
+            return path
+    raise Refusal(f"{usual[0]} is not built: run make first")
 
 
 def safe_in_preload(path):
@@ -56,27 +43,11 @@ def safe_in_preload(path):
     return path
 
 
+def library_folder(chosen=None):
+    """The folder that the user chose for the libraries, else the command's own."""
+    return os.path.abspath(chosen or os.environ.get("SEAMALLOC_LIBDIR") or os.path.dirname(launcher()))
+
+
 def helper_folders(chosen):
     """Where the measuring helper may be, best first."""
-    return [MODULES, *library_folders(chosen)]
-
-
-def version():
-    """The version in the public header."""
-    header = os.path.join(PREFIX, "include", "seamalloc.h")
-    try:
-        with open(header, encoding="utf-8") as file:
-            found = re.search(r'^#define SEAMALLOC_VERSION "([^"]*)"', file.read(), re.MULTILINE)
-    except OSError:
-        found = None
-    return found.group(1) if found else version_in_name()
-
-
-def version_in_name():
-    """The version that an installed library's file name ends in."""
-    for folder in library_folders(None):
-        real = os.path.realpath(os.path.join(folder, ENGINES["seam"]))
-        suffix = real.partition(".so.")[2]
-        if suffix:
-            return suffix
-    return "unknown"
+    return [MODULES, library_folder(chosen)]

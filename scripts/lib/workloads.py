@@ -29,9 +29,8 @@ import zlib
 from collections import namedtuple
 
 import compare
-import launch
+import launcher
 import measure
-import program
 import rounds
 from paths import PREFIX
 
@@ -123,8 +122,8 @@ class Command(Workload):
 
     def __init__(self, folder, size=FULL):
         super().__init__(folder, size)
-        environment = {**launch.original_environment(), **self.variables}
-        self.target = program.resolve(self.argv(), environment)
+        environment = {**launcher.original_environment(), **self.variables}
+        self.target = launcher.target(self.argv(), environment)
         self.runner = compare.Runner(self.target, environment)
 
     def argv(self):

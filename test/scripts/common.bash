@@ -6,7 +6,7 @@
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 BUILD=$(cd "$ROOT" && realpath "${SEAMALLOC_BUILD:-build}")
-SEAMALLOC=$ROOT/scripts/seamalloc
+SEAMALLOC=$BUILD/seamalloc
 
 # The command under test, with the libraries under test.
 sea() {

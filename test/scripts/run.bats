@@ -70,13 +70,11 @@ teardown() {
 	equal "$output" "$BUILD/libseamalloc.so:libm.so.6"
 }
 
-@test "no signal is left ignored" {
-	before=$(grep SigIgn: /proc/self/status)
-	if [ "$((0x${before##*[[:space:]]} & 0x1000))" -ne 0 ]; then
-		skip "SIGPIPE is ignored here already"
-	fi
-	run sea run grep SigIgn: /proc/self/status
-	equal "$output" "$before"
+@test "signals stay ignored, or not, as they were" {
+	for ignored in CHLD PIPE "PIPE XFSZ INT"; do
+		run sh -c "trap '' $ignored; exec '$SEAMALLOC' run --libdir='$BUILD' grep SigIgn: /proc/self/status"
+		equal "$output" "$(sh -c "trap '' $ignored; exec grep SigIgn: /proc/self/status")"
+	done
 }
 
 @test "SEAMALLOC_LIBDIR names the directory as --libdir does" {
@@ -126,6 +124,62 @@ teardown() {
 	run sea run env A=1 printenv A
 	equal "$output" "1"
 	run -127 sea run env no-such-program-here
+}
+
+# A program $1 with its own malloc.
+with_own_malloc() {
+	compile "$1" <<-'EOF'
+		#include <stddef.h>
+		void *malloc(size_t size) { (void)size; return NULL; }
+		void free(void *block) { (void)block; }
+		int main(void) { return 0; }
+	EOF
+}
+
+@test "a script around a program with its own malloc runs, with a warning" {
+	mkdir lib
+	with_own_malloc lib/own
+	script_file ./by-exec <<-EOF
+		#!/bin/sh
+		# exec is not here
+		set -e
+		NAME=own
+		DIR="$PWD/lib"
+		export OPTIONS=1
+		exec "\$DIR/\${NAME}" \$OPTIONS "\$@"
+	EOF
+	script_file ./by-arguments <<-EOF
+		#!/bin/bash
+		if true; then LANG=C '$PWD/lib/own' "\$@"; fi
+	EOF
+	script_file ./by-script <<-EOF
+		#!/bin/sh
+		exec env A=1 $PWD/by-exec "\$@"
+	EOF
+	for script in ./by-exec ./by-arguments ./by-script; do
+		run sea run "$script"
+		[ "$status" -eq 0 ]
+		equal "$output" "seamalloc: warning: $script starts $PWD/lib/own, which defines malloc itself, which comes before any preloaded one"
+	done
+}
+
+@test "nothing is said of a script that starts an ordinary program, or does not tell which" {
+	with_own_malloc ./own
+	script_file ./ordinary <<-'EOF'
+		#!/bin/sh
+		exec /bin/true "$@"
+	EOF
+	script_file ./unknown <<-'EOF'
+		#!/bin/sh
+		# exec ./own "$@"
+		test -z "$NOWHERE" || exec "$NOWHERE/own" "$@"
+		echo ./own "$@" >/dev/null
+	EOF
+	for script in ./ordinary ./unknown; do
+		run sea run "$script"
+		[ "$status" -eq 0 ]
+		equal "$output" ""
+	done
 }
 
 @test "a script whose interpreter does not exist is not found" {
@@ -222,11 +276,7 @@ echo second"
 }
 
 @test "a program that defines malloc is refused" {
-	compile ./own -rdynamic <<-'EOF'
-		#include <stddef.h>
-		void *malloc(size_t size) { (void)size; return NULL; }
-		int main(void) { return 0; }
-	EOF
+	with_own_malloc ./own
 	run sea run ./own
 	[ "$status" -eq 125 ]
 	contains "$output" "defines malloc itself"
@@ -290,13 +340,13 @@ secure_copy() {
 	done
 	public=$(mktemp -d /tmp/seamalloc-test.XXXXXX)
 	chmod 755 "$public"
-	cp -r "$ROOT/scripts" "$BUILD/libseamalloc.so" "$public/"
+	cp "$SEAMALLOC" "$BUILD/libseamalloc.so" "$public/"
 	secure_copy "$public/capable" 755
 	setcap cap_net_raw+ep "$public/capable" || skip "no file capabilities here"
 	as_nobody="setpriv --reuid=nobody --regid=nogroup --clear-groups"
 	run $as_nobody "$public/capable"
 	equal "$output" "secure=1"
-	run $as_nobody "$public/scripts/seamalloc" run --libdir="$public" "$public/capable"
+	run $as_nobody "$public/seamalloc" run "$public/capable"
 	[ "$status" -eq 125 ]
 	contains "$output" "file capabilities"
 }
@@ -307,7 +357,12 @@ secure_copy() {
 	mkdir empty
 	run "$SEAMALLOC" run --libdir=empty true
 	[ "$status" -eq 125 ]
-	contains "$output" "$PWD/empty: run make first"
+	contains "$output" "libseamalloc.so is not in $PWD/empty"
+	mkdir -p alone/bin
+	cp "$SEAMALLOC" alone/bin/
+	run alone/bin/seamalloc run true
+	[ "$status" -eq 125 ]
+	contains "$output" "neither in $PWD/alone/bin nor in $PWD/alone/lib: name its folder with --libdir=DIR"
 }
 
 @test "a directory that LD_PRELOAD cannot express is refused" {
@@ -318,16 +373,67 @@ secure_copy() {
 	contains "$output" "LD_PRELOAD cannot name"
 }
 
+# An installation in folder $1, whose libraries are in its folder $2.
+installed() {
+	mkdir -p "$1/bin" "$1/lib/seamalloc" "$1/$2"
+	cp "$SEAMALLOC" "$1/bin/"
+	cp "$ROOT"/scripts/lib/*.py "$BUILD/measure" "$1/lib/seamalloc/"
+	cp "$BUILD/libseamalloc.so" "$1/$2/"
+}
+
 @test "an installed copy finds its modules and its library" {
-	mkdir -p prefix/bin prefix/lib/seamalloc prefix/include
-	cp "$SEAMALLOC" prefix/bin/
-	cp "$ROOT"/scripts/lib/*.py prefix/lib/seamalloc/
-	cp "$BUILD/libseamalloc.so" prefix/lib/
-	cp "$ROOT/include/seamalloc.h" prefix/include/
+	installed prefix lib
 	run prefix/bin/seamalloc run printenv LD_PRELOAD
 	equal "$output" "$PWD/prefix/lib/libseamalloc.so"
+	run prefix/bin/seamalloc compare --runs=1 --allocators=seamalloc --json=- true
+	equal "$(jq -r '.allocators[1].library' <<<"$output")" "$PWD/prefix/lib/libseamalloc.so"
 	run prefix/bin/seamalloc --version
 	equal "$output" "$("$SEAMALLOC" --version)"
+}
+
+@test "the library is found by its name with the version, in the folder of an architecture" {
+	installed prefix lib/x86_64-linux-gnu
+	mv prefix/lib/x86_64-linux-gnu/libseamalloc.so{,.0}
+	run prefix/bin/seamalloc run printenv LD_PRELOAD
+	equal "$output" "$PWD/prefix/lib/x86_64-linux-gnu/libseamalloc.so.0"
+}
+
+@test "the command of the source tree is the one that make built" {
+	ln -s "$ROOT/scripts/seamalloc" ./link
+	for command in "$ROOT/scripts/seamalloc" ./link; do
+		run "$command" --version
+		equal "$output" "$("$SEAMALLOC" --version)"
+	done
+	mkdir -p tree/scripts
+	cp "$ROOT/scripts/seamalloc" tree/scripts/
+	run tree/scripts/seamalloc run true
+	[ "$status" -eq 125 ]
+	contains "$output" "run make first"
+}
+
+# --- what it needs --------------------------------------------------------------
+
+@test "run and check need no other program; compare says that it needs python3" {
+	mkdir empty
+	PATH=$PWD/empty run "$SEAMALLOC" run --libdir="$BUILD" /bin/true
+	[ "$status" -eq 0 ]
+	PATH=$PWD/empty run "$SEAMALLOC" check --libdir="$BUILD" /bin/true
+	[ "$status" -eq 0 ]
+	PATH=$PWD/empty run "$SEAMALLOC" compare /bin/true
+	[ "$status" -eq 125 ]
+	contains "$output" "compare needs python3"
+	equal "${#lines[@]}" 1
+}
+
+@test "a start costs less than 250 thousand instructions, however large the program" {
+	command -v valgrind >/dev/null || skip "needs valgrind"
+	for program in /bin/true /usr/bin/python3; do
+		valgrind --tool=callgrind --dump-before=execve --callgrind-out-file=counts \
+			"$SEAMALLOC" run --libdir="$BUILD" "$program" --version >/dev/null 2>&1
+		count=$(sed -n 's/^totals: //p' counts.1)
+		echo "$program: $count"
+		[ "$count" -gt 0 ] && [ "$count" -lt 250000 ]
+	done
 }
 
 # --- the command line ----------------------------------------------------------

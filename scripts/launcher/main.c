@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the command line of `seamalloc`: finds the command
+ *
+ *    run, check    may a preload take effect?   target  effect  heaps  wrapper
+ *    status        what does a process use?     process  scope  absence
+ *    compare       the Python modules
+ *
+ * `run` is one process that becomes the program, and changes nothing of what it was
+ * given but LD_PRELOAD.  This program is static where it can be: then it starts in a
+ * few thousand instructions, and nothing that is preloaded into it gets in the way.
+ */
+#include "commands.h"
+#include "say.h"
+#include "../../include/seamalloc.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: seamalloc run [OPTION ...] [--] PROGRAM [ARG ...]\n"
+	"       seamalloc check [OPTION ...] [--] PROGRAM [ARG ...]\n"
+	"       seamalloc status PID|NAME ...\n"
+	"       seamalloc compare [OPTION ...] [--] PROGRAM [ARG ...]\n"
+	"       seamalloc --help | --version\n"
+	"\n"
+	"  run       runs PROGRAM with seamalloc as its malloc\n"
+	"  check     says whether that would take effect, and runs nothing\n"
+	"  status    says which malloc a running process uses and, if it is not\n"
+	"            seamalloc, why not\n"
+	"  compare   runs PROGRAM in turn with each installed allocator, and shows time,\n"
+	"            memory and page faults of each beside glibc's; needs python3\n"
+	"\n"
+	"`seamalloc COMMAND --help` tells the options; the manual page seamalloc(1) tells\n"
+	"the rest.\n";
+
+static const struct {
+	const char *name;
+	int (*run)(char **argv);
+} commands[] = {
+	{ "run", command_run }, { "check", command_check },
+	{ "status", command_status }, { "compare", command_compare },
+};
+
+static int is_one_of(const char *word, const char *a, const char *b)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		misused("which command?");
+	const char *name = argv[1];
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(argv + 2);
+	if (is_one_of(name, "--help", "-h") || strcmp(name, "help") == 0)
+		return fputs(help, stdout) == EOF;
+	if (is_one_of(name, "--version", "-V"))
+		return printf("seamalloc %s\n", SEAMALLOC_VERSION) < 0;
+	misused("no %s is called '%s'", name[0] == '-' ? "option" : "command", name);
+}
