@@ -24,7 +24,6 @@ static const struct mark {
 	{ "PartitionAlloc", NULL, "PartitionAlloc", NULL },
 	{ "AddressSanitizer", "__asan_init", NULL, NULL },
 	{ "glibc", "__libc_malloc", "GNU C Library", "stable release version " },
-	{ "musl", "__malloc_replaced", NULL, NULL },
 };
 
 /* The digits and dots that follow a text, wherever a digit does. */
@@ -102,6 +101,15 @@ static bool bears(const struct elf *file, const struct mark *mark)
 	return elf_soname(file) == NULL && mark->text && elf_search(file, NULL, mark->text);
 }
 
+/* The loader of musl is its C library too; glibc's never is libc.so. */
+static bool is_musl(const char *path)
+{
+	const char *name = file_name(path);
+
+	return strcmp(name, "libc.so") == 0 || strncmp(name, "ld-musl", strlen("ld-musl")) == 0 ||
+	       strncmp(name, "libc.musl", strlen("libc.musl")) == 0;
+}
+
 struct allocator allocator_in(const struct elf *file, const char *path)
 {
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
@@ -112,6 +120,8 @@ struct allocator allocator_in(const struct elf *file, const char *path)
 			return found;
 		}
 	}
+	if (is_musl(path))
+		return (struct allocator){ .name = "musl" };
 	if (elf_has_section(file, ".go.buildinfo"))
 		return (struct allocator){ .name = "Go's own allocator" };
 	return (struct allocator){ 0 };

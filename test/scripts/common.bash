@@ -48,7 +48,7 @@ equal() {
 compile() {
 	local out=$1
 	shift
-	"${CC:-cc}" -xc -o "$out" - "$@"
+	"${CC:-cc}" -o "$out" -xc - -xnone "$@"
 }
 
 # Writes an executable script $1 from standard input.
