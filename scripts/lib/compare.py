@@ -17,6 +17,7 @@ import measure
 import paths
 import report
 import rounds
+import verdict
 from errors import NOT_EXECUTABLE, Refusal, Usage
 from rounds import FAILED, NOT_LOADED
 
@@ -24,8 +25,8 @@ HELP = """\
 usage: seamalloc compare [OPTION ...] [--] PROGRAM [ARG ...]
 
 Runs PROGRAM under glibc, each installed peer (jemalloc, mimalloc, tcmalloc) and
-seamalloc in turn, and shows medians of wall time, CPU time, peak memory and page
-faults beside glibc's.
+seamalloc in turn, shows medians of wall time, CPU time, peak memory and page
+faults beside glibc's, and says in one sentence what that means.
 
   --runs=N             counted runs of each allocator (default 5)
   --allocators=A,B,... instead of all installed: glibc, jemalloc, mimalloc,
@@ -194,16 +195,35 @@ def show_output(name, failure, lines):
 
 
 def show(argv, columns, absent, options, json_file):
-    """Prints the table, writes the JSON, then the warnings."""
+    """Prints the table and what follows from it, and writes the JSON."""
     if json_file is not sys.stdout:
         print(report.table(argv, columns, options.runs))
         if absent:
             print(f"not installed: {', '.join(absent)}")
+        print_conclusion(columns)
     if json_file:
         report.write_json(json_file, report.as_json(argv, columns, options.runs))
     sys.stdout.flush()
-    for line in report.warnings(columns):
-        print(report.painted(line, report.YELLOW, sys.stderr), file=sys.stderr)
+
+
+def print_conclusion(columns):
+    """The verdict and how much the figures can be trusted."""
+    verdict_line = verdict.sentence(columns)
+    print()
+    if verdict_line:
+        print(report.painted(report.wrapped(f"verdict   {verdict_line}"), report.BOLD))
+    for line in (report.noise(columns), preloads()):
+        if line:
+            print(line)
+
+
+def preloads():
+    """One line where /etc/ld.so.preload changes what is compared; None where it is empty."""
+    names = launcher.preloaded_everywhere()
+    if not names:
+        return None
+    return report.wrapped(f"preload   /etc/ld.so.preload loads {', '.join(names)} into every run, behind the "
+                          f"allocator; glibc's own malloc is put first where that has another")
 
 
 def start(command, arguments):

@@ -94,6 +94,6 @@ def preloaded_everywhere():
     """What /etc/ld.so.preload makes the loader map into every program."""
     try:
         with open("/etc/ld.so.preload", encoding="utf-8", errors="surrogateescape") as file:
-            return re.split(r"[\s:]+", re.sub(r"#.*", "", file.read()).strip())
+            return re.sub(r"#.*", "", file.read()).replace(":", " ").split()
     except OSError:
         return []

@@ -74,6 +74,28 @@ hungry() {
 	equal "$(jq '.allocators[0].library' <<<"$output")" "null"
 }
 
+@test "glibc is glibc where /etc/ld.so.preload or LD_PRELOAD names another allocator" {
+	LD_PRELOAD=$TEXTBOOK run sea compare --runs=1 --allocators=seamalloc --json=- true
+	contains "$(jq -r '.allocators[0].library' <<<"$output")" "/libc.so.6"
+	if [ "$(id -u)" -ne 0 ] || ! unshare --mount true 2>/dev/null; then
+		skip "the rest needs root and unshare"
+	fi
+	cp -a /etc ./etc
+	echo "# everywhere
+$TEXTBOOK" >etc/ld.so.preload
+	script_file ./maps <<-'EOF'
+		#!/bin/sh
+		LD_PRELOAD=$LD_PRELOAD /bin/true
+		echo "${LD_PRELOAD:-none}" >>order
+	EOF
+	run unshare --mount sh -c "mount --bind '$PWD/etc' /etc
+		exec '$SEAMALLOC' compare --libdir='$BUILD' --runs=1 --allocators=seamalloc ./maps"
+	[ "$status" -eq 0 ]
+	contains "$(head -n 1 order)" "/libc.so.6"
+	contains "$(tr -s '\n ' ' ' <<<"$output")" "preload /etc/ld.so.preload loads $TEXTBOOK into every run"
+	equal "$(awk 'length > 80 && !/^ *\//' <<<"$output")" ""
+}
+
 @test "what the user preloads stays behind the allocator" {
 	script_file ./log <<-'EOF'
 		#!/bin/sh
@@ -102,6 +124,11 @@ hungry() {
 	jq -e '.schema == "seamalloc-compare-1" and .runs == 3 and .baseline == "glibc"' result.json
 	jq -e '.program == ["sh", "-c", "exit 0", "a b"]' result.json
 	jq -e '.date | fromdate > 0' result.json
+	equal "seamalloc $(jq -r .version result.json)" "$("$SEAMALLOC" --version)"
+	jq -e '[.allocators[].version] == [null, "seamalloc \(.version) (engine seam)",
+		"seamalloc \(.version) (engine freelist)"]' result.json
+	jq -e '.verdict | .allocator == "seamalloc" and .cpu.ratio > 0 and (.memory.sure | type) == "boolean" and
+		(.text | startswith("seamalloc: "))' result.json
 	jq -e '.kernel | startswith("Linux ")' result.json
 	jq -e '.machine | .cpus > 0 and .memory_kib > 0 and (.cpu | length > 0)' result.json
 	jq -e '[.allocators[].name] == ["glibc", "seamalloc", "freelist"]' result.json
@@ -145,13 +172,57 @@ hungry() {
 	[ "$status" -eq 0 ]
 	lacks "$output" "not shown
 "
-	contains "$output" "program  printf 'not shown'"
-	grep -Eq '^glibc( +[0-9.]+ +1\.00){4} +0 %$' <<<"$output"
-	grep -Eq '^seamalloc( +[0-9.]+ +[0-9.]+){4} +0 %$' <<<"$output"
-	grep -Eq '^freelist( +[0-9.]+ +[0-9.]+){4} +0 %$' <<<"$output"
+	contains "$output" "program   printf 'not shown'"
+	grep -Eq '^glibc( +[0-9.]+ +1\.00){4}$' <<<"$output"
+	grep -Eq '^seamalloc( +[0-9.]+ +[0-9.]+){4}$' <<<"$output"
+	grep -Eq '^freelist( +[0-9.]+ +[0-9.]+){4}$' <<<"$output"
 }
 
-@test "a wide spread is pointed out, for the allocator that has it" {
+@test "no line is longer than 80 columns" {
+	cp "$TEXTBOOK" ./libwith-a-rather-long-name-indeed.so
+	run sea compare --runs=2 --allocators=seamalloc,./libwith-a-rather-long-name-indeed.so -- \
+		sh -c 'exit 0' one two three four five six seven eight nine ten eleven twelve thirteen
+	[ "$status" -eq 0 ]
+	equal "$(awk 'length > 80' <<<"$output")" ""
+	contains "$output" "..ng-name-indeed.so "
+}
+
+# Prints the verdict on samples of CPU time and memory, in JSON: of glibc, then of ours.
+verdict_on() {
+	/usr/bin/python3 -ISB - "$ROOT/scripts/lib" "$@" <<-'EOF'
+		import json, sys
+		sys.path.insert(0, sys.argv[1])
+		import measure, rounds, verdict
+		from allocators import Allocator
+		def column(name, samples):
+		    made = rounds.Column(Allocator(name, ""))
+		    made.samples = [measure.Sample(1, cpu, cpu, 0, kib, 0, 0) for cpu, kib in json.loads(samples)]
+		    return made
+		print(verdict.sentence([column("glibc", sys.argv[2]), column("seamalloc", sys.argv[3])]))
+	EOF
+}
+
+@test "the verdict says how much, and whether it is sure" {
+	run verdict_on '[[1,100],[1.1,101],[0.9,99]]' '[[0.9,101],[1,100],[0.82,103]]'
+	equal "$output" "seamalloc: 10 % less CPU (sure), 1 % more memory (within noise)"
+	# As far apart, but each round says something else.
+	run verdict_on '[[1,100],[2,100],[1.5,100]]' '[[1.9,100],[1,100],[1.4,100]]'
+	equal "$output" "seamalloc: 7 % less CPU (within noise), the same memory"
+	run verdict_on '[[1,100]]' '[[0.5,200]]'
+	equal "$output" "seamalloc: 50 % less CPU (within noise), 100 % more memory (within noise)"
+	run verdict_on '[[0,100],[0,100]]' '[[0.5,90],[0.5,90]]'
+	equal "$output" "seamalloc: CPU unknown, 10 % less memory (sure)"
+}
+
+@test "the report ends with the verdict and a line on noise" {
+	hungry ./small 1
+	run sea compare --runs=3 --allocators=seamalloc ./small
+	[ "$status" -eq 0 ]
+	grep -Eq '^verdict   seamalloc: ([0-9]+ % (less|more) CPU \((sure|within noise)\)|the same CPU), ' <<<"$output"
+	equal "$(grep -Ec '^noise     CPU time varies by up to [0-9]+ % \((glibc|seamalloc)\)' <<<"$output")" 1
+}
+
+@test "a wide spread is pointed out, with the allocator that has it" {
 	# Works ten times as long in every second run under the free list.
 	script_file ./uneven <<-'EOF'
 		#!/bin/bash
@@ -163,10 +234,9 @@ hungry() {
 		esac
 		for ((i = 0; i < end; i++)); do :; done
 	EOF
-	run --separate-stderr ours --runs=2 ./uneven
+	run ours --runs=2 ./uneven
 	[ "$status" -eq 0 ]
-	# shellcheck disable=SC2154  # bats sets it
-	grep -Eq '^warning: freelist: CPU time varies by [0-9.]+ %' <<<"$stderr"
+	grep -Eq '^noise     CPU time varies by up to [0-9]+ % \(freelist\): raise --runs$' <<<"$output"
 }
 
 # --- failures ----------------------------------------------------------------
@@ -232,7 +302,7 @@ hungry() {
 	EOF
 	run ours --runs=1 ./mixed
 	[ "$status" -eq 1 ]
-	grep -Eq '^freelist +NOT LOADED .*wrong ELF class' <<<"$output"
+	grep -Eq 'freelist +NOT LOADED .*wrong ELF class' <<<"$(tr -s '\n ' ' ' <<<"$output")"
 }
 
 @test "programs that no preload reaches are refused before anything runs" {
