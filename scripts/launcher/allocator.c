@@ -127,6 +127,17 @@ struct allocator allocator_in(const struct elf *file, const char *path)
 	return (struct allocator){ 0 };
 }
 
+struct allocator allocator_beside(const struct elf *program, const char *path)
+{
+	static const char *const prefixed[] = { "jemalloc", "mimalloc" };
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		for (size_t j = 0; j < sizeof(prefixed) / sizeof(prefixed[0]); j++)
+			if (strcmp(marks[i].name, prefixed[j]) == 0 && elf_search(program, NULL, marks[i].text))
+				return (struct allocator){ marks[i].name, version_of(&marks[i], program, path), NULL };
+	return (struct allocator){ 0 };
+}
+
 const char *allocator_in_words(const struct allocator *allocator)
 {
 	if (allocator->name == NULL)

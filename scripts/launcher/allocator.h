@@ -15,6 +15,10 @@ struct allocator {
 /* The allocator in `file`, which is called `path`. */
 struct allocator allocator_in(const struct elf *file, const char *path);
 
+/* An allocator in a program under names of its own, as je_malloc, by its texts; the name is
+ * NULL where there is none. */
+struct allocator allocator_beside(const struct elf *program, const char *path);
+
 /* "seamalloc 0.1.0 (engine seam)", "glibc 2.36", "an allocator of its own". */
 const char *allocator_in_words(const struct allocator *allocator);
 

@@ -80,6 +80,20 @@ static const char *privilege(const char *binary)
 
 /* --- the files ----------------------------------------------------------------------- */
 
+/* The runtime of a sanitizer that has a malloc of its own, or NULL. */
+static const char *sanitizer(const struct elf *program)
+{
+	static const char *const names[] = { "libasan.so", "libhwasan.so", "liblsan.so", "libtsan.so",
+					     "libclang_rt.asan", "libclang_rt.hwasan", "libclang_rt.tsan" };
+	const char *name;
+
+	for (unsigned i = 0; (name = elf_needed(program, i)); i++)
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+			if (strncmp(name, names[j], strlen(names[j])) == 0)
+				return name;
+	return NULL;
+}
+
 const char *effect_why_never_in(const struct elf *program)
 {
 	if (program->is_foreign)
@@ -88,6 +102,10 @@ const char *effect_why_never_in(const struct elf *program)
 		return "is statically linked, so the loader that reads LD_PRELOAD never runs";
 	if (elf_defines(program, "malloc"))
 		return "defines malloc itself, which comes before any preloaded one";
+	const char *runtime = sanitizer(program);
+
+	if (runtime)
+		return text("is built with a sanitizer, whose malloc (%s) must come first", runtime);
 	return NULL;
 }
 

@@ -169,6 +169,20 @@ static bool is_secure(pid_t pid)
 	return false;
 }
 
+static bool is_state_of_the_dead(char state)
+{
+	return state == 'Z' || state == 'X';
+}
+
+bool process_has_ended(pid_t pid)
+{
+	size_t bytes;
+	const char *status = process_contents(pid, "status", &bytes);
+	const char *state = status ? line_of(status, "State") : NULL;
+
+	return state == NULL || is_state_of_the_dead(state[strspn(state, " \t")]);
+}
+
 const char *process_read(struct process *process, pid_t pid)
 {
 	size_t bytes;
@@ -181,7 +195,7 @@ const char *process_read(struct process *process, pid_t pid)
 
 	process->name = name ? text("%.*s", (int)strcspn(name, "\n"), name) : "?";
 	read_status(process, status);
-	if (process->state == 'Z' || process->state == 'X')
+	if (is_state_of_the_dead(process->state))
 		return text("process %d (%s) has ended; its parent has not asked for its status yet", (int)pid,
 			    process->name);
 	if (is_kernel_thread(pid))

@@ -43,6 +43,9 @@ struct modules {
 /* Reads what is known of `pid`; NULL, or why it has no malloc that could be told. */
 const char *process_read(struct process *process, pid_t pid);
 
+/* Whether only its exit status is left of it. */
+bool process_has_ended(pid_t pid);
+
 /* The files that it has mapped, the program first. */
 struct modules process_modules(const struct process *process);
 

@@ -77,6 +77,18 @@ static void tell_module(const struct module *module, bool is_program)
 			  module->is_deleted ? " (removed or replaced since: a restart takes the new one)" : ""));
 }
 
+/* Another allocator, which the program calls by names that no library can take over. */
+static void tell_beside(const struct module *program)
+{
+	if (program->file.size == 0)
+		return;
+	struct allocator beside = allocator_beside(&program->file, program->path);
+
+	if (beside.name)
+		tell("beside", text("%s, in the program itself under names of its own, which it may use instead",
+				    allocator_in_words(&beside)));
+}
+
 /* The lines on a process of which something is known. */
 static enum verdict tell_process(const struct process *process)
 {
@@ -90,6 +102,8 @@ static enum verdict tell_process(const struct process *process)
 		tell_module(module, module == &modules.module[0]);
 	if (!allocator_is_ours(&allocator))
 		tell("why", absence_reason(process, &modules, &scope));
+	if (module && module != &modules.module[0])
+		tell_beside(&modules.module[0]);
 	tell_memory(process);
 	tell_where(process);
 	return allocator_is_ours(&allocator) ? OURS : ANOTHERS;
@@ -126,7 +140,7 @@ static bool is_called(pid_t pid, const char *name)
 	return command && strcmp(file_name(command), name) == 0;
 }
 
-/* Every process of that name but this one; how many there are is added to *count. */
+/* Every living process of that name but this one; how many there are is added to *count. */
 static enum verdict status_of_all(const char *name, size_t *count)
 {
 	DIR *folder = opendir("/proc");
@@ -138,6 +152,8 @@ static enum verdict status_of_all(const char *name, size_t *count)
 		pid_t pid = is_number(entry->d_name) ? (pid_t)atoi(entry->d_name) : 0;
 
 		if (pid == 0 || pid == getpid() || !is_called(pid, name))
+			continue;
+		if (process_has_ended(pid))
 			continue;
 		enum verdict verdict = status_of(pid);
 

@@ -282,6 +282,15 @@ echo second"
 	contains "$output" "defines malloc itself"
 }
 
+@test "a program built with a sanitizer is refused" {
+	for sanitizer in address thread; do
+		compile ./checked -fsanitize=$sanitizer <<<"$NOTHING" || skip "needs the runtimes of the sanitizers"
+		run sea run ./checked
+		[ "$status" -eq 125 ]
+		contains "$output" "./checked is built with a sanitizer, whose malloc (lib"
+	done
+}
+
 @test "a program that would use two heaps is run with a warning" {
 	compile ./libjemalloc.so.2 -shared -fPIC <<-'EOF'
 		#include <stdlib.h>

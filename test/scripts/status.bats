@@ -166,6 +166,19 @@ needs_root() {
 	equal "$(grep -c 'felis: seamalloc' <<<"$output")" 2
 }
 
+@test "another allocator in the program, under names of its own, is told beside" {
+	compile ./inside <<-'EOF'
+		#include <stdlib.h>
+		#include <unistd.h>
+		/* What a program with jemalloc linked into it has among its texts. */
+		const char *texts[] = { "<jemalloc>", "5.3.0-0-g54eaed1d8b56b1aa528be3bdd1877e59c56fa90c" };
+		void *kept;
+		int main(void) { char byte; kept = malloc(9); return read(0, &byte, 1) < 0; }
+	EOF
+	start env LD_PRELOAD="$LIBRARY" ./inside
+	tells "$pid" 0 "inside: seamalloc" "beside   jemalloc 5.3.0, in the program itself under names of its own"
+}
+
 # --- others', and why -----------------------------------------------------------------
 
 @test "LD_PRELOAD is not there, or names something else" {
