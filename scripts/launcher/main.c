@@ -6,8 +6,9 @@
  *    compare       the Python modules
  *
  * `run` is one process that becomes the program, and changes nothing of what it was
- * given but LD_PRELOAD.  This program is static where it can be: then it starts in a
- * few thousand instructions, and nothing that is preloaded into it gets in the way.
+ * given but LD_PRELOAD.  This program is static where it can be: then a start takes 66 to
+ * 93 thousand instructions (true, node) up to execve(), and nothing that is preloaded
+ * into it gets in the way.
  */
 #include "commands.h"
 #include "say.h"
