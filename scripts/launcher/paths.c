@@ -102,7 +102,8 @@ static const char *usual_library(const char *name)
 	char *folder = own_folder();
 	/* bin/ of an installation has the library's folders beside it. */
 	*strrchr(folder, '/') = '\0';
-	const char *patterns[] = { text("%s/lib", folder), text("%s/lib64", folder), text("%s/lib/*-linux-*", folder) };
+	const char *patterns[] = { text("%s/lib/seamalloc", folder), text("%s/lib", folder),
+	                           text("%s/lib64", folder), text("%s/lib/*-linux-*", folder) };
 	const char *path = library_in(own_folder(), name);
 
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]) && path == NULL; i++)

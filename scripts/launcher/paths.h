@@ -3,7 +3,8 @@
  *
  *    build folder                    installed under PREFIX
  *    build/seamalloc                 bin/seamalloc
- *    build/libseamalloc*.so          lib/libseamalloc*.so, lib64/..., lib/<triplet>/...
+ *    build/libseamalloc*.so          lib/seamalloc/libseamalloc*.so, or else lib/...,
+ *                                    lib64/..., lib/<triplet>/...
  *    build/modules -> scripts/lib    lib/seamalloc
  */
 #ifndef PATHS_H

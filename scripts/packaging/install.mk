@@ -35,7 +35,7 @@ link libseamalloc.so.$(SOVERSION) $(libdir)/libseamalloc.so
 644 $(PACKAGING)/seamalloc-config-version.cmake $(libdir)/cmake/seamalloc/seamalloc-config-version.cmake
 644 include/seamalloc.h $(includedir)/seamalloc.h
 644 docs/man/seamalloc.3 $(mandir)/man3/seamalloc.3
-755 scripts/seamalloc $(prefix)/bin/seamalloc
+755 $(BUILD)/seamalloc $(prefix)/bin/seamalloc
 644 docs/man/seamalloc.1 $(mandir)/man1/seamalloc.1
 link $(libdir)/libseamalloc.so.$(SOVERSION) $(ownlibdir)/libseamalloc.so
 644 $(BUILD)/libseamalloc-freelist.so $(ownlibdir)/libseamalloc-freelist.so
