@@ -110,7 +110,7 @@ static const char *usual_library(const char *name)
 		path = library_under(patterns[i], name);
 	if (path == NULL)
 		refuse(REFUSED, "%s.so is neither in %s nor in %s: name its folder with --libdir=DIR", name,
-		       own_folder(), patterns[0]);
+		       own_folder(), patterns[1]);
 	return path;
 }
 
