@@ -27,7 +27,7 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
 where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there is no $(1) here"; echo "0 passed, 0 failed, 1 skipped"; fi
 
 # Layers below the engines, and the front above them.
-BASE  := check lock vdso os cpus emergency options span region meta pagemap seammap arena arenas buddy pcp refault purge watermarks page_alloc
+BASE  := check lock vdso os cpus emergency options sources span region meta pagemap seammap arena arenas buddy pcp refault purge watermarks page_alloc
 SEAM  := hole zone zone_idle zone_count shard shards reclaim outbox spill shelf ledger mistake flush stock threads confirm cache
 TEXTBOOK := blocks mistake
 FRONT := account malloc realloc aligned glibc start

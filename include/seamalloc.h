@@ -38,6 +38,11 @@ extern "C" {
 #define SEA_SIZED(...) __attribute__((alloc_size(__VA_ARGS__)))
 #define SEA_ALIGNED(param) __attribute__((alloc_align(param)))
 
+/* A program may define this: its own settings, "name=value,name=value".  They are stronger than
+ * /etc/seamalloc.conf and weaker than the environment.  It is read at the start of the process,
+ * and needs a linker that exports it: one that links with the library, or -rdynamic. */
+extern __attribute__((visibility("default"))) const char *seamalloc_conf;
+
 /* --- C and POSIX ---------------------------------------------------------- */
 
 SEA_API SEA_RETURNS_BLOCK SEA_SIZED(1) void *sea_malloc(size_t size);

@@ -15,6 +15,7 @@
 
 #include "atomic.h"
 #include "options.h"
+#include "sources.h"
 
 #pragma weak dlsym
 
@@ -46,7 +47,7 @@ int sea_dlopen_mode(int mode)
 		void *next = dlsym ? dlsym(RTLD_NEXT, "dlopen") : NULL;
 		sea_store_relaxed(&sea_dlopen_next, next ? (void *(*)(const char *, int))next : open_nothing);
 	}
-	sea_options_load();
+	sea_sources_load();
 	return sea_options.deepbind == KEEP ? mode : mode & ~RTLD_DEEPBIND;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* options.c - the parser made from options.def (layer 2)
  *
- * O1  An item sets the option that it names, or nothing.
+ * O1  An item sets the option that it names, or nothing.  A complaint about it says what is used.
  * O2  What put_value() writes, parse_value() reads as the same value.
  */
 #include "options.h"
@@ -10,7 +10,6 @@
 
 #include "atomic.h"
 #include "check.h"
-#include "os.h"
 #include "text.h"
 
 #define VERSION "0.1.0"
@@ -150,117 +149,186 @@ static void put_value(struct sea_text *line, const struct option *option, size_t
 
 /* --- complaints ---------------------------------------------------------------------- */
 
-/* A longer item is cut. */
+/* What is longer is cut. */
 #define ITEM_SHOWN 40
+#define ORIGIN_SHOWN 120
+/* An origin with more bad lines than this is not what its name says: the rest is not shown. */
+#define MAX_COMPLAINTS 8
 
-static void put_item(struct sea_text *line, const char *item, const char *end)
+static void put_shown(struct sea_text *line, const char *text, size_t length, size_t most)
 {
-	for (size_t i = 0; i < ITEM_SHOWN && item + i < end; i++)
-		sea_text_put_bytes(line, item[i] >= ' ' && item[i] <= '~' ? &item[i] : "?", 1);
+	for (size_t i = 0; i < length && i < most; i++)
+		sea_text_put_bytes(line, text[i] >= ' ' && text[i] <= '~' ? &text[i] : "?", 1);
 }
 
-static void put_reason(struct sea_text *line, const struct option *option)
+/* "SEAMALLOC_CONF" or "/etc/seamalloc.conf:7". */
+static void put_origin(struct sea_text *line, const struct sea_origin *origin)
 {
+	put_shown(line, origin->name, strlen(origin->name), ORIGIN_SHOWN);
+	if (origin->line) {
+		sea_text_put(line, ":");
+		sea_text_put_number(line, origin->line, 10);
+	}
+}
+
+static void say(struct sea_origin *origin, const char *text)
+{
+	char buffer[ORIGIN_SHOWN + 24] = "";
+	struct sea_text name = SEA_TEXT_IN(buffer);
+	put_origin(&name, origin);
+	if (sea_options.strict)
+		sea_fatal(buffer, text);
+	if (origin->nr_complaints++ < MAX_COMPLAINTS)
+		sea_warn(buffer, text);
+}
+
+void sea_options_complain(struct sea_origin *origin, const char *text, const char *why, const char *result)
+{
+	char buffer[160] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	put_shown(&line, text, strlen(text), ITEM_SHOWN);
+	sea_text_put(&line, *text ? ": " : "");
+	sea_text_put(&line, why);
+	sea_text_put(&line, "; ");
+	sea_text_put(&line, sea_options.strict ? "strict=1 ends the process" : result);
+	say(origin, buffer);
+}
+
+/* An item, and what it was cut into. */
+struct item {
+	const char *text, *end;
+	const struct option *option; /* that it names, or NULL */
+	const char *value;	     /* behind its = or, where it has none, its colon; or NULL */
+	bool has_colon;
+};
+
+static void put_setting(struct sea_text *line, const struct option *option)
+{
+	sea_text_put(line, option->name);
+	sea_text_put(line, "=");
+	put_value(line, option, sea_load_relaxed(place_of(option)));
+}
+
+static void put_reason(struct sea_text *line, const struct item *item)
+{
+	const struct option *option = item->option;
 	if (!option) {
-		sea_text_put(line, "there is no such option");
+		sea_text_put(line, "there is no such option; ");
+	} else if (item->has_colon) {
+		sea_text_put(line, "did you mean ");
+		sea_text_put(line, option->name);
+		sea_text_put(line, "=");
+		put_shown(line, item->value, (size_t)(item->end - item->value), ITEM_SHOWN);
+		sea_text_put(line, "? ");
 	} else if (option->words) {
 		sea_text_put(line, "the value is one of ");
 		sea_text_put(line, option->words);
+		sea_text_put(line, "; ");
 	} else {
 		sea_text_put(line, "the value is a number from ");
 		put_size(line, option->min);
 		sea_text_put(line, " to ");
 		put_size(line, option->max);
+		sea_text_put(line, "; ");
 	}
 }
 
-/* About a bad item that names `option`, or none. */
-static void complain(const char *item, const char *end, const struct option *option)
+static void put_result(struct sea_text *line, const struct option *option)
 {
-	char buffer[160] = "";
+	if (sea_options.strict) {
+		sea_text_put(line, "strict=1 ends the process");
+	} else if (option) {
+		put_setting(line, option);
+		sea_text_put(line, " is used");
+	} else {
+		sea_text_put(line, "it is ignored");
+	}
+}
+
+static void complain_about(const struct item *item, struct sea_origin *origin)
+{
+	char buffer[200] = "";
 	struct sea_text line = SEA_TEXT_IN(buffer);
-	put_item(&line, item, end);
+	put_shown(&line, item->text, (size_t)(item->end - item->text), ITEM_SHOWN);
 	sea_text_put(&line, ": ");
-	put_reason(&line, option);
-	if (sea_options.strict)
-		sea_fatal("SEAMALLOC_CONF", buffer);
-	sea_warn("SEAMALLOC_CONF", buffer);
+	put_reason(&line, item);
+	put_result(&line, item->option);
+	say(origin, buffer);
 }
 
 /* --- items ------------------------------------------------------------------------------ */
 
-/* O1.  False if the item is bad, after a complaint if one is wanted. */
-static bool take_item(const char *item, const char *end, bool may_complain)
+static struct item cut(const char *text, const char *end)
 {
-	const char *equals = memchr(item, '=', (size_t)(end - item));
-	const struct option *option = find(item, (size_t)((equals ? equals : end) - item));
+	struct item item = {.text = text, .end = end};
+	const char *behind = memchr(text, '=', (size_t)(end - text));
+	if (!behind) {
+		behind = memchr(text, ':', (size_t)(end - text));
+		item.has_colon = behind != NULL;
+	}
+	const char *name_end = behind ? behind : end;
+	item.value = behind ? behind + 1 : NULL;
+	while (item.has_colon && name_end > text && name_end[-1] == ' ')
+		name_end--;
+	while (item.has_colon && item.value < end && *item.value == ' ')
+		item.value++;
+	item.option = find(text, (size_t)(name_end - text));
+	return item;
+}
+
+/* O1.  False if the item is bad, after a complaint if one is wanted. */
+static bool take_item(const struct item *item, struct sea_origin *origin, bool may_complain)
+{
 	size_t value;
-	if (option && equals && parse_value(option, equals + 1, end, &value) && set(option, value))
+	if (item->option && item->value && !item->has_colon &&
+	    parse_value(item->option, item->value, item->end, &value) && set(item->option, value))
 		return true;
 	if (may_complain)
-		complain(item, end, option);
+		complain_about(item, origin);
 	return false;
 }
 
-bool sea_options_parse(const char *text)
+bool sea_options_parse(const char *text, struct sea_origin *origin)
 {
 	bool good = true;
 	while (*text) {
 		size_t length = strcspn(text, ",");
+		struct item item = cut(text, text + length);
 		if (length)
-			good &= take_item(text, text + length, good || sea_options.strict);
+			good &= take_item(&item, origin, good || sea_options.strict);
 		text += length + (text[length] == ',');
 	}
 	return good;
 }
 
-/* Of glibc's variables: a negative number stands for one without limit. */
-static void take_alias(const char *variable, const char *option)
+void sea_options_take_number(const char *name, const char *text)
 {
-	const char *text = sea_os_environment(variable);
 	size_t value;
-	bool is_negative = text && *text == '-';
-	if (text && parse_size(text + is_negative, text + strlen(text), &value))
-		sea_options_set_nearest(option, is_negative ? SIZE_MAX : value);
+	bool is_negative = *text == '-';
+	if (parse_size(text + is_negative, text + strlen(text), &value))
+		sea_options_set_nearest(name, is_negative ? SIZE_MAX : value);
 }
 
-/* --- at start --------------------------------------------------------------------------- */
+/* --- for people ------------------------------------------------------------------------- */
 
 /* "name=value,name=value" of all that is not as at first. */
 static void put_settings(struct sea_text *line)
 {
 	const char *separator = "";
 	for (size_t i = 0; i < NR_OPTIONS; i++) {
-		size_t value = sea_load_relaxed(place_of(&table[i]));
-		if (value == table[i].standard)
+		if (sea_load_relaxed(place_of(&table[i])) == table[i].standard)
 			continue;
 		sea_text_put(line, separator);
-		sea_text_put(line, table[i].name);
-		sea_text_put(line, "=");
-		put_value(line, &table[i], value);
+		put_setting(line, &table[i]);
 		separator = ",";
 	}
 }
 
-static void introduce(void)
+void sea_options_introduce(void)
 {
 	char buffer[256] = "";
 	struct sea_text line = SEA_TEXT_IN(buffer);
 	sea_text_put(&line, "version " VERSION ", ");
 	put_settings(&line);
 	sea_warn("in use", buffer);
-}
-
-void sea_options_load(void)
-{
-	static uint32_t is_loaded;
-	if (sea_os_is_secure() || !sea_os_has_environment() || !sea_swap_if(&is_loaded, 0, 1))
-		return;
-	take_alias("MALLOC_ARENA_MAX", "shards");
-	take_alias("MALLOC_TRIM_THRESHOLD_", "dirty_max");
-	const char *text = sea_os_environment("SEAMALLOC_CONF");
-	if (text)
-		sea_options_parse(text);
-	if (sea_options.verbose)
-		introduce();
 }

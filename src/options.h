@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* options.h - what the user can set (layer 2)
  *
- * Set once while the process starts, from SEAMALLOC_CONF="name=value,name=value",
- * read without a lock ever after.  Options named in glibc's variables
- * MALLOC_ARENA_MAX and MALLOC_TRIM_THRESHOLD_ keep their meaning.  mallopt() may
- * change a value later: fields are whole words, readers see the old or the new one.
+ * Set once while the process starts (sources.h says from where), read without a lock ever
+ * after.  mallopt() may change a value later: fields are whole words, readers see the old or
+ * the new one.
  */
 #ifndef SEA_OPTIONS_H
 #define SEA_OPTIONS_H
@@ -21,15 +20,29 @@ struct sea_options {
 
 extern SEA_HIDDEN struct sea_options sea_options;
 
-/* Reads the environment, unless it is not to be trusted, the first time it is called
- * when there is one; until then the defaults hold. */
-void sea_options_load(void);
+/* Where settings stand, for complaints. */
+struct sea_origin {
+	const char *name; /* of a variable, or the path of a file */
+	size_t line;	  /* in the file; 0: it is none */
+	size_t nr_complaints;
+};
 
 /* Applies "name=value,name=value" and warns once a call about what it cannot
  * understand; false if there was anything. */
-bool sea_options_parse(const char *text);
+bool sea_options_parse(const char *text, struct sea_origin *origin);
+
+/* One line about something else that cannot be understood: the text (may be empty), why, and what
+ * comes of it.  Ends the process if the option `strict` says so. */
+void sea_options_complain(struct sea_origin *origin, const char *text, const char *why, const char *result);
 
 /* Sets an option that takes numbers to the value, or to the nearest that it takes. */
 void sea_options_set_nearest(const char *name, size_t value);
+
+/* The same with a number as text; a negative one stands for one without limit, and what is no
+ * number for nothing. */
+void sea_options_take_number(const char *name, const char *text);
+
+/* One line: the version, and the settings that are not as at first. */
+void sea_options_introduce(void);
 
 #endif

@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,6 +114,50 @@ size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
 	if (file >= 0)
 		SEA_CALL(SYS_close, file);
 	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+static enum sea_opened opened(long result)
+{
+	switch (result) {
+	case -ENOENT:
+	case -ENOTDIR: return SEA_NO_FILE;
+	case -EACCES: return SEA_NO_PERMISSION;
+	default: return SEA_NOT_OPENED;
+	}
+}
+
+/* A FIFO is opened without waiting for who writes to it, and a terminal without becoming ours. */
+enum sea_opened sea_os_open(const char *path, int *file)
+{
+	if (!may_ask())
+		return SEA_NOT_OPENED;
+	long result = SEA_CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (result < 0)
+		return opened(result);
+	struct stat status;
+	*file = (int)result;
+	if (SEA_CALL(SYS_fstat, result, &status) == 0 && S_ISREG(status.st_mode))
+		return SEA_OPENED;
+	sea_os_close(*file);
+	return SEA_NOT_REGULAR;
+}
+
+size_t sea_os_read(int file, char *text, size_t room)
+{
+	long bytes;
+	do
+		bytes = SEA_CALL(SYS_read, file, text, room);
+	while (bytes == -EINTR);
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+void sea_os_close(int file) { SEA_CALL(SYS_close, file); }
+
+const char *sea_os_program(void)
+{
+	const char *path = (const char *)told_at_start(AT_EXECFN);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path ? path : "";
 }
 
 uint64_t sea_os_secret(void)

@@ -24,6 +24,18 @@ unsigned sea_os_nr_cpus(void);
  * the file cannot be read. */
 size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room);
 
+/* Opens a file of the user's for reading, unless that could wait or have an effect: only
+ * regular files, and none once the process is confined (sea_os_prctl). */
+enum sea_opened { SEA_OPENED, SEA_NO_FILE, SEA_NO_PERMISSION, SEA_NOT_REGULAR, SEA_NOT_OPENED };
+enum sea_opened sea_os_open(const char *path, int *file);
+
+/* Reads on; bytes read, 0 at the end of the file and where it cannot be read. */
+size_t sea_os_read(int file, char *text, size_t room);
+void sea_os_close(int file);
+
+/* What the process runs: the last part of the path it was executed by. */
+const char *sea_os_program(void);
+
 /* 64 bits that differ from process to process; no system call. */
 uint64_t sea_os_secret(void);
 

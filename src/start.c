@@ -22,7 +22,7 @@
 #include "engine.h"
 #include "front.h"
 #include "lock.h"
-#include "options.h"
+#include "sources.h"
 #include "upward.h"
 
 extern void _IO_list_lock(void) __attribute__((weak));
@@ -74,7 +74,7 @@ static void after_fork_in_child(void)
 void sea_front_start(void)
 {
 	static uint32_t is_started;
-	sea_options_load();
+	sea_sources_load();
 	if (sea_load_relaxed(&is_started) || !sea_swap_if(&is_started, 0, 1))
 		return;
 	SEA_LEAVES_HERE();

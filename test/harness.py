@@ -43,7 +43,7 @@ def program(name):
 
 def preloaded(*more, library=None):
     """The environment with the library under test preloaded, and `more` before it."""
-    env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "SEAMALLOC_CONF")}
+    env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "SEAMALLOC_CONF", "SEAMALLOC_CONF_FILE")}
     libraries = [*more, LIBRARY if library is None else library]
     value = ":".join(path for path in libraries if path)
     if value:

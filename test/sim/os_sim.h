@@ -50,6 +50,8 @@ struct sim {
 	size_t address_space;  /* what the process is told; 0: no limit */
 	struct sim_variable environment[8];
 	struct sim_file files[24]; /* all that can be read */
+	int refusals[24];	   /* for each of them, what sea_os_open() says; 0: it is opened */
+	const char *program;	   /* its name */
 	void (*on_read)(void);     /* called when a file is read */
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
 
@@ -59,6 +61,8 @@ struct sim {
 	size_t nr_calls[SIM_NR_CALLS + 1];  /* by kind; the last is their sum */
 	size_t nr_failed;		    /* calls that were made to fail */
 	size_t nr_waits, nr_wakes;
+	size_t nr_opens;
+	int nr_open; /* files */
 	char report[4096];		    /* all reports, one behind the other */
 	size_t report_length;
 };

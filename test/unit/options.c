@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c - the parser, ranges, the environment */
+/* options.c - the parser, ranges, complaints */
 #include "options.h"
 
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "os.h"
 #include "seamalloc.h"
@@ -24,6 +22,12 @@ static const struct {
 #undef CHOICE
 };
 
+static bool parse(const char *text)
+{
+	struct sea_origin origin = {.name = "SEAMALLOC_CONF"};
+	return sea_options_parse(text, &origin);
+}
+
 static size_t *place(size_t i) { return (size_t *)&sea_options + i; }
 
 static bool set(size_t i, size_t value)
@@ -31,7 +35,7 @@ static bool set(size_t i, size_t value)
 	char item[100];
 	snprintf(item, sizeof(item), "%s=%zu", table[i].name, value);
 	sea_options.strict = 0;
-	return sea_options_parse(item);
+	return parse(item);
 }
 
 static void the_struct_is_the_list(void)
@@ -66,7 +70,7 @@ static void every_word_of_every_choice(void)
 		strcpy(words, table[i].words);
 		for (char *word = strtok(words, "|"); word; word = strtok(NULL, "|"), nr++) {
 			snprintf(item, sizeof(item), "%s=%s", table[i].name, word);
-			CHECK(sea_options_parse(item));
+			CHECK(parse(item));
 			CHECK_EQ(*place(i), nr);
 		}
 		CHECK(nr >= 2);
@@ -78,26 +82,26 @@ static void every_word_of_every_choice(void)
 /* arena.c hands the number of the word on. */
 static void words_of_thp_are_what_the_system_is_told(void)
 {
-	CHECK(sea_options_parse("thp=never"));
+	CHECK(parse("thp=never"));
 	CHECK_EQ(sea_options.thp, SEA_HUGE_NEVER);
-	CHECK(sea_options_parse("thp=auto"));
+	CHECK(parse("thp=auto"));
 	CHECK_EQ(sea_options.thp, SEA_HUGE_AUTO);
-	CHECK(sea_options_parse("thp=always"));
+	CHECK(parse("thp=always"));
 	CHECK_EQ(sea_options.thp, SEA_HUGE_ALWAYS);
 }
 
 static void numbers_and_suffixes(void)
 {
-	CHECK(sea_options_parse("cache=4096"));
+	CHECK(parse("cache=4096"));
 	CHECK_EQ(sea_options.cache, 4096);
-	CHECK(sea_options_parse("cache=3k"));
+	CHECK(parse("cache=3k"));
 	CHECK_EQ(sea_options.cache, 3 * KiB);
-	CHECK(sea_options_parse("cache=3M,dirty_max=2g,thp=always"));
+	CHECK(parse("cache=3M,dirty_max=2g,thp=always"));
 	CHECK_EQ(sea_options.cache, 3 * MiB);
 	CHECK_EQ(sea_options.dirty_max, 2 * GiB);
 	CHECK_EQ(sea_options.thp, 2);
-	CHECK(sea_options_parse(""));
-	CHECK(sea_options_parse(",,cache=1,"));
+	CHECK(parse(""));
+	CHECK(parse(",,cache=1,"));
 	CHECK_EQ(sea_options.cache, 1);
 	CHECK_EQ(sim.report_length, 0);
 }
@@ -114,7 +118,7 @@ static void what_it_cannot_read(void)
 	for (size_t i = 0; i < NR(texts); i++) {
 		struct sea_options before = sea_options;
 		sim_forget_reports();
-		CHECK(!sea_options_parse(texts[i]));
+		CHECK(!parse(texts[i]));
 		CHECK(said("seamalloc: SEAMALLOC_CONF: "));
 		CHECK(said(texts[i]));
 		CHECK(!memcmp(&before, &sea_options, sizeof(before)));
@@ -124,7 +128,7 @@ static void what_it_cannot_read(void)
 static void check_complaint(const char *item, const char *line)
 {
 	sim_forget_reports();
-	CHECK(!sea_options_parse(item));
+	CHECK(!parse(item));
 	if (strcmp(sim.report, line))
 		test_fail(__FILE__, __LINE__, "\"%s\": %s", item, sim.report);
 }
@@ -132,18 +136,52 @@ static void check_complaint(const char *item, const char *line)
 static void the_warning_says_what_would_be_good(void)
 {
 	sim.is_quiet = true;
-	check_complaint("none=1", "seamalloc: SEAMALLOC_CONF: none=1: there is no such option\n");
-	check_complaint("thp", "seamalloc: SEAMALLOC_CONF: thp: the value is one of never|auto|always\n");
-	check_complaint("thp=2", "seamalloc: SEAMALLOC_CONF: thp=2: the value is one of never|auto|always\n");
-	check_complaint("arena=1", "seamalloc: SEAMALLOC_CONF: arena=1: the value is a number from 1M to 1G\n");
-	check_complaint("shards=x", "seamalloc: SEAMALLOC_CONF: shards=x: the value is a number from 0 to 256\n");
-	check_complaint("a\nb\x80=1", "seamalloc: SEAMALLOC_CONF: a?b?=1: there is no such option\n");
+	check_complaint("none=1", "seamalloc: SEAMALLOC_CONF: none=1: there is no such option; it is ignored\n");
+	check_complaint("thp", "seamalloc: SEAMALLOC_CONF: thp: the value is one of never|auto|always; thp=auto is used\n");
+	check_complaint("thp=2", "seamalloc: SEAMALLOC_CONF: thp=2: the value is one of never|auto|always; thp=auto is used\n");
+	check_complaint("arena=1", "seamalloc: SEAMALLOC_CONF: arena=1: the value is a number from 1M to 1G; arena=64M is used\n");
+	check_complaint("shards=4,shards=x", "seamalloc: SEAMALLOC_CONF: shards=x: the value is a number from 0 to 256; shards=4 is used\n");
+	check_complaint("a\nb\x80=1", "seamalloc: SEAMALLOC_CONF: a?b?=1: there is no such option; it is ignored\n");
+}
+
+static void a_colon_gets_a_hint(void)
+{
+	sim.is_quiet = true;
+	check_complaint("thp:never", "seamalloc: SEAMALLOC_CONF: thp:never: did you mean thp=never? thp=auto is used\n");
+	check_complaint("cache: 4M", "seamalloc: SEAMALLOC_CONF: cache: 4M: did you mean cache=4M? cache=1M is used\n");
+	check_complaint("cache:", "seamalloc: SEAMALLOC_CONF: cache:: did you mean cache=? cache=1M is used\n");
+	check_complaint("narenas:1", "seamalloc: SEAMALLOC_CONF: narenas:1: there is no such option; it is ignored\n");
+	check_complaint("thp=a:b", "seamalloc: SEAMALLOC_CONF: thp=a:b: the value is one of never|auto|always; thp=auto is used\n");
+}
+
+static void a_line_of_a_file_is_named(void)
+{
+	struct sea_origin origin = {.name = "/etc/a\tb", .line = 12};
+	sim.is_quiet = true;
+	CHECK(!sea_options_parse("none=1", &origin));
+	CHECK(said("seamalloc: /etc/a?b:12: none=1: "));
+	sim_forget_reports();
+	sea_options_complain(&origin, "text", "why", "result");
+	CHECK(!strcmp(sim.report, "seamalloc: /etc/a?b:12: text: why; result\n"));
+	sim_forget_reports();
+	sea_options_complain(&origin, "", "why", "result");
+	CHECK(!strcmp(sim.report, "seamalloc: /etc/a?b:12: why; result\n"));
+}
+
+/* Something else than a file of settings. */
+static void a_source_of_many_mistakes_is_not_shown_to_its_end(void)
+{
+	struct sea_origin origin = {.name = "file", .line = 1};
+	sim.is_quiet = true;
+	for (; origin.line <= 1000; origin.line++)
+		CHECK(!sea_options_parse("none=1", &origin));
+	CHECK(said("file:8: ") && !said("file:9: "));
 }
 
 static void one_warning_a_call_and_the_rest_counts(void)
 {
 	sim.is_quiet = true;
-	CHECK(!sea_options_parse("none=1,cache=7,other=2,thp=auto"));
+	CHECK(!parse("none=1,cache=7,other=2,thp=auto"));
 	CHECK(said("none=1"));
 	CHECK(!said("other=2"));
 	CHECK(!strstr(sim.report, "none=1,"));
@@ -156,76 +194,25 @@ static void a_long_item_is_cut(void)
 	char text[1024] = {0};
 	memset(text, 'x', sizeof(text) - 1);
 	sim.is_quiet = true;
-	CHECK(!sea_options_parse(text));
+	CHECK(!parse(text));
 	CHECK(sim.report_length < 200);
 	CHECK_EQ(sim.report[sim.report_length - 1], '\n');
 }
 
-static void strict_ends_the_process(void) { sea_options_parse("strict=1,none=1"); }
+static void strict_ends_the_process(void) { parse("strict=1,none=1"); }
+
+static void strict_ends_the_process_for_anything_else(void)
+{
+	struct sea_origin origin = {.name = "file", .line = 3};
+	sea_options.strict = 1;
+	sea_options_complain(&origin, "text", "why", "result");
+}
 
 static void strict_counts_for_what_stands_behind_it(void)
 {
-	sea_options_parse("none=1,strict=1,cache=2");
+	parse("none=1,strict=1,cache=2");
 	CHECK_EQ(sea_options.cache, 2);
-	sea_options_parse("strict=0,none=1,strict=1,cache=3,other=2");
-}
-
-static void set_variable(size_t i, const char *name, const char *value)
-{
-	sim.environment[i] = (struct sim_variable){name, value};
-}
-
-static void the_environment_is_read_once(void)
-{
-	sim.has_environment = false;
-	set_variable(0, "SEAMALLOC_CONF", "cache=11");
-	size_t before = sea_options.cache;
-	sea_options_load();
-	CHECK_EQ(sea_options.cache, before);
-	sim.has_environment = true;
-	sea_options_load();
-	CHECK_EQ(sea_options.cache, 11);
-	set_variable(0, "SEAMALLOC_CONF", "cache=12");
-	sea_options_load();
-	CHECK_EQ(sea_options.cache, 11);
-}
-
-static void names_of_glibc(void)
-{
-	set_variable(0, "MALLOC_ARENA_MAX", "3");
-	set_variable(1, "MALLOC_TRIM_THRESHOLD_", "65536");
-	sea_options_load();
-	CHECK_EQ(sea_options.shards, 3);
-	CHECK_EQ(sea_options.dirty_max, 65536);
-}
-
-static void our_own_name_wins(void)
-{
-	set_variable(0, "MALLOC_ARENA_MAX", "3");
-	set_variable(1, "SEAMALLOC_CONF", "shards=5");
-	sea_options_load();
-	CHECK_EQ(sea_options.shards, 5);
-}
-
-static void glibc_values_out_of_range_are_clamped(void)
-{
-	set_variable(0, "MALLOC_ARENA_MAX", "400");
-	set_variable(1, "MALLOC_TRIM_THRESHOLD_", "-1");
-	sea_options_load();
-	CHECK_EQ(sea_options.shards, 256);
-	CHECK_EQ(sea_options.dirty_max, 1024 * GiB);
-	CHECK_EQ(sim.report_length, 0);
-}
-
-static void glibc_values_that_are_no_numbers_are_ignored(void)
-{
-	set_variable(0, "MALLOC_ARENA_MAX", "-");
-	set_variable(1, "MALLOC_TRIM_THRESHOLD_", "much");
-	size_t dirty = sea_options.dirty_max;
-	sea_options_load();
-	CHECK_EQ(sea_options.shards, 0);
-	CHECK_EQ(sea_options.dirty_max, dirty);
-	CHECK_EQ(sim.report_length, 0);
+	parse("strict=0,none=1,strict=1,cache=3,other=2");
 }
 
 /* What mallopt() does. */
@@ -239,30 +226,19 @@ static void the_nearest_value_is_set(void)
 	CHECK_EQ(sea_options.cache, 12345);
 }
 
-static void a_secure_process_reads_nothing(void)
+static void numbers_as_glibc_takes_them(void)
 {
-	sim.is_secure = true;
-	set_variable(0, "SEAMALLOC_CONF", "cache=11,verbose=1");
-	size_t before = sea_options.cache;
-	sea_options_load();
-	CHECK_EQ(sea_options.cache, before);
+	sea_options_take_number("shards", "3");
+	CHECK_EQ(sea_options.shards, 3);
+	sea_options_take_number("shards", "400");
+	CHECK_EQ(sea_options.shards, 256);
+	sea_options_take_number("dirty_max", "-1");
+	CHECK_EQ(sea_options.dirty_max, 1024 * GiB);
+	sea_options_take_number("dirty_max", "much");
+	sea_options_take_number("dirty_max", "-");
+	sea_options_take_number("dirty_max", "");
+	CHECK_EQ(sea_options.dirty_max, 1024 * GiB);
 	CHECK_EQ(sim.report_length, 0);
-}
-
-static void verbose_says_one_line(void)
-{
-	set_variable(0, "SEAMALLOC_CONF", "verbose=1");
-	sea_options_load();
-	CHECK(!strcmp(sim.report, "seamalloc: in use: version " SEAMALLOC_VERSION ", verbose=1\n"));
-}
-
-static void verbose_says_what_is_not_as_at_first(void)
-{
-	set_variable(0, "MALLOC_ARENA_MAX", "3");
-	set_variable(1, "SEAMALLOC_CONF", "dirty_max=65536,cache=1m,arena=2000001,thp=always,verbose=1");
-	sea_options_load();
-	CHECK(!strcmp(sim.report, "seamalloc: in use: version " SEAMALLOC_VERSION
-				  ", arena=2000001,dirty_max=64K,shards=3,thp=always,verbose=1\n"));
 }
 
 /* --- what the parser is to do, written without regard to speed ---------------------------------- */
@@ -339,7 +315,7 @@ static enum outcome take_naively(const char *text, struct sea_options *options)
 static __attribute__((noinline)) enum outcome take(const char *text)
 {
 	volatile bool good = false;
-	if (SIM_ABORTS(good = sea_options_parse(text)))
+	if (SIM_ABORTS(good = parse(text)))
 		return FATAL;
 	return good ? GOOD : BAD;
 }
@@ -412,7 +388,7 @@ static void a_good_item_sets_one_option(void)
 		char item[200] = "";
 		struct sea_options before = sea_options;
 		size_t i = put_random_item(&seed, item);
-		CHECK(sea_options_parse(item));
+		CHECK(parse(item));
 		for (size_t j = 0; j < NR(table); j++)
 			CHECK(j == i || *place(j) == ((size_t *)&before)[j]);
 		check_text(item);
@@ -465,42 +441,6 @@ static void any_bytes(void)
 	}
 }
 
-/* Loads options at random, and then from the defaults what the line says of them. */
-static void load_and_read_back(uint64_t seed)
-{
-	char conf[1000] = "verbose=1,";
-	put_random_items(&seed, conf + strlen(conf), below(&seed, 12));
-	set_variable(0, "SEAMALLOC_CONF", conf);
-	struct sea_options first = sea_options;
-	sea_options_load();
-	struct sea_options loaded = sea_options;
-	if (!loaded.verbose)
-		return;
-	sea_options = first;
-	char *settings = strstr(sim.report, ", ");
-	CHECK(settings);
-	settings[strcspn(settings, "\n")] = '\0';
-	CHECK(sea_options_parse(settings + 2));
-	CHECK(!memcmp(&loaded, &sea_options, sizeof(loaded)));
-}
-
-/* Each in a process of its own: options are loaded once. */
-static void what_verbose_says_is_read_back(void)
-{
-	uint64_t seed = test_seed();
-	for (size_t n = 0; n < rounds(200); n++) {
-		uint64_t next = test_random(&seed) | 1;
-		pid_t child = fork();
-		if (child == 0) {
-			load_and_read_back(next);
-			_exit(0);
-		}
-		int status = 1;
-		waitpid(child, &status, 0);
-		CHECK_EQ(status, 0);
-	}
-}
-
 static const struct test_case cases[] = {
 	PASSES(the_struct_is_the_list),
 	PASSES(defaults_lie_in_their_ranges),
@@ -511,21 +451,17 @@ static const struct test_case cases[] = {
 	PASSES(the_warning_says_what_would_be_good),
 	PASSES(one_warning_a_call_and_the_rest_counts),
 	PASSES(a_long_item_is_cut),
-	ABORTS(strict_ends_the_process, "SEAMALLOC_CONF: none=1: there is no such option"),
-	ABORTS(strict_counts_for_what_stands_behind_it, "SEAMALLOC_CONF: other=2: there is no such option"),
-	PASSES(the_environment_is_read_once),
-	PASSES(names_of_glibc),
-	PASSES(our_own_name_wins),
-	PASSES(glibc_values_out_of_range_are_clamped),
-	PASSES(glibc_values_that_are_no_numbers_are_ignored),
+	PASSES(a_colon_gets_a_hint),
+	PASSES(a_line_of_a_file_is_named),
+	PASSES(a_source_of_many_mistakes_is_not_shown_to_its_end),
+	ABORTS(strict_ends_the_process, "SEAMALLOC_CONF: none=1: there is no such option; strict=1 ends the process"),
+	ABORTS(strict_ends_the_process_for_anything_else, "file:3: text: why; strict=1 ends the process"),
+	ABORTS(strict_counts_for_what_stands_behind_it, "SEAMALLOC_CONF: other=2: there is no such option; strict=1 ends the process"),
 	PASSES(the_nearest_value_is_set),
-	PASSES(a_secure_process_reads_nothing),
-	PASSES(verbose_says_one_line),
-	PASSES(verbose_says_what_is_not_as_at_first),
+	PASSES(numbers_as_glibc_takes_them),
 	PASSES(a_good_item_sets_one_option),
 	PASSES(items_that_are_nearly_good),
 	PASSES(any_bytes),
-	PASSES(what_verbose_says_is_read_back),
 };
 
 HARNESS_MAIN(cases)
