@@ -8,7 +8,7 @@
  *    active      pages in which something is live, cached, pending, or a hole of a zone
  *    mapped      active, and free pages that may hold memory
  *    resident    mapped, and our own structures in use
- *    retained    addresses without memory
+ *    retained    addresses without memory, ours and for our own structures
  *
  * Settings that steer what we do not have (threads in the background, decay by time) keep
  * what the program writes, and change nothing.
@@ -20,6 +20,7 @@
 #include "atomic.h"
 #include "bits.h"
 #include "mallctl.h"
+#include "options.h"
 #include "os.h"
 #include "pagemap.h"
 #include "seamalloc.h"
@@ -166,9 +167,9 @@ static size_t part(size_t i, size_t bytes) { return holds_all(i) ? bytes : 0; }
 static uintptr_t read_allocated(size_t i) { return part(i, FIGURE(live)); }
 static uintptr_t read_active(size_t i) { return part(i, active()); }
 static uintptr_t read_mapped(size_t i) { return part(i, mapped()); }
-static uintptr_t read_metadata(size_t i) { return part(i, FIGURE(metadata_used)); }
-static uintptr_t read_resident(size_t i) { return part(i, mapped() + FIGURE(metadata_used)); }
-static uintptr_t read_retained(size_t i) { return part(i, FIGURE(purged)); }
+static uintptr_t read_metadata(size_t i) { return part(i, FIGURE(metadata)); }
+static uintptr_t read_resident(size_t i) { return part(i, mapped() + FIGURE(metadata)); }
+static uintptr_t read_retained(size_t i) { return part(i, FIGURE(reserved)); }
 static uintptr_t read_small(size_t i) { return part(i, FIGURE(live) - FIGURE(whole)); }
 static uintptr_t read_large(size_t i) { return part(i, FIGURE(whole)); }
 static uintptr_t read_cached(size_t i) { return part(i, FIGURE(cached)); }
@@ -189,6 +190,12 @@ static uintptr_t read_true(size_t i)
 {
 	(void)i;
 	return 1;
+}
+
+static uintptr_t read_stats_print(size_t i)
+{
+	(void)i;
+	return sea_options.stats;
 }
 
 static uintptr_t read_page(size_t i)
@@ -297,7 +304,7 @@ const struct sea_ctl sea_ctls[] = {
 	READ("opt.narenas", CTL_UNSIGNED, read_true),
 	READ("opt.percpu_arena", CTL_TEXT, read_disabled),
 	READ("opt.retain", CTL_BOOL, read_true),
-	READ("opt.stats_print", CTL_BOOL, read_none),
+	READ("opt.stats_print", CTL_BOOL, read_stats_print),
 	READ("opt.tcache", CTL_BOOL, read_true),
 	READ("opt.xmalloc", CTL_BOOL, read_none),
 	READ("opt.zero", CTL_BOOL, read_none),

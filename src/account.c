@@ -6,7 +6,7 @@
  *                         free
  *    others     live      purged                   purged  purged    purged
  *
- * A1  live + cached + pending + free + purged + metadata == mapped, at any time.
+ * A1  live + cached + pending + free + metadata + reserved == mapped, at any time.
  * A2  `adrift` is 0 unless another thread is allocating or freeing at this moment, or
  *     was when the process forked.
  * A3  What is purged lies in pages that hold no memory.
@@ -93,6 +93,13 @@ SEA_RACE_BY_DESIGN static size_t count_at(const struct sea_arena *arena, size_t 
 	}
 }
 
+/* What is in use of the mappings for our own structures.  These count as reserved before or after. */
+static void use_metadata(size_t size, struct sea_stats *stats)
+{
+	stats->metadata += size;
+	stats->reserved -= size;
+}
+
 /* Bytes of a window that describe so many bytes of addresses: arena and zone of a slot. */
 static size_t entries_for(size_t size) { return size / SEA_SLOT_SIZE * 2 * sizeof(void *); }
 
@@ -110,7 +117,7 @@ static void count_arena(const struct sea_arena *arena, struct sea_stats *stats)
 	for (size_t pfn = 0; pfn < arena->pool->nr_pages;)
 		pfn += count_at(arena, pfn, stats);
 	stats->committed += committed;
-	stats->metadata_used += entries_for(committed) + seams_for(arena->base, committed);
+	use_metadata(entries_for(committed) + seams_for(arena->base, committed), stats);
 }
 
 /* An arena that is being made or given back is in no list. */
@@ -137,7 +144,7 @@ static void count_whole(const struct sea_region *region, struct sea_stats *stats
 	stats->committed += size;
 	stats->purged += region->size - size;
 	stats->adrift += size ? 0 : region->size;
-	stats->metadata_used += entries_for(SEA_SLOT_SIZE);
+	use_metadata(entries_for(SEA_SLOT_SIZE), stats);
 }
 
 /* --- the whole -------------------------------------------------------------------- */
@@ -151,7 +158,7 @@ static void count_region(const struct sea_region *region, void *context)
 	switch (region->kind) {
 	case SEA_REGION_AVAILABLE: count_available(region, stats); break;
 	case SEA_REGION_WHOLE: count_whole(region, stats); break;
-	case SEA_REGION_METADATA: stats->metadata += region->size + guards; break;
+	case SEA_REGION_METADATA: stats->reserved += region->size + guards; break;
 	}
 }
 
@@ -159,8 +166,8 @@ static void count_region_table(struct sea_stats *stats)
 {
 	size_t size = sea_region_table_size(), guards = size ? 2 * sea_span_guard() : 0;
 	stats->mapped += size + guards;
-	stats->metadata += size + guards;
-	stats->metadata_used += size;
+	stats->reserved += size + guards;
+	use_metadata(size, stats);
 }
 
 static void count_all(struct sea_stats *stats)
@@ -170,7 +177,8 @@ static void count_all(struct sea_stats *stats)
 	count_region_table(stats);
 	sea_engine_count_rest(stats);
 	sea_pages_stats(&pages);
-	stats->metadata_used += sea_meta_size();
+	use_metadata(sea_meta_size(), stats);
+	stats->reserved += stats->purged;
 	stats->given_back = pages.purged;
 	stats->refaulted = pages.refaulted;
 	sea_engine_each_lock(count_contended, &stats->nr_contended);
@@ -191,6 +199,6 @@ void sea_account(struct sea_stats *stats)
 
 bool sea_account_adds_up(const struct sea_stats *stats)
 {
-	size_t sum = stats->live + stats->cached + stats->pending + stats->free + stats->purged + stats->metadata;
+	size_t sum = stats->live + stats->cached + stats->pending + stats->free + stats->metadata + stats->reserved;
 	return sum == stats->mapped;
 }

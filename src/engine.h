@@ -44,16 +44,16 @@ struct sea_stats {
 	size_t cached;	 /* in thread caches */
 	size_t pending;	 /* sent back, not merged yet */
 	size_t free;	 /* in holes and free pages, and may hold memory */
-	size_t purged;	 /* addresses of arenas without memory */
-	size_t metadata; /* for our own structures */
+	size_t metadata; /* in our own structures */
+	size_t reserved; /* addresses without memory */
 	size_t mapped;	 /* all addresses that are ours */
 
 	/* Parts of them. */
-	size_t dirty;	      /* of free: whole pages */
-	size_t adrift;	      /* of free and purged: on the way from one owner to the next */
-	size_t whole;	      /* of live: in blocks with a mapping of their own */
-	size_t metadata_used; /* of metadata: handed out, or describes what is committed */
-	size_t committed;     /* of arenas: usable */
+	size_t dirty;	  /* of free: whole pages */
+	size_t adrift;	  /* of free and purged: on the way from one owner to the next */
+	size_t purged;	  /* of reserved: in arenas; the rest is for structures to come */
+	size_t whole;	  /* of live: in blocks with a mapping of their own */
+	size_t committed; /* of arenas: usable */
 
 	size_t given_back; /* to the system so far */
 	size_t refaulted;  /* of it, wanted back soon after */

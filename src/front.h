@@ -55,7 +55,10 @@ SEA_INLINE void sea_front_free(void *block) { sea_fast_free(block); }
 /* Aligned to the power of two `align`, or NULL with errno set. */
 void *sea_front_alloc_aligned(size_t align, size_t size);
 
-/* Called when the process ends in order: notices late mistakes. */
+/* Called when the process ends in order: notices late mistakes, and reports. */
 void sea_front_end(void);
+
+/* Prints statistics if the option `stats` asks for them, and it can do no harm. */
+void sea_front_report_end(void);
 
 #endif

@@ -8,10 +8,12 @@
 #include "account.h"
 #include "check.h"
 #include "engine.h"
+#include "front.h"
 #include "lock.h"
 #include "options.h"
 #include "os.h"
 #include "seamalloc.h"
+#include "text.h"
 
 int sea_malloc_trim(size_t keep) { return sea_engine_trim(keep) > 0; }
 
@@ -65,10 +67,10 @@ static int print_xml(FILE *stream, const struct sea_stats *stats)
 		       "<total type=\"pending\" size=\"%zu\"/>\n"
 		       "<total type=\"free\" size=\"%zu\"/>\n"
 		       "<total type=\"metadata\" size=\"%zu\"/>\n"
-		       "<total type=\"purged\" size=\"%zu\"/>\n"
+		       "<total type=\"reserved\" size=\"%zu\"/>\n"
 		       "<part of=\"live\" type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n"
 		       "<part of=\"free\" type=\"dirty\" size=\"%zu\"/>\n"
-		       "<part of=\"metadata\" type=\"used\" size=\"%zu\"/>\n"
+		       "<part of=\"reserved\" type=\"purged\" size=\"%zu\"/>\n"
 		       "<zones count=\"%zu\"/>\n"
 		       "<shards count=\"%zu\"/>\n"
 		       "</heap>\n"
@@ -77,7 +79,7 @@ static int print_xml(FILE *stream, const struct sea_stats *stats)
 		       "<aspace type=\"mprotect\" size=\"%zu\"/>\n"
 		       "</malloc>\n",
 		       stats->live, stats->nr_threads, stats->cached, stats->pending, stats->free, stats->metadata,
-		       stats->purged, stats->nr_whole, stats->whole, stats->dirty, stats->metadata_used,
+		       stats->reserved, stats->nr_whole, stats->whole, stats->dirty, stats->purged,
 		       stats->nr_zones, stats->nr_shards, heap_of(stats), stats->mapped, stats->committed);
 }
 
@@ -107,36 +109,54 @@ int sea_malloc_info(int options, FILE *stream)
 	return done ? 0 : -1;
 }
 
-/* Puts the lines together; returns how long they are. */
-static size_t write_lines(const struct sea_stats *stats, char *text, size_t room)
+/* Puts the lines together, the first with a title; returns how long they are. */
+static size_t write_lines(const struct sea_stats *stats, const char *title, char *text, size_t room)
 {
 	int length = snprintf(text, room,
-		"seamalloc " SEAMALLOC_VERSION " (%s), bytes:\n"
+		"seamalloc " SEAMALLOC_VERSION " (%s)%s, bytes:\n"
 		"  live      %14zu  in blocks that the program holds\n"
 		"  cached    %14zu  in thread caches (threads: %zu)\n"
 		"  pending   %14zu  sent back, not merged yet\n"
 		"  free      %14zu  in holes and free pages; %zu of them can be given back\n"
-		"  metadata  %14zu  for our own structures; %zu of them in use\n"
-		"  purged    %14zu  addresses without memory\n"
-		"  mapped    %14zu  the six together\n"
+		"  metadata  %14zu  in our own structures\n"
+		"  memory    %14zu  these five together: what may be resident\n"
+		"  reserved  %14zu  addresses without memory\n"
+		"  mapped    %14zu  memory and addresses\n"
 		"  %zu bytes given back so far, %zu of them wanted back soon after\n"
 		"  %zu zones in %zu shards, %zu blocks with a mapping of their own, %zu lock waits\n",
-		sea_engine_name, stats->live, stats->cached, stats->nr_threads, stats->pending, stats->free, stats->dirty,
-		stats->metadata, stats->metadata_used, stats->purged, stats->mapped, stats->given_back, stats->refaulted,
-		stats->nr_zones, stats->nr_shards, stats->nr_whole, stats->nr_contended);
+		sea_engine_name, title, stats->live, stats->cached, stats->nr_threads, stats->pending, stats->free,
+		stats->dirty, stats->metadata, heap_of(stats) + stats->metadata, stats->reserved, stats->mapped,
+		stats->given_back, stats->refaulted, stats->nr_zones, stats->nr_shards, stats->nr_whole,
+		stats->nr_contended);
 	SEA_ASSERT(length > 0 && (size_t)length < room);
 	return sea_min((size_t)length, room - 1);
 }
 
 /* Past stdio, whose stream may have a buffer of the program's, and in one go, as far as standard
  * error takes it.  It is no cancellation point. */
-void sea_malloc_stats(void)
+static void report(const char *title)
 {
 	struct sea_stats stats;
-	char text[1024]; /* twenty numbers of 20 digits, and what is around them */
+	char text[1536]; /* twenty numbers of 20 digits, a title, and what is around them */
 	int cancelled = begin_report(&stats);
-	sea_os_report(text, write_lines(&stats, text, sizeof(text)));
+	sea_os_report(text, write_lines(&stats, title, text, sizeof(text)));
 	end_report(cancelled);
+}
+
+void sea_malloc_stats(void) { report(""); }
+
+/* A handler of a signal may end the process inside a call of ours, or while it is being ended. */
+void sea_front_report_end(void)
+{
+	char buffer[320] = ""; /* the name of a file has 255 bytes */
+	struct sea_text title = SEA_TEXT_IN(buffer);
+	if (!sea_options.stats || sea_lock_holds_any() || sea_lock_gave_up() || !sea_os_error_is_as_noted())
+		return;
+	sea_text_put(&title, " at the end of ");
+	sea_text_put(&title, sea_os_program());
+	sea_text_put(&title, ", process ");
+	sea_text_put_number(&title, sea_os_process(), 10);
+	report(buffer);
 }
 
 /* The only value that glibc refuses. */

@@ -359,6 +359,38 @@ void sea_os_report(const char *text, size_t length)
 	}
 }
 
+static struct {
+	bool is_known;
+	dev_t device;
+	ino_t file;
+} noted; /* written at the start */
+
+static bool stat_error(struct stat *status) { return may_ask() && SEA_CALL(SYS_fstat, STDERR_FILENO, status) == 0; }
+
+void sea_os_note_error(void)
+{
+	struct stat status;
+	noted.is_known = stat_error(&status);
+	if (!noted.is_known)
+		return;
+	noted.device = status.st_dev;
+	noted.file = status.st_ino;
+}
+
+/* A program may have closed it, and have data of its own behind that number. */
+bool sea_os_error_is_as_noted(void)
+{
+	struct stat status;
+	if (!noted.is_known || !stat_error(&status))
+		return false;
+	if (status.st_dev == noted.device && status.st_ino == noted.file)
+		return true;
+	long flags = SEA_CALL(SYS_fcntl, STDERR_FILENO, F_GETFL);
+	return flags > 0 && flags & O_APPEND;
+}
+
+size_t sea_os_process(void) { return (size_t)SEA_CALL(SYS_getpid, 0); }
+
 static char **told_environment; /* before the C library has found it */
 
 void sea_os_note_environment(char **environment)

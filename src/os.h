@@ -115,6 +115,14 @@ void sea_os_at_thread_exit(void (*hook)(void *argument), void *argument);
 /* Writes one line on standard error, as far as it can be written. */
 void sea_os_report(const char *text, size_t length);
 
+/* Notes which file standard error is.  True later: it still is, or it is one opened for appending, so
+ * that a report does no harm; false also where that cannot be asked any more (sea_os_prctl). */
+void sea_os_note_error(void);
+bool sea_os_error_is_as_noted(void);
+
+/* Number of the process. */
+size_t sea_os_process(void);
+
 /* The environment, as a constructor is told; it counts until the C library has found its own. */
 void sea_os_note_environment(char **environment);
 

@@ -207,4 +207,6 @@ void sea_sources_load(void)
 		take_environment();
 	if (sea_options.verbose)
 		sea_options_introduce();
+	if (sea_options.stats)
+		sea_os_note_error();
 }

@@ -81,4 +81,8 @@ void sea_front_start(void)
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-void sea_front_end(void) { sea_engine_settle(); }
+void sea_front_end(void)
+{
+	sea_engine_settle();
+	sea_front_report_end();
+}

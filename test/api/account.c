@@ -25,8 +25,8 @@ static struct heap heaps[3];
 /* --- reading the figures ------------------------------------------------------------ */
 
 struct figures {
-	size_t live, cached, pending, free, metadata, purged; /* every byte is in one */
-	size_t dirty, used, current, mapped;
+	size_t live, cached, pending, free, metadata, reserved; /* every byte is in one */
+	size_t dirty, purged, current, memory, mapped;
 };
 
 static char text[8192];
@@ -63,9 +63,9 @@ static struct figures info(void)
 		.pending = size_in("<total type=\"pending\""),
 		.free = size_in("<total type=\"free\""),
 		.metadata = size_in("<total type=\"metadata\""),
-		.purged = size_in("<total type=\"purged\""),
+		.reserved = size_in("<total type=\"reserved\""),
 		.dirty = size_in("<part of=\"free\" type=\"dirty\""),
-		.used = size_in("<part of=\"metadata\" type=\"used\""),
+		.purged = size_in("<part of=\"reserved\" type=\"purged\""),
 		.current = size_in("<system type=\"current\""),
 		.mapped = size_in("<aspace type=\"total\""),
 	};
@@ -89,14 +89,15 @@ static struct figures stats(void)
 		.pending = number_behind("\n  pending "),
 		.free = number_behind("\n  free "),
 		.metadata = number_behind("\n  metadata "),
-		.purged = number_behind("\n  purged "),
+		.memory = number_behind("\n  memory "),
+		.reserved = number_behind("\n  reserved "),
 		.mapped = number_behind("\n  mapped "),
 	};
 }
 
 static void check_sum(struct figures f)
 {
-	CHECK_EQ(f.live + f.cached + f.pending + f.free + f.metadata + f.purged, f.mapped);
+	CHECK_EQ(f.live + f.cached + f.pending + f.free + f.metadata + f.reserved, f.mapped);
 }
 
 static size_t current_of(struct figures f) { return f.live + f.cached + f.pending + f.free; }
@@ -108,7 +109,9 @@ static void check(void)
 	check_sum(g);
 	CHECK_EQ(current_of(f), f.current);
 	CHECK_AT_MOST(f.dirty, f.free);
-	CHECK_AT_MOST(f.used, f.metadata);
+	CHECK_AT_MOST(f.purged, f.reserved);
+	CHECK_EQ(current_of(g) + g.metadata, g.memory);
+	CHECK_EQ(g.memory + g.reserved, g.mapped);
 	struct mallinfo2 m = mallinfo2(), n;
 	CHECK_EQ(m.uordblks + m.fordblks, m.arena);
 	CHECK_AT_MOST(m.fsmblks, m.fordblks);
@@ -204,7 +207,18 @@ static void live_is_what_the_program_holds(void)
 	CHECK_EQ(mallinfo2().uordblks, before);
 }
 
-static size_t resident_at_most(struct figures f) { return f.current + f.used; }
+/* What is only addresses does not count as memory. */
+static void a_small_heap_needs_little_memory(void)
+{
+	void *block = malloc(100);
+	struct figures f = stats();
+	CHECK(f.memory > 0);
+	CHECK_AT_MOST(f.memory, 512 * KiB);
+	CHECK(f.reserved >= 32 * f.memory);
+	free(block);
+}
+
+static size_t resident_at_most(struct figures f) { return f.current + f.metadata; }
 
 /* Live blocks are written to, so that they are there; what may hold memory bounds what
  * does.  128 KiB are for the pages in which our structures begin and end, and for code
@@ -232,6 +246,7 @@ static const struct test_case cases[] = {
 	{.name = "they add up in the child of a fork", .run = figures_add_up_in_a_child, .engines = OURS},
 	{.name = "live is what the program holds", .run = live_is_what_the_program_holds,
 	 .engines = SEAM | FREELIST},
+	{.name = "a small heap needs little memory", .run = a_small_heap_needs_little_memory, .engines = SEAM | FREELIST},
 	{.name = "they bracket what is resident", .run = figures_bracket_what_is_resident, .engines = OURS},
 };
 

@@ -52,7 +52,7 @@ static void check_account(void)
 		CHECK_EQ(stats.live, live_bytes());
 	CHECK(stats.live >= live_bytes());
 	CHECK_AT_MOST(stats.dirty, stats.free);
-	CHECK_AT_MOST(stats.metadata_used, stats.metadata);
+	CHECK_AT_MOST(stats.purged, stats.reserved);
 }
 
 /* --- random operations against patterns ------------------------------------------------- */

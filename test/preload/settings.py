@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """settings.py - options in the environment, in a file and in the program, and files that are none."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -219,6 +220,42 @@ def file_in_etc():
     silent(in_a_system_with(text, exercise, SEAMALLOC_CONF_FILE=""))
 
 
+# --- statistics at the end -----------------------------------------------------------------------------
+
+def end_report(*command, expect=0):
+    return run(command, env=dict(preloaded(), SEAMALLOC_CONF="stats=1"), expect=expect)
+
+
+def titles(text):
+    return re.findall(r"^seamalloc \S+ \(\w+\) at the end of (.*), process \d+, bytes:$", text, re.M)
+
+
+def statistics_at_the_end():
+    done = end_report(program("preload/exercise"))
+    demand(titles(done.stderr) == ["exercise"] and "\n  mapped " in done.stderr, done.stderr)
+    done = end_report(sys.executable, "-c", "import os, sys\nif os.fork() == 0: sys.exit(3)\nos.wait()")
+    demand(len(titles(done.stderr)) == 2, f"a child's and a parent's expected:\n{done.stderr}")
+    done = end_report(sys.executable, "-c", "import os\nos._exit(0)")
+    silent(done)
+    done = end_report("sh", "-c", "kill -9 $$", expect=-9)
+    silent(done)
+
+
+def statistics_do_no_harm():
+    """Standard error was closed, and its number is a file of the program's, a log, or nothing."""
+    with Folder() as folder:
+        data, log = folder.file("", "data"), folder.file("", "log")
+        python = [sys.executable, "-c"]
+        silent(end_report(*python, f"import os\nos.close(2)\nos.write(os.open({data!r}, os.O_WRONLY), b'mine')"))
+        with open(data, encoding="utf-8") as file:
+            demand(file.read() == "mine", "it writes into a file of the program's")
+        silent(end_report(*python, f"import os\nos.close(2)\nos.open({log!r}, os.O_WRONLY | os.O_APPEND)"))
+        with open(log, encoding="utf-8") as file:
+            demand(titles(file.read()), "it does not write into the program's log")
+        silent(end_report(*python, "import os\nos.close(2)"))
+        silent(end_report("sh", "-c", 'exec "$0" 2>&-', program("preload/exercise")))
+
+
 # --- the program ----------------------------------------------------------------------------------------
 
 def string_of_the_program():
@@ -263,6 +300,8 @@ def main():
     report.case("files of something else", strange_files, OURS)
     report.case("a file without permission", file_without_permission, OURS)
     report.case("/etc/seamalloc.conf", file_in_etc, OURS)
+    report.case("statistics at the end", statistics_at_the_end, OURS)
+    report.case("the same, where standard error is gone", statistics_do_no_harm, OURS)
     report.case("a program's own settings", string_of_the_program, OURS)
     report.case("the same, linked", string_of_a_linked_program, (SEAM,))
     report.close()

@@ -556,6 +556,12 @@ void sea_os_report(const char *text, size_t length)
 	pthread_mutex_unlock(&mutex);
 }
 
+void sea_os_note_error(void) {}
+
+bool sea_os_error_is_as_noted(void) { return !sim.error_is_another; }
+
+size_t sea_os_process(void) { return 4711; }
+
 void sea_os_note_environment(char **environment) { (void)environment; }
 
 bool sea_os_has_environment(void) { return sim.has_environment; }

@@ -51,6 +51,7 @@ struct sim {
 	struct sim_variable environment[8];
 	struct sim_file files[24]; /* all that can be read */
 	int refusals[24];	   /* for each of them, what sea_os_open() says; 0: it is opened */
+	bool error_is_another;	   /* standard error is not what it was at the start */
 	const char *program;	   /* its name */
 	void (*on_read)(void);     /* called when a file is read */
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */

@@ -65,15 +65,15 @@ static struct sea_stats check_sum(void)
 	sea_account(&stats);
 	if (!sea_account_adds_up(&stats))
 		test_fail(__FILE__, __LINE__,
-			  "live %zu, cached %zu, pending %zu, free %zu, purged %zu and metadata %zu are %zu",
-			  stats.live, stats.cached, stats.pending, stats.free, stats.purged, stats.metadata,
+			  "live %zu, cached %zu, pending %zu, free %zu, metadata %zu and reserved %zu are %zu",
+			  stats.live, stats.cached, stats.pending, stats.free, stats.metadata, stats.reserved,
 			  stats.mapped);
-	const size_t parts[] = {stats.live, stats.cached, stats.pending, stats.free, stats.purged, stats.metadata};
+	const size_t parts[] = {stats.live, stats.cached, stats.pending, stats.free, stats.metadata, stats.reserved};
 	for (size_t i = 0; i < NR(parts); i++)
 		CHECK_AT_MOST(parts[i], stats.mapped);
 	CHECK_AT_MOST(stats.dirty, stats.free);
 	CHECK_AT_MOST(stats.whole, stats.mapped);
-	CHECK_AT_MOST(stats.metadata_used, stats.metadata);
+	CHECK_AT_MOST(stats.purged, stats.reserved);
 	return stats;
 }
 
@@ -471,7 +471,7 @@ static void check_resident(void)
 	size_t ours = nr_resident[SEA_REGION_METADATA] * HOST_PAGE;
 	CHECK_AT_MOST(blocks, stats.live + stats.cached + stats.pending + stats.free);
 	CHECK_AT_MOST(stats.live, blocks);
-	CHECK_AT_MOST(ours, stats.metadata_used + 4 * nr_metadata_ranges * HOST_PAGE);
+	CHECK_AT_MOST(ours, stats.metadata + 4 * nr_metadata_ranges * HOST_PAGE);
 }
 
 static void what_is_purged_has_no_memory(void)

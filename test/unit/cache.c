@@ -433,10 +433,10 @@ static void a_thread_leaves_its_cache_behind_and_nothing_else(void)
 static void a_thousand_threads_need_one_cache(void)
 {
 	run_in_thread(use_a_little, NULL);
-	size_t used = stats().metadata_used;
+	size_t used = stats().metadata;
 	for (size_t i = 0; i < rounds(1000); i++)
 		run_in_thread(use_a_little, NULL);
-	CHECK_AT_MOST(stats().metadata_used, used + 256 * KiB);
+	CHECK_AT_MOST(stats().metadata, used + 256 * KiB);
 }
 
 static size_t nr_reads;

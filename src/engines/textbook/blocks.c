@@ -107,18 +107,11 @@ static void count_free(const char *from, const char *to, struct sea_stats *stats
 	}
 }
 
-/* Headers, and slack, which is no block's. */
-static void count_metadata(size_t size, struct sea_stats *stats)
-{
-	stats->metadata += size;
-	stats->metadata_used += size;
-}
-
 static void count_chunk(const struct sea_chunk *chunk, struct sea_stats *stats)
 {
 	const char *block = sea_chunk_block(chunk);
 	bool is_live = sea_chunk_is_live(chunk);
-	count_metadata(SEA_CHUNK_HEADER + chunk->slack, stats);
+	stats->metadata += SEA_CHUNK_HEADER + chunk->slack; /* slack is no block's */
 	if (is_live)
 		stats->live += chunk->size;
 	else
@@ -133,10 +126,10 @@ static void count_chunks(const void *run, size_t size, void *context)
 	const struct sea_chunk *chunk = sea_chunk_next(run);
 	stats->nr_zones++;
 	stats->live -= size;
-	count_metadata((size_t)((const char *)chunk - (const char *)run), stats);
+	stats->metadata += (size_t)((const char *)chunk - (const char *)run);
 	for (; (const char *)chunk < end && sea_chunk_is_sealed(chunk) && chunk->size; chunk = sea_chunk_next(chunk))
 		count_chunk(chunk, stats);
-	count_metadata((size_t)(end - (const char *)chunk), stats);
+	stats->metadata += (size_t)(end - (const char *)chunk);
 }
 
 void sea_engine_count_rest(struct sea_stats *stats)
