@@ -9,8 +9,8 @@
 
 #include "engine.h"
 
-/* Counts everything anew.  Any thread, also inside a fork handler; all others wait
- * where they need a lock.  Cost: some 7 us for each MiB in zones. */
+/* Counts everything anew.  Any thread, also inside a fork handler; others wait for a step at
+ * most where they need a lock: some 100 us.  Cost: some 7 us for each MiB in zones. */
 void sea_account(struct sea_stats *stats);
 
 /* Claim: A1 of account.c. */

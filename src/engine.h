@@ -61,6 +61,9 @@ struct sea_stats {
 	size_t nr_contended; /* lock takes that had to wait */
 };
 
+/* Work that an account does before it drops all locks: a zone is 64, a run or free block 1. */
+extern const size_t sea_engine_account_step;
+
 /* The engine's part of an account; the caller holds every lock and passes through.
  * The first adds a run of pages to the six.  The second is called once after all runs:
  * it sorts what the first could not, and counts zones, shards and threads. */

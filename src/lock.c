@@ -150,19 +150,24 @@ void sea_lock_fork_take(struct sea_lock *lock)
 }
 
 /* Drops a lock that is in no list of its holder any more.  In a child nobody sleeps. */
-static void give_back(struct sea_lock *lock, bool in_child)
+static bool give_back(struct sea_lock *lock, bool in_child)
 {
-	if (sea_exchange_acq_rel(&lock->state, 0) == 2 && !in_child)
+	if (sea_exchange_acq_rel(&lock->state, 0) != 2)
+		return false;
+	if (!in_child)
 		sea_os_wake(&lock->state);
+	return true;
 }
 
-void sea_lock_fork_drop_all(bool in_child)
+bool sea_lock_fork_drop_all(bool in_child)
 {
+	bool have_waited = false;
 	while (forking) {
 		struct sea_lock *lock = forking;
 		forking = lock->outer;
-		give_back(lock, in_child);
+		have_waited |= give_back(lock, in_child);
 	}
+	return have_waited;
 }
 
 void sea_lock_fork_begin(void) { sea_store_relaxed(&fork_owner, (void *)&sea_lock_last); }

@@ -4,7 +4,7 @@
  * Ranks: a thread may take a lock only if its rank is above those of all locks it
  * holds; debug builds trap otherwise.  Fork takes all of them, lowest rank first.
  *
- * While a fork or an account is under way the thread at it owns every lock.  If a fork handler
+ * While a fork or a step of an account is under way the thread at it owns every lock.  If a fork handler
  * of the program allocates at that moment, sea_lock_take() sees that the owner
  * asks again and lets it through: there is no other thread inside.
  *
@@ -64,9 +64,9 @@ bool sea_lock_is_held(const struct sea_lock *lock);
 
 /* Fork: take each lock, lowest rank first; then sea_lock_fork_begin(), after which
  * the calling thread passes through all of them.  Afterwards sea_lock_fork_end(),
- * and drop them all; the child forgets who waited. */
+ * and drop them all; true if somebody slept on one.  The child forgets who waited. */
 void sea_lock_fork_take(struct sea_lock *lock);
-void sea_lock_fork_drop_all(bool in_child);
+bool sea_lock_fork_drop_all(bool in_child);
 void sea_lock_fork_begin(void);
 void sea_lock_fork_end(void);
 

@@ -84,6 +84,19 @@ bool sea_region_find(const char *address, struct sea_region *region)
 	return found;
 }
 
+bool sea_region_above(const char *address, struct sea_region *region)
+{
+	sea_lock_take(&map.lock);
+	size_t at = lower_bound(address);
+	if (at > 0 && (uintptr_t)address - (uintptr_t)map.table[at - 1].base < map.table[at - 1].size)
+		at--;
+	bool found = at < map.nr;
+	if (found)
+		*region = map.table[at];
+	sea_lock_drop(&map.lock);
+	return found;
+}
+
 static struct sea_region *find(const char *base)
 {
 	size_t at = lower_bound(base);

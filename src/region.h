@@ -34,6 +34,9 @@ void sea_region_cut(char *base, size_t size);
 /* The range that `address` lies in; false: none. */
 bool sea_region_find(const char *address, struct sea_region *region);
 
+/* The lowest range that ends above `address`; false: none. */
+bool sea_region_above(const char *address, struct sea_region *region);
+
 /* Calls visit() for each range in address order.  The map's lock is held: visit()
  * must not allocate. */
 void sea_region_walk(void (*visit)(const struct sea_region *region, void *context), void *context);

@@ -7,6 +7,7 @@
 #include "account.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -493,6 +494,117 @@ static void what_is_purged_has_no_memory(void)
 	check_resident();
 }
 
+/* --- step by step ---------------------------------------------------------------------------- */
+
+/* Zones that were counted since the locks were taken, at most; and how often they were. */
+static size_t zones_in_step, most_in_step, nr_locked;
+
+void __real_sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
+void __wrap_sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
+void __real_sea_lock_fork_begin(void);
+void __wrap_sea_lock_fork_begin(void);
+
+void __wrap_sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count)
+{
+	__real_sea_zone_count(zone, count);
+	if (++zones_in_step > most_in_step)
+		most_in_step = zones_in_step;
+}
+
+void __wrap_sea_lock_fork_begin(void)
+{
+	__real_sea_lock_fork_begin();
+	zones_in_step = 0;
+	nr_locked++;
+}
+
+/* Chunks of 8 KiB: 128 in a zone. */
+static void make_zones(size_t nr)
+{
+	for (size_t i = 0; i < nr * 128; i++)
+		CHECK(sea_malloc(8 * KiB - 64));
+}
+
+static void an_account_is_done_in_steps(void)
+{
+	struct sea_stats stats;
+	make_zones(400);
+	most_in_step = nr_locked = 0;
+	sea_account(&stats);
+	CHECK(sea_account_adds_up(&stats));
+	CHECK_EQ(stats.mapped, sim.reserved);
+	CHECK_EQ(stats.adrift, 0);
+	CHECK(stats.nr_zones >= 400);
+	CHECK_AT_MOST(most_in_step, 16);
+	CHECK(nr_locked >= 400 / 16);
+}
+
+static struct {
+	size_t nr_refills; /* atomic */
+	bool is_over;
+} refilling;
+
+/* Each allocation takes the shard's lock, as nothing is cached. */
+static void *refill(void *unused)
+{
+	while (!__atomic_load_n(&refilling.is_over, __ATOMIC_RELAXED)) {
+		sea_free(sea_malloc(100));
+		sea_cache_flush();
+		__atomic_add_fetch(&refilling.nr_refills, 1, __ATOMIC_RELAXED);
+	}
+	return unused;
+}
+
+static size_t refills_so_far(void) { return __atomic_load_n(&refilling.nr_refills, __ATOMIC_RELAXED); }
+
+/* Counted, as times say little on a machine that is busy: with all locks held throughout it is one
+ * or two.  Where the other thread does not get a processor it says nothing, and is tried again. */
+static void others_go_on_meanwhile(void)
+{
+	struct sea_stats stats;
+	sea_options.shards = 1;
+	make_zones(1024);
+	pthread_t thread = start_thread(refill, NULL);
+	while (refills_so_far() < 100)
+		sched_yield();
+	unsigned nr_good = 0;
+	for (int i = 0; i < 50 && nr_good < 3; i++) {
+		size_t before = refills_so_far();
+		sea_account(&stats);
+		CHECK(sea_account_adds_up(&stats));
+		nr_good += refills_so_far() - before >= 16;
+	}
+	CHECK_EQ(nr_good, 3);
+	__atomic_store_n(&refilling.is_over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+}
+
+/* Where the walk is to go on somebody has made a run over it. */
+static void *make_runs(void *unused)
+{
+	uint64_t random = test_seed();
+	static char *runs[64];
+	while (!__atomic_load_n(&refilling.is_over, __ATOMIC_RELAXED)) {
+		char **run = &runs[below(&random, NR(runs))];
+		sea_free(*run);
+		*run = sea_malloc(300 * KiB + below(&random, 8 * MiB));
+	}
+	for (size_t i = 0; i < NR(runs); i++)
+		sea_free(runs[i]);
+	return unused;
+}
+
+static void runs_come_and_go_between_steps(void)
+{
+	make_zones(100);
+	pthread_t thread = start_thread(make_runs, NULL);
+	for (size_t i = 0; i < rounds(300); i++)
+		check_sum();
+	__atomic_store_n(&refilling.is_over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	CHECK_EQ(check_sum().adrift, 0);
+}
+
 /* --- what is wrong is noticed --------------------------------------------------------------- */
 
 static void a_page_in_no_list_is_adrift(void)
@@ -548,6 +660,9 @@ static const struct test_case cases[] = {
 	PASSES(a_child_counts_what_other_threads_had_cached),
 	PASSES(an_account_in_a_fork_handler),
 	PASSES(what_is_purged_has_no_memory),
+	PASSES(an_account_is_done_in_steps),
+	PASSES(others_go_on_meanwhile),
+	PASSES(runs_come_and_go_between_steps),
 	PASSES(a_page_in_no_list_is_adrift),
 	PASSES(a_page_in_two_lists_is_noticed),
 	PASSES(a_range_without_arena_is_adrift),

@@ -29,6 +29,21 @@ static void compare(const struct sea_region *region, void *context)
 	++*slot;
 }
 
+/* From each slot's start and middle the next range is the one that the naive map has. */
+static void check_above(void)
+{
+	for (size_t from = 0; from < NR_SLOTS; from++) {
+		struct sea_region region = {0};
+		size_t slot = from;
+		while (slot < NR_SLOTS && !naive[slot])
+			slot++;
+		CHECK_EQ(sea_region_above(address(from), &region), slot < NR_SLOTS);
+		CHECK(slot == NR_SLOTS || (region.base == address(slot) && region.size == naive[slot]));
+		if (slot == from && sea_region_above(address(from) + naive[from] - 1, &region))
+			CHECK(region.base == address(from));
+	}
+}
+
 static void check_map(void)
 {
 	size_t slot = 0;
@@ -37,6 +52,7 @@ static void check_map(void)
 		slot++;
 	CHECK_EQ(slot, NR_SLOTS);
 	CHECK(sea_region_is_sound());
+	check_above();
 }
 
 static void add(size_t slot, size_t size, enum sea_region_kind kind)

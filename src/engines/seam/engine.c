@@ -151,6 +151,9 @@ size_t sea_engine_trim(size_t keep)
 	return bytes;
 }
 
+/* Some 100 us: 16 zones of 7 us each. */
+const size_t sea_engine_account_step = 1024;
+
 void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 {
 	const struct sea_zone *zone = sea_zone_of(run);

@@ -90,6 +90,9 @@ size_t sea_engine_good_size(size_t size)
 	return size <= SEA_SMALL_MAX ? sea_small_size(size) : sea_round_up(size, sea_page_size());
 }
 
+/* All at once: what is in small runs is sorted at the end. */
+const size_t sea_engine_account_step = SIZE_MAX;
+
 void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 {
 	(void)run; /* it may be a block: then it is not ours to read */
