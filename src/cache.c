@@ -123,13 +123,13 @@ static bool is_aligned(const void *chunk, size_t align)
 /* Takes an aligned chunk from the top of a stack; NULL: there is none. */
 static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
 {
-	struct sea_link **link = &cache->head[c];
-	for (int i = 0; *link && i < ALIGNED_DEPTH; i++, link = &(*link)->next) {
-		struct sea_link *chunk = *link;
-		SEA_ASSERT(sea_link_is_marked(chunk));
+	struct sea_link **link = &cache->head[c], *above = NULL;
+	for (int i = 0; *link && i < ALIGNED_DEPTH; i++, link = &above->next) {
+		struct sea_link *chunk = sea_stack_expect(*link, above);
+		above = chunk;
 		if (!is_aligned(chunk, align))
 			continue;
-		*link = chunk->next;
+		*link = sea_stack_below(chunk);
 		cache->room[c]++;
 		chunk->mark = 0;
 		return chunk;

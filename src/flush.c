@@ -62,8 +62,9 @@ static void send(struct sea_cache *cache, struct sea_link *chunk, unsigned c)
 static size_t send_stack(struct sea_cache *cache, unsigned c, size_t most)
 {
 	size_t nr = 0;
+	sea_stack_expect(cache->head[c], NULL);
 	for (struct sea_link *chunk; nr < most && (chunk = cache->head[c]); nr++) {
-		cache->head[c] = chunk->next;
+		cache->head[c] = sea_stack_below(chunk);
 		send(cache, chunk, c);
 	}
 	size_t within = sea_min(nr, cache->stock[c].limit);

@@ -18,28 +18,33 @@
 /* Looks at this many holes of the request's own bin, which may be too small. */
 #define SEARCH_DEPTH 8
 
+/* Claim: it can be read as a hole, wherever the program has let a pointer point to. */
+static bool is_readable(const struct sea_hole *hole)
+{
+	size_t inside = (uintptr_t)hole % SEA_SLOT_SIZE;
+	bool fits = !(inside % SEA_GRANULE) && inside <= SEA_SLOT_SIZE - SEA_HOLE_MIN * SEA_GRANULE;
+	return fits && sea_pagemap_zone(hole);
+}
+
+/* What the program may have broken by a write to what it had freed. */
+static void expect(bool claim, const struct sea_hole *hole)
+{
+	if (unlikely(!claim))
+		sea_fatal_block("use", hole, "the free memory here was written to", 0, 0);
+}
+
+/* H3, before anybody follows the link. */
+static struct sea_hole *after(const struct sea_hole *hole)
+{
+	struct sea_hole *next = hole->next;
+	expect(!next || (is_readable(next) && next->prev == hole), hole);
+	return next;
+}
+
 static unsigned bin_of(size_t nr_granules)
 {
 	unsigned exponent = sea_highest_bit(nr_granules);
 	return (exponent - 6) * 8 + (unsigned)(nr_granules >> (exponent - 3) & 7);
-}
-
-/* The program may have written over a descriptor.  A link leads to a hole, which lies in our memory,
- * and back from there. */
-static void check_link(const struct sea_hole *hole)
-{
-	SEA_CHECK(!((uintptr_t)hole % SEA_GRANULE) && sea_pagemap_arena(hole));
-}
-
-static void check_hole(const struct sea_holes *holes, const struct sea_hole *hole)
-{
-	SEA_CHECK(hole->nr_granules >= SEA_HOLE_MIN && hole->nr_granules <= SEA_MIB / SEA_GRANULE);
-	if (hole->prev)
-		check_link(hole->prev);
-	SEA_CHECK(hole->prev ? hole->prev->next == hole : holes->first[bin_of(hole->nr_granules)] == hole);
-	if (hole->next)
-		check_link(hole->next);
-	SEA_CHECK(!hole->next || hole->next->prev == hole);
 }
 
 void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_granules)
@@ -47,32 +52,32 @@ void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_gra
 	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *first = holes->first[bin];
-	if (first)
-		check_hole(holes, first);
 	hole->nr_granules = nr_granules;
 	struct sea_hole *before = first && first < hole ? first : NULL;
-	struct sea_hole *after = before ? before->next : first;
+	struct sea_hole *behind = before ? after(before) : first;
 	hole->prev = before;
-	hole->next = after;
+	hole->next = behind;
 	if (before)
 		before->next = hole;
 	else
 		holes->first[bin] = hole;
-	if (after)
-		after->prev = hole;
+	if (behind)
+		behind->prev = hole;
 	sea_bit_set(holes->filled, bin);
 }
 
 void sea_hole_unlink(struct sea_holes *holes, struct sea_hole *hole)
 {
-	check_hole(holes, hole);
+	expect(hole->nr_granules >= SEA_HOLE_MIN && hole->nr_granules <= SEA_MIB / 16, hole);
 	unsigned bin = bin_of(hole->nr_granules);
-	if (hole->prev)
-		hole->prev->next = hole->next;
+	struct sea_hole *prev = hole->prev, *next = after(hole);
+	expect(prev ? is_readable(prev) && prev->next == hole : holes->first[bin] == hole, hole);
+	if (prev)
+		prev->next = next;
 	else
-		holes->first[bin] = hole->next;
-	if (hole->next)
-		hole->next->prev = hole->prev;
+		holes->first[bin] = next;
+	if (next)
+		next->prev = prev;
 	if (!holes->first[bin])
 		sea_bit_clear(holes->filled, bin);
 	hole->next = hole->prev = NULL;
@@ -84,11 +89,9 @@ struct sea_hole *sea_hole_find(const struct sea_holes *holes, size_t nr_granules
 	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *hole = holes->first[bin];
-	for (int i = 0; hole && i < SEARCH_DEPTH; i++, hole = hole->next) {
-		check_link(hole);
+	for (int i = 0; hole && i < SEARCH_DEPTH; i++, hole = after(hole))
 		if (hole->nr_granules >= nr_granules)
 			return hole;
-	}
 	size_t larger = sea_bits_find(holes->filled, bin + 1, SEA_HOLE_BINS, true);
 	return larger < SEA_HOLE_BINS ? holes->first[larger] : NULL;
 }

@@ -35,6 +35,15 @@ static _Noreturn void explain_foreign(const char *verb, const void *block)
 			0, 0);
 }
 
+void sea_mistake_link(const void *block, const void *next)
+{
+	if (!block)
+		sea_fatal_block("use", next, "a block was written to after it was freed: this stood in its first word", 0, 0);
+	if ((uintptr_t)next % SEA_GRANULE || !sea_zone_of(next))
+		sea_fatal_block("use", block, "this block was written to after it was freed", 0, 0);
+	sea_fatal_block("use", block, "this block was written to after it was freed, or the next one that is free", 0, 0);
+}
+
 void sea_mistake(const char *verb, const void *block)
 {
 	void *base = NULL;

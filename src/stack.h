@@ -15,6 +15,9 @@
  *     malloc() takes its slow path and marks it first (sea_flush_settle).  So a second free of the
  *     chunk is noticed, or takes the slow path too.
  *
+ * A program that writes to what it has freed breaks a link.  The fast path pops what is there; the
+ * slow paths follow a link only after a look at where it leads.
+ *
  * Takes no lock: a cache belongs to its thread.  Others read what the fields say they do.
  */
 #ifndef SEA_STACK_H
@@ -66,6 +69,18 @@ SEA_INLINE struct sea_spill *sea_stack_spill(const struct sea_cache *cache, size
 {
 	return c < SEA_SPILL_CLASSES ? cache->spill[c] : NULL;
 }
+
+/* Returns `chunk`, which the link of a free chunk has led to (NULL: which is the head of a stack).  Ends the process
+ * if it is neither NULL nor a free chunk (K2). */
+SEA_INLINE struct sea_link *sea_stack_expect(struct sea_link *chunk, const struct sea_link *from)
+{
+	if (unlikely(chunk && ((uintptr_t)chunk % SEA_GRANULE || !sea_zone_of(chunk) || !sea_link_is_marked(chunk))))
+		sea_mistake_link(from, chunk);
+	return chunk;
+}
+
+/* The chunk below a chunk of a stack, or NULL. */
+SEA_INLINE struct sea_link *sea_stack_below(const struct sea_link *chunk) { return sea_stack_expect(chunk->next, chunk); }
 
 /* Puts a used chunk of class c on the stack, with the mark that it is to carry. */
 SEA_INLINE void sea_stack_push_marked(struct sea_cache *cache, unsigned c, void *block, uintptr_t mark)

@@ -227,11 +227,14 @@ static size_t grantable(const struct sea_ledger *ledger)
 static bool is_scattered(const struct sea_cache *cache, unsigned c)
 {
 	unsigned nr_far = 0;
-	const struct sea_link *chunk = cache->head[c];
 	if (c >= SEA_SPILL_CLASSES || cache->stock[c].limit * sea_class_size(c) < SCATTERED_LEAST)
 		return false;
-	for (unsigned i = 0; i < SCATTERED_DEPTH && chunk && chunk->next; i++, chunk = chunk->next)
-		nr_far += (uintptr_t)chunk - (uintptr_t)chunk->next + SCATTERED_STEP > 2 * SCATTERED_STEP;
+	const struct sea_link *chunk = sea_stack_expect(cache->head[c], NULL);
+	for (unsigned i = 0; i < SCATTERED_DEPTH && chunk; i++) {
+		const struct sea_link *below = sea_stack_below(chunk);
+		nr_far += below && (uintptr_t)chunk - (uintptr_t)below + SCATTERED_STEP > 2 * SCATTERED_STEP;
+		chunk = below;
+	}
 	return nr_far > SCATTERED_DEPTH / 2;
 }
 

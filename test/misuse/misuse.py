@@ -58,12 +58,25 @@ def check_without_stderr():
         raise Failed(f"SIGABRT expected, ended with {describe(done.returncode)}")
 
 
+def check_holes():
+    """Words of free memory in which there are lists."""
+    for word in ("0x4141414141414141", "0x10", "0x7ffe12345670", "0"):
+        for index in ("2", "3", "4"):
+            done = run([program("misuse/write_freed_hole"), word, index], expect=None)
+            if done.returncode != -signal.SIGABRT:
+                raise Failed(f"{word} {index}: SIGABRT expected, ended with {describe(done.returncode)}\n{done.stderr}")
+            if not re.fullmatch(r"seamalloc: (use of 0x[0-9a-f]+: the free memory here was written to|heap corrupted: .*)\n",
+                                done.stderr):
+                raise Failed(f"{word} {index}: {done.stderr}")
+
+
 def main():
     report = Report("misuse")
     for commands, verb, text, engines in expectations():
         for command in alternatives(commands):
             report.case(command, lambda c=command.split(), v=verb, t=text: check_stopped(c, v, t), engines.split())
     report.case("double_free with standard error closed", check_without_stderr, ("seam", "freelist"))
+    report.case("write_freed_hole", check_holes, ("seam",))
     report.close()
 
 

@@ -676,7 +676,7 @@ static const struct test_case cases[] = {
 	PASSES(sweeps_go_on_from_the_cursor),
 	ABORTS(sending_a_free_chunk, "freed already (found while merging)"),
 	ABORTS(sending_the_inside_of_a_chunk, "seamalloc: free of 0x"),
-	ABORTS(a_descriptor_written_over, "heap corrupted: "),
+	ABORTS(a_descriptor_written_over, ": the free memory here was written to"),
 	PASSES(large_holes_are_listed_on_request),
 	ABORTS(carving_beyond_the_hole, "heap corrupted: "),
 	ABORTS(retiring_a_zone_in_use, "heap corrupted: zone->nr_used == 0"),
