@@ -45,12 +45,12 @@ static struct sea_cache *own_ready(void)
 /* --- malloc ------------------------------------------------------------------------ */
 
 /* One chunk from any shard: for a thread without cache, or whose own shard can get no zone. */
-static void *alloc_alone(unsigned nr_granules, size_t align)
+static void *alloc_alone(unsigned c, size_t align)
 {
 	struct sea_batch batch;
 	struct sea_link *chunk = NULL;
 	for (unsigned i = 0; i < sea_shard_count() && !chunk; i++)
-		if (sea_shard_take_aligned(&sea_shards[i], nr_granules, 1, align, &batch))
+		if (sea_shard_take_aligned(&sea_shards[i], sea_class_granules(c), 1, align, &batch))
 			chunk = (struct sea_link *)batch.piece[0].start;
 	if (chunk)
 		chunk->mark = 0;
@@ -75,7 +75,7 @@ SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 	return unmarked(run, *zeroed);
 }
 
-static unsigned granules_of(size_t size) { return size ? sea_granules_for(size) : 1; }
+static unsigned class_of(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
 
 /* *zeroed says whether the block is known to read as zero. */
 static void *alloc_anew(size_t size, bool *zeroed)
@@ -84,9 +84,9 @@ static void *alloc_anew(size_t size, bool *zeroed)
 	if (size > SEA_MEDIUM_MAX)
 		return alloc_run(size, zeroed);
 	struct sea_cache *cache = own_ready();
-	unsigned n = granules_of(size), c = sea_class_for(n);
+	unsigned c = class_of(size);
 	if (unlikely(!cache))
-		return alloc_alone(n, SEA_GRANULE);
+		return alloc_alone(c, SEA_GRANULE);
 	void *block = sea_cache_pop_stocked(cache, c);
 	if (!block && size > SEA_RUN_LEAST && !cache->stock[c].left)
 		return alloc_run(sea_class_size(c), zeroed);
@@ -105,7 +105,7 @@ void *sea_cache_alloc_slow(size_t size)
 		return block;
 	sea_cache_scavenge();
 	block = alloc_anew(size, &zeroed);
-	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(granules_of(size), SEA_GRANULE);
+	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(class_of(size), SEA_GRANULE);
 }
 
 /* --- aligned ----------------------------------------------------------------------- */
@@ -162,8 +162,8 @@ static void *alloc_aligned(size_t align, size_t size)
 	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
 		return alloc_aligned_run(align, size);
 	struct sea_cache *cache = own_ready();
-	unsigned n = granules_of(size);
-	return cache ? alloc_cached_aligned(cache, sea_class_for(n), align) : alloc_alone(n, align);
+	unsigned c = class_of(size);
+	return cache ? alloc_cached_aligned(cache, c, align) : alloc_alone(c, align);
 }
 
 void *sea_cache_alloc_aligned(size_t align, size_t size)
