@@ -12,9 +12,9 @@
 #include <sys/mman.h>
 
 #define MAX_MS 2.0
-/* Missed today: one huge page takes the system 4 to 10 ms where a hypervisor has to find the memory,
- * and the last frees of a teardown in random order find most of its pages idle at once: 25 ms.  (It was
- * 110 to 240 ms when calls worked through the heap.) */
+/* Missed today where a hypervisor has to find the memory, or is told of each page that is free: a huge page
+ * takes 4 to 10 ms, and a single madvise() of some pages was seen to take 11.  (It was 110 to 240 ms when
+ * calls worked through the heap, and 34 when a step made up to 16 system calls.) */
 #define HOLDS_MS 40.0
 
 enum { TRIES = 4, PAGE = 4096, BATCH = 8 }; /* so many calls are timed together: the clock costs more than they do */
