@@ -36,12 +36,13 @@
 #define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
 #define DRAIN_AT_EXIT_SHARE 2
 
-/* Work of one step, in words (zone.h), 0.1 to 0.4 us each: of one that is done beside something
- * else, and of one that looks for memory. */
-#define DRAIN_WORK (SEA_ZONE_WORDS / 2)
-#define SEARCH_WORK (2 * SEA_ZONE_WORDS)
 /* A zone that is popped and has nothing: its line is fetched. */
 #define POP_WORK 2
+/* Work of one step, in words (zone.h), 0.1 to 0.4 us each: of one that is done beside something
+ * else, half a zone; and of one that looks for memory, a zone, or two that are searched. */
+#define DRAIN_WORK (SEA_ZONE_WORDS / 2 + POP_WORK)
+#define DRAIN_ZONE_WORK (SEA_ZONE_WORDS + POP_WORK)
+#define SEARCH_WORK (2 * SEA_ZONE_WORDS)
 /* An empty zone goes to the page allocator, and a step of purging may come of it. */
 #define EMPTIED_WORK (DRAIN_WORK / 2)
 /* Hints of zones that a sweep passes over for a word of work. */
@@ -298,7 +299,7 @@ void sea_shard_drain(struct sea_shard *shard)
 {
 	unsigned steps = 2;
 	sea_lock_take(&shard->lock);
-	steps += 2 * shard->nr_zones * (SEA_ZONE_WORDS / DRAIN_WORK);
+	steps += 4 * shard->nr_zones;
 	do {
 		unsigned work = DRAIN_WORK;
 		drain_some(shard, SEA_QUEUE_WORTH, &work);
@@ -501,7 +502,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 {
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX);
 	SEA_ASSERT(want > 0);
-	unsigned work = SEARCH_WORK, drain_work = SEA_ZONE_WORDS;
+	unsigned work = SEARCH_WORK, drain_work = DRAIN_ZONE_WORK;
 	batch->nr_pieces = batch->nr_chunks = 0;
 	sea_lock_take(&shard->lock);
 	drain_some(shard, SEA_QUEUE_WORTH, &drain_work);
@@ -597,7 +598,7 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
 {
 	SEA_ASSERT(sea_is_power_of_two(align) && align >= SEA_GRANULE && align < SEA_ZONE_SIZE);
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX && want > 0);
-	unsigned granules = (unsigned)(align / SEA_GRANULE), drain_work = DRAIN_WORK;
+	unsigned granules = (unsigned)(align / SEA_GRANULE), drain_work = DRAIN_ZONE_WORK;
 	batch->nr_pieces = batch->nr_chunks = 0;
 	sea_lock_take(&shard->lock);
 	drain_some(shard, SEA_QUEUE_WORTH, &drain_work);

@@ -439,26 +439,52 @@ static size_t drain_words(struct sea_zone *zone, size_t word, unsigned most)
 	return end;
 }
 
-/* Drains what is pending in a line of words, or more of it; returns how many words were. */
-static unsigned drain_line(struct sea_zone *zone, size_t line, unsigned most)
+/* Drains what is pending in a line of words, and in those behind it as far as it hangs together;
+ * returns the word behind. */
+static size_t drain_line(struct sea_zone *zone, size_t line, unsigned *left)
 {
-	unsigned nr_words = 0;
-	for (size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS, next; word < end; word = next) {
-		bool is_pending = sea_load_ordered(&zone->pending[word]);
-		next = is_pending ? drain_words(zone, word, sea_max(most, (unsigned)(end - word))) : word + 1;
-		nr_words += is_pending ? (unsigned)(next - word) : 0;
+	size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS;
+	while (word < end) {
+		if (!sea_load_ordered(&zone->pending[word])) {
+			word++;
+			continue;
+		}
+		size_t next = drain_words(zone, word, sea_max(*left, (unsigned)(end - word)));
+		sea_use_up(left, next - word);
+		word = next;
 	}
-	return nr_words;
+	return word;
 }
 
-/* Drains 64 lines, as far as there is work left.  True: some are left. */
+static bool line_is_pending(const struct sea_zone *zone, size_t line)
+{
+	uint64_t any = 0;
+	for (size_t word = line * SEA_LINE_WORDS; word < (line + 1) * SEA_LINE_WORDS; word++)
+		any |= sea_load_ordered(&zone->pending[word]);
+	return any;
+}
+
+/* Those of 64 lines that have something pending: some may have been drained with others before. */
+static uint64_t lines_pending(const struct sea_zone *zone, size_t i, uint64_t lines)
+{
+	uint64_t pending = 0;
+	for (; lines; lines &= lines - 1)
+		pending |= (uint64_t)line_is_pending(zone, i * 64 + sea_lowest_bit(lines)) << sea_lowest_bit(lines);
+	return pending;
+}
+
+/* Drains 64 lines, as far as there is work left.  True: some are left.  Who sends a chunk to a line
+ * after the exchange sets its bit again; who did it before is seen in what is pending. */
 static bool drain_lines(struct sea_zone *zone, size_t i, unsigned *left)
 {
-	if (!sea_load_ordered(&zone->lines[i]) || !*left)
-		return sea_load_ordered(&zone->lines[i]);
+	if (!sea_load_ordered(&zone->lines[i]))
+		return false;
 	uint64_t lines = sea_exchange_ordered(&zone->lines[i], 0);
-	for (; lines && *left > 0; lines &= lines - 1)
-		sea_use_up(left, drain_line(zone, i * 64 + sea_lowest_bit(lines), *left));
+	while (lines && *left > 0) {
+		size_t nr = drain_line(zone, i * 64 + sea_lowest_bit(lines), left) / SEA_LINE_WORDS - i * 64;
+		lines = nr < 64 ? lines & ~0ull << nr : 0;
+	}
+	lines = lines_pending(zone, i, lines);
 	if (lines)
 		sea_or_ordered(&zone->lines[i], lines);
 	return lines;
