@@ -159,12 +159,14 @@ static bool give_back(struct sea_lock *lock, bool in_child)
 	return true;
 }
 
+/* The list is another thread's as soon as the first lock, which is dropped last, is free. */
 bool sea_lock_fork_drop_all(bool in_child)
 {
 	bool have_waited = false;
-	while (forking) {
-		struct sea_lock *lock = forking;
-		forking = lock->outer;
+	struct sea_lock *lock = forking;
+	forking = NULL;
+	for (struct sea_lock *outer; lock; lock = outer) {
+		outer = lock->outer;
 		have_waited |= give_back(lock, in_child);
 	}
 	return have_waited;
