@@ -69,11 +69,12 @@ static inline void sea_bits_set(uint64_t *map, size_t from, size_t to)
 	map[last] |= in_last;
 }
 
+/* Bits outside may change meanwhile. */
 static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 {
 	size_t count = 0;
 	for (size_t w = from / 64; w * 64 < to; w++)
-		count += sea_count_bits(map[w] & sea_mask_in_word(w, from, to));
+		count += sea_count_bits(sea_load_relaxed(&map[w]) & sea_mask_in_word(w, from, to));
 	return count;
 }
 
