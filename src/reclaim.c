@@ -210,6 +210,8 @@ static struct {
 	size_t short_left;   /* bytes that it may still give back */
 } state = {.rows.shard = SEA_MAX_SHARDS, .shorts.shard = SEA_MAX_SHARDS};
 
+bool sea_reclaim_goes_on(void) { return sea_load_relaxed(&state.goes_on); }
+
 void sea_reclaim_in_child(void)
 {
 	sea_store_relaxed(&state.is_running, 0);

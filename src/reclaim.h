@@ -13,6 +13,9 @@ enum sea_occasion { SEA_NOW_AND_THEN, SEA_THREAD_CLEARS, SEA_THREAD_ENDS };
  * Cheap if not.  True: there is more to do, and the next call goes on.  No lock may be held. */
 bool sea_reclaim(enum sea_occasion occasion);
 
+/* Claim: the last step has left something to do.  Any thread. */
+bool sea_reclaim_goes_on(void);
+
 /* In the child of a fork: nobody else is reclaiming. */
 void sea_reclaim_in_child(void);
 

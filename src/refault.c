@@ -20,8 +20,10 @@
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
 /* On a slow or throttled machine a fault takes so long: for each page that came into use meanwhile the
- * times here are that much longer. */
+ * times here are that much longer, up to a second.  Without a bound a program that faults all the time
+ * would be in one period for minutes, and keep what a heavy load has earned through a light one. */
 #define SLOW_FAULT_US 100
+#define SLOW_FAULTS_MS 1000
 /* What earns swings within this time, and so is made use of within it. */
 #define PERIOD_MS RECURS_MS
 /* A page that goes and comes back costs 2.7 us.  Over windows of this length, pages that
@@ -87,7 +89,10 @@ void sea_refault_note_fresh(size_t nr_pages) { sea_add_relaxed(&state.nr_fresh, 
 void sea_refault_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
 
 /* `ms`, and what so many faults take at worst. */
-static int64_t with_faults(int64_t ms, size_t nr_pages) { return ms + (int64_t)(nr_pages * SLOW_FAULT_US / 1000); }
+static int64_t with_faults(int64_t ms, size_t nr_pages)
+{
+	return ms + (int64_t)sea_min(nr_pages * SLOW_FAULT_US / 1000, SLOW_FAULTS_MS);
+}
 
 /* Signed: another thread may have begun a period after we looked at the clock. */
 static bool goes_period_on(uint64_t now, uint64_t began)

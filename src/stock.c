@@ -40,6 +40,9 @@
 #define HAS_MOVED INT32_MAX
 /* What is live is measured each so many refills (650 instructions, 40 a refill). */
 #define REFILLS_PER_SAMPLE 16
+/* Steps of giving memory back that a refill does while there is something to do: where caches serve
+ * nearly all, some 60 refills a second may be the only calls that come here. */
+#define REFILL_STEPS 2
 
 /* In the stack and beside it. */
 static int32_t room_in(const struct sea_cache *cache, unsigned c)
@@ -129,6 +132,8 @@ static void account_refill(struct sea_cache *cache, struct sea_stock *stock, uin
 		sea_ledger_sample(&cache->ledger, sea_flush_bytes(cache));
 		sea_shelf_tick(&cache->shelf);
 		sea_reclaim(SEA_NOW_AND_THEN);
+	} else if (unlikely(sea_reclaim_goes_on())) {
+		sea_reclaim(SEA_NOW_AND_THEN); /* a step: refills may be all that happens for long */
 	}
 }
 
