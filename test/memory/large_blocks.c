@@ -29,6 +29,7 @@ static void replaced(size_t align, size_t size, size_t nr, const char *what)
 	for (size_t i = 0; i < nr; i++)
 		free(blocks[i]);
 	free(blocks);
+	malloc_trim(0); /* what goes later would be missing from the next */
 }
 
 static void aligned_blocks(void)
