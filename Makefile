@@ -145,15 +145,16 @@ include test/unit.mk
 include test/engines/textbook.mk
 
 # What every change must pass, and the rest, in this order; each prints what it finds.
-CHECKS := check-layers check-headers check-exports check-docs check-unit check-textbook check-fault check-stress \
-          check-black-box check-scripts check-instructions
-REST   := check-engines check-neighbours check-processors check-bench check-builds check-deb
+CHECKS := check-layers check-headers check-exports check-docs check-unit check-stress check-black-box \
+          check-scripts check-instructions
+REST   := check-fault check-memory check-situations check-textbook check-engines check-neighbours check-processors \
+          check-bench check-builds check-deb
 
-check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); below 5 minutes
+check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); some 6 minutes
 	$(Q)scripts/setup --for check
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(CHECKS)
 
-check-full: ## the rest: textbook engines, benchmarks, other compilers; installs some 300 packages more; below 15 minutes
+check-full: ## the rest: failing system calls, memory, situations, textbook engines, benchmarks, other compilers; installs some 300 packages more; half an hour
 	$(Q)scripts/setup --for check-full
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(REST)
 
@@ -163,11 +164,17 @@ check-long: all ## the tests with large counts
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 
 check-black-box: all ## API, misuse, preload traps and real programs
-	$(call where,python3,test/run-tests --quick --engine seam)
+	$(call where,python3,test/run-tests --quick --engine seam api misuse preload programs)
+
+check-memory: all ## how much memory real loads take, and how it goes back
+	$(call where,python3,test/run-tests --quick --engine seam memory)
+
+check-situations: all ## what other allocators' users have reported
+	$(call where,python3,test/run-tests --quick --engine seam situations)
 
 # What "check" skips where packages are missing: emulated processors, php, faketime.
-check-neighbours: all ## situations and programs that need more packages
-	$(call where,python3,test/run-tests --quick --engine seam situations/situations preload/process programs)
+check-neighbours: all ## programs that need more packages
+	$(call where,python3,test/run-tests --quick --engine seam preload/process programs)
 
 # The first x86-64 and what virtual machines have if nobody asks for more, one that counts bits,
 # and one that has all that there is.
@@ -231,4 +238,4 @@ clean: ## remove the build folder
 	rm -rf $(BUILD)
 
 .PHONY: all help demo bench bench-quick memory-goals bench-programs check check-full check-long \
-        check-black-box check-engines check-neighbours check-processors check-scripts check-bench check-deb check-docs check-builds check-build-clang clean
+        check-black-box check-memory check-situations check-engines check-neighbours check-processors check-scripts check-bench check-deb check-docs check-builds check-build-clang clean
