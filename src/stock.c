@@ -42,7 +42,7 @@
 #define REFILLS_PER_SAMPLE 16
 /* Steps of giving memory back that a refill does while there is something to do: where caches serve
  * nearly all, some 60 refills a second may be the only calls that come here. */
-#define REFILL_STEPS 2
+#define REFILL_STEPS 5
 
 /* In the stack and beside it. */
 static int32_t room_in(const struct sea_cache *cache, unsigned c)
