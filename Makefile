@@ -150,7 +150,7 @@ CHECKS := check-layers check-headers check-exports check-docs check-unit check-s
 REST   := check-fault check-memory check-situations check-textbook check-engines check-neighbours check-processors \
           check-bench check-builds check-deb
 
-check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); some 6 minutes
+check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
 	$(Q)scripts/setup --for check
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(CHECKS)
 
