@@ -7,7 +7,7 @@
 
 /* A thread that sent this much back sees whether there is a zone to drain. */
 #define SEA_HELP_BYTES (256 * SEA_KIB)
-/* A larger chunk does not wait in the outbox for others. */
+/* A chunk of so many granules does not wait in the outbox for others. */
 #define SEA_WAITS_BELOW (SEA_HELP_BYTES / SEA_OUTBOX_CHUNKS / SEA_GRANULE)
 
 /* Sends what is in the outbox. */

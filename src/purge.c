@@ -51,7 +51,7 @@ static struct {
 	struct sea_block hand[STEP_BLOCKS]; /* page lock */
 	size_t nr_hand;
 	struct cursor cursor;		    /* the turn */
-	struct cursor before[STEP_BLOCKS];  /* where the cursor was before it came to each block in hand; the turn */
+	struct cursor before[STEP_BLOCKS];  /* where the cursor stood before each block in hand; the turn */
 } state;
 
 /* --- when ------------------------------------------------------------------------ */
@@ -199,7 +199,8 @@ static size_t collect(size_t want, bool *is_over)
 			continue;
 		}
 		SEA_CHECK(sea_buddy_take(arena->pool, piece.pfn, 1ull << piece.order));
-		state.before[state.nr_hand] = (struct cursor){state.cursor.arena, state.cursor.order, piece.pfn + (1ull << piece.order)};
+		size_t above = piece.pfn + (1ull << piece.order);
+		state.before[state.nr_hand] = (struct cursor){state.cursor.arena, state.cursor.order, above};
 		state.hand[state.nr_hand++] = piece;
 		taken += sea_arena_count_touched(arena, piece.pfn, piece.pfn + (1ull << piece.order));
 		if (piece.order < state.cursor.order)

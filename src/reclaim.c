@@ -40,7 +40,8 @@
 /* What a step may still do, and what it does in one zone. */
 struct purge {
 	size_t least;	/* bytes that a range must have */
-	uint64_t until;	/* when it has had its time, in us */
+	uint64_t until;	/* when it will have had its time, in us */
+	bool is_late;	/* it has had it */
 	unsigned most;	/* ranges */
 	unsigned nr;
 	struct {
@@ -59,10 +60,8 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 	purge->range[purge->nr++].to = last;
 }
 
-static bool has_time(const struct purge *purge) { return sea_os_now_us() < purge->until; }
-
 /* The ranges become used chunks while the lock is dropped for the system calls. */
-static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, const struct purge *purge)
+static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
 {
 	size_t bytes = 0;
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
@@ -73,8 +72,10 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, const
 		sea_zone_hold(zone, hole, purge->range[i].from, (unsigned)granules, 1);
 	}
 	sea_lock_drop(&shard->lock);
-	for (unsigned i = 0; i < purge->nr && (i == 0 || has_time(purge)); i++)
+	for (unsigned i = 0; i < purge->nr && !purge->is_late; i++) {
 		bytes += sea_pages_purge(purge->range[i].from, purge->range[i].to);
+		purge->is_late = sea_os_now_us() >= purge->until;
+	}
 	sea_lock_take(&shard->lock);
 	for (unsigned i = 0; i < purge->nr; i++) {
 		unsigned g = sea_granule_of(purge->range[i].from);
@@ -131,15 +132,14 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
 {
 	unsigned looks = STEP_LOOKS;
-	struct purge purge = {.least = pass->least, .most = STEP_RANGES};
+	struct purge purge = {.least = pass->least, .most = STEP_RANGES, .until = sea_os_now_us() + SEA_PURGE_STEP_US};
 	*bytes = 0;
 	sea_lock_take(&shard->lock);
-	purge.until = sea_os_now_us() + SEA_PURGE_STEP_US;
-	while (purge.most > 0 && has_time(&purge) && *bytes < SEA_PURGE_STEP_PAGES * sea_os_page_size() &&
+	while (purge.most > 0 && !purge.is_late && *bytes < SEA_PURGE_STEP_PAGES * sea_os_page_size() &&
 	       sea_pages_dirty() > keep && next_zone(shard, pass, &looks)) {
 		uint32_t i = pass->end - 1;
 		*bytes += purge_at(shard, i, &purge);
-		if (!*bytes || (purge.most > 0 && has_time(&purge)))
+		if (!*bytes || (purge.most > 0 && !purge.is_late))
 			pass->end = i;
 	}
 	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep;

@@ -20,8 +20,8 @@
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
 /* On a slow or throttled machine a fault takes so long: for each page that came into use meanwhile the
- * times here are that much longer, up to a second.  Without a bound a program that faults all the time
- * would be in one period for minutes, and keep what a heavy load has earned through a light one. */
+ * times here are that much longer, up to a second.  Without that bound 30 swings of
+ * 100 MiB were one period of 76 s, and what they had earned was kept through a light load. */
 #define SLOW_FAULT_US 100
 #define SLOW_FAULTS_MS 1000
 /* What earns swings within this time, and so is made use of within it. */

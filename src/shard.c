@@ -294,7 +294,8 @@ static bool is_empty(const struct sea_shard *shard, enum sea_which_queue q)
 	return sea_queue_is_empty(&shard->queue[q]);
 }
 
-/* What is sent while it runs could keep it for ever: it ends after as many zones as there are. */
+/* What is sent while it runs could keep it for ever: it ends after as many steps as zones take that are
+ * all full, two for each, in both queues. */
 void sea_shard_drain(struct sea_shard *shard)
 {
 	unsigned steps = 2;

@@ -41,7 +41,9 @@
 /* What is live is measured each so many refills (650 instructions, 40 a refill). */
 #define REFILLS_PER_SAMPLE 16
 /* Steps of giving memory back that a refill does while there is something to do: where caches serve
- * nearly all, some 60 refills a second may be the only calls that come here. */
+ * nearly all, some 60 refills a second may be the only calls that come here.  With 1 or 2 of them up to
+ * 20 % of 100 MiB was left after 4,000 rounds of light work, with 5 less than 10 % (give_back.c).  Five take
+ * 0.5 ms where a page takes 0.2 us to go, and 3 ms where it takes 1 us. */
 #define REFILL_STEPS 5
 
 /* In the stack and beside it. */

@@ -225,7 +225,7 @@ struct sea_zone_count {
 /* Shard lock.  In zone_count.c. */
 void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
 
-/* Claim: Z1 to Z9 of zone.c.  Walks everything.  Shard lock. */
+/* Claim: Z1 to Z8 of zone.c, Z9 of zone_idle.h.  Walks everything.  Shard lock. */
 bool sea_zone_is_sound(const struct sea_zone *zone);
 
 /* What the second word of a free chunk holds: it depends on the address, and is in no

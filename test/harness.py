@@ -51,6 +51,15 @@ def preloaded(*more, library=None):
     return env
 
 
+def demand(claim, text):
+    if not claim:
+        raise Failed(text)
+
+
+def silent(done):
+    demand(done.stderr == "", f"it writes to standard error:\n{done.stderr}")
+
+
 def describe(status):
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
 

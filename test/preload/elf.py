@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import LIBRARY, OURS, Failed, Report  # noqa: E402
+from harness import LIBRARY, OURS, Report, demand  # noqa: E402
 
 MAX_TLS = 64
 
@@ -30,11 +30,6 @@ OPERATOR = re.compile(r"_Z(nw|na|dl|da)[A-Za-z0-9_]+")  # operator new and delet
 
 def readelf(*options):
     return subprocess.run(["readelf", "-W", *options, LIBRARY], check=True, capture_output=True, text=True).stdout
-
-
-def demand(claim, text):
-    if not claim:
-        raise Failed(text)
 
 
 def segments(kind):

@@ -12,22 +12,13 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (EVERY, GLIBC, LIBRARY, OURS, SEAM, FREELIST, Failed, Report, Skipped, describe,  # noqa: E402
-                     pick, preloaded, program, run)
+from harness import (EVERY, GLIBC, LIBRARY, OURS, SEAM, FREELIST, Failed, Report, Skipped, demand, describe,  # noqa: E402
+                     pick, preloaded, program, run, silent)
 
 MIB = 1024 * 1024
 NOBODY = 65534
 MAX_MORE_SYSCALLS = 11
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def demand(claim, text):
-    if not claim:
-        raise Failed(text)
-
-
-def silent(done):
-    demand(done.stderr == "", f"it writes to standard error:\n{done.stderr}")
 
 
 def need(*tools):

@@ -9,20 +9,11 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import (LIBRARY, OURS, SEAM, Failed, Report, Skipped, describe,  # noqa: E402
-                     preloaded, program, run)
+from harness import (LIBRARY, OURS, SEAM, Report, Skipped, demand, describe,  # noqa: E402
+                     preloaded, program, run, silent)
 
 NOBODY = 65534
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def demand(claim, text):
-    if not claim:
-        raise Failed(text)
-
-
-def silent(done):
-    demand(done.stderr == "", f"it writes to standard error:\n{done.stderr}")
 
 
 # --- the environment ------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ static void many_small_ranges(void)
 	free_rest(NR_BLOCKS);
 }
 
-/* The same, where each call takes its time: a step makes one, and all goes in the end. */
+/* The same, where each call uses up the time of its step: all goes in the end. */
 static void many_small_ranges_slowly(void)
 {
 	sim.purge_ms = 1;
