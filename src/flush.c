@@ -18,7 +18,7 @@
 #define STEP_CHUNKS 1024
 /* A teardown is near its end when so small a part of the peak is left: what is free by then waits
  * for the last blocks of its pages and zones. */
-#define LAST_SHARE 4
+#define LAST_SHARE 8
 
 SEA_RACE_BY_DESIGN size_t sea_flush_bytes(const struct sea_cache *cache)
 {

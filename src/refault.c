@@ -20,10 +20,10 @@
  * 10 MiB, are 3 % of it. */
 #define RECURS_MS 250
 /* On a slow or throttled machine a fault takes so long: for each page that came into use meanwhile the
- * times here are that much longer, up to a second.  Without that bound 30 swings of
+ * times here are that much longer, up to a quarter of a second.  Without that bound 30 swings of
  * 100 MiB were one period of 76 s, and what they had earned was kept through a light load. */
 #define SLOW_FAULT_US 100
-#define SLOW_FAULTS_MS 1000
+#define SLOW_FAULTS_MS 250
 /* What earns swings within this time, and so is made use of within it. */
 #define PERIOD_MS RECURS_MS
 /* A page that goes and comes back costs 2.7 us.  Over windows of this length, pages that
