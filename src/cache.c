@@ -15,6 +15,7 @@
 #include "mistake.h"
 #include "os.h"
 #include "page_alloc.h"
+#include "reclaim.h"
 #include "stock.h"
 
 /* The calling thread's cache; NULL if it cannot have one. */
@@ -77,6 +78,16 @@ SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 
 static unsigned class_of(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
 
+/* Medium blocks between two steps of giving memory back, while there is something to do.  Where caches
+ * serve nearly all, 60 refills a second and fewer are too rare for it. */
+#define PASSED_PER_STEP 64
+
+SEA_COLD static void give_more_back(struct sea_cache *cache)
+{
+	if (cache->nr_passed++ % PASSED_PER_STEP == 0)
+		sea_reclaim(SEA_NOW_AND_THEN);
+}
+
 /* *zeroed says whether the block is known to read as zero. */
 static void *alloc_anew(size_t size, bool *zeroed)
 {
@@ -87,6 +98,8 @@ static void *alloc_anew(size_t size, bool *zeroed)
 	unsigned c = class_of(size);
 	if (unlikely(!cache))
 		return alloc_alone(c, SEA_GRANULE);
+	if (unlikely(sea_reclaim_goes_on()))
+		give_more_back(cache);
 	void *block = sea_cache_pop_stocked(cache, c);
 	if (!block && size > SEA_RUN_LEAST && !cache->stock[c].left)
 		return alloc_run(sea_class_size(c), zeroed);

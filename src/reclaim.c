@@ -194,9 +194,10 @@ bool sea_reclaim_metadata(struct sea_shard *shard)
 	return are_more;
 }
 
+uint32_t sea_reclaim_under_way;
+
 static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
-	uint32_t goes_on;    /* there was more to do; atomic */
 	uint32_t wanted;     /* enum sea_occasion: why somebody came meanwhile; atomic */
 	size_t floor;	     /* dirty bytes that the last attempt left; 0: as it wanted; atomic */
 
@@ -209,8 +210,6 @@ static struct {
 	size_t short_freed;  /* pages freed before that */
 	size_t short_left;   /* bytes that it may still give back */
 } state = {.rows.shard = SEA_MAX_SHARDS, .shorts.shard = SEA_MAX_SHARDS};
-
-bool sea_reclaim_goes_on(void) { return sea_load_relaxed(&state.goes_on); }
 
 void sea_reclaim_in_child(void)
 {
@@ -311,7 +310,7 @@ static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
-	if (sea_load_relaxed(&state.goes_on) && dirty > marks.low)
+	if (sea_reclaim_goes_on() && dirty > marks.low)
 		return false;
 	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + RETRY_BYTES);
 }
@@ -342,7 +341,7 @@ bool sea_reclaim(enum sea_occasion occasion)
 		uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
 		goes_on = reclaim(marks, sea_max(occasion, wanted));
 	} while (goes_on && sea_load_relaxed(&state.wanted) != SEA_NOW_AND_THEN && --nr_steps > 0);
-	sea_store_relaxed(&state.goes_on, goes_on);
+	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
 	sea_exchange_acq_rel(&state.is_running, 0);
 	return goes_on;
 }

@@ -3,6 +3,7 @@
 #ifndef SEA_RECLAIM_H
 #define SEA_RECLAIM_H
 
+#include "atomic.h"
 #include "shard.h"
 
 /* Why reclaim is called: after the last two, nothing may happen for long. */
@@ -13,8 +14,10 @@ enum sea_occasion { SEA_NOW_AND_THEN, SEA_THREAD_CLEARS, SEA_THREAD_ENDS };
  * Cheap if not.  True: there is more to do, and the next call goes on.  No lock may be held. */
 bool sea_reclaim(enum sea_occasion occasion);
 
+extern SEA_HIDDEN uint32_t sea_reclaim_under_way; /* atomic */
+
 /* Claim: the last step has left something to do.  Any thread. */
-bool sea_reclaim_goes_on(void);
+SEA_INLINE bool sea_reclaim_goes_on(void) { return sea_load_relaxed(&sea_reclaim_under_way); }
 
 /* In the child of a fork: nobody else is reclaiming. */
 void sea_reclaim_in_child(void);

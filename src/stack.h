@@ -54,6 +54,7 @@ struct sea_cache {
 	uint32_t look_next; /* the class at which a look goes on; 0: none is under way */
 	struct sea_spill *spill[SEA_SPILL_CLASSES]; /* NULL: the stack never was large and scattered */
 	struct sea_outbox outbox;
+	uint32_t nr_passed; /* allocations of medium blocks while memory is being given back */
 };
 
 /* Where a cache starts: a thread that has small chunks only, and sends none back, needs

@@ -40,11 +40,6 @@
 #define HAS_MOVED INT32_MAX
 /* What is live is measured each so many refills (650 instructions, 40 a refill). */
 #define REFILLS_PER_SAMPLE 16
-/* Steps of giving memory back that a refill does while there is something to do: where caches serve
- * nearly all, some 60 refills a second may be the only calls that come here.  After 4,000
- * rounds of light work up to 49 % of 100 MiB was left with 5, 11 % once in 8 runs with 8, less than 10 % in 10 of
- * 10 runs with 12 (give_back.c).  Twelve take 1.2 ms where a page takes 0.2 us to go, 6 ms where it takes 1 us. */
-#define REFILL_STEPS 12
 
 /* In the stack and beside it. */
 static int32_t room_in(const struct sea_cache *cache, unsigned c)
