@@ -26,21 +26,21 @@ SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,n
 # $(call where,COMMAND,WHAT): does WHAT where there is such a command, and says so where there is not.
 where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there is no $(1) here"; echo "0 passed, 0 failed, 1 skipped"; fi
 
-# Layers below the engines, and the front above them.
-BASE  := check lock vdso os cpus emergency options sources span region meta pagemap seammap arena arenas buddy pcp refault purge watermarks page_alloc
-SEAM  := hole zone zone_idle zone_count shard shards reclaim outbox spill shelf ledger mistake flush stock threads confirm cache
-TEXTBOOK := blocks mistake
-FRONT := account malloc realloc aligned glibc start
-NAMES := interpose cxx prctl constructor
+# The rooms of src/ (src/README.md), and what each library has of them.
+room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
+BELOW   := $(foreach r,base map page,$(call room,$(r)))
+CACHED  := $(foreach r,heap cache,$(call room,$(r)))
+FRONT   := $(call room,front)
+NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
 # What only the dynamic libraries have.
-OTHERS := dlopen jemalloc mallctl ctl_tree
+DYNAMIC := $(patsubst %,preload/%.o,dlopen jemalloc mallctl ctl_tree)
 
-SEAM_OBJECTS      := $(BASE:%=base/%.o) $(SEAM:%=base/%.o) $(FRONT:%=seam/%.o) seam/engine.o $(NAMES:%=seam/%.o)
-FREELIST_OBJECTS  := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=freelist/%.o) \
-                     freelist/index.o freelist/list.o freelist/engine.o $(NAMES:%=freelist/%.o)
-WATERMARK_OBJECTS := $(BASE:%=base/%.o) $(TEXTBOOK:%=textbook/%.o) $(FRONT:%=watermark/%.o) \
-                     watermark/engine.o $(NAMES:%=watermark/%.o)
-HEADERS := $(wildcard include/*.h preload/*.h src/*.h src/*.def src/engines/*/*.h)
+SEAM_OBJECTS      := $(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(NAMES)
+# The textbook engines have no cache, so their front and their names are compiled without its fast paths.
+UNCACHED          := $(BELOW) $(call room,engines/textbook) $(addprefix uncached/,$(FRONT) $(NAMES))
+FREELIST_OBJECTS  := $(UNCACHED) $(call room,engines/freelist)
+WATERMARK_OBJECTS := $(UNCACHED) $(call room,engines/watermark)
+HEADERS := $(wildcard include/*.h preload/*.h src/*/*.h src/*/*.def src/engines/*/*.h)
 
 LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a \
         $(BUILD)/libseamalloc-freelist.so $(BUILD)/libseamalloc-watermark.so
@@ -52,9 +52,9 @@ all: $(LIBS) $(SONAMES) $(BUILD)/measure $(BUILD)/seamalloc ## build the librari
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS) $(OTHERS:%=seam/%.o)) preload/exports.map
-$(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) $(OTHERS:%=freelist/%.o)) preload/exports.map
-$(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) $(OTHERS:%=watermark/%.o)) preload/exports.map
+$(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS) $(DYNAMIC)) preload/exports.map
+$(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
+$(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
 
 $(BUILD)/%.so:
 	$(call say,LINK,$@)
@@ -79,21 +79,17 @@ define compile
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SEA_CFLAGS) $(1) -c -o $@ $<
 endef
 
-$(BUILD)/obj/base/%.o: src/%.c $(HEADERS)
+$(BUILD)/obj/%.o: src/%.c $(HEADERS)
 	$(call compile,)
 
-$(BUILD)/obj/textbook/%.o: src/engines/textbook/%.c $(HEADERS)
-	$(call compile,)
+$(BUILD)/obj/preload/%.o: preload/%.c $(HEADERS)
+	$(call compile,$(PRELOAD_CFLAGS))
 
-define engine_rules
-$(BUILD)/obj/$(1)/%.o: src/engines/$(1)/%.c $(HEADERS)
-	$$(call compile,-Isrc/engines/$(1))
-$(BUILD)/obj/$(1)/%.o: src/%.c $(HEADERS)
-	$$(call compile,-Isrc/engines/$(1))
-$(BUILD)/obj/$(1)/%.o: preload/%.c $(HEADERS)
-	$$(call compile,-Isrc/engines/$(1) $(PRELOAD_CFLAGS))
-endef
-$(foreach e,seam freelist watermark,$(eval $(call engine_rules,$(e))))
+$(BUILD)/obj/uncached/%.o: src/%.c $(HEADERS)
+	$(call compile,-DSEA_HAS_CACHE=0)
+
+$(BUILD)/obj/uncached/preload/%.o: preload/%.c $(HEADERS)
+	$(call compile,-DSEA_HAS_CACHE=0 $(PRELOAD_CFLAGS))
 
 # Static where that works: what is to start other programs starts fast itself, and does not
 # hide how small they are.

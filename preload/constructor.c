@@ -6,9 +6,9 @@
  * first of the program's own (those of libraries are older).  The C library may not have found
  * the environment yet.
  */
-#include "front.h"
-#include "os.h"
-#include "upward.h"
+#include "base/os.h"
+#include "base/upward.h"
+#include "front/front.h"
 
 /* 0 to 100 are for the compiler's own. */
 #define FIRST 101

@@ -15,14 +15,14 @@
  */
 #include <errno.h>
 
-#include "account.h"
-#include "arena.h"
-#include "atomic.h"
-#include "bits.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "base/page_size.h"
+#include "map/map.h"
+#include "front/account.h"
 #include "mallctl.h"
-#include "options.h"
-#include "os.h"
-#include "pagemap.h"
 #include "seamalloc.h"
 
 /* The number that means every arena; the number of arenas means the same. */

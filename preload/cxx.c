@@ -21,11 +21,11 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 
-#include "bits.h"
-#include "check.h"
-#include "engine.h"
-#include "front.h"
-#include "lock.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "engines/engine.h"
+#include "front/front.h"
 #include "seamalloc.h"
 
 #define EXPORT __attribute__((visibility("default"), used, weak))

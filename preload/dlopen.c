@@ -13,9 +13,9 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 
-#include "atomic.h"
-#include "options.h"
-#include "sources.h"
+#include "base/atomic.h"
+#include "base/options.h"
+#include "base/sources.h"
 
 #pragma weak dlsym
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "front.h"
+#include "front/front.h"
 #include "seamalloc.h"
 
 #define EXPORT __attribute__((visibility("default"), used))

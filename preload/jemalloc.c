@@ -10,10 +10,10 @@
  */
 #include <string.h>
 
-#include "bits.h"
-#include "engine.h"
-#include "front.h"
-#include "pagemap.h"
+#include "base/bits.h"
+#include "map/map.h"
+#include "engines/engine.h"
+#include "front/front.h"
 #include "seamalloc.h"
 
 #define EXPORT __attribute__((visibility("default"), used))

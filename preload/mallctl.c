@@ -12,10 +12,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/os.h"
+#include "base/text.h"
 #include "mallctl.h"
-#include "os.h"
 #include "seamalloc.h"
-#include "text.h"
 
 #define EXPORT __attribute__((visibility("default"), used))
 

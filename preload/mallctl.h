@@ -3,7 +3,7 @@
 #ifndef SEA_MALLCTL_H
 #define SEA_MALLCTL_H
 
-#include "engine.h"
+#include "engines/engine.h"
 
 /* What a value is to the program. */
 enum sea_ctl_type { CTL_NOTHING, CTL_BOOL, CTL_UNSIGNED, CTL_SIZE, CTL_SIGNED, CTL_U64, CTL_TEXT, CTL_ADDRESS };

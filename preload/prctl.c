@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "os.h"
+#include "base/os.h"
 
 __attribute__((visibility("default"), used)) int prctl(int operation, ...);
 

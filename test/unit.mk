@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-# unit.mk - tests of single layers, included by the Makefile
+# unit.mk - tests of single files, included by the Makefile
 #
-# Each program test/unit/X.c is linked with the whole core in place of nothing but
-# os.c, for which the simulated kernel stands.  It is built twice: `plain` as users
+# Each program test/unit/ROOM/X.c is linked with the whole core in place of nothing but
+# base/os.c, for which the simulated kernel stands.  It is built twice: `plain` as users
 # have it, `debug` with asserts, audits and sanitizers.  test/stress is built on the
 # real system, and with the thread sanitizer too.
 
 UNIT       := $(BUILD)/unit
 UNIT_CC    ?= $(CC)
-UNIT_CORE  := $(patsubst src/%.c,%,$(filter-out src/os.c,$(wildcard src/*.c))) engines/seam/engine
-UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
+UNIT_CORE  := $(basename $(filter-out base/os.o,$(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT)))
+UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*/*.c))
 UNIT_HEADERS = $(HEADERS) $(wildcard test/*.h test/sim/*.h test/unit/*.h)
 
 UNIT_WARNINGS := -Wall -Wextra -Wundef -Wmissing-prototypes -Wstrict-prototypes -Werror
 UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(UNIT_WARNINGS) -fno-builtin-malloc -fno-strict-aliasing \
-               -Iinclude -Isrc -Isrc/engines/seam -Itest -Itest/sim -pthread
+               -Iinclude -Isrc -Itest -Itest/sim -Itest/unit -pthread
 UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 UNIT_FLAGS_plain := -O2 -g
@@ -44,9 +44,10 @@ $(UNIT)/$(1)/test/%.o: test/%.c $(UNIT_HEADERS)
 	$$(call unit_compile,$(1))
 $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/unit/%.o $(UNIT)/$(1)/test/sim/os_sim.o $(UNIT)/$(1)/test/harness.o \
                 $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
+	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) $$(UNIT_LDFLAGS_$$(@F)) -pthread -o $$@ $$^
-$(UNIT)/$(1)/stress: $(UNIT)/$(1)/test/stress/stress.o $(UNIT)/$(1)/src/os.o $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
+$(UNIT)/$(1)/stress: $(UNIT)/$(1)/test/stress/stress.o $(UNIT)/$(1)/src/base/os.o $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
 endef
@@ -57,10 +58,10 @@ unit_run = @$(UNIT_ENV) sh test/unit/run $(1)
 
 UNIT_PROGRAMS := $(foreach v,plain debug,$(UNIT_TESTS:%=$(UNIT)/$(v)/%))
 
-check-unit: $(UNIT_PROGRAMS) ## test each layer on a simulated kernel
-	$(call unit_run,$(filter-out %/fault,$^))
+check-unit: $(UNIT_PROGRAMS) ## test each file on a simulated kernel
+	$(call unit_run,$(filter-out %/front/fault,$^))
 
-check-fault: $(UNIT)/plain/fault $(UNIT)/debug/fault ## fail every system call once
+check-fault: $(UNIT)/plain/front/fault $(UNIT)/debug/front/fault ## fail every system call once
 	$(call unit_run,$^)
 
 STRESS_SECONDS ?= 5
@@ -73,7 +74,7 @@ check-stress: $(foreach v,plain asan tsan,$(UNIT)/$(v)/stress) ## all calls from
 			$$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED) || exit 1; \
 	done
 
-check-layers: ## includes go downward only
+check-layers: ## includes go downward, and through doors
 	$(call where,python3,python3 scripts/check-layers)
 
 check-exports: $(LIBS) ## what the libraries show and need

@@ -4,7 +4,7 @@
  * The model is the textbook: an array of free intervals in address order, searched
  * from its front.  It must predict the address of every block.
  */
-#include "engine.h"
+#include "engines/engine.h"
 #include "engines/freelist/index.h"
 #include "engines/textbook/blocks.h"
 #include "seamalloc.h"

@@ -2,22 +2,22 @@
 # textbook.mk - tests of the two textbook engines, included by the Makefile
 #
 # As in unit.mk: the core with one engine on the simulated kernel, built `plain` and
-# `debug` (asserts, sanitizers).  test/unit/fault.c runs on these engines too.
+# `debug` (asserts, sanitizers).  test/unit/front/fault.c runs on these engines too.
 
-TEXTBOOK_TESTS_freelist  := engines/textbook_test engines/freelist_test unit/fault
+TEXTBOOK_TESTS_freelist  := engines/textbook_test engines/freelist_test unit/front/fault
 TEXTBOOK_TESTS_watermark := engines/textbook_test engines/watermark_test
-TEXTBOOK_CFLAGS = $(filter-out -Isrc/engines/seam,$(UNIT_CFLAGS)) -Itest/unit
+TEXTBOOK_CFLAGS = $(UNIT_CFLAGS) -DSEA_HAS_CACHE=0
 
 # Objects of an engine's tests, from the top of the tree.
-textbook_core = test/sim/os_sim test/harness $(patsubst %,src/%,$(filter-out os,$(BASE)) $(FRONT)) \
-                $(TEXTBOOK:%=src/engines/textbook/%) $(basename $(wildcard src/engines/$(1)/*.c))
+textbook_core = test/sim/os_sim test/harness \
+                $(addprefix src/,$(basename $(filter-out base/os.o,$(BELOW) $(FRONT)) $(call room,engines/textbook) $(call room,engines/$(1))))
 
 # $(call textbook_rules,VARIANT,ENGINE)
 define textbook_rules
 $(BUILD)/engines/$(1)/$(2)/%.o: %.c $(UNIT_HEADERS)
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
-	$$(Q)$$(UNIT_CC) $$(CPPFLAGS) $$(TEXTBOOK_CFLAGS) -Isrc/engines/$(2) $$(UNIT_FLAGS_$(1)) -c -o $$@ $$<
+	$$(Q)$$(UNIT_CC) $$(CPPFLAGS) $$(TEXTBOOK_CFLAGS) $$(UNIT_FLAGS_$(1)) -c -o $$@ $$<
 $(BUILD)/engines/$(1)/$(2)/test/%: $(BUILD)/engines/$(1)/$(2)/test/%.o \
 		$(patsubst %,$(BUILD)/engines/$(1)/$(2)/%.o,$(call textbook_core,$(2)))
 	$$(call say,LINK,$$@)

@@ -6,8 +6,8 @@
  */
 #include <errno.h>
 
-#include "account.h"
-#include "engine.h"
+#include "front/account.h"
+#include "engines/engine.h"
 #include "engines/textbook/blocks.h"
 #include "seamalloc.h"
 #include "unit.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* watermark_test.c - blocks lie one behind the other, and stay */
-#include "engine.h"
+#include "engines/engine.h"
 #include "engines/textbook/blocks.h"
 #include "seamalloc.h"
 #include "unit.h"

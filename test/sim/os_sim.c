@@ -24,7 +24,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "os.h"
+#include "base/os.h"
 
 #define MAX_RANGES 65536
 #define MAX_HUGE 1024

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* os_sim.h - a kernel for tests, linked in place of src/os.c
+/* os_sim.h - a kernel for tests, linked in place of src/base/os.c
  *
  * It serves real memory, so that the core can work on it, and keeps a shadow: which
  * ranges are reserved, and which of these are committed.  A call that breaks a rule

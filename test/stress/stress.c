@@ -20,8 +20,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "account.h"
-#include "engine.h"
+#include "front/account.h"
+#include "engines/engine.h"
 #include "seamalloc.h"
 
 #define MAX_THREADS 64

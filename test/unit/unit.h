@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* unit.h - what the tests of single layers share
+/* unit.h - what the tests of single files share
  *
  * Cases run in processes of their own (harness.h), so that each finds the core's
  * static state as at first; the kernel is simulated (os_sim.h).

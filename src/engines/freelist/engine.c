@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist/engine.c - blocks from the textbook's free list (layer 9)
+/* freelist/engine.c - blocks from the textbook's free list
  *
  *    request --> small: lowest hole that fits (list.c) --> new zone --> NULL
  *            --> large: run of pages
@@ -11,19 +11,18 @@
  * sea_small.lock is held while chunks change.  System calls are made without it, but
  * for one when the table of zones doubles.
  */
-#include "engine.h"
+#include "engines/engine.h"
 
 #include <string.h>
 
-#include "arena.h"
-#include "check.h"
-#include "emergency.h"
+#include "base/check.h"
+#include "base/emergency.h"
+#include "page/page_alloc.h"
+#include "heap/mistake.h"
+#include "engines/freelist/hole.h"
+#include "engines/freelist/index.h"
+#include "engines/freelist/list.h"
 #include "engines/textbook/blocks.h"
-#include "hole.h"
-#include "index.h"
-#include "list.h"
-#include "mistake.h"
-#include "page_alloc.h"
 
 const char sea_engine_name[] = "freelist";
 const char sea_small_free_text[] = "this block was freed already (double free)";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist/hole.h - the descriptor of a hole (layer 9)
+/* freelist/hole.h - the descriptor of a hole
  *
  *    |size|seal|next|prev| free ...
  *    `-- chunk --'`-- in the block, which is 16 bytes at least

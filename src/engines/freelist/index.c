@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist/index.c - a table of zones, and a table of contents in each (layer 9)
+/* freelist/index.c - a table of zones, and a table of contents in each
  *
  *    table    |zone, largest|zone, largest|zone, largest|    lowest zone first
  *                 |
@@ -14,12 +14,12 @@
  *     or grows, lowered only by a search that meant to find more.  So a search passes
  *     the same small holes again only if one of their stretch has changed.
  */
-#include "index.h"
+#include "engines/freelist/index.h"
 
 #include <string.h>
 
-#include "check.h"
-#include "meta.h"
+#include "base/check.h"
+#include "map/map.h"
 
 /* Entries of the first table: 64 MiB of zones; it doubles. */
 #define FIRST_CAPACITY 64

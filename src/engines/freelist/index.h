@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist/index.h - where to enter the list, and what need not be walked (layer 9)
+/* freelist/index.h - where to enter the list, and what need not be walked
  *
  * A walk over the list from its front finds the first hole that fits, and the place of
  * a new one, but is linear in the number of holes: examples/objects.py takes 23 s of
@@ -11,8 +11,8 @@
 #ifndef SEA_FREELIST_INDEX_H
 #define SEA_FREELIST_INDEX_H
 
-#include "bits.h"
-#include "hole.h"
+#include "base/bits.h"
+#include "engines/freelist/hole.h"
 
 /* Zones are equal and aligned, so that the address of a chunk leads to its zone. */
 #define ZONE_SIZE SEA_MIB

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist/list.c - one free list in address order, neighbours merged at once (layer 9)
+/* freelist/list.c - one free list in address order, neighbours merged at once
  *
  *    zone  |head|size|seal| block |size|seal|next|prev| ... |size|seal| block |0|seal|next|prev|
  *               `---- live ------' `------ hole ----------' `---- live ------'`---- mark -----'
@@ -21,12 +21,12 @@
  *
  * The lock is held.  F1 to F3 fail only inside these functions.
  */
-#include "list.h"
+#include "engines/freelist/list.h"
 
-#include "check.h"
+#include "base/check.h"
+#include "page/page_alloc.h"
+#include "engines/freelist/index.h"
 #include "engines/textbook/blocks.h"
-#include "index.h"
-#include "page_alloc.h"
 
 _Static_assert(ZONE_SIZE >= SEA_SMALL_RUN, "a zone serves several of the largest small blocks");
 

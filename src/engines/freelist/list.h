@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freelist/list.h - the free list (layer 9)
+/* freelist/list.h - the free list
  *
  * Chunks in, chunks out; blocks and counts of what is live are the caller's.
  * sea_small.lock is held for all of these.

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* seam/engine.c - the production engine: thread caches over shards over pages (layer 9)
+/* seam/engine.c - the production engine: thread caches over shards over pages
  *
  * A call that must not enter the heap (lock.h) turns round here, but for free(), of which the
  * fast path comes first: in cache.c.
  */
-#include "engine.h"
+#include "engines/engine.h"
 
 #include <string.h>
 
-#include "arena.h"
-#include "cache.h"
-#include "check.h"
-#include "emergency.h"
-#include "lock.h"
-#include "meta.h"
-#include "page_alloc.h"
-#include "reclaim.h"
-#include "refault.h"
-#include "region.h"
-#include "upward.h"
+#include "base/check.h"
+#include "base/emergency.h"
+#include "base/lock.h"
+#include "base/upward.h"
+#include "map/map.h"
+#include "page/page_alloc.h"
+#include "page/refault.h"
+#include "heap/reclaim.h"
+#include "cache/cache.h"
 
 const char sea_engine_name[] = "seam";
 

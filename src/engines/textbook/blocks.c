@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* textbook/blocks.c - small block or run of pages? (layer 9)
+/* textbook/blocks.c - small block or run of pages?
  *
  *    request --> small: the engine's chunks (freelist/engine.c, watermark/engine.c)
  *            --> large: sea_pages_alloc()
  *
  * B1  A run of chunks starts with a sealed header, a run that is a block does not.
  */
-#include "blocks.h"
+#include "engines/textbook/blocks.h"
 
 #include <string.h>
 
-#include "arena.h"
-#include "check.h"
-#include "emergency.h"
-#include "engine.h"
-#include "meta.h"
-#include "mistake.h"
-#include "options.h"
-#include "os.h"
-#include "page_alloc.h"
-#include "region.h"
-#include "upward.h"
+#include "base/check.h"
+#include "base/emergency.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "base/upward.h"
+#include "map/map.h"
+#include "page/page_alloc.h"
+#include "heap/mistake.h"
+#include "engines/engine.h"
 
 _Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves several of the largest small blocks");
 
@@ -54,11 +52,9 @@ size_t sea_block_run_size(const void *block)
 struct sea_chunk *sea_block_chunk(const void *block)
 {
 	char *header = (char *)((uintptr_t)block - SEA_CHUNK_HEADER); /* as a number: it may be no pointer */
-	const struct sea_arena *arena = sea_pagemap_arena(header);
-	if (!arena || (uintptr_t)block % SEA_GRANULE)
+	if ((uintptr_t)block % SEA_GRANULE || !sea_pages_is_readable(header))
 		return NULL;
-	bool is_readable = (size_t)(header - arena->base) < sea_load_acquire(&arena->committed);
-	return is_readable ? (struct sea_chunk *)header : NULL;
+	return (struct sea_chunk *)header;
 }
 
 void *sea_block_copy(void *block, size_t usable, size_t size)

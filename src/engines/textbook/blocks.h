@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* textbook/blocks.h - what the two textbook engines have in common (layer 9)
+/* textbook/blocks.h - what the two textbook engines have in common
  *
  * A block is small, then it is a chunk in one of the engine's runs; or it is a run
  * of pages of its own, without a header.  This answers which, and all questions of
@@ -8,9 +8,9 @@
 #ifndef SEA_TEXTBOOK_BLOCKS_H
 #define SEA_TEXTBOOK_BLOCKS_H
 
-#include "bits.h"
-#include "chunk.h"
-#include "lock.h"
+#include "base/bits.h"
+#include "base/lock.h"
+#include "engines/textbook/chunk.h"
 
 /* Larger requests get a run of their own: what rounding to pages wastes is below
  * 1/64 there, and a quarter of the smallest run of chunks is the most that one

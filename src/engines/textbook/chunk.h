@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* textbook/chunk.h - the header in front of a small block (layer 9)
+/* textbook/chunk.h - the header in front of a small block
  *
  *    run   |size,slack|seal| block ..... |size,slack|seal| block ...
  *          ^ chunk          size + slack ^ next chunk
@@ -19,8 +19,8 @@
 #ifndef SEA_TEXTBOOK_CHUNK_H
 #define SEA_TEXTBOOK_CHUNK_H
 
-#include "check.h"
-#include "pagemap.h"
+#include "base/check.h"
+#include "map/map.h"
 
 struct sea_chunk {
 	uint32_t size;	/* bytes of the block, a multiple of a granule */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* textbook/mistake.c - what is this pointer, where blocks have headers? (layer 9)
+/* textbook/mistake.c - what is this pointer, where blocks have headers?
  *
  * Walks the chunks of a run without the lock: the process is about to end, and a
  * thread that holds it may be the one that is wrong.
  */
-#include "mistake.h"
+#include "heap/mistake.h"
 
-#include "blocks.h"
-#include "check.h"
-#include "os.h"
-#include "page_alloc.h"
+#include "base/check.h"
+#include "base/os.h"
+#include "page/page_alloc.h"
+#include "engines/textbook/blocks.h"
 
 #define FREED "this block was freed already (double free)"
 #define INSIDE "this points inside a block, %z bytes behind the start of a block of %z bytes"

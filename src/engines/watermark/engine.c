@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watermark/engine.c - a watermark that rises, and a free that does nothing (layer 9)
+/* watermark/engine.c - a watermark that rises, and a free that does nothing
  *
  *    run     |link|size|seal| block |size|seal| block |size|seal|    rest    |
  *                                              watermark ^                   end
@@ -20,14 +20,14 @@
  * sea_small.lock protects all of it.  W1 and W2 fail only inside raise_watermark(),
  * begin_run() and move_watermark().
  */
-#include "engine.h"
+#include "engines/engine.h"
 
 #include <string.h>
 
-#include "check.h"
-#include "emergency.h"
+#include "base/check.h"
+#include "base/emergency.h"
+#include "page/page_alloc.h"
 #include "engines/textbook/blocks.h"
-#include "page_alloc.h"
 
 const char sea_engine_name[] = "watermark";
 const char sea_small_free_text[] = "this is not memory of this heap (it lies there, but was not handed out)";

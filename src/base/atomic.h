@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* atomic.h - every atomic operation of the project
+ *
+ * The name says the order.  A release in one thread pairs with an acquire in
+ * another; the field that is used so names its partner where it is declared.
+ */
+#ifndef SEA_ATOMIC_H
+#define SEA_ATOMIC_H
+
+#include "base/compiler.h"
+
+/* Claim: the process has one thread, and stays so while the caller runs: plain instructions
+ * do what locked ones do for several.  The C library says so, before a second thread starts
+ * (glibc 2.32 and later; others say nothing). */
+extern char __libc_single_threaded __attribute__((weak));
+
+SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_single_threaded; }
+
+#define sea_load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define sea_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define sea_store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define sea_add_relaxed(p, v) (sea_is_alone() ? (*(p) += (v)) : __atomic_add_fetch(p, v, __ATOMIC_RELAXED))
+#define sea_exchange_acq_rel(p, v)                                                                  \
+	({                                                                                         \
+		__typeof__(*(p)) old_;                                                             \
+		if (sea_is_alone()) {                                                              \
+			old_ = *(p);                                                               \
+			*(p) = (v);                                                                \
+		} else {                                                                           \
+			old_ = __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);                        \
+		}                                                                                  \
+		old_;                                                                              \
+	})
+/* Ordered with every other of these: who sets a bit and then reads, and who takes the other and
+ * then reads the first, do not both miss it. */
+#define sea_or_ordered(p, v)                                                                       \
+	((void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
+#define sea_load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
+#define sea_exchange_ordered(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
+#define sea_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
+#define sea_and_relaxed(p, v) ((void)sea_fetch_and_relaxed(p, v))
+#define sea_test_and_set_bit(p, bit) (__atomic_fetch_or(p, 1ull << (bit), __ATOMIC_RELAXED) >> (bit) & 1)
+
+/* A word that was written before the caller could ask for it: a plain load, which
+ * compilers fold into the instruction that uses it, as they do not with atomics. */
+#define sea_load_settled(p) (*(p))
+
+/* Counts a variable of the calling thread down; true if it fell below 0.  One
+ * instruction and its flags, where compilers would load, test and store. */
+#if defined(__x86_64__)
+SEA_INLINE bool sea_count_down(int32_t *count)
+{
+	bool is_negative;
+	__asm__("subl $1, %0" : "+m"(*count), "=@ccs"(is_negative));
+	return is_negative;
+}
+#else
+SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
+#endif
+
+/* What stands before it is done before what stands behind it, as far as a signal handler of
+ * the same thread can see. */
+#define sea_before_a_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+/* Keeps the compiler from joining what comes before with what comes after. */
+#define sea_settle(variable) __asm__("" : "+r"(variable))
+
+/* True if *p was `old` and is now `new`. */
+#define sea_swap_if(p, old, new)                                                                   \
+	({                                                                                         \
+		__typeof__(*(p)) expected_ = (old);                                                \
+		__atomic_compare_exchange_n(p, &expected_, new, false, __ATOMIC_ACQ_REL,           \
+					    __ATOMIC_ACQUIRE);                                     \
+	})
+
+/* A count that several threads write and nobody needs exactly; what was written before is
+ * visible to whoever takes it with an exchange. */
+#define sea_count_roughly(p, v) sea_store_release(p, sea_load_relaxed(p) + (v))
+
+/* A counter written by one thread and read by others: no locked instruction. */
+#define sea_count_own(p, v) sea_store_relaxed(p, sea_load_relaxed(p) + (v))
+
+#endif

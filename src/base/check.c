@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* check.c - the way out
+ *
+ * A line is put together on the stack and written with one call: the heap may be
+ * broken, so nothing here may need it.
+ *
+ * Then abort() runs the program's handler of SIGABRT, which may do anything: it allocates,
+ * opens files, forks.  So the thread first drops its locks and turns its back on the heap;
+ * emergency.h serves it from then on.  Other threads go on.  A handler that makes a mistake
+ * itself is not called again.
+ */
+#include "base/check.h"
+
+#include <string.h>
+
+#include "base/lock.h"
+#include "base/os.h"
+#include "base/text.h"
+#include "base/upward.h"
+
+/* A longer line is cut. */
+#define LINE_ROOM 320
+
+static void put_template(struct sea_text *line, const char *text, const size_t numbers[2])
+{
+	size_t used = 0;
+	for (; *text; text++) {
+		if (text[0] == '%' && text[1] == 'z' && used < 2) {
+			sea_text_put_number(line, numbers[used++], 10);
+			text++;
+		} else {
+			sea_text_put_bytes(line, text, 1);
+		}
+	}
+}
+
+static void finish(struct sea_text *line)
+{
+	line->buffer[line->length] = '\n';
+	sea_os_report(line->buffer, line->length + 1);
+}
+
+void sea_warn(const char *what, const char *text)
+{
+	char buffer[LINE_ROOM] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	sea_text_put(&line, "seamalloc: ");
+	sea_text_put(&line, what);
+	sea_text_put(&line, ": ");
+	sea_text_put(&line, text);
+	finish(&line);
+}
+
+static void leave_heap(void)
+{
+	sea_lock_give_up();
+	sea_engine_retreat();
+}
+
+static _Noreturn void end_process(void)
+{
+	if (sea_lock_gave_up())
+		sea_os_die();
+	sea_os_abort(leave_heap);
+}
+
+void sea_fatal(const char *what, const char *text)
+{
+	sea_warn(what, text);
+	end_process();
+}
+
+void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first, size_t second)
+{
+	char buffer[LINE_ROOM] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	sea_text_put(&line, "seamalloc: ");
+	sea_text_put(&line, verb);
+	sea_text_put(&line, " of 0x");
+	sea_text_put_number(&line, (uintptr_t)block, 16);
+	sea_text_put(&line, ": ");
+	put_template(&line, text, (const size_t[2]){first, second});
+	finish(&line);
+	end_process();
+}
+
+void sea_check_failed(const char *claim, const char *file, int line_number)
+{
+	char buffer[LINE_ROOM] = "";
+	struct sea_text line = SEA_TEXT_IN(buffer);
+	sea_text_put(&line, "seamalloc: heap corrupted: ");
+	sea_text_put(&line, claim);
+	sea_text_put(&line, " does not hold (");
+	const char *base = strrchr(file, '/');
+	sea_text_put(&line, base ? base + 1 : file);
+	sea_text_put(&line, ":");
+	sea_text_put_number(&line, (size_t)line_number, 10);
+	sea_text_put(&line, ")");
+	finish(&line);
+	end_process();
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* check.h - our mistakes and the caller's
+ *
+ * SEA_CHECK   always on, O(1): a broken invariant that memory corruption by the
+ *             program can cause.  Ends the process.
+ * SEA_ASSERT  debug builds only, O(1).
+ * SEA_AUDIT   debug builds only: walks a whole structure.
+ */
+#ifndef SEA_CHECK_H
+#define SEA_CHECK_H
+
+#include "base/compiler.h"
+
+#ifndef SEA_DEBUG
+#define SEA_DEBUG 0
+#endif
+
+/* One line on standard error, "seamalloc: WHAT: TEXT", then abort().  Neither
+ * allocates nor takes a lock, and drops those that the thread holds. */
+SEA_COLD _Noreturn void sea_fatal(const char *what, const char *text);
+
+/* The same for a block: "seamalloc: VERB of 0xADDRESS: TEXT".  `text` may hold up
+ * to two %z, each replaced by one of the numbers in decimal. */
+SEA_COLD _Noreturn void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first,
+					size_t second);
+
+/* One line on standard error, "seamalloc: WHAT: TEXT"; the process goes on. */
+SEA_COLD void sea_warn(const char *what, const char *text);
+
+SEA_COLD _Noreturn void sea_check_failed(const char *claim, const char *file, int line);
+
+#define SEA_CHECK(claim)                                                                           \
+	do {                                                                                       \
+		if (unlikely(!(claim)))                                                            \
+			sea_check_failed(#claim, __FILE__, __LINE__);                              \
+	} while (0)
+
+#define SEA_ASSERT(claim)                                                                          \
+	do {                                                                                       \
+		if (SEA_DEBUG && unlikely(!(claim)))                                               \
+			sea_check_failed(#claim, __FILE__, __LINE__);                              \
+	} while (0)
+
+#define SEA_AUDIT(walk)                                                                            \
+	do {                                                                                       \
+		if (SEA_DEBUG)                                                                     \
+			walk;                                                                      \
+	} while (0)
+
+#endif

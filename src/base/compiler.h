@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* compiler.h - what we ask of the compiler, by name */
+#ifndef SEA_COMPILER_H
+#define SEA_COMPILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* A slow path: never inlined, and laid out away from the code that calls it. */
+#define SEA_COLD __attribute__((noinline, cold))
+#define SEA_NOINLINE __attribute__((noinline))
+#define SEA_INLINE static inline __attribute__((always_inline))
+
+/* Inside the shared object, so that no table stands between code and variable. */
+#define SEA_HIDDEN __attribute__((visibility("hidden")))
+
+/* One cache line: fields written by different threads are kept this far apart. */
+#define SEA_CACHE_LINE 64
+#define SEA_LINE_ALIGNED __attribute__((aligned(SEA_CACHE_LINE)))
+
+/* No padding, and aligned to two bytes: an array of the struct is as short as can be. */
+#define SEA_PACKED_BY_TWO __attribute__((packed, aligned(2)))
+
+/* Thread-local storage reached through one register, also in a shared object.
+ * Its size is what the static TLS block of a dlopen()ing program must have left. */
+#define SEA_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
+/* Exempt from the thread sanitizer: the contract of the function says why. */
+#define SEA_RACE_BY_DESIGN __attribute__((no_sanitize("thread")))
+
+#define SEA_KIB ((size_t)1 << 10)
+#define SEA_MIB ((size_t)1 << 20)
+#define SEA_GIB ((size_t)1 << 30)
+
+SEA_INLINE size_t sea_min(size_t a, size_t b) { return a < b ? a : b; }
+SEA_INLINE size_t sea_max(size_t a, size_t b) { return a > b ? a : b; }
+
+#endif

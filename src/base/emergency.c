@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* emergency.c - a watermark that only rises, without a lock
+ *
+ *    | size | block | size | block |      free      |
+ *    base                          top              end
+ *
+ * N1  What is above `top` reads as zero.
+ * N2  Regions are never taken away; the first is static, the others are mappings, the newest
+ *     in front.  They are in no map of ours: what is in the maps is under locks.
+ * N3  The word before a block is its size; a block is aligned to 16 bytes.
+ */
+#include "base/emergency.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/os.h"
+#include "base/page_size.h"
+
+/* What a crash reporter takes to open a file and start a child is some 10 KiB. */
+#define FIRST_ROOM (64 * SEA_KIB)
+/* Mapped when that is used up, or as much as a block needs. */
+#define REGION_SIZE SEA_MIB
+#define ALIGN ((size_t)16)
+
+struct region {
+	struct region *next;
+	char *base, *end;
+	char *top; /* atomic */
+};
+
+static _Alignas(16) char first_room[FIRST_ROOM];
+static struct region first = {.base = first_room, .end = first_room + FIRST_ROOM, .top = first_room};
+static struct region *newest = &first; /* atomic */
+
+/* NULL: the rest is too short. */
+static char *take(struct region *region, size_t align, size_t size)
+{
+	for (;;) {
+		char *top = sea_load_acquire(&region->top);
+		char *block = (char *)sea_round_up((uintptr_t)top + ALIGN, align);
+		if (block > region->end || (size_t)(region->end - block) < size)
+			return NULL;
+		if (!sea_swap_if(&region->top, top, block + size))
+			continue;
+		((size_t *)block)[-1] = size;
+		return block;
+	}
+}
+
+/* A region that has room for the block, unless other threads are quicker. */
+static struct region *add_region(size_t align, size_t size)
+{
+	size_t head = sea_round_up(sizeof(struct region), ALIGN);
+	size_t bytes = sea_round_up(sea_max(head + ALIGN + align + size, REGION_SIZE), sea_page_size());
+	char *base = sea_os_reserve(bytes);
+	if (!base)
+		return NULL;
+	if (!sea_os_commit(base, bytes)) {
+		sea_os_release(base, bytes);
+		return NULL;
+	}
+	struct region *region = (struct region *)base;
+	*region = (struct region){.base = base, .end = base + bytes, .top = base + head};
+	do
+		region->next = sea_load_acquire(&newest);
+	while (!sea_swap_if(&newest, region->next, region));
+	return region;
+}
+
+void *sea_emergency_alloc(size_t align, size_t size)
+{
+	if (size > PTRDIFF_MAX / 4 || align > PTRDIFF_MAX / 4)
+		return NULL;
+	size = sea_round_up(sea_max(size, 1), ALIGN);
+	align = sea_max(align, ALIGN);
+	struct region *region = sea_load_acquire(&newest);
+	char *block;
+	while (!(block = take(region, align, size)))
+		if (!(region = add_region(align, size)))
+			return NULL;
+	return block;
+}
+
+size_t sea_emergency_size(const void *block)
+{
+	for (const struct region *region = sea_load_acquire(&newest); region; region = region->next)
+		if ((const char *)block > region->base && (const char *)block < region->end)
+			return ((const size_t *)block)[-1];
+	return 0;
+}
+
+void *sea_emergency_copy(const void *block, size_t usable, size_t size)
+{
+	void *copy = sea_emergency_alloc(ALIGN, size);
+	return copy ? memcpy(copy, block, sea_min(usable, size)) : NULL;
+}

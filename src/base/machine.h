@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* machine.h - what only an instruction of the processor can do
+ *
+ * A system call by the instruction: the functions of the C library may have been replaced
+ * by ones that allocate, are points of cancellation, and set errno.
+ */
+#ifndef SEA_MACHINE_H
+#define SEA_MACHINE_H
+
+#include "base/compiler.h"
+
+#if defined(__x86_64__)
+
+SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	long result;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+SEA_INLINE char *sea_machine_thread_pointer(void)
+{
+	char *pointer;
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+}
+
+#elif defined(__aarch64__)
+
+SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+}
+
+SEA_INLINE char *sea_machine_thread_pointer(void)
+{
+	char *pointer;
+	__asm__("mrs %0, tpidr_el0" : "=r"(pointer));
+	return pointer;
+}
+
+#elif defined(__riscv) && __riscv_xlen == 64
+
+SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long a7 __asm__("a7") = nr;
+	register long a0 __asm__("a0") = a;
+	register long a1 __asm__("a1") = b;
+	register long a2 __asm__("a2") = c;
+	register long a3 __asm__("a3") = d;
+	register long a4 __asm__("a4") = e;
+	register long a5 __asm__("a5") = f;
+	__asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5) : "memory");
+	return a0;
+}
+
+SEA_INLINE char *sea_machine_thread_pointer(void)
+{
+	char *pointer;
+	__asm__("mv %0, tp" : "=r"(pointer));
+	return pointer;
+}
+
+#else
+#error "no system call and no thread pointer for this processor: src/machine.h"
+#endif
+
+/* A call of one to six arguments, numbers or pointers; those that are not given are 0.  A
+ * negative result is an error's number. */
+#define SEA_CALL(nr, ...) SEA_CALL_PADDED(nr, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define SEA_CALL_PADDED(nr, a, b, c, d, e, f, ...)                                                  \
+	sea_machine_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+#endif

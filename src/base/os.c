@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/* os.c - the operating system is Linux
+ *
+ * The only file of src/ that makes system calls.  Each call that is optional (all
+ * but mmap, mprotect and munmap) may be denied by a sandbox: the caller is told
+ * and goes on without.  docs/system-calls.md says when each is made.
+ *
+ * By the instruction, not by the functions of the C library: a lock of ours may be held, and
+ * a tool that puts other functions in their place may allocate.
+ */
+#define _GNU_SOURCE
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/machine.h"
+#include "base/vdso.h"
+
+/* The Linux in which a mapping for a stack has no huge pages. */
+#define STACKS_ARE_PLAIN 0x60700
+/* Largest machine whose affinity mask we can read, in processors. */
+#define MAX_CPUS 8192
+/* Assumed where the kernel will not say. */
+#define FALLBACK_CPUS 4
+/* How far from the stack pointer an address still counts as "on the stack". */
+#define STACK_REACH (8 * SEA_MIB)
+
+/* A word that the kernel has told the process at its start; 0 if it has not. */
+static unsigned long told_at_start(unsigned long type)
+{
+	int saved = errno;
+	unsigned long value = getauxval(type);
+	errno = saved;
+	return value;
+}
+
+size_t sea_os_page_size(void)
+{
+	static size_t page_size;
+	size_t known = sea_load_relaxed(&page_size);
+	if (known)
+		return known;
+	known = told_at_start(AT_PAGESZ);
+	if (!known)
+		known = 4096;
+	sea_store_relaxed(&page_size, known);
+	return known;
+}
+
+/* What the kernel has in the process, found once.  Two threads may find the same at once. */
+static const struct sea_vdso *vdso(void)
+{
+	static struct sea_vdso found;
+	static uint32_t is_found;
+	if (unlikely(!sea_load_acquire(&is_found))) {
+		struct sea_vdso fresh;
+		sea_vdso_read((const void *)told_at_start(AT_SYSINFO_EHDR), &fresh);
+		sea_store_relaxed(&found.clock_gettime, fresh.clock_gettime);
+		sea_store_relaxed(&found.getcpu, fresh.getcpu);
+		sea_store_relaxed(&found.kernel, fresh.kernel);
+		sea_store_release(&is_found, 1);
+	}
+	return &found;
+}
+
+/* The process has begun to give up rights; atomic. */
+static uint32_t is_confined;
+
+static bool may_ask(void) { return !sea_load_relaxed(&is_confined); }
+
+long sea_os_prctl(int operation, const unsigned long arguments[4])
+{
+	if (operation == PR_SET_SECCOMP || operation == PR_SET_NO_NEW_PRIVS)
+		sea_store_relaxed(&is_confined, 1);
+	return SEA_CALL(SYS_prctl, operation, arguments[0], arguments[1], arguments[2], arguments[3]);
+}
+
+unsigned sea_os_nr_cpus(void)
+{
+	uint64_t mask[MAX_CPUS / 64] = {0};
+	if (!may_ask())
+		return FALLBACK_CPUS;
+	long bytes = SEA_CALL(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	if (bytes <= 0)
+		return FALLBACK_CPUS;
+	unsigned count = 0;
+	for (size_t i = 0; i < (size_t)bytes / 8; i++)
+		count += (unsigned)__builtin_popcountll(mask[i]);
+	return count ? count : 1;
+}
+
+size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
+{
+	if (!may_ask())
+		return 0;
+	long file = SEA_CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long bytes = file < 0 ? 0 : SEA_CALL(SYS_pread64, file, text, room, from);
+	if (file >= 0)
+		SEA_CALL(SYS_close, file);
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+static enum sea_opened opened(long result)
+{
+	switch (result) {
+	case -ENOENT:
+	case -ENOTDIR: return SEA_NO_FILE;
+	case -EACCES: return SEA_NO_PERMISSION;
+	default: return SEA_NOT_OPENED;
+	}
+}
+
+/* A FIFO is opened without waiting for who writes to it, and a terminal without becoming ours. */
+enum sea_opened sea_os_open(const char *path, int *file)
+{
+	if (!may_ask())
+		return SEA_NOT_OPENED;
+	long result = SEA_CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (result < 0)
+		return opened(result);
+	struct stat status;
+	*file = (int)result;
+	if (SEA_CALL(SYS_fstat, result, &status) == 0 && S_ISREG(status.st_mode))
+		return SEA_OPENED;
+	sea_os_close(*file);
+	return SEA_NOT_REGULAR;
+}
+
+size_t sea_os_read(int file, char *text, size_t room)
+{
+	long bytes;
+	do
+		bytes = SEA_CALL(SYS_read, file, text, room);
+	while (bytes == -EINTR);
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+void sea_os_close(int file) { SEA_CALL(SYS_close, file); }
+
+const char *sea_os_program(void)
+{
+	const char *path = (const char *)told_at_start(AT_EXECFN);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path ? path : "";
+}
+
+uint64_t sea_os_secret(void)
+{
+	uint64_t secret = 0x9e3779b97f4a7c15ull;
+	const void *random = (const void *)told_at_start(AT_RANDOM);
+	if (random)
+		memcpy(&secret, random, sizeof(secret));
+	return secret;
+}
+
+bool sea_os_is_secure(void) { return told_at_start(AT_SECURE) != 0; }
+
+static void *map(void *at, size_t size, int protection, int flags)
+{
+	long base = SEA_CALL(SYS_mmap, at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	return base < 0 && base > -4096 ? NULL : (void *)base;
+}
+
+void *sea_os_reserve(size_t size) { return sea_os_reserve_at(NULL, size, false); }
+
+/* A mapping for a stack gets no huge pages from Linux 6.7 on: no advice is needed. */
+void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
+{
+	void *base = map(hint, size, PROT_NONE, is_plain ? MAP_STACK : 0);
+	if (base && is_plain && vdso()->kernel < STACKS_ARE_PLAIN)
+		sea_os_advise_huge(base, size, SEA_HUGE_NEVER);
+	return base;
+}
+
+void *sea_os_reserve_zeros(size_t size) { return map(NULL, size, PROT_READ, MAP_NORESERVE); }
+
+size_t sea_os_address_space(void)
+{
+	struct rlimit limit;
+	bool known = SEA_CALL(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+	return known ? (size_t)limit.rlim_cur : SIZE_MAX;
+}
+
+bool sea_os_commit(void *base, size_t size)
+{
+	return SEA_CALL(SYS_mprotect, base, size, PROT_READ | PROT_WRITE) == 0;
+}
+
+static bool advise(void *base, size_t size, int advice) { return SEA_CALL(SYS_madvise, base, size, advice) == 0; }
+
+/* Some emulators accept MADV_DONTNEED and do nothing.  The first purge finds out. */
+static bool dontneed_zeroes(void *base, size_t size)
+{
+	static int verdict; /* 0 unknown, 1 yes, -1 no; any thread */
+	int known = sea_load_relaxed(&verdict);
+	if (known)
+		return known > 0;
+	volatile unsigned char *probe = base;
+	unsigned char before = *probe;
+	*probe = 1;
+	if (advise(base, size, MADV_DONTNEED))
+		known = *probe == 0 ? 1 : -1;
+	if (known <= 0)
+		*probe = before;
+	if (known)
+		sea_store_relaxed(&verdict, known);
+	return known > 0;
+}
+
+bool sea_os_purge(void *base, size_t size)
+{
+	return dontneed_zeroes(base, size) && advise(base, size, MADV_DONTNEED);
+}
+
+bool sea_os_reset(void *base, size_t size) { return map(base, size, PROT_NONE, MAP_FIXED) != NULL; }
+
+bool sea_os_release(void *base, size_t size) { return SEA_CALL(SYS_munmap, base, size) == 0; }
+
+/* Kernels before 6.16 unmap the target before they find that they cannot move, and another
+ * thread may map something there.  It is proved to be ours only if nothing was there. */
+enum sea_moved sea_os_move(void *from, void *to, size_t size)
+{
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	if (SEA_CALL(SYS_mremap, from, size, size, flags, to) == (long)to)
+		return SEA_MOVED;
+	void *again = map(to, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+	if (again == to)
+		return SEA_STAYED;
+	if (again) /* before Linux 4.17 the address is but a hint */
+		sea_os_release(again, size);
+	return SEA_LOST;
+}
+
+bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
+{
+	if (huge == SEA_HUGE_AUTO)
+		return true;
+	return may_ask() && advise(base, size, huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+void sea_os_yield(void) { SEA_CALL(SYS_sched_yield, 0); }
+
+void sea_os_wait(uint32_t *word, uint32_t value)
+{
+	if (SEA_CALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL) == -ENOSYS)
+		sea_os_yield();
+}
+
+void sea_os_wake(uint32_t *word) { SEA_CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1); }
+
+/* What the kernel keeps up to date for each thread (rseq), where the C library has asked for
+ * it: the second word is the processor, and negative where there is none (glibc 2.35). */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned __rseq_size __attribute__((weak));
+
+static int cpu_of_thread(void)
+{
+	if (!&__rseq_offset || !&__rseq_size || !__rseq_size)
+		return -1;
+	const int32_t *area = (const int32_t *)(sea_machine_thread_pointer() + __rseq_offset);
+	return sea_load_relaxed(&area[1]);
+}
+
+unsigned sea_os_current_cpu(void)
+{
+	int known = cpu_of_thread();
+	unsigned cpu = 0;
+	if (likely(known >= 0))
+		return (unsigned)known;
+	if (vdso()->getcpu)
+		vdso()->getcpu(&cpu, NULL, NULL);
+	else
+		SEA_CALL(SYS_getcpu, &cpu, NULL, NULL);
+	return cpu;
+}
+
+static uint64_t now_us(int clock)
+{
+	struct timespec now = {0};
+	if (likely(vdso()->clock_gettime))
+		vdso()->clock_gettime(clock, &now);
+	else
+		SEA_CALL(SYS_clock_gettime, clock, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t sea_os_now_ms(void) { return now_us(CLOCK_MONOTONIC_COARSE) / 1000; }
+
+uint64_t sea_os_now_us(void) { return now_us(CLOCK_MONOTONIC); }
+
+/* Made from the thread's number, which the C library knows: no system call. */
+int sea_os_thread_clock(void)
+{
+	clockid_t clock = 0;
+	return pthread_getcpuclockid(pthread_self(), &clock) ? 0 : clock;
+}
+
+uint64_t sea_os_thread_time(int clock)
+{
+	struct timespec time = {0};
+	if (!clock || SEA_CALL(SYS_clock_gettime, clock, &time))
+		return 0;
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* What C++ registers destructors of thread-local objects with; it calls malloc(). */
+extern int __cxa_thread_atexit_impl(void (*hook)(void *), void *argument, void *in_library) __attribute__((weak));
+
+/* A key of the process for the hook; false if the program has them all. */
+static bool find_exit_key(void (*hook)(void *), pthread_key_t *found)
+{
+	static uint32_t progress; /* 0 no key yet, 1 being made, 2 made */
+	static pthread_key_t key;
+	if (sea_load_acquire(&progress) != 2 && sea_swap_if(&progress, 0, 1))
+		sea_store_release(&progress, pthread_key_create(&key, hook) ? 0 : 2);
+	while (sea_load_acquire(&progress) == 1)
+		sea_os_yield();
+	*found = key;
+	return sea_load_acquire(&progress) == 2;
+}
+
+/* Keys are few, and most are kept in memory that pthread_setspecific() has to get. */
+void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
+{
+	static char in_library;
+	pthread_key_t key;
+	if (find_exit_key(hook, &key) && !pthread_setspecific(key, argument))
+		return;
+	if (__cxa_thread_atexit_impl)
+		__cxa_thread_atexit_impl(hook, argument, &in_library);
+}
+
+void sea_os_report(const char *text, size_t length)
+{
+	while (length) {
+		long written = SEA_CALL(SYS_write, STDERR_FILENO, text, length);
+		if (written == -EINTR)
+			continue;
+		if (written <= 0)
+			break;
+		text += written;
+		length -= (size_t)written;
+	}
+}
+
+static struct {
+	bool is_known;
+	dev_t device;
+	ino_t file;
+} noted; /* written at the start */
+
+static bool stat_error(struct stat *status) { return may_ask() && SEA_CALL(SYS_fstat, STDERR_FILENO, status) == 0; }
+
+void sea_os_note_error(void)
+{
+	struct stat status;
+	noted.is_known = stat_error(&status);
+	if (!noted.is_known)
+		return;
+	noted.device = status.st_dev;
+	noted.file = status.st_ino;
+}
+
+/* A program may have closed it, and have data of its own behind that number. */
+bool sea_os_error_is_as_noted(void)
+{
+	struct stat status;
+	if (!noted.is_known || !stat_error(&status))
+		return false;
+	if (status.st_dev == noted.device && status.st_ino == noted.file)
+		return true;
+	long flags = SEA_CALL(SYS_fcntl, STDERR_FILENO, F_GETFL);
+	return flags > 0 && flags & O_APPEND;
+}
+
+size_t sea_os_process(void) { return (size_t)SEA_CALL(SYS_getpid, 0); }
+
+static char **told_environment; /* before the C library has found it */
+
+void sea_os_note_environment(char **environment)
+{
+#ifdef __GLIBC__
+	told_environment = environment;
+#else
+	(void)environment; /* others call constructors without arguments */
+#endif
+}
+
+static char **environment(void) { return environ ? environ : told_environment; }
+
+bool sea_os_has_environment(void) { return environment() != NULL; }
+
+/* Not by getenv(): programs have one of their own. */
+const char *sea_os_environment(const char *name)
+{
+	size_t length = strlen(name);
+	for (char **at = environment(); at && *at; at++)
+		if (!strncmp(*at, name, length) && (*at)[length] == '=')
+			return *at + length + 1;
+	return NULL;
+}
+
+bool sea_os_is_on_stack(const void *here, const void *address)
+{
+	uintptr_t distance = (uintptr_t)address - (uintptr_t)here;
+	return distance < STACK_REACH;
+}
+
+_Noreturn void sea_os_abort(void (*first)(void))
+{
+	first();
+	abort();
+}
+
+/* The signal ends the process: by the number of the action that all do by default. */
+_Noreturn void sea_os_die(void)
+{
+	uint64_t action[4] = {0}, none = 0; /* as the kernel has it: by default, and no signal blocked */
+	SEA_CALL(SYS_rt_sigaction, SIGABRT, action, NULL, sizeof(none));
+	SEA_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+	SEA_CALL(SYS_tgkill, SEA_CALL(SYS_getpid, 0), SEA_CALL(SYS_gettid, 0), SIGABRT);
+	for (;;)
+		SEA_CALL(SYS_exit_group, 128 + SIGABRT);
+}

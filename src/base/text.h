@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* text.h - lines put together, and numbers read, without memory
+ *
+ * T1  buffer[length] is 0, and length < room.
+ * T2  What did not fit is left out, and is_cut says so.
+ */
+#ifndef SEA_TEXT_H
+#define SEA_TEXT_H
+
+#include <string.h>
+
+#include "base/compiler.h"
+
+struct sea_text {
+	char *buffer; /* the caller's, begins with 0 */
+	size_t room;  /* bytes, the 0 at the end included */
+	size_t length;
+	bool is_cut;
+};
+
+#define SEA_TEXT_IN(array) {.buffer = (array), .room = sizeof(array)}
+
+static inline void sea_text_put_bytes(struct sea_text *text, const char *bytes, size_t length)
+{
+	size_t fitting = sea_min(length, text->room - 1 - text->length);
+	memcpy(text->buffer + text->length, bytes, fitting);
+	text->length += fitting;
+	text->buffer[text->length] = '\0';
+	text->is_cut |= fitting < length;
+}
+
+static inline void sea_text_put(struct sea_text *text, const char *string)
+{
+	sea_text_put_bytes(text, string, strlen(string));
+}
+
+static inline void sea_text_put_number(struct sea_text *text, size_t value, unsigned base)
+{
+	char digits[64];
+	size_t first = sizeof(digits);
+	do
+		digits[--first] = "0123456789abcdef"[value % base];
+	while (value /= base);
+	sea_text_put_bytes(text, digits + first, sizeof(digits) - first);
+}
+
+/* Takes back all behind the first `length` bytes. */
+static inline void sea_text_shorten(struct sea_text *text, size_t length)
+{
+	text->length = length;
+	text->buffer[length] = '\0';
+	text->is_cut = false;
+}
+
+/* Reads the decimal digits at *at, one at least, and moves *at behind them; false if there
+ * is none or the number is too large. */
+static inline bool sea_text_read_number(const char **at, const char *end, size_t *value)
+{
+	const char *first = *at;
+	*value = 0;
+	for (; *at < end && **at >= '0' && **at <= '9'; ++*at)
+		if (__builtin_mul_overflow(*value, 10, value) ||
+		    __builtin_add_overflow(*value, (size_t)(**at - '0'), value))
+			return false;
+	return *at > first;
+}
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/* cache.c - what the fast paths leave over
+ *
+ * An allocation is served from the stack, else the stock, else by a refill; when memory has
+ * run out, once more after all that was cached or pending has been merged.  A chunk that is
+ * freed goes on the stack if there is room or the stack may grow, else into the outbox.  A run
+ * of pages goes to the shelf or to the page allocator, and comes from there.
+ */
+#include "cache/cache.h"
+
+#include "base/check.h"
+#include "base/emergency.h"
+#include "base/lock.h"
+#include "base/os.h"
+#include "page/page_alloc.h"
+#include "heap/mistake.h"
+#include "heap/reclaim.h"
+#include "cache/flush.h"
+#include "cache/stock.h"
+
+/* The calling thread's cache; NULL if it cannot have one. */
+static struct sea_cache *own(void)
+{
+	struct sea_cache *cache = sea_threads_own();
+	return likely(cache->shard) ? cache : sea_threads_enter();
+}
+
+/* Marks what waits for it (K5). */
+static SEA_NOINLINE void resume(struct sea_cache *cache)
+{
+	SEA_ASSERT(cache->shard);
+	sea_flush_settle(cache);
+	sea_ledger_resume(&cache->ledger);
+	sea_threads_resume();
+}
+
+/* The same as own(), for who takes from a stack, or makes room in one. */
+static struct sea_cache *own_ready(void)
+{
+	struct sea_cache *cache = own();
+	if (unlikely(!sea_own.nr_classes) && cache)
+		resume(cache);
+	return cache;
+}
+
+/* --- malloc ------------------------------------------------------------------------ */
+
+/* One chunk from any shard: for a thread without cache, or whose own shard can get no zone. */
+static void *alloc_alone(unsigned c, size_t align)
+{
+	struct sea_batch batch;
+	struct sea_link *chunk = NULL;
+	for (unsigned i = 0; i < sea_shard_count() && !chunk; i++)
+		if (sea_shard_take_aligned(&sea_shards[i], sea_class_granules(c), 1, align, &batch))
+			chunk = (struct sea_link *)batch.piece[0].start;
+	if (chunk)
+		chunk->mark = 0;
+	return chunk;
+}
+
+/* Wipes the mark that old bytes may hold where the run starts: a program that never writes there
+ * may shrink the run into a chunk that comes to lie where the mark was made. */
+SEA_INLINE void *unmarked(void *run, bool is_zero)
+{
+	if (run && !is_zero)
+		((struct sea_link *)run)->mark = 0;
+	return run;
+}
+
+SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
+{
+	struct sea_cache *cache = own();
+	void *run = likely(cache) ? sea_shelf_take(&cache->shelf, size) : NULL;
+	if (!run)
+		run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+	return unmarked(run, *zeroed);
+}
+
+static unsigned class_of(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
+
+/* Medium blocks between two steps of giving memory back, while there is something to do.  Where caches
+ * serve nearly all, 60 refills a second and fewer are too rare for it. */
+#define PASSED_PER_STEP 64
+
+SEA_COLD static void give_more_back(struct sea_cache *cache)
+{
+	if (cache->nr_passed++ % PASSED_PER_STEP == 0)
+		sea_reclaim(SEA_NOW_AND_THEN);
+}
+
+/* *zeroed says whether the block is known to read as zero. */
+static void *alloc_anew(size_t size, bool *zeroed)
+{
+	*zeroed = false;
+	if (size > SEA_MEDIUM_MAX)
+		return alloc_run(size, zeroed);
+	struct sea_cache *cache = own_ready();
+	unsigned c = class_of(size);
+	if (unlikely(!cache))
+		return alloc_alone(c, SEA_GRANULE);
+	if (unlikely(sea_reclaim_goes_on()))
+		give_more_back(cache);
+	void *block = sea_cache_pop_stocked(cache, c);
+	if (!block && size > SEA_RUN_LEAST && !cache->stock[c].left)
+		return alloc_run(sea_class_size(c), zeroed);
+	return block || !sea_stock_refill(cache, c) ? block : sea_cache_pop_stocked(cache, c);
+}
+
+void *sea_cache_alloc_large(size_t size, bool *zeroed) { return alloc_anew(size, zeroed); }
+
+void *sea_cache_alloc_slow(size_t size)
+{
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	bool zeroed;
+	void *block = alloc_anew(size, &zeroed);
+	if (likely(block))
+		return block;
+	sea_cache_scavenge();
+	block = alloc_anew(size, &zeroed);
+	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(class_of(size), SEA_GRANULE);
+}
+
+/* --- aligned ----------------------------------------------------------------------- */
+
+/* Chunks of a stack that are looked at for one that is aligned by chance, or because it
+ * was asked for before. */
+#define ALIGNED_DEPTH 4
+
+static bool is_aligned(const void *chunk, size_t align)
+{
+	SEA_ASSERT(sea_is_power_of_two(align));
+	return ((uintptr_t)chunk & (align - 1)) == 0;
+}
+
+/* Takes an aligned chunk from the top of a stack; NULL: there is none. */
+static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_link **link = &cache->head[c], *above = NULL;
+	for (int i = 0; *link && i < ALIGNED_DEPTH; i++, link = &above->next) {
+		struct sea_link *chunk = sea_stack_expect(*link, above);
+		above = chunk;
+		if (!is_aligned(chunk, align))
+			continue;
+		*link = sea_stack_below(chunk);
+		cache->room[c]++;
+		chunk->mark = 0;
+		return chunk;
+	}
+	return NULL;
+}
+
+static void *alloc_cached_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	void *chunk = pop_aligned(cache, c, align);
+	if (!chunk && !cache->head[c] && sea_stock_unspill(cache, c))
+		chunk = pop_aligned(cache, c, align);
+	if (chunk)
+		return chunk;
+	if (stock->cur < stock->end && is_aligned(stock->cur, align))
+		return sea_stock_pop(stock, sea_class_size(c));
+	return sea_stock_refill_aligned(cache, c, align) ? pop_aligned(cache, c, align) : NULL;
+}
+
+static void *alloc_aligned_run(size_t align, size_t size)
+{
+	bool zeroed = false;
+	void *run = sea_pages_alloc(sea_max(size, 1), align, SEA_TOUCH_NOW, &zeroed);
+	return unmarked(run, zeroed);
+}
+
+static void *alloc_aligned(size_t align, size_t size)
+{
+	if (sea_max(size, align) > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+		return alloc_aligned_run(align, size);
+	struct sea_cache *cache = own_ready();
+	unsigned c = class_of(size);
+	return cache ? alloc_cached_aligned(cache, c, align) : alloc_alone(c, align);
+}
+
+void *sea_cache_alloc_aligned(size_t align, size_t size)
+{
+	if (align <= SEA_GRANULE)
+		return sea_cache_alloc(size, sea_cache_alloc_slow);
+	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+		return NULL;
+	void *block = alloc_aligned(align, size);
+	if (likely(block))
+		return block;
+	sea_cache_scavenge();
+	return alloc_aligned(align, size);
+}
+
+/* --- free -------------------------------------------------------------------------- */
+
+/* Past the caches: the thread has none any more. */
+static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
+{
+	SEA_ASSERT(!sea_threads_own()->shard);
+	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
+	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
+	chunk->mark = sea_link_mark(chunk);
+	sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules);
+	sea_shard_help(shard);
+}
+
+/* Puts a used chunk beside a full stack; false: there is no place for it. */
+SEA_INLINE bool spill(struct sea_spill *spill, void *chunk)
+{
+	sea_threads_hold_back();
+	return sea_spill_put(spill, chunk);
+}
+
+/* Looks at the mark of a chunk that leaves. */
+SEA_COLD static void leave_marked(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules);
+
+/* There is no room in the stack, and it may not grow. */
+SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
+{
+	SEA_ASSERT(cache->shard);
+	SEA_ASSERT(nr_granules > 0);
+	bool waits = sea_ledger_is_tearing_down(&cache->ledger);
+	if (unlikely(!waits && sea_link_is_marked(chunk))) {
+		leave_marked(cache, stock, chunk, nr_granules);
+		return;
+	}
+	stock->left++;
+	if (waits)
+		sea_threads_hold_back();
+	bool is_large = nr_granules >= cache->waits_below;
+	bool is_full = waits ? sea_outbox_fetch(&cache->outbox, chunk, nr_granules)
+			     : sea_outbox_post(&cache->outbox, chunk, nr_granules);
+	if (unlikely(is_full || is_large))
+		sea_flush_and_help(cache);
+}
+
+static void leave_marked(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
+{
+	sea_link_unmark(chunk);
+	leave_stack(cache, stock, chunk, nr_granules);
+}
+
+/* A chunk of class c (0: of none) for which there is no room; it may be free already. */
+static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned c, size_t nr_granules)
+{
+	struct sea_stock *stock = &cache->stock[c];
+	SEA_ASSERT(!c || sea_class_granules(c) == nr_granules);
+	SEA_ASSERT(cache->room[c] <= 0);
+	if (c && !stock->is_shut && sea_stock_grow(cache, c)) {
+		own_ready();
+		if (unlikely(sea_link_is_marked(chunk)))
+			sea_link_unmark(chunk);
+		sea_stack_push(cache, c, chunk);
+		return;
+	}
+	struct sea_spill *beside = sea_stack_spill(cache, c);
+	if (!beside || !beside->room || !spill(beside, chunk))
+		leave_stack(cache, stock, chunk, nr_granules);
+}
+
+static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
+{
+	struct sea_cache *cache = own();
+	unsigned c = sea_class_of(nr_granules);
+	if (unlikely(!cache))
+		send_alone(zone, sea_granule_of(block), nr_granules);
+	else if (c && cache->room[c] > 0)
+		sea_stack_push(cache, c, block);
+	else
+		overflow(cache, block, c, nr_granules);
+}
+
+/* Granules of the live chunk at `block`; 0 if there is none.  Free chunks of every kind
+ * carry the mark: in a stack or a stock (K2, K3), sent back (K4), or a hole (Z7). */
+static unsigned live_chunk(const struct sea_zone *zone, const void *block)
+{
+	if ((uintptr_t)block % SEA_GRANULE || (sea_link_is_marked(block) && sea_confirm_freed(block)))
+		return 0;
+	return sea_zone_chunk_size(zone, sea_granule_of(block));
+}
+
+static void free_run(void *block)
+{
+	size_t size;
+	struct page *run = sea_pages_run(block, &size);
+	struct sea_cache *cache = sea_threads_own();
+	if (unlikely(!size)) {
+		if (sea_emergency_size(block))
+			return;
+		sea_mistake("free", block);
+	}
+	if (size <= SEA_MEDIUM_MAX && cache->shard)
+		cache->stock[sea_class_for(sea_granules_for(size))].left++;
+	if (unlikely(!cache->shard) || !sea_shelf_put(&cache->shelf, block, run, size))
+		sea_pages_free(block);
+}
+
+void sea_cache_free_slow(void *block)
+{
+	if (!block || sea_lock_holds_any())
+		return;
+	struct sea_zone *zone = sea_zone_of(block);
+	if (likely(zone)) {
+		unsigned n = live_chunk(zone, block);
+		if (unlikely(!n))
+			sea_mistake("free", block);
+		((struct sea_link *)block)->mark = 0; /* it said nothing */
+		free_chunk(zone, block, n);
+	} else {
+		free_run(block);
+	}
+}
+
+/* A chunk of class c (0: of none), or a pointer to none, that the fast path made nothing of. */
+SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c)
+{
+	uintptr_t mark = sea_link_mark(block);
+	if (unlikely(!c || ((struct sea_link *)block)->mark == mark))
+		sea_cache_free_slow(block);
+	else if (likely(cache->room[c] > 0))
+		sea_stack_push_marked(cache, c, block, mark);
+	else if (likely(cache->shard))
+		overflow(cache, block, c, sea_class_granules(c));
+	else
+		sea_cache_free_slow(block);
+}
+
+/* The block is no small chunk that the thread's cache has a class for: its seams show one of so
+ * many granules, or none.  Nobody's cache is shared by all who have none: counting it up again
+ * would not be exact.  Classes that hold nothing have no room either. */
+static SEA_NOINLINE void free_shown(struct sea_cache *cache, void *block, size_t shown)
+{
+	cache->room[shown] = 0;
+	free_long(cache, block, shown > SEA_SMALL_GRANULES ? sea_class_of((unsigned)shown) : 0);
+}
+
+void sea_cache_free_marked(void *block, size_t c)
+{
+	sea_own.cache->room[c]++;
+	sea_cache_free_slow(block);
+}
+
+/* A chunk of class c meets a full stack beside which there is room. */
+static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, size_t c)
+{
+	cache->room[c]++;
+	if (unlikely(!spill(cache->spill[c], block)))
+		leave_stack(cache, &cache->stock[c], block, c);
+}
+
+void sea_cache_free_full(void *block, size_t c)
+{
+	struct sea_cache *cache = sea_own.cache;
+	struct sea_stock *stock = &cache->stock[c];
+	struct sea_spill *spill = sea_stack_spill(cache, c);
+	if (c == SEA_UNSEEN) {
+		cache->room[c] = 0;
+		free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)));
+	} else if (c - 1 >= SEA_SMALL_GRANULES) {
+		free_shown(cache, block, c);
+	} else if (spill && spill->room) {
+		free_spilling(cache, block, c);
+	} else if (likely(stock->is_shut)) {
+		cache->room[c]++;
+		leave_stack(cache, stock, block, c);
+	} else if (unlikely(!cache->shard)) {
+		free_shown(cache, block, c);
+	} else {
+		cache->room[c]++;
+		overflow(cache, block, (unsigned)c, c);
+	}
+}
+
+static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
+{
+	struct sea_zone *zone = sea_zone_of(block);
+	size_t size = zone ? live_chunk(zone, block) * SEA_GRANULE : sea_pages_size(block);
+	if (unlikely(!size))
+		size = sea_emergency_size(block);
+	if (unlikely(!size))
+		sea_mistake(verb, block);
+	return size;
+}
+
+size_t sea_cache_expect_live(const char *verb, const void *block)
+{
+	size_t size = sea_cache_small_size(block);
+	return likely(size) ? size : expect_long(verb, block);
+}
+
+/* --- questions, and memory that runs out --------------------------------------------- */
+
+bool sea_cache_has(size_t size)
+{
+	SEA_ASSERT(size > 0 && size <= SEA_MEDIUM_MAX);
+	return sea_threads_own()->head[sea_class_for(sea_granules_for(size))] != NULL;
+}
+
+bool sea_cache_expand(void *block, size_t size)
+{
+	struct sea_zone *zone = sea_zone_of(block);
+	if (!zone)
+		return sea_pages_resize(block, size);
+	unsigned g = sea_granule_of(block);
+	if (size > SEA_ZONE_SIZE - g * SEA_GRANULE)
+		return false;
+	unsigned from = sea_zone_chunk_size(zone, g), to = sea_granules_for(size);
+	SEA_ASSERT(from > 0);
+	if (to <= from)
+		return true;
+	if (to > SEA_ZONE_CHUNK_MAX)
+		return false;
+	bool grown = sea_shard_grow(zone, g, from, to);
+	if (grown && sea_threads_own()->shard)
+		sea_threads_own()->ledger.net += (to - from) * SEA_GRANULE;
+	return grown;
+}
+
+size_t sea_cache_good_size(size_t size)
+{
+	if (size <= SEA_SMALL_MAX)
+		return sea_round_up(sea_max(size, 1), SEA_GRANULE);
+	if (size <= SEA_MEDIUM_MAX)
+		return sea_class_size(sea_class_for(sea_granules_for(size)));
+	return size > PTRDIFF_MAX ? 0 : sea_round_up(size, sea_page_size());
+}
+
+void sea_cache_settle(void)
+{
+	if (sea_threads_own()->shard)
+		resume(sea_threads_own());
+}
+
+void sea_cache_flush(void)
+{
+	if (sea_threads_own()->shard) {
+		sea_flush_all(sea_threads_own());
+		sea_flush_purge(sea_threads_own());
+	}
+}
+
+void sea_cache_scavenge(void)
+{
+	sea_cache_flush();
+	sea_threads_flush_left();
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		sea_shard_drain(&sea_shards[i]);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* outbox.c - one OR for the chunks that go to one word */
+#include "cache/outbox.h"
+
+/* Chunks that start in one word. */
+struct bundle {
+	struct sea_zone *zone;
+	uint64_t mask;
+	uintptr_t word;	     /* of all addresses */
+	uint32_t nr_granules;
+};
+
+/* The bundle of a word.  Two words may share a place in `last`, then the later one has it, and
+ * what comes for the other starts anew. */
+SEA_INLINE struct bundle *bundle_of(uintptr_t word, struct bundle *bundles, uint8_t *last, uint32_t *nr, const void *chunk)
+{
+	struct bundle *bundle = &bundles[last[word % SEA_OUTBOX_CHUNKS]];
+	if (*nr && bundle->word == word)
+		return bundle;
+	last[word % SEA_OUTBOX_CHUNKS] = (uint8_t)*nr;
+	bundle = &bundles[(*nr)++];
+	*bundle = (struct bundle){sea_zone_of(chunk), 0, word, 0};
+	__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
+	return bundle;
+}
+
+/* Bundles those that lie in one word; the words are fetched.  What another thread drew class by
+ * class comes back mixed: chunks of one word may lie apart in the box.  Returns how many bundles
+ * there are. */
+static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
+{
+	uint8_t last[SEA_OUTBOX_CHUNKS] = {0};
+	uint32_t nr_bundles = 0;
+	struct bundle *bundle = NULL;
+	for (uint32_t i = 0; i < nr; i++) {
+		uintptr_t granule = (uintptr_t)box->chunk[i] / SEA_GRANULE, word = granule / 64;
+		if (!bundle || bundle->word != word)
+			bundle = bundle_of(word, bundles, last, &nr_bundles, box->chunk[i]);
+		bundle->mask |= 1ull << granule % 64;
+		bundle->nr_granules += box->length[i];
+	}
+	return nr_bundles;
+}
+
+void sea_link_unmark(struct sea_link *chunk)
+{
+	SEA_ASSERT(sea_link_is_marked(chunk));
+	if (sea_confirm_freed(chunk))
+		sea_mistake("free", chunk);
+	chunk->mark = 0;
+}
+
+/* Claim: an entry before i is the same chunk as entry i. */
+static bool is_in_twice(const struct sea_outbox *box, uint32_t i)
+{
+	for (uint32_t j = 0; j < i; j++)
+		if (box->chunk[j] == box->chunk[i])
+			return true;
+	return false;
+}
+
+SEA_COLD static void unmark(const struct sea_outbox *box, uint32_t i)
+{
+	if (is_in_twice(box, i))
+		sea_mistake("free", box->chunk[i]);
+	sea_link_unmark(box->chunk[i]);
+}
+
+/* Marks the entries that are not.  The box counts none, so that what is asked about is not found in
+ * it as itself. */
+static void mark_rest(struct sea_outbox *box, uint32_t nr_marked, uint32_t nr)
+{
+	SEA_ASSERT(box->nr == 0);
+	for (uint32_t i = nr_marked; i < nr; i++) {
+		struct sea_link *chunk = box->chunk[i];
+		uintptr_t mark = sea_link_mark(chunk);
+		if (unlikely(chunk->mark == mark))
+			unmark(box, i);
+		chunk->mark = mark;
+	}
+}
+
+size_t sea_outbox_deliver(struct sea_outbox *box)
+{
+	struct bundle bundles[SEA_OUTBOX_CHUNKS];
+	uint32_t nr = box->nr, nr_marked = box->nr_marked, nr_granules = box->nr_granules;
+	if (!nr)
+		return 0;
+	box->nr = 0;
+	sea_before_a_signal();
+	box->nr_marked = box->nr_granules = 0;
+	mark_rest(box, nr_marked, nr);
+	nr = bundle_up(box, nr, bundles);
+	for (uint32_t i = 0; i < nr; i++)
+		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, bundles[i].nr_granules);
+	return (size_t)nr_granules * SEA_GRANULE;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* spill.c - lists made from bits */
+#include "cache/spill.h"
+
+#include "base/os.h"
+#include "base/page_size.h"
+
+void sea_spill_enter_marked(struct sea_spill *spill, struct sea_link *chunk)
+{
+	if (*sea_spill_word(spill, chunk) >> (uintptr_t)chunk / SEA_GRANULE % 64 & 1)
+		sea_mistake("free", chunk);
+	sea_link_unmark(chunk);
+	sea_spill_enter(spill, chunk);
+}
+
+void sea_spill_settle(struct sea_spill *spill)
+{
+	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++) {
+		struct sea_link *chunk = spill->fetched[i];
+		spill->fetched[i] = NULL;
+		if (chunk)
+			sea_spill_enter(spill, chunk);
+	}
+}
+
+SEA_RACE_BY_DESIGN bool sea_spill_has(const struct sea_spill *spill, const void *chunk)
+{
+	size_t place = sea_spill_number(chunk) % SEA_SPILL_PLACES;
+	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++)
+		if (sea_load_relaxed(&spill->fetched[i]) == chunk)
+			return true;
+	if (!spill->count[place] || spill->number[place] != sea_spill_number(chunk))
+		return false;
+	uint64_t word = sea_load_relaxed(sea_spill_word((struct sea_spill *)spill, chunk));
+	return word >> (uintptr_t)chunk / SEA_GRANULE % 64 & 1;
+}
+
+/* The first place that a region has; SEA_SPILL_PLACES: none. */
+static size_t first_place(const struct sea_spill *spill)
+{
+	for (size_t w = 0; w < SEA_SPILL_PLACES / 64; w++)
+		if (spill->filled[w])
+			return w * 64 + sea_lowest_bit(spill->filled[w]);
+	return SEA_SPILL_PLACES;
+}
+
+/* Appends the chunks of a word to a list, up to `max`; returns where the list goes on. */
+static struct sea_link **append(struct sea_link **link, char *base, uint64_t *bits, uint32_t *max)
+{
+	for (; *bits && *max > 0; *bits &= *bits - 1, --*max) {
+		*link = (struct sea_link *)(base + sea_lowest_bit(*bits) * SEA_GRANULE);
+		link = &(*link)->next;
+	}
+	return link;
+}
+
+uint32_t sea_spill_take(struct sea_spill *spill, uint32_t max, struct sea_link **list)
+{
+	SEA_ASSERT(max > 0);
+	size_t place = first_place(spill);
+	if (place == SEA_SPILL_PLACES)
+		return 0;
+	sea_spill_settle(spill);
+	char *base = (char *)(spill->number[place] << SEA_SPILL_REGION_SHIFT);
+	uint32_t left = max = (uint32_t)sea_min(max, spill->count[place]);
+	struct sea_link **link = list;
+	for (size_t w = 0; left > 0; w++) {
+		SEA_ASSERT(w < SEA_SPILL_WORDS);
+		link = append(link, base + w * 64 * SEA_GRANULE, &spill->bits[place][w], &left);
+	}
+	*link = NULL;
+	spill->count[place] -= (uint16_t)max;
+	if (!spill->count[place])
+		spill->filled[place / 64] &= ~(1ull << place % 64);
+	spill->room += max;
+	return max;
+}
+
+void sea_spill_purge(struct sea_spill *spill)
+{
+	if (!spill->was_used || spill->limit)
+		return;
+	size_t page = sea_page_size();
+	char *from = (char *)sea_round_up((uintptr_t)spill->bits, page);
+	char *to = (char *)sea_round_down((uintptr_t)(spill + 1), page);
+	if (from < to)
+		sea_os_purge(from, (size_t)(to - from));
+	spill->was_used = false;
+}
+
+/* Chunks of the place that are fetched. */
+static uint32_t count_fetched(const struct sea_spill *spill, size_t place)
+{
+	uint32_t nr = 0;
+	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++)
+		nr += spill->fetched[i] && sea_spill_number(spill->fetched[i]) % SEA_SPILL_PLACES == place;
+	return nr;
+}
+
+bool sea_spill_is_sound(const struct sea_spill *spill)
+{
+	uint32_t nr = 0;
+	for (size_t place = 0; place < SEA_SPILL_PLACES; place++) {
+		uint32_t count = count_fetched(spill, place);
+		for (size_t w = 0; w < SEA_SPILL_WORDS; w++)
+			count += sea_count_bits(spill->bits[place][w]);
+		if (count != spill->count[place] || (spill->filled[place / 64] >> place % 64 & 1) != (count > 0))
+			return false;
+		nr += count;
+	}
+	return spill->limit == spill->room + nr;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* stack.h - what a thread's cache is made of: stacks and stocks
+ *
+ *    head[c] --> chunk --> chunk --> NULL      the stack of class c
+ *    cur -->|chunk|chunk|chunk|<-- end         its stock: never handed out, side by side
+ *
+ * K1  room[c] + length of stack c == stock[c].limit.  (room is below 0 after a refill
+ *     that brought more than the limit.)
+ * K2  Every chunk in stack c is sea_class_granules(c) long, used to its zone, and
+ *     carries its mark.
+ * K3  [cur, end) of a stock is cut into chunks of the class, used to their zone; the
+ *     chunk at cur carries its mark once the first has been handed out.
+ * K5  While a chunk waits for its mark, in the outbox or in a spill, the thread takes nothing from a
+ *     stack, and the stack of that chunk's class takes nothing: sea_own.nr_classes is 0, so that
+ *     malloc() takes its slow path and marks it first (sea_flush_settle).  So a second free of the
+ *     chunk is noticed, or takes the slow path too.
+ *
+ * A program that writes to what it has freed breaks a link.  The fast path pops what is there; the
+ * slow paths follow a link only after a look at where it leads.
+ *
+ * Takes no lock: a cache belongs to its thread.  Others read what the fields say they do.
+ */
+#ifndef SEA_STACK_H
+#define SEA_STACK_H
+
+#include "base/check.h"
+#include "map/map.h"
+#include "cache/ledger.h"
+#include "cache/outbox.h"
+#include "cache/shelf.h"
+#include "cache/spill.h"
+
+/* What a class knows beyond its stack. */
+struct sea_stock {
+	char *cur, *end;  /* chunks that were never handed out, side by side */
+	uint32_t drawn;	  /* chunks refilled since the class was last emptied */
+	uint32_t limit;	  /* chunks that the stack may hold */
+	uint32_t left;	  /* chunks that left by overflow, not yet answered by a refill */
+	uint32_t credit;  /* by how many chunks the limit may grow */
+	uint32_t is_shut;   /* the stack may not grow before the next refill, look or flush */
+	int32_t seen_room;  /* room at the last look; or none that could be, if the class has moved */
+};
+
+struct sea_cache {
+	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
+	int32_t room[SEA_NR_CLASSES];	       /* chunks that a stack still takes; others read it */
+	struct sea_shard *shard;	       /* NULL: the cache of a thread that has none */
+	int clock;			       /* CPU clock of the thread (confirm.c); 0: not known */
+	uint32_t waits_below;		       /* granules: a chunk that leaves and has fewer waits in the outbox */
+	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
+	struct sea_ledger ledger;
+	struct sea_shelf shelf;
+	struct sea_stock stock[SEA_NR_CLASSES];
+	uint32_t look_next; /* the class at which a look goes on; 0: none is under way */
+	struct sea_spill *spill[SEA_SPILL_CLASSES]; /* NULL: the stack never was large and scattered */
+	struct sea_outbox outbox;
+	uint32_t nr_passed; /* allocations of medium blocks while memory is being given back */
+};
+
+/* Where a cache starts: a thread that has small chunks only, and sends none back, needs
+ * memory for the first half. */
+#define SEA_CACHE_ALIGN ((size_t)4096)
+
+_Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds a link");
+_Static_assert(sizeof(struct sea_cache) <= 2 * SEA_CACHE_ALIGN, "two pages a thread");
+_Static_assert(offsetof(struct sea_cache, stock[SEA_SMALL_GRANULES + 1]) <= SEA_CACHE_ALIGN, "small classes: the first");
+
+/* Where class c spills to, or NULL. */
+SEA_INLINE struct sea_spill *sea_stack_spill(const struct sea_cache *cache, size_t c)
+{
+	return c < SEA_SPILL_CLASSES ? cache->spill[c] : NULL;
+}
+
+/* Returns `chunk`, which the link of a free chunk has led to (NULL: which is the head of a stack).  Ends the process
+ * if it is neither NULL nor a free chunk (K2). */
+SEA_INLINE struct sea_link *sea_stack_expect(struct sea_link *chunk, const struct sea_link *from)
+{
+	if (unlikely(chunk && ((uintptr_t)chunk % SEA_GRANULE || !sea_zone_of(chunk) || !sea_link_is_marked(chunk))))
+		sea_mistake_link(from, chunk);
+	return chunk;
+}
+
+/* The chunk below a chunk of a stack, or NULL. */
+SEA_INLINE struct sea_link *sea_stack_below(const struct sea_link *chunk) { return sea_stack_expect(chunk->next, chunk); }
+
+/* Puts a used chunk of class c on the stack, with the mark that it is to carry. */
+SEA_INLINE void sea_stack_push_marked(struct sea_cache *cache, unsigned c, void *block, uintptr_t mark)
+{
+	SEA_ASSERT(cache->shard);
+	SEA_ASSERT(sea_class_granules(c));
+	SEA_ASSERT(sea_zone_of(block));
+	SEA_ASSERT(mark == sea_link_mark(block));
+	struct sea_link *chunk = block;
+	chunk->next = cache->head[c];
+	chunk->mark = mark;
+	cache->head[c] = chunk;
+	cache->room[c]--;
+}
+
+SEA_INLINE void sea_stack_push(struct sea_cache *cache, unsigned c, void *block)
+{
+	sea_stack_push_marked(cache, c, block, sea_link_mark(block));
+}
+
+/* Takes the chunk on top; the stack is not empty. */
+SEA_INLINE void *sea_stack_pop(struct sea_cache *cache, unsigned c)
+{
+	SEA_ASSERT(cache->head[c]);
+	SEA_ASSERT(sea_link_is_marked(cache->head[c]));
+	struct sea_link *chunk = cache->head[c];
+	cache->head[c] = chunk->next;
+	cache->room[c]++;
+	chunk->mark = 0;
+	return chunk;
+}
+
+#endif

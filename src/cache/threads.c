@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* threads.c - which thread has which cache
+ *
+ * A thread that ends with little in its cache leaves it to the next that starts: where threads
+ * come and go, each would fill a cache and empty it for some hundred blocks.
+ *
+ * T1  The list holds the cache of each thread that has entered and not left; `nr` counts them.
+ * T2  A cache in the list has a shard; a spare struct holds no chunk.
+ * T3  A cache that was left has chunks in stacks, spills and stocks only, not more bytes of them,
+ *     and limits of not more bytes, than the option `cache` says; there are at most as many
+ *     as shards, and MOST_LEFT.  The shard in it is not its own any more.
+ *
+ * The lists are under the threads lock.  What a cache holds is its thread's, and read
+ * without a lock by who counts it.
+ */
+#include "cache/threads.h"
+
+#include <string.h>
+
+#include "base/lock.h"
+#include "base/os.h"
+#include "base/upward.h"
+#include "map/map.h"
+#include "page/refault.h"
+#include "heap/reclaim.h"
+#include "cache/flush.h"
+#include "cache/stock.h"
+
+/* Caches that are left, of some 100 KiB each where threads do little. */
+#define MOST_LEFT 16
+
+struct sea_cache sea_threads_nobody; /* of a thread that has not allocated yet */
+static struct sea_cache departed;    /* of a thread whose exit hook has run */
+
+SEA_THREAD_LOCAL struct sea_own sea_own = {.cache = &sea_threads_nobody};
+
+static struct {
+	struct sea_lock lock;
+	struct sea_cache *first; /* all caches */
+	struct sea_cache *left;	 /* by threads that have ended */
+	struct sea_cache *spare; /* structs */
+	size_t nr, nr_left;
+	size_t lost;		 /* bytes in caches of threads that a fork left behind */
+} threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
+
+/* Threads lock held, or no other thread there. */
+static void unlink_cache(struct sea_cache *cache)
+{
+	SEA_ASSERT(*cache->link == cache);
+	SEA_ASSERT(threads.nr > 0);
+	*cache->link = cache->next;
+	if (cache->next)
+		cache->next->link = cache->link;
+	threads.nr--;
+	SEA_ASSERT((threads.nr == 0) == (threads.first == NULL));
+}
+
+/* Threads lock held. */
+static void link_cache(struct sea_cache *cache)
+{
+	SEA_ASSERT(cache->shard);
+	cache->next = threads.first;
+	cache->link = &threads.first;
+	if (cache->next)
+		cache->next->link = &cache->next;
+	threads.first = cache;
+	threads.nr++;
+}
+
+/* Threads lock held. */
+static void push(struct sea_cache **list, struct sea_cache *cache)
+{
+	cache->next = *list;
+	*list = cache;
+}
+
+static struct sea_cache *pop(struct sea_cache **list)
+{
+	struct sea_cache *cache = *list;
+	if (cache)
+		*list = cache->next;
+	return cache;
+}
+
+/* Steps that the end of a thread may take for each of two things: 100 ms at most, and none but for
+ * memory that is free and waits to go.  Nobody waits for more than one of them. */
+#define MOST_STEPS 1024
+
+/* All that waits when it begins. */
+static void drain_worth(struct sea_shard *shard)
+{
+	unsigned steps = MOST_STEPS;
+	for (int round = 0; round < 2; round++)
+		while (steps > 0 && sea_shard_drain_worth(shard))
+			steps--;
+}
+
+/* Merges what threads that ended have sent back, and gives back what is free for it. */
+static void clear_up(struct sea_shard *shard, bool is_alone)
+{
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		if (is_alone || &sea_shards[i] == shard)
+			drain_worth(&sea_shards[i]);
+	if (is_alone)
+		sea_refault_forget();
+	for (unsigned steps = MOST_STEPS; sea_reclaim(SEA_THREAD_ENDS) && --steps > 0;)
+		;
+}
+
+/* Threads lock held.  False: there are enough (T3). */
+static bool leave_to_next(struct sea_cache *cache)
+{
+	if (threads.nr_left >= sea_min(sea_shard_count(), MOST_LEFT))
+		return false;
+	threads.nr_left++;
+	push(&threads.left, cache);
+	return true;
+}
+
+/* Threads lock held, so that what the cache holds is counted; what is sent takes no other. */
+static void empty(struct sea_cache *cache)
+{
+	sea_flush_all(cache);
+	SEA_ASSERT(sea_flush_bytes(cache) == 0);
+	push(&threads.spare, cache);
+}
+
+static void leave(void *argument)
+{
+	if (sea_lock_holds_any())
+		return; /* it ends the process */
+	SEA_ASSERT(argument == sea_threads_own());
+	struct sea_cache *cache = argument;
+	struct sea_shard *shard = cache->shard;
+	sea_own = (struct sea_own){.cache = &departed};
+	sea_flush_settle(cache);
+	sea_shelf_clear(&cache->shelf);
+	if (cache->ledger.granted > sea_options.cache)
+		sea_stock_tighten(cache);
+	bool is_small = sea_flush_bytes(cache) <= sea_options.cache;
+	if (!is_small) {
+		sea_flush_all(cache); /* much, so without the lock */
+		sea_flush_purge(cache);
+	}
+	bool has_sent = cache->ledger.unsettled >= SEA_HELP_BYTES;
+	if (has_sent)
+		cache->ledger.unsettled = 0;
+	sea_lock_take(&threads.lock);
+	unlink_cache(cache);
+	sea_shard_leave(shard);
+	bool is_left = is_small && leave_to_next(cache);
+	if (!is_left)
+		empty(cache);
+	bool is_alone = threads.nr <= 1;
+	sea_lock_drop(&threads.lock);
+	if (!is_left || has_sent || is_alone)
+		clear_up(shard, is_alone);
+}
+
+/* Threads lock held. */
+static struct sea_cache *take_left(void)
+{
+	struct sea_cache *cache = pop(&threads.left);
+	threads.nr_left -= cache != NULL;
+	return cache;
+}
+
+void sea_threads_flush_left(void)
+{
+	sea_lock_take(&threads.lock);
+	for (struct sea_cache *cache; (cache = take_left());)
+		empty(cache);
+	sea_lock_drop(&threads.lock);
+}
+
+/* But for the spills, which are empty. */
+static void clear(struct sea_cache *cache)
+{
+	struct sea_spill *spill[SEA_SPILL_CLASSES];
+	memcpy(spill, cache->spill, sizeof(spill));
+	memset(cache, 0, sizeof(*cache));
+	memcpy(cache->spill, spill, sizeof(spill));
+}
+
+/* Threads lock held.  Left by another thread, or all zeros; NULL: no memory. */
+static struct sea_cache *take_struct(void)
+{
+	struct sea_cache *cache = take_left();
+	if (cache) {
+		sea_ledger_inherit(&cache->ledger, sea_flush_bytes(cache));
+		return cache;
+	}
+	cache = pop(&threads.spare);
+	if (!cache)
+		return sea_meta_alloc_aligned(sizeof(*cache), SEA_CACHE_ALIGN);
+	clear(cache);
+	return cache;
+}
+
+/* Threads lock held, but not while the system is asked how many shards there may be. */
+static struct sea_shard *join(void)
+{
+	if (!sea_shard_may_join()) {
+		sea_lock_drop(&threads.lock);
+		sea_shard_learn_limit();
+		sea_lock_take(&threads.lock);
+	}
+	return sea_shard_join();
+}
+
+struct sea_cache *sea_threads_enter(void)
+{
+	SEA_ASSERT(!sea_threads_own()->shard);
+	if (sea_threads_own() == &departed)
+		return NULL;
+	sea_front_start();
+	sea_lock_take(&threads.lock);
+	struct sea_cache *cache = take_struct();
+	if (cache) {
+		cache->waits_below = SEA_WAITS_BELOW;
+		cache->shard = join();
+		cache->clock = sea_os_thread_clock();
+		link_cache(cache);
+	}
+	sea_lock_drop(&threads.lock);
+	if (!cache)
+		return NULL;
+	sea_own.cache = cache;
+	sea_threads_resume();
+	SEA_LEAVES_HERE();
+	sea_os_at_thread_exit(leave, cache);
+	return cache;
+}
+
+bool sea_threads_any(bool (*is_it)(const struct sea_cache *, bool, const void *), const void *context)
+{
+	bool found = false;
+	sea_lock_take(&threads.lock);
+	for (const struct sea_cache *cache = threads.left; cache && !found; cache = cache->next)
+		found = is_it(cache, true, context);
+	for (const struct sea_cache *cache = threads.first; cache && !found; cache = cache->next)
+		found = is_it(cache, false, context);
+	sea_lock_drop(&threads.lock);
+	return found;
+}
+
+void sea_threads_retreat(void) { sea_own = (struct sea_own){.cache = &departed}; }
+
+void sea_threads_stats(struct sea_threads_stats *stats)
+{
+	*stats = (struct sea_threads_stats){0};
+	sea_lock_take(&threads.lock);
+	stats->cached = threads.lost;
+	for (const struct sea_cache *cache = threads.first; cache; cache = cache->next) {
+		stats->nr_threads++;
+		stats->cached += sea_flush_bytes(cache);
+	}
+	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
+		stats->cached += sea_flush_bytes(cache);
+	sea_lock_drop(&threads.lock);
+}
+
+void sea_threads_forget_others(void)
+{
+	sea_shelf_in_child(&sea_threads_own()->shelf);
+	sea_ledger_in_child(&sea_threads_own()->ledger);
+	if (sea_threads_own()->shard)
+		sea_threads_own()->clock = sea_os_thread_clock(); /* the thread has another number */
+	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
+		sea_ledger_grant_again(&cache->ledger);
+	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
+		next = cache->next;
+		if (cache == sea_threads_own())
+			continue;
+		threads.lost += sea_flush_bytes(cache);
+		unlink_cache(cache);
+		sea_shard_leave(cache->shard);
+	}
+}
+
+void sea_threads_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&threads.lock, context); }

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* account.c - walks everything, a step at a time
+ *
+ *    arena    | run     | run: a zone            | free  | per-CPU | on the way |
+ *    touched    live      live, cached, pending,   free    free      free
+ *                         free
+ *    others     live      purged                   purged  purged    purged
+ *
+ * A1  live + cached + pending + free + metadata + reserved == mapped, at any time.
+ * A2  `adrift` is 0 unless another thread has allocated or freed since the account began, or was
+ *     at it when the process forked.
+ * A3  What is purged lies in pages that hold no memory, when they are counted.
+ * A4  No step takes longer than sea_engine_account_step allows.
+ *
+ * `mapped` is the sum of the ranges that were walked, the rest is counted page by page and bit by
+ * bit.  The one difference taken is that of used chunks and those cached or pending.
+ *
+ * In a step all locks are held, as in a fork; what the walk calls passes through them.  Between
+ * two steps none is, so that nobody waits for more than a step.  The walk goes by address: what
+ * is counted of a range is as it was in that step, and what others do at addresses below is not
+ * seen any more.  Threads go on with their caches all the time: some blocks may be counted as
+ * cached that are live, or the other way round.
+ */
+#include "front/account.h"
+
+#include <string.h>
+
+#include "base/lock.h"
+#include "base/os.h"
+#include "map/map.h"
+#include "page/arena.h"
+#include "page/buddy.h"
+#include "page/page_alloc.h"
+
+/* Work of a zone; a run, a free block or a page adrift is 1: some 0.1 us. */
+#define ZONE_WORK 64
+/* Microseconds for which the locks are left to others, in which a thread wakes up; and calls of
+ * sched_yield() if the clock stands still. */
+#define GIVE_WAY_US 50
+#define GIVE_WAY_YIELDS 100
+
+/* --- all locks ------------------------------------------------------------------- */
+
+static void take(struct sea_lock *lock, void *context)
+{
+	(void)context;
+	sea_lock_fork_take(lock);
+}
+
+static void take_all(void)
+{
+	sea_engine_each_lock(take, NULL);
+	sea_lock_fork_begin();
+}
+
+static void give_way(void)
+{
+	uint64_t begun = sea_os_now_us();
+	for (unsigned i = 0; i < GIVE_WAY_YIELDS && sea_os_now_us() - begun < GIVE_WAY_US; i++)
+		sea_os_yield();
+}
+
+/* Who has slept until now comes next: else this thread would take the locks again first. */
+static void drop_all(void)
+{
+	sea_lock_fork_end();
+	if (sea_lock_fork_drop_all(false))
+		give_way();
+}
+
+static void count_contended(struct sea_lock *lock, void *context)
+{
+	*(size_t *)context += sea_load_relaxed(&lock->nr_contended);
+}
+
+/* --- arenas ----------------------------------------------------------------------- */
+
+static size_t bytes_of(size_t nr_pages) { return nr_pages << sea_page_shift(); }
+
+/* Pages in no run; returns the bytes of them that hold memory. */
+static size_t count_free(const struct sea_arena *arena, size_t pfn, size_t nr_pages, struct sea_stats *stats)
+{
+	size_t held = bytes_of(sea_arena_count_held(arena, pfn, pfn + nr_pages));
+	stats->free += held;
+	stats->purged += bytes_of(nr_pages) - held;
+	return held;
+}
+
+/* What begins at this page; returns how many pages it has.  The length of a run may
+ * change while its owner resizes it: the pages that come or go are adrift. */
+SEA_RACE_BY_DESIGN static size_t count_at(const struct sea_arena *arena, size_t pfn, struct sea_stats *stats)
+{
+	const struct page *page = &arena->pool->pages[pfn];
+	size_t nr_pages;
+	switch (sea_load_relaxed(&page->state)) {
+	case SEA_PAGE_RUN:
+	case SEA_PAGE_ASIDE: /* on a shelf: the caches count it */
+		nr_pages = page->nr_pages;
+		sea_engine_count_run(arena->base + bytes_of(pfn), bytes_of(nr_pages), stats);
+		return nr_pages;
+	case SEA_PAGE_INSIDE:
+		count_free(arena, pfn, 1, stats);
+		stats->adrift += bytes_of(1);
+		return 1;
+	default:
+		nr_pages = (size_t)1 << page->order;
+		stats->dirty += count_free(arena, pfn, nr_pages, stats);
+		return nr_pages;
+	}
+}
+
+/* What is in use of the mappings for our own structures.  These count as reserved before or after. */
+static void use_metadata(size_t size, struct sea_stats *stats)
+{
+	stats->metadata += size;
+	stats->reserved -= size;
+}
+
+/* Bytes of a window that describe so many bytes of addresses: arena and zone of a slot. */
+static size_t entries_for(size_t size) { return size / SEA_SLOT_SIZE * 2 * sizeof(void *); }
+
+/* Bytes of the seam map that describe the range, if it reaches. */
+static size_t seams_for(const char *base, size_t size)
+{
+	if (sea_seams_bit(base) >= sea_load_relaxed(&sea_seams_nr))
+		return 0;
+	return size / SEA_BYTES_PER_SEAMS + size / SEA_BYTES_PER_START;
+}
+
+/* What is counted once for an arena. */
+static void count_head(const struct sea_arena *arena, struct sea_stats *stats)
+{
+	size_t committed = sea_load_relaxed(&arena->committed);
+	stats->committed += committed;
+	use_metadata(entries_for(committed) + seams_for(arena->base, committed), stats);
+}
+
+/* Nobody's, as far as can be seen. */
+static size_t count_adrift(size_t size, struct sea_stats *stats)
+{
+	stats->purged += size;
+	stats->adrift += size;
+	return size;
+}
+
+/* Counts what lies from byte `from` of an arena on, until the work is done; returns how many bytes
+ * it was.  An arena that is being made or given back is in no list. */
+static size_t count_available(const struct sea_region *region, size_t from, size_t *work, struct sea_stats *stats)
+{
+	const struct sea_arena *arena = sea_pages_arena_at(region->base);
+	if (!arena)
+		return count_adrift(region->size - from, stats);
+	if (!from)
+		count_head(arena, stats);
+	size_t first = from >> sea_page_shift(), pfn = first;
+	while (pfn < arena->pool->nr_pages && *work > 0) {
+		size_t nr_zones = stats->nr_zones;
+		pfn += count_at(arena, pfn, stats);
+		*work -= sea_min(*work, stats->nr_zones > nr_zones ? ZONE_WORK : 1);
+	}
+	return bytes_of(pfn - first);
+}
+
+/* Its owner may be resizing it. */
+SEA_RACE_BY_DESIGN static size_t block_size(const struct sea_arena *arena) { return arena ? arena->block_size : 0; }
+
+static size_t count_whole(const struct sea_region *region, struct sea_stats *stats)
+{
+	size_t size = sea_min(block_size(sea_pagemap_arena(region->base)), region->size);
+	use_metadata(entries_for(SEA_SLOT_SIZE), stats);
+	if (!size)
+		return count_adrift(region->size, stats);
+	stats->nr_whole++;
+	stats->whole += size;
+	stats->live += size;
+	stats->committed += size;
+	stats->purged += region->size - size;
+	return region->size;
+}
+
+/* --- the whole -------------------------------------------------------------------- */
+
+/* Counts the range from byte `from` on; returns how many bytes were. */
+static size_t count_range(const struct sea_region *region, size_t from, size_t *work, struct sea_stats *stats)
+{
+	if (region->kind == SEA_REGION_AVAILABLE)
+		return count_available(region, from, work, stats);
+	*work -= 1;
+	if (region->kind == SEA_REGION_METADATA)
+		return region->size;
+	return from ? count_adrift(region->size - from, stats) : count_whole(region, stats);
+}
+
+/* All below *next has been counted.  Goes on until the work is done; false: there is no more. */
+static bool count_ranges(const char **next, struct sea_stats *stats)
+{
+	size_t work = sea_engine_account_step;
+	struct sea_region region;
+	while (work > 0) {
+		if (!sea_region_above(*next, &region))
+			return false;
+		size_t from = *next > region.base ? (size_t)(*next - region.base) : 0;
+		size_t guards = from ? 0 : 2 * sea_span_guard();
+		size_t counted = sea_min(count_range(&region, from, &work, stats), region.size - from);
+		*next = region.base + from + counted;
+		if (region.kind == SEA_REGION_METADATA)
+			continue;
+		stats->mapped += counted + guards;
+		stats->purged += guards;
+	}
+	return true;
+}
+
+/* Those for our own structures are counted all together: what is in use is known of all. */
+static void count_metadata(const struct sea_region *region, void *context)
+{
+	struct sea_stats *stats = context;
+	size_t size = region->size + 2 * sea_span_guard();
+	if (region->kind != SEA_REGION_METADATA)
+		return;
+	stats->mapped += size;
+	stats->reserved += size;
+}
+
+static void count_region_table(struct sea_stats *stats)
+{
+	size_t size = sea_region_table_size(), guards = size ? 2 * sea_span_guard() : 0;
+	stats->mapped += size + guards;
+	stats->reserved += size + guards;
+	use_metadata(size, stats);
+}
+
+static void count_rest(struct sea_stats *stats)
+{
+	struct sea_page_stats pages;
+	sea_region_walk(count_metadata, stats);
+	count_region_table(stats);
+	sea_engine_count_rest(stats);
+	sea_pages_stats(&pages);
+	use_metadata(sea_meta_size(), stats);
+	stats->reserved += stats->purged;
+	stats->given_back = pages.purged;
+	stats->refaulted = pages.refaulted;
+	sea_engine_each_lock(count_contended, &stats->nr_contended);
+}
+
+/* A4.  False: all is counted. */
+static bool do_step(const char **next, struct sea_stats *stats)
+{
+	bool are_more = count_ranges(next, stats);
+	if (!are_more)
+		count_rest(stats);
+	return are_more;
+}
+
+/* In a fork handler the locks are ours already. */
+void sea_account(struct sea_stats *stats)
+{
+	bool is_mine = sea_lock_owns_all(), are_more = true;
+	const char *next = NULL;
+	memset(stats, 0, sizeof(*stats));
+	while (are_more && !sea_lock_holds_any()) {
+		if (!is_mine)
+			take_all();
+		are_more = do_step(&next, stats);
+		if (!is_mine)
+			drop_all();
+	}
+}
+
+bool sea_account_adds_up(const struct sea_stats *stats)
+{
+	size_t sum = stats->live + stats->cached + stats->pending + stats->free + stats->metadata + stats->reserved;
+	return sum == stats->mapped;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* aligned.c - blocks with an alignment of the caller's choice */
+#include <errno.h>
+
+#include "base/bits.h"
+#include "base/page_size.h"
+#include "engines/engine.h"
+#include "front/front.h"
+#include "seamalloc.h"
+
+/* `align` is a power of two. */
+SEA_INLINE void *alloc_aligned(size_t align, size_t size)
+{
+	void *block = sea_fast_pop_aligned(align, size);
+	return likely(block) ? block : sea_engine_alloc_aligned(align, size);
+}
+
+void *sea_front_alloc_aligned(size_t align, size_t size)
+{
+	if (!sea_is_power_of_two(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	void *block = alloc_aligned(align, size);
+	if (unlikely(!block))
+		errno = ENOMEM;
+	return block;
+}
+
+void *sea_aligned_alloc(size_t align, size_t size) { return sea_front_alloc_aligned(align, size); }
+
+/* The next power of two is the value asked for as well, as in glibc: no program that lives with
+ * glibc's is harmed.  What has none is refused. */
+void *sea_memalign(size_t align, size_t size)
+{
+	if (likely(sea_is_power_of_two(align)) || align > SIZE_MAX / 2 + 1)
+		return sea_front_alloc_aligned(align, size);
+	return sea_front_alloc_aligned((size_t)1 << sea_log2_ceil(align), size);
+}
+
+int sea_posix_memalign(void **block, size_t align, size_t size)
+{
+	if (!sea_is_power_of_two(align) || align % sizeof(void *))
+		return EINVAL;
+	void *aligned = alloc_aligned(align, size);
+	if (unlikely(!aligned))
+		return errno = ENOMEM; /* as glibc; POSIX leaves it open */
+	*block = aligned;
+	return 0;
+}
+
+void *sea_valloc(size_t size) { return sea_front_alloc_aligned(sea_page_size(), size); }
+
+void *sea_pvalloc(size_t size)
+{
+	size_t page = sea_page_size();
+	if (size > PTRDIFF_MAX - page) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return sea_front_alloc_aligned(page, size ? sea_round_up(size, page) : page);
+}

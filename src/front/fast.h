@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* fast.h - the fast paths that the front inlines
+ *
+ * They are those of the product's cache.  The textbook engines have no cache: their fast path
+ * is none, and each call goes to the engine.  SEA_HAS_CACHE says which of the two is built, so
+ * that the compiler drops the other.
+ */
+#ifndef SEA_FAST_H
+#define SEA_FAST_H
+
+#include "cache/cache.h"
+#include "engines/engine.h"
+
+#ifndef SEA_HAS_CACHE
+#define SEA_HAS_CACHE 1
+#endif
+
+/* NULL: only the slow path can tell. */
+SEA_INLINE void *sea_fast_pop(size_t size) { return SEA_HAS_CACHE ? sea_cache_pop(size) : NULL; }
+
+/* `slow` serves what the cache cannot. */
+SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size))
+{
+	return SEA_HAS_CACHE ? sea_cache_alloc(size, slow) : slow(size);
+}
+
+/* For what sea_fast_alloc() has left over; NULL: sea_engine_alloc() may have it. */
+SEA_INLINE void *sea_fast_pop_more(size_t size) { return SEA_HAS_CACHE ? sea_cache_pop_more(size) : NULL; }
+
+/* The same at a multiple of `align`. */
+SEA_INLINE void *sea_fast_pop_aligned(size_t align, size_t size)
+{
+	return SEA_HAS_CACHE ? sea_cache_pop_aligned(align, size) : NULL;
+}
+
+SEA_INLINE void sea_fast_free(void *block)
+{
+	if (SEA_HAS_CACHE)
+		sea_cache_free(block);
+	else
+		sea_engine_free(block);
+}
+
+/* A free behind a gate, which is shut while it is 0: `slow` takes what does not get through. */
+SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, void (*slow)(void *block))
+{
+	if (SEA_HAS_CACHE)
+		sea_cache_free_within(sea_load_settled(gate), block, slow);
+	else
+		slow(block);
+}
+
+/* Opens it, if there is a seam map by now. */
+SEA_INLINE void sea_fast_open(uintptr_t *gate)
+{
+	if (SEA_HAS_CACHE)
+		sea_store_release(gate, sea_load_acquire(&sea_seams_nr));
+}
+
+#endif

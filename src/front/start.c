@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* start.c - options and fork
+ *
+ * Our fork handlers run last before the fork and first after it, so that no handler of the
+ * program runs while we hold our locks: one may wait for a thread that allocates.  Handlers run
+ * before a fork in the reverse order of their registration; so ours are registered by the first
+ * call of the process that reaches us, or by our constructor, which is the first to run
+ * (`-z initfirst`).  Where a handler of the program is older still (we were opened late, or
+ * linked from the archive), it runs while we hold everything, and may allocate: lock.h lets the
+ * forking thread through.
+ *
+ * Order of locks in fork: the C library's list of open streams, then ours by rank.
+ * fork() takes the stream list after it has called our handler; a thread that holds
+ * it may be waiting for us.  So we take it first: it is recursive.
+ *
+ * With one thread there is nobody whose work could be cut in two.  Then the handlers do nothing,
+ * nor in a thread that holds a lock of ours: a signal handler of its own forks.
+ */
+#include <pthread.h>
+
+#include "base/atomic.h"
+#include "base/lock.h"
+#include "base/sources.h"
+#include "base/upward.h"
+#include "engines/engine.h"
+#include "front/front.h"
+
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+static bool has_stream_list(void) { return _IO_list_lock && _IO_list_unlock && _IO_list_resetlock; }
+
+static void take(struct sea_lock *lock, void *context)
+{
+	(void)context;
+	sea_lock_fork_take(lock);
+}
+
+static void before_fork(void)
+{
+	if (sea_is_alone() || sea_lock_holds_any())
+		return;
+	if (has_stream_list())
+		_IO_list_lock();
+	sea_engine_each_lock(take, NULL);
+	sea_lock_fork_begin();
+}
+
+static void after_fork_in_parent(void)
+{
+	if (!sea_lock_owns_all())
+		return;
+	sea_lock_fork_end();
+	sea_lock_fork_drop_all(false);
+	if (has_stream_list())
+		_IO_list_unlock();
+}
+
+/* The C library makes the stream list's lock anew in the child, but only if the parent
+ * had several threads. */
+static void after_fork_in_child(void)
+{
+	if (!sea_lock_owns_all())
+		return;
+	sea_lock_fork_end();
+	sea_lock_fork_drop_all(true);
+	sea_engine_in_child();
+	if (has_stream_list())
+		_IO_list_resetlock();
+}
+
+/* Also called before the C library has found the environment: then options are read later. */
+void sea_front_start(void)
+{
+	static uint32_t is_started;
+	sea_sources_load();
+	if (sea_load_relaxed(&is_started) || !sea_swap_if(&is_started, 0, 1))
+		return;
+	SEA_LEAVES_HERE();
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void sea_front_end(void)
+{
+	sea_engine_settle();
+	sea_front_report_end();
+}

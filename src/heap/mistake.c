@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* mistake.c - what is this pointer?
+ *
+ * Reads bitmaps and page states without their locks: the process is about to end,
+ * and a thread that holds one may be the one that is wrong.
+ */
+#include "heap/mistake.h"
+
+#include "base/check.h"
+#include "base/os.h"
+#include "page/page_alloc.h"
+#include "heap/zone.h"
+
+#define FREED "this block was freed already (double free)"
+
+static _Noreturn void explain_chunk(const char *verb, const struct sea_zone *zone, const char *block)
+{
+	unsigned g = sea_granule_of(block);
+	unsigned start = sea_zone_chunk_start(zone, g);
+	size_t size = sea_zone_chunk_size(zone, start) * SEA_GRANULE;
+	size_t offset = (size_t)(block - sea_zone_address(zone, start));
+	if (!sea_bit_test(zone->used, g) || sea_bit_test(zone->pending, start))
+		sea_fatal_block(verb, block, FREED, 0, 0);
+	if (offset == 0)
+		sea_fatal_block(verb, block, FREED "; it has %z bytes", size, 0);
+	sea_fatal_block(verb, block, "this points inside a block, %z bytes behind the start of a block of %z bytes",
+			offset, size);
+}
+
+static _Noreturn void explain_foreign(const char *verb, const void *block)
+{
+	if (sea_os_is_on_stack(__builtin_frame_address(0), block))
+		sea_fatal_block(verb, block, "this is not memory of this heap: it lies on the stack", 0, 0);
+	sea_fatal_block(verb, block, "this is not memory of this heap (static data, another allocator, or no pointer)",
+			0, 0);
+}
+
+void sea_mistake_link(const void *block, const void *next)
+{
+	if (!block)
+		sea_fatal_block("use", next, "a block was written to after it was freed: this stood in its first word", 0, 0);
+	if ((uintptr_t)next % SEA_GRANULE || !sea_zone_of(next))
+		sea_fatal_block("use", block, "this block was written to after it was freed", 0, 0);
+	sea_fatal_block("use", block, "this block was written to after it was freed, or the next one that is free", 0, 0);
+}
+
+void sea_mistake(const char *verb, const void *block)
+{
+	void *base = NULL;
+	size_t size = 0;
+	const struct sea_zone *zone = sea_zone_of(block);
+	if (zone)
+		explain_chunk(verb, zone, block);
+	switch (sea_pages_place(block, &base, &size)) {
+	case SEA_PLACE_FREE:
+		sea_fatal_block(verb, block, FREED, 0, 0);
+	case SEA_PLACE_RUN:
+		sea_fatal_block(verb, block,
+				"this points inside a block, %z bytes behind the start of a block of %z bytes",
+				(size_t)((const char *)block - (char *)base), size);
+	default:
+		explain_foreign(verb, block);
+	}
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* queue.h - zones that chunks were sent to
+ *
+ *    any thread --> pushed --> all at once --> taken --> the lock's holder, one by one
+ *
+ * Q1  A zone whose is_queued[q] is set is in that queue of its shard once, or about to be
+ *     pushed; one whose is_queued[q] is clear is not in it.
+ * Q2  Who pops clears is_queued first and then looks at what was sent; who sends does that
+ *     first and then looks at is_queued: nothing that was sent is missed.
+ *
+ * What was pushed is popped before what is pushed later than the first of it is popped: no zone
+ * waits for ever.  A zone struct that is spare may be in a queue.
+ */
+#ifndef SEA_QUEUE_H
+#define SEA_QUEUE_H
+
+#include "heap/zone.h"
+
+struct sea_queue {
+	struct sea_zone *pushed; /* atomic */
+	struct sea_zone *taken;	 /* shard lock to write; atomic */
+};
+
+/* Unless it is queued.  Any thread. */
+SEA_INLINE void sea_queue_push(struct sea_queue *queue, enum sea_which_queue q, struct sea_zone *zone)
+{
+	if (likely(sea_load_ordered(&zone->is_queued[q])) || sea_exchange_ordered(&zone->is_queued[q], 1))
+		return;
+	struct sea_zone *first;
+	do
+		sea_store_relaxed(&zone->queue_next[q], first = sea_load_relaxed(&queue->pushed));
+	while (!sea_swap_if(&queue->pushed, first, zone));
+}
+
+/* NULL: it is empty.  Shard lock. */
+SEA_INLINE struct sea_zone *sea_queue_pop(struct sea_queue *queue, enum sea_which_queue q)
+{
+	if (!queue->taken && sea_load_relaxed(&queue->pushed))
+		sea_store_relaxed(&queue->taken, sea_exchange_acq_rel(&queue->pushed, NULL));
+	struct sea_zone *zone = queue->taken;
+	if (!zone)
+		return NULL;
+	sea_store_relaxed(&queue->taken, sea_load_relaxed(&zone->queue_next[q]));
+	sea_exchange_ordered(&zone->is_queued[q], 0);
+	return zone;
+}
+
+/* A moment's view.  Any thread. */
+SEA_INLINE bool sea_queue_is_empty(const struct sea_queue *queue)
+{
+	return !sea_load_relaxed(&queue->pushed) && !sea_load_relaxed(&queue->taken);
+}
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* reclaim.c - which pages, and how without a lock
+ *
+ *    hole   |desc ...|        |        |   ...|
+ *    pages       |   page |   page |  page |
+ *                 `--- given back ---------'
+ *
+ * A page goes back only while nobody can be given it: the pages become a used chunk,
+ * the lock is dropped for the system call, and the chunk is freed again.
+ */
+#include "heap/reclaim.h"
+
+#include "base/atomic.h"
+#include "base/os.h"
+#include "page/page_alloc.h"
+#include "page/purge.h"
+#include "page/refault.h"
+
+/* Short rows of idle pages go too, but only so many so often: SHORT_RANGES_BYTES in so many ms.
+ * When a thread ends, which may be the last moment for long, all of them, and while one clears up,
+ * once as much lies idle as is in use and as much has been freed since they went last: before,
+ * what is being torn down leaves a page here and there. */
+#define SHORT_RANGES_MS 200
+#define SHORT_RANGES_OFTEN_MS 10
+#define SHORT_RANGES_BYTES (4 * SEA_MIB)
+/* If what was worth it is gone, nothing is looked for until so much more is idle. */
+#define RETRY_BYTES SEA_MIB
+/* Page ranges that one step takes out of a zone, a system call each. */
+#define STEP_RANGES 16
+/* Zones that a step looks at for short rows: 60 ns each. */
+#define STEP_LOOKS 256
+/* How often a thread that tears down lets others run before it gives up: they are at a step of 0.1 ms
+ * each. */
+#define TURN_TRIES 100
+/* Steps that a thread does at once if others came in vain meanwhile. */
+#define STEPS_FOR_OTHERS 8
+/* Spare zones whose metadata goes in a step, a system call each. */
+#define STEP_SPARES 2
+
+/* What a step may still do, and what it does in one zone. */
+struct purge {
+	size_t least;	/* bytes that a range must have */
+	uint64_t until;	/* when it will have had its time, in us */
+	bool is_late;	/* it has had it */
+	unsigned most;	/* ranges */
+	unsigned nr;
+	struct {
+		char *from, *to; /* whole pages inside a hole, behind its descriptor */
+	} range[STEP_RANGES];
+};
+
+static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void *context)
+{
+	struct purge *purge = context;
+	char *first = sea_zone_address(zone, from), *last = sea_zone_address(zone, to);
+	SEA_ASSERT(first < last && ((uintptr_t)first | (uintptr_t)last) % sea_page_size() == 0);
+	if ((size_t)(last - first) < purge->least || purge->nr == purge->most || !sea_pages_count_touched(first, last))
+		return;
+	purge->range[purge->nr].from = first;
+	purge->range[purge->nr++].to = last;
+}
+
+/* The ranges become used chunks while the lock is dropped for the system calls. */
+static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
+{
+	size_t bytes = 0;
+	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
+	SEA_ASSERT(purge->nr > 0 && purge->nr <= STEP_RANGES);
+	for (unsigned i = 0; i < purge->nr; i++) {
+		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
+		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
+		sea_zone_hold(zone, hole, purge->range[i].from, (unsigned)granules, 1);
+	}
+	sea_lock_drop(&shard->lock);
+	for (unsigned i = 0; i < purge->nr && !purge->is_late; i++) {
+		bytes += sea_pages_purge(purge->range[i].from, purge->range[i].to);
+		purge->is_late = sea_os_now_us() >= purge->until;
+	}
+	sea_lock_take(&shard->lock);
+	for (unsigned i = 0; i < purge->nr; i++) {
+		unsigned g = sea_granule_of(purge->range[i].from);
+		sea_zone_mark(zone, g);
+		sea_zone_put_back(zone, g / 64, 1ull << g % 64);
+	}
+	sea_shard_drain_zone(shard, zone, SEA_ZONE_WORDS);
+	return bytes;
+}
+
+/* The zone at index i gives back ranges of pages, as far as the step has room and time for them. */
+static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
+{
+	struct sea_zone *zone = shard->zones[i];
+	size_t bytes = 0;
+	SEA_ASSERT(sea_lock_is_held(&shard->lock) && i < shard->nr_zones);
+	purge->nr = 0;
+	sea_zone_walk_idle(zone, note_pages, purge);
+	if (purge->nr)
+		bytes = purge_ranges(shard, zone, purge);
+	purge->most -= purge->nr;
+	if (zone->shard) {
+		sea_zone_measure_idle(zone);
+		if (!sea_zone_may_have_row(zone))
+			sea_bittree_remove(&shard->rows, zone->index);
+	}
+	return bytes;
+}
+
+/* A pass over a shard's zones, from the last to the first. */
+struct pass {
+	size_t least;	    /* bytes that a range must have */
+	uint32_t end;	    /* zones from this one on have been looked at */
+};
+
+/* The next zone that may have ranges of the pass; false: there is none. */
+static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned *looks)
+{
+	uint32_t end = (uint32_t)sea_min(pass->end, shard->nr_zones);
+	if (pass->least >= SEA_ZONE_LONG_ROW) {
+		end = shard->nr_zones ? (uint32_t)sea_bits_find_back(shard->rows.level[0], end, true) : 0;
+		*looks -= *looks > 0;
+	} else {
+		while (end > 0 && *looks > 0 && !shard->zones[end - 1]->nr_idle) {
+			end--;
+			--*looks;
+		}
+	}
+	pass->end = end;
+	return end > 0 && *looks > 0;
+}
+
+/* One step of a pass; *bytes: what went.  False: the pass is over. */
+static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
+{
+	unsigned looks = STEP_LOOKS;
+	struct purge purge = {.least = pass->least, .most = STEP_RANGES, .until = sea_os_now_us() + SEA_PURGE_STEP_US};
+	*bytes = 0;
+	sea_lock_take(&shard->lock);
+	while (purge.most > 0 && !purge.is_late && *bytes < SEA_PURGE_STEP_PAGES * sea_page_size() &&
+	       sea_pages_dirty() > keep && next_zone(shard, pass, &looks)) {
+		uint32_t i = pass->end - 1;
+		*bytes += purge_at(shard, i, &purge);
+		if (!*bytes || (purge.most > 0 && !purge.is_late))
+			pass->end = i;
+	}
+	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep;
+	sea_shard_drop_lock(shard);
+	return !is_over;
+}
+
+size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
+{
+	size_t bytes = 0, some;
+	bool goes_on;
+	struct pass pass = {sea_page_size(), UINT32_MAX};
+	do {
+		goes_on = step(shard, &pass, keep, &some);
+		bytes += some;
+	} while (goes_on);
+	return bytes;
+}
+
+/* The bitmaps of an empty zone need no memory: zeros are as good, but for bits that
+ * sea_zone_init() sets. */
+static void purge_bitmaps(struct sea_zone *zone)
+{
+	SEA_ASSERT(!zone->shard && !zone->nr_used);
+	size_t bytes = sea_round_down(offsetof(struct sea_zone, lines), sea_page_size());
+	if (zone->is_purged || !bytes || (uintptr_t)zone % sea_page_size())
+		return;
+	zone->is_purged = sea_os_purge(zone, bytes);
+}
+
+bool sea_reclaim_metadata(struct sea_shard *shard)
+{
+	struct sea_zone *spare[STEP_SPARES];
+	unsigned nr = 0;
+	if (!sea_load_relaxed(&shard->spare))
+		return false;
+	sea_lock_take(&shard->lock);
+	for (; nr < STEP_SPARES && shard->spare; nr++) {
+		spare[nr] = shard->spare;
+		sea_store_relaxed(&shard->spare, spare[nr]->next);
+	}
+	bool are_more = shard->spare;
+	sea_lock_drop(&shard->lock);
+	for (unsigned i = 0; i < nr; i++)
+		purge_bitmaps(spare[i]);
+	sea_lock_take(&shard->lock);
+	while (nr > 0) {
+		spare[--nr]->next = shard->purged;
+		shard->purged = spare[nr];
+	}
+	sea_lock_drop(&shard->lock);
+	return are_more;
+}
+
+uint32_t sea_reclaim_under_way;
+
+static struct {
+	uint32_t is_running; /* one thread at a time; atomic */
+	uint32_t wanted;     /* enum sea_occasion: why somebody came meanwhile; atomic */
+	size_t floor;	     /* dirty bytes that the last attempt left; 0: as it wanted; atomic */
+
+	/* The running thread's. */
+	struct sea_round {
+		struct pass pass;
+		unsigned shard; /* the pass is at this one; at none if there are not so many */
+	} rows, shorts;
+	uint64_t short_ms;   /* when the last pass for short rows began */
+	size_t short_freed;  /* pages freed before that */
+	size_t short_left;   /* bytes that it may still give back */
+} state = {.rows.shard = SEA_MAX_SHARDS, .shorts.shard = SEA_MAX_SHARDS};
+
+void sea_reclaim_in_child(void)
+{
+	sea_store_relaxed(&state.is_running, 0);
+	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
+	sea_store_relaxed(&state.floor, 0);
+}
+
+static void begin(struct sea_round *round, size_t least)
+{
+	round->shard = 0;
+	round->pass = (struct pass){least, UINT32_MAX};
+}
+
+static bool is_over(const struct sea_round *round) { return round->shard >= sea_shard_count(); }
+
+/* A step of a pass over all shards; returns the bytes that went. */
+static size_t go_round(struct sea_round *round, size_t keep)
+{
+	size_t bytes;
+	SEA_ASSERT(!is_over(round));
+	if (!step(&sea_shards[round->shard], &round->pass, keep, &bytes)) {
+		round->shard++;
+		round->pass.end = UINT32_MAX;
+	}
+	return bytes;
+}
+
+static bool is_time_for_short(struct sea_watermarks marks, enum sea_occasion occasion, uint64_t now)
+{
+	size_t dirty = sea_pages_dirty();
+	if (dirty <= marks.high)
+		return false;
+	if (occasion == SEA_THREAD_CLEARS && dirty >= marks.in_use &&
+	    (sea_purge_freed() - state.short_freed) * sea_page_size() >= marks.in_use)
+		return true;
+	return now - state.short_ms >= (occasion == SEA_THREAD_ENDS ? SHORT_RANGES_OFTEN_MS : SHORT_RANGES_MS);
+}
+
+/* A step for short rows.  True: there are more. */
+static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasion)
+{
+	uint64_t now = sea_os_now_ms();
+	if (is_over(&state.shorts)) {
+		if (!is_time_for_short(marks, occasion, now))
+			return false;
+		state.short_ms = now;
+		state.short_freed = sea_purge_freed();
+		state.short_left = occasion == SEA_NOW_AND_THEN ? SHORT_RANGES_BYTES : SIZE_MAX;
+		begin(&state.shorts, sea_page_size());
+	}
+	if (occasion != SEA_NOW_AND_THEN)
+		state.short_left = SIZE_MAX; /* a pass that was under way may have had a bound */
+	size_t bytes = go_round(&state.shorts, marks.low);
+	state.short_left -= sea_min(state.short_left, bytes);
+	if (!state.short_left)
+		state.shorts.shard = SEA_MAX_SHARDS;
+	return !is_over(&state.shorts);
+}
+
+/* A step for long rows.  A pass over them is over when all that there were when it began are
+ * done. */
+static bool reclaim_rows(struct sea_watermarks marks)
+{
+	if (is_over(&state.rows))
+		begin(&state.rows, SEA_ZONE_LONG_ROW);
+	while (!is_over(&state.rows))
+		if (go_round(&state.rows, marks.low))
+			break;
+	return !is_over(&state.rows);
+}
+
+static bool reclaim_metadata(void)
+{
+	bool are_more = false;
+	for (unsigned i = 0; i < sea_shard_count() && !are_more; i++)
+		are_more = sea_reclaim_metadata(&sea_shards[i]);
+	return are_more;
+}
+
+/* True: there is more to do. */
+static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
+{
+	SEA_ASSERT(marks.low <= marks.high);
+	sea_refault_learn();
+	if (sea_pages_trim_some(marks, 0))
+		return true;
+	if (sea_pages_dirty() > marks.low && sea_purge_may_try() &&
+	    (reclaim_rows(marks) || reclaim_short(marks, occasion)))
+		return true;
+	bool goes_on = reclaim_metadata();
+	size_t left = sea_pages_dirty();
+	sea_store_relaxed(&state.floor, left > marks.high ? left : 0);
+	return goes_on;
+}
+
+/* Claim: there is nothing to do. */
+static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
+{
+	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
+	if (sea_reclaim_goes_on() && dirty > marks.low)
+		return false;
+	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + RETRY_BYTES);
+}
+
+/* Who tears down may never come again, and so may the others: it waits for them, a step each. */
+static bool take_turn(enum sea_occasion occasion)
+{
+	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : TURN_TRIES;
+	for (; !sea_swap_if(&state.is_running, 0, 1); sea_os_yield())
+		if (--nr_tries == 0)
+			return false;
+	return true;
+}
+
+bool sea_reclaim(enum sea_occasion occasion)
+{
+	struct sea_watermarks marks = sea_pages_watermarks();
+	if (likely(is_enough(marks, occasion)))
+		return false;
+	if (!take_turn(occasion)) {
+		if (occasion != SEA_NOW_AND_THEN)
+			sea_store_relaxed(&state.wanted, occasion);
+		return occasion != SEA_THREAD_ENDS; /* who frees comes again */
+	}
+	bool goes_on;
+	unsigned nr_steps = STEPS_FOR_OTHERS;
+	do {
+		uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
+		goes_on = reclaim(marks, sea_max(occasion, wanted));
+	} while (goes_on && sea_load_relaxed(&state.wanted) != SEA_NOW_AND_THEN && --nr_steps > 0);
+	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
+	sea_exchange_acq_rel(&state.is_running, 0);
+	return goes_on;
+}

@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: MIT */
+/* shard.c - which zone, when to drain, when to grow
+ *
+ * The way to memory, cheapest first: zones that wait to be drained; the sweep (small
+ * chunks) or the lists (others); what is pending anywhere in the shard; a new
+ * zone.  Each is a step: it ends when its work is used up, and the next call goes on.
+ *
+ * S1  zones[z->index] == z for each zone of the shard, and the page map leads from
+ *     its addresses to it.
+ * S2  zone_hint[i] is not below any hint of zone i.
+ * S3  `unlisted` has the numbers of zones; others have all their large holes in the lists.
+ * S4  A zone that something was sent to is in queue ANY, or its sender is about to push it.
+ *     A popped struct that is spare by now, or a zone again, is drained of nothing.
+ * S5  `rows` has the numbers of zones that may have a long row of idle pages.
+ *
+ * Zones are made and given back to the page allocator when the lock is not held:
+ * both may end in system calls.
+ */
+#include "heap/shard.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "map/map.h"
+#include "page/page_alloc.h"
+
+/* Sweeps start again at the first zone when so large a part of all zones has been freed:
+ * holes behind them are used before memory that never was. */
+#define EPOCH_SHARE 4
+/* A piece of this many chunks ends a refill: it is carved with a watermark. */
+#define LONG_PIECE 8
+
+/* When a thread ends or clears up, zones with 8 KiB pending are drained, or half of what they
+ * hold still: a zone that becomes empty goes as a whole. */
+#define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
+#define DRAIN_AT_EXIT_SHARE 2
+
+/* A zone that is popped and has nothing: its line is fetched. */
+#define POP_WORK 2
+/* Work of one step, in words (zone.h), 0.1 to 0.4 us each: of one that is done beside something
+ * else, half a zone; and of one that looks for memory, a zone, or two that are searched. */
+#define DRAIN_WORK (SEA_ZONE_WORDS / 2 + POP_WORK)
+#define DRAIN_ZONE_WORK (SEA_ZONE_WORDS + POP_WORK)
+#define SEARCH_WORK (2 * SEA_ZONE_WORDS)
+/* An empty zone goes to the page allocator, and a step of purging may come of it. */
+#define EMPTIED_WORK (DRAIN_WORK / 2)
+/* Hints of zones that a sweep passes over for a word of work. */
+#define HINTS_PER_WORK 64
+/* Zones that are looked at in a step when a thread ends or clears up. */
+#define EXIT_LOOKS 64
+
+/* --- the set of zones --------------------------------------------------------- */
+
+/* An empty set for numbers below `capacity`, or what `old` has, whose capacity is half of that. */
+static bool widen_set(struct sea_bittree *set, uint32_t capacity)
+{
+	struct sea_bittree old = *set;
+	uint64_t *words = sea_meta_alloc(sea_bittree_words(capacity) * sizeof(*words));
+	if (!words)
+		return false;
+	sea_bittree_init(set, capacity, words);
+	for (size_t i = 0; old.nr_levels && i < capacity / 2; i++)
+		if (sea_bittree_has(&old, i))
+			sea_bittree_add(set, i);
+	return true;
+}
+
+/* Copies tables: 100 us for 64 GiB of zones, each time they are twice as many. */
+static bool widen_table(struct sea_shard *shard)
+{
+	uint32_t capacity = shard->capacity ? 2 * shard->capacity : 64;
+	struct sea_zone **zones = sea_meta_alloc(capacity * sizeof(*zones));
+	uint8_t *hints = sea_meta_alloc(capacity);
+	if (!zones || !hints || !widen_set(&shard->unlisted, capacity) || !widen_set(&shard->rows, capacity))
+		return false;
+	if (shard->nr_zones) {
+		memcpy(zones, shard->zones, shard->nr_zones * sizeof(*zones));
+		memcpy(hints, shard->zone_hint, shard->nr_zones);
+	}
+	shard->zones = zones;
+	shard->zone_hint = hints;
+	shard->capacity = capacity;
+	return true;
+}
+
+static struct sea_zone *take_struct(struct sea_shard *shard)
+{
+	struct sea_zone *zone = shard->spare ? shard->spare : shard->purged;
+	if (!zone)
+		return sea_meta_alloc_pages(sizeof(*zone));
+	if (shard->spare)
+		sea_store_relaxed(&shard->spare, zone->next);
+	else
+		shard->purged = zone->next;
+	return zone;
+}
+
+static void give_struct(struct sea_shard *shard, struct sea_zone *zone)
+{
+	zone->next = shard->spare;
+	sea_store_relaxed(&shard->spare, zone);
+}
+
+/* Zeroed words for the seams of the zone at `base`, and a byte for each: in the seam map, or
+ * of its own where that does not reach. */
+static uint64_t *seams_for(struct sea_zone *zone, const char *base, uint8_t **start)
+{
+	uint64_t *seam = sea_seams_of(base);
+	if (seam) {
+		*start = sea_seams_start_of(base);
+		return seam;
+	}
+	if (!zone->own_seam)
+		zone->own_seam = sea_meta_alloc(SEA_ZONE_WORDS * (sizeof(uint64_t) + 1));
+	if (zone->own_seam)
+		*start = (uint8_t *)(zone->own_seam + SEA_ZONE_WORDS);
+	return zone->own_seam;
+}
+
+static void set_member(struct sea_bittree *set, size_t number, bool is_member)
+{
+	if (is_member)
+		sea_bittree_add(set, number);
+	else
+		sea_bittree_remove(set, number);
+}
+
+/* The zone at index `from` is at `to` from now on. */
+static void move_member(struct sea_bittree *set, size_t from, size_t to)
+{
+	set_member(set, to, sea_bittree_has(set, from));
+	sea_bittree_remove(set, from);
+}
+
+/* Enters the zone at `base`; false if there is no metadata for it. */
+static bool add_zone(struct sea_shard *shard, char *base)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	if (shard->nr_zones == shard->capacity && !widen_table(shard))
+		return false;
+	struct sea_zone *zone = take_struct(shard);
+	if (!zone)
+		return false;
+	uint8_t *start = NULL;
+	uint64_t *seam = seams_for(zone, base, &start);
+	if (!seam) {
+		give_struct(shard, zone);
+		return false;
+	}
+	zone->index = shard->nr_zones++;
+	shard->zones[zone->index] = zone;
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	sea_zone_init(zone, base, seam, start, shard, &shard->holes);
+	set_member(&shard->rows, zone->index, sea_zone_may_have_row(zone));
+	sea_seams_set_zone(base, zone);
+	return true;
+}
+
+static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	SEA_ASSERT(shard->zones[zone->index] == zone);
+	struct sea_zone *last = shard->zones[--shard->nr_zones];
+	shard->zones[zone->index] = last;
+	shard->zone_hint[zone->index] = shard->zone_hint[shard->nr_zones];
+	move_member(&shard->unlisted, shard->nr_zones, zone->index);
+	move_member(&shard->rows, shard->nr_zones, zone->index);
+	last->index = zone->index;
+	sea_seams_set_zone(zone->base, NULL);
+	sea_zone_retire(zone);
+	zone->next = shard->emptied;
+	sea_store_relaxed(&shard->emptied, zone);
+}
+
+/* Emptied zones that are given back between two takes of the lock. */
+#define EMPTIED_BATCH 16
+
+/* Takes emptied zones off the list; returns how many. */
+static unsigned take_emptied(struct sea_shard *shard, char **bases)
+{
+	unsigned nr = 0;
+	while (shard->emptied && nr < EMPTIED_BATCH) {
+		struct sea_zone *zone = shard->emptied;
+		sea_store_relaxed(&shard->emptied, zone->next);
+		bases[nr++] = zone->base;
+		give_struct(shard, zone);
+	}
+	return nr;
+}
+
+/* Drops the lock, then gives all emptied zones to the page allocator. */
+void sea_shard_drop_lock(struct sea_shard *shard)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	for (;;) {
+		char *bases[EMPTIED_BATCH];
+		unsigned nr = take_emptied(shard, bases);
+		bool is_last = !shard->emptied;
+		sea_lock_drop(&shard->lock);
+		while (nr)
+			sea_pages_free(bases[--nr]);
+		if (is_last)
+			return;
+		sea_lock_take(&shard->lock);
+	}
+}
+
+/* Makes a zone, which chunks of k granules want, and takes the lock again; false if there is no
+ * memory. */
+static bool grow(struct sea_shard *shard, unsigned k)
+{
+	enum sea_touch touch = k <= SEA_SMALL_GRANULES ? SEA_TOUCH_DENSE : SEA_TOUCH_LATER;
+	sea_shard_drop_lock(shard);
+	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, touch, NULL);
+	bool may_add = base && sea_seams_cover(base);
+	sea_lock_take(&shard->lock);
+	if (may_add && add_zone(shard, base))
+		return true;
+	if (!base)
+		return false;
+	sea_lock_drop(&shard->lock);
+	sea_pages_free(base);
+	sea_lock_take(&shard->lock);
+	return false;
+}
+
+/* --- draining ------------------------------------------------------------------ */
+
+static void note_freed(struct sea_shard *shard, uint32_t granules)
+{
+	shard->nr_freed += granules;
+	if (shard->nr_freed < (size_t)shard->nr_zones * (SEA_ZONE_GRANULES / EPOCH_SHARE))
+		return;
+	shard->nr_freed = 0;
+	shard->epoch++;
+}
+
+/* The zone is drained by others who come, if something is left. */
+static void queue_again(struct sea_shard *shard, struct sea_zone *zone)
+{
+	if (likely(!sea_load_relaxed(&zone->nr_pending)))
+		return;
+	sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
+	sea_queue_push(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
+}
+
+unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	SEA_ASSERT(zone->shard == shard);
+	uint32_t nr_used = zone->nr_used;
+	unsigned work = sea_zone_drain(zone, most);
+	queue_again(shard, zone);
+	note_freed(shard, nr_used - zone->nr_used);
+	if (!zone->nr_used) {
+		remove_zone(shard, zone);
+		return work + EMPTIED_WORK;
+	}
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	sea_bittree_add(&shard->unlisted, zone->index);
+	set_member(&shard->rows, zone->index, sea_zone_may_have_row(zone));
+	return work;
+}
+
+/* The next of a queue; NULL: it is empty. */
+static struct sea_zone *pop(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	*work = *work > POP_WORK ? *work - POP_WORK : 1; /* enough for a line */
+	return sea_queue_pop(&shard->queue[q], q);
+}
+
+static bool has_pending(const struct sea_shard *shard, const struct sea_zone *zone)
+{
+	return zone->shard == shard && sea_load_acquire(&zone->nr_pending);
+}
+
+/* Drains zones of a queue until the work is done; true if there was one. */
+static bool drain_some(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
+{
+	bool any = false;
+	for (struct sea_zone *zone; *work > 0 && (zone = pop(shard, q, work));) {
+		if (!has_pending(shard, zone))
+			continue;
+		sea_use_up(work, sea_shard_drain_zone(shard, zone, *work));
+		any = true;
+	}
+	return any;
+}
+
+static bool is_empty(const struct sea_shard *shard, enum sea_which_queue q)
+{
+	return sea_queue_is_empty(&shard->queue[q]);
+}
+
+/* What is sent while it runs could keep it for ever: it ends after as many steps as zones take that are
+ * all full, two for each, in both queues. */
+void sea_shard_drain(struct sea_shard *shard)
+{
+	unsigned steps = 2;
+	sea_lock_take(&shard->lock);
+	steps += 4 * shard->nr_zones;
+	do {
+		unsigned work = DRAIN_WORK;
+		drain_some(shard, SEA_QUEUE_WORTH, &work);
+		drain_some(shard, SEA_QUEUE_ANY, &work);
+		sea_shard_drop_lock(shard);
+		sea_lock_take(&shard->lock);
+	} while (--steps > 0 && !is_empty(shard, SEA_QUEUE_ANY));
+	sea_shard_drop_lock(shard);
+}
+
+static bool is_worth_draining_at_exit(const struct sea_zone *zone)
+{
+	uint32_t nr_pending = sea_load_relaxed(&zone->nr_pending);
+	return nr_pending >= sea_min(DRAIN_AT_EXIT, zone->nr_used / DRAIN_AT_EXIT_SHARE);
+}
+
+bool sea_shard_drain_worth(struct sea_shard *shard)
+{
+	unsigned work = DRAIN_WORK;
+	struct sea_zone *zone;
+	sea_lock_take(&shard->lock);
+	drain_some(shard, SEA_QUEUE_WORTH, &work);
+	for (unsigned i = 0; i < EXIT_LOOKS && work > 0 && (zone = pop(shard, SEA_QUEUE_ANY, &work)); i++) {
+		if (!has_pending(shard, zone))
+			continue;
+		if (is_worth_draining_at_exit(zone))
+			sea_use_up(&work, sea_shard_drain_zone(shard, zone, work));
+		else
+			sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
+		if (!shard->queue[SEA_QUEUE_ANY].taken)
+			break; /* what is pushed now has been looked at */
+	}
+	bool goes_on = shard->queue[SEA_QUEUE_ANY].taken || !is_empty(shard, SEA_QUEUE_WORTH);
+	sea_shard_drop_lock(shard);
+	return goes_on;
+}
+
+bool sea_shard_help(struct sea_shard *shard)
+{
+	unsigned work = DRAIN_WORK;
+	if (is_empty(shard, SEA_QUEUE_WORTH))
+		return false;
+	if (!sea_lock_try(&shard->lock))
+		return true;
+	drain_some(shard, SEA_QUEUE_WORTH, &work);
+	sea_shard_drop_lock(shard);
+	return !is_empty(shard, SEA_QUEUE_WORTH);
+}
+
+/* The zone may be gone, and its struct another's, once it has the chunks: what is read of it
+ * then is a hint. */
+void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+{
+	struct sea_shard *shard = zone->shard;
+	sea_zone_send(zone, word, mask, nr_granules);
+	sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
+	if (sea_load_relaxed(&zone->nr_pending) >= sea_load_relaxed(&zone->worth))
+		sea_queue_push(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
+}
+
+/* --- taking -------------------------------------------------------------------- */
+
+static uint8_t largest_hint(const struct sea_zone *zone)
+{
+	uint8_t largest = 0;
+	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
+		largest = zone->hint[h] > largest ? zone->hint[h] : largest;
+	return largest;
+}
+
+/* The sweep for k goes on at the start of this zone. */
+static void move_cursor(struct sea_shard *shard, unsigned k, uint32_t zone)
+{
+	if (k <= SEA_SMALL_GRANULES)
+		shard->cursor[k] = (struct sea_cursor){zone, 0, shard->epoch};
+}
+
+/* The number of the next zone that may have a hole of k granules; nr_zones if there is none, or
+ * the work is used up before. */
+static uint32_t next_hint(const struct sea_shard *shard, uint32_t from, unsigned k, unsigned *work)
+{
+	uint32_t i = from;
+	while (i < shard->nr_zones && shard->zone_hint[i] < k)
+		i++;
+	sea_use_up(work, (i - from) / HINTS_PER_WORK);
+	return i;
+}
+
+/* The next hole for small chunks, from where the last sweep for k stopped.  None: there is none
+ * up to the last zone, or the work is used up. */
+static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max, unsigned *work)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	SEA_ASSERT(k <= SEA_SMALL_GRANULES);
+	struct sea_cursor *cursor = &shard->cursor[k];
+	if (cursor->epoch != shard->epoch)
+		move_cursor(shard, k, 0);
+	while (cursor->zone < shard->nr_zones && *work > 0) {
+		uint32_t next = next_hint(shard, cursor->zone, k, work);
+		if (next != cursor->zone) {
+			cursor->zone = next;
+			cursor->block = 0;
+			continue;
+		}
+		struct sea_zone *zone = shard->zones[cursor->zone];
+		struct sea_piece piece = sea_zone_sweep(zone, k, max, &cursor->block, work);
+		if (piece.count)
+			return piece;
+		if (cursor->block < SEA_ZONE_HINTS)
+			break;
+		shard->zone_hint[cursor->zone++] = largest_hint(zone);
+		cursor->block = 0;
+	}
+	return (struct sea_piece){NULL, 0};
+}
+
+/* Lists the holes of one zone that has been drained; false if there is none. */
+static bool list_next(struct sea_shard *shard, unsigned *work)
+{
+	if (!shard->nr_zones || sea_bittree_is_empty(&shard->unlisted))
+		return false;
+	size_t i = sea_bittree_lowest(&shard->unlisted);
+	SEA_ASSERT(i < shard->nr_zones);
+	sea_use_up(work, sea_zone_list(shard->zones[i]));
+	sea_bittree_remove(&shard->unlisted, i);
+	return true;
+}
+
+/* A listed hole of at least nr_granules.  Lists what drains have made, a zone each time, and as
+ * many as it takes while there is work left. */
+static struct sea_hole *find_hole(struct sea_shard *shard, size_t nr_granules, unsigned *work)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	struct sea_hole *hole;
+	bool has_listed;
+	do {
+		has_listed = *work > 0 && list_next(shard, work);
+		hole = sea_hole_find(&shard->holes, sea_max(nr_granules, SEA_HOLE_MIN));
+	} while (!hole && has_listed);
+	return hole;
+}
+
+static struct sea_piece carve_from(struct sea_shard *shard, struct sea_hole *hole, unsigned k, unsigned max)
+{
+	if (!hole)
+		return (struct sea_piece){NULL, 0};
+	unsigned count = (unsigned)sea_min(hole->nr_granules / k, max);
+	struct sea_zone *zone = sea_zone_of(hole);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	return (struct sea_piece){sea_zone_carve(zone, hole, (char *)hole, k, count), count};
+}
+
+/* Small chunks come from a listed hole only where the sweep has not come to its end. */
+static struct sea_piece take_piece(struct sea_shard *shard, unsigned k, unsigned max, unsigned *work)
+{
+	if (k > SEA_SMALL_GRANULES)
+		return carve_from(shard, find_hole(shard, k, work), k, max);
+	struct sea_piece piece = sweep(shard, k, max, work);
+	if (likely(piece.count) || *work)
+		return piece;
+	return carve_from(shard, sea_hole_find(&shard->holes, SEA_HOLE_MIN), k, max);
+}
+
+/* Fills the batch from what is free now; true if it got anything. */
+static bool fill(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch, unsigned *work)
+{
+	while (batch->nr_chunks < want && batch->nr_pieces < SEA_BATCH_PIECES) {
+		struct sea_piece piece = take_piece(shard, k, want - batch->nr_chunks, work);
+		if (!piece.count)
+			break;
+		batch->piece[batch->nr_pieces++] = piece;
+		batch->nr_chunks += piece.count;
+		if (piece.count >= LONG_PIECE || !*work)
+			break;
+	}
+	return batch->nr_chunks > 0;
+}
+
+/* Fills it from the zone that was made last; a sweep that is under way goes on where it was. */
+static bool fill_from_new(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
+{
+	unsigned work = SEARCH_WORK;
+	struct sea_cursor before = shard->cursor[k <= SEA_SMALL_GRANULES ? k : 0];
+	bool is_under_way = before.epoch == shard->epoch && before.zone + 1 < shard->nr_zones;
+	move_cursor(shard, k, shard->nr_zones - 1);
+	bool found = fill(shard, k, want, batch, &work);
+	if (k <= SEA_SMALL_GRANULES && is_under_way)
+		shard->cursor[k] = before;
+	return found;
+}
+
+/* A sweep that has come to its end starts again. */
+static void sweep_again(struct sea_shard *shard, unsigned k)
+{
+	if (k <= SEA_SMALL_GRANULES && shard->cursor[k].zone >= shard->nr_zones)
+		move_cursor(shard, k, 0);
+}
+
+bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
+{
+	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX);
+	SEA_ASSERT(want > 0);
+	unsigned work = SEARCH_WORK, drain_work = DRAIN_ZONE_WORK;
+	batch->nr_pieces = batch->nr_chunks = 0;
+	sea_lock_take(&shard->lock);
+	drain_some(shard, SEA_QUEUE_WORTH, &drain_work);
+	bool found = fill(shard, k, want, batch, &work);
+	if (!found && work) {
+		drain_some(shard, SEA_QUEUE_ANY, &drain_work);
+		sweep_again(shard, k);
+		found = fill(shard, k, want, batch, &work);
+	}
+	if (!found && grow(shard, k))
+		found = fill_from_new(shard, k, want, batch);
+	sea_shard_drop_lock(shard);
+	return found;
+}
+
+/* --- taking what is aligned ------------------------------------------------------- */
+
+/* Alignments from one granule to half a zone. */
+#define NR_ALIGNMENTS (SEA_SLOT_SHIFT - SEA_GRANULE_SHIFT)
+
+/* Where the sweep goes on; NULL: no memory. */
+static struct sea_cursor *aligned_cursor(struct sea_shard *shard, unsigned k, unsigned align)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock));
+	if (!shard->aligned)
+		shard->aligned = sea_meta_alloc(NR_ALIGNMENTS * sizeof(*shard->aligned));
+	return shard->aligned ? &shard->aligned[sea_highest_bit(align)][sea_class_for(k)] : NULL;
+}
+
+/* The next hole that has room, small or large, as sweep() does. */
+static struct sea_piece sweep_aligned(struct sea_shard *shard, struct sea_cursor *cursor, unsigned k, unsigned align,
+				      unsigned max, unsigned *work)
+{
+	if (cursor->epoch != shard->epoch)
+		*cursor = (struct sea_cursor){0, 0, shard->epoch};
+	while (cursor->zone < shard->nr_zones && *work > 0) {
+		uint32_t next = next_hint(shard, cursor->zone, (unsigned)sea_min(k, SEA_HINT_UNKNOWN), work);
+		if (next != cursor->zone) {
+			*cursor = (struct sea_cursor){next, 0, shard->epoch};
+			continue;
+		}
+		struct sea_zone *zone = shard->zones[cursor->zone];
+		struct sea_piece piece = sea_zone_sweep_aligned(zone, k, align, max, &cursor->block, work);
+		shard->zone_hint[cursor->zone] = largest_hint(zone);
+		if (piece.count || cursor->block < SEA_ZONE_HINTS)
+			return piece;
+		*cursor = (struct sea_cursor){cursor->zone + 1, 0, shard->epoch};
+	}
+	return (struct sea_piece){NULL, 0};
+}
+
+/* From a hole that has room wherever it lies. */
+static struct sea_piece carve_aligned(struct sea_shard *shard, unsigned k, unsigned align, unsigned max, unsigned *work)
+{
+	struct sea_hole *hole = find_hole(shard, (size_t)k + align - 1, work);
+	if (!hole)
+		return (struct sea_piece){NULL, 0};
+	struct sea_zone *zone = sea_zone_of(hole);
+	char *at = (char *)sea_round_up((uintptr_t)hole, align * SEA_GRANULE);
+	size_t room = hole->nr_granules - (size_t)(at - (char *)hole) / SEA_GRANULE;
+	unsigned count = k % align ? 1 : (unsigned)sea_min(room / k, max);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	return (struct sea_piece){sea_zone_carve(zone, hole, at, k, count), count};
+}
+
+static bool fill_aligned(struct sea_shard *shard, unsigned k, unsigned want, unsigned align, struct sea_batch *batch)
+{
+	unsigned work = SEARCH_WORK;
+	struct sea_cursor *cursor = aligned_cursor(shard, k, align);
+	while (batch->nr_chunks < want && batch->nr_pieces < SEA_BATCH_PIECES) {
+		struct sea_piece piece = {NULL, 0};
+		if (cursor)
+			piece = sweep_aligned(shard, cursor, k, align, want - batch->nr_chunks, &work);
+		if (!piece.count && !batch->nr_chunks)
+			piece = carve_aligned(shard, k, align, want, &work);
+		if (!piece.count)
+			break;
+		batch->piece[batch->nr_pieces++] = piece;
+		batch->nr_chunks += piece.count;
+	}
+	return batch->nr_chunks > 0;
+}
+
+/* What has been freed behind the cursor is looked for again, if it has come to the end. */
+static void restart_aligned(struct sea_shard *shard, unsigned k, unsigned align)
+{
+	struct sea_cursor *cursor = aligned_cursor(shard, k, align);
+	if (cursor && cursor->zone >= shard->nr_zones)
+		*cursor = (struct sea_cursor){0, 0, shard->epoch};
+}
+
+bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, size_t align, struct sea_batch *batch)
+{
+	SEA_ASSERT(sea_is_power_of_two(align) && align >= SEA_GRANULE && align < SEA_ZONE_SIZE);
+	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX && want > 0);
+	unsigned granules = (unsigned)(align / SEA_GRANULE), drain_work = DRAIN_ZONE_WORK;
+	batch->nr_pieces = batch->nr_chunks = 0;
+	sea_lock_take(&shard->lock);
+	drain_some(shard, SEA_QUEUE_WORTH, &drain_work);
+	bool found = fill_aligned(shard, k, want, granules, batch);
+	if (!found) {
+		drain_some(shard, SEA_QUEUE_ANY, &drain_work);
+		restart_aligned(shard, k, granules);
+		found = fill_aligned(shard, k, want, granules, batch);
+	}
+	if (!found && grow(shard, k))
+		found = fill_aligned(shard, k, want, granules, batch);
+	sea_shard_drop_lock(shard);
+	return found;
+}
+
+bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+{
+	struct sea_shard *shard = zone->shard;
+	sea_lock_take(&shard->lock);
+	bool grown = sea_zone_grow(zone, g, from, to);
+	if (grown)
+		shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	sea_shard_drop_lock(shard);
+	return grown;
+}
+
+/* --- observers ------------------------------------------------------------------ */
+
+void sea_shard_stats(struct sea_shard *shard, struct sea_shard_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	sea_lock_take(&shard->lock);
+	stats->nr_zones = shard->nr_zones;
+	for (uint32_t i = 0; i < shard->nr_zones; i++) {
+		stats->used += (size_t)shard->zones[i]->nr_used * SEA_GRANULE;
+		stats->pending += (size_t)sea_load_relaxed(&shard->zones[i]->nr_pending) * SEA_GRANULE;
+	}
+	sea_lock_drop(&shard->lock);
+}
+
+static bool anything_is_pending(const struct sea_zone *zone)
+{
+	return sea_bits_find(zone->pending, 0, SEA_ZONE_GRANULES, true) < SEA_ZONE_GRANULES;
+}
+
+/* How often the zone is in a list of a queue. */
+static unsigned count_in(const struct sea_zone *first, enum sea_which_queue q, const struct sea_zone *zone)
+{
+	unsigned nr = 0;
+	for (const struct sea_zone *each = first; each; each = each->queue_next[q])
+		nr += each == zone;
+	return nr;
+}
+
+/* Q1 and S4. */
+static bool is_queued_soundly(const struct sea_shard *shard, const struct sea_zone *zone)
+{
+	bool sound = !anything_is_pending(zone) || zone->is_queued[SEA_QUEUE_ANY];
+	for (unsigned q = 0; q < SEA_NR_QUEUES; q++) {
+		const struct sea_queue *queue = &shard->queue[q];
+		unsigned nr = count_in(sea_load_acquire(&queue->pushed), q, zone) + count_in(queue->taken, q, zone);
+		sound &= nr == zone->is_queued[q];
+	}
+	return sound;
+}
+
+static bool zone_is_sound(const struct sea_shard *shard, const struct sea_zone *zone, uint32_t i)
+{
+	bool sound = zone->index == i && zone->shard == shard && sea_zone_of(zone->base) == zone;
+	sound &= shard->zone_hint[i] >= largest_hint(zone);
+	sound &= sea_bittree_has(&shard->rows, i) || !sea_zone_may_have_row(zone);
+	sound &= sea_bittree_has(&shard->unlisted, i) || sea_zone_is_listed(zone);
+	return sound && sea_zone_is_sound(zone) && is_queued_soundly(shard, zone);
+}
+
+bool sea_shard_is_sound(struct sea_shard *shard)
+{
+	sea_lock_take(&shard->lock);
+	bool sound = sea_holes_are_sound(&shard->holes);
+	for (uint32_t i = 0; i < shard->nr_zones; i++)
+		sound &= zone_is_sound(shard, shard->zones[i], i);
+	for (uint32_t i = shard->nr_zones; i < shard->capacity; i++)
+		sound &= !sea_bittree_has(&shard->rows, i) && !sea_bittree_has(&shard->unlisted, i);
+	sea_lock_drop(&shard->lock);
+	return sound;
+}

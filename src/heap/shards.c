@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* shards.c - how many shards there are, and which thread has which */
+#include "base/atomic.h"
+#include "base/cpus.h"
+#include "base/options.h"
+#include "heap/shard.h"
+
+struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
+
+static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; atomic */
+
+static uint32_t limit_by_cpus; /* 0: not known yet; atomic */
+
+/* Threads that take turns on one processor hardly ever meet at a lock. */
+static uint32_t limit_for(size_t nr_cpus)
+{
+	return nr_cpus == 1 ? 1 : (uint32_t)sea_min(2 * nr_cpus, SEA_MAX_SHARDS);
+}
+
+static size_t shard_limit(void)
+{
+	return sea_options.shards ? sea_options.shards : sea_load_relaxed(&limit_by_cpus);
+}
+
+bool sea_shard_may_join(void) { return shard_limit() || !sea_shards[0].nr_threads; }
+
+void sea_shard_learn_limit(void) { sea_store_relaxed(&limit_by_cpus, limit_for(sea_cpus_available())); }
+
+unsigned sea_shard_count(void) { return sea_load_relaxed(&nr_shards); }
+
+struct sea_shard *sea_shard_join(void)
+{
+	struct sea_shard *best = &sea_shards[0];
+	for (unsigned i = 1; i < sea_shard_count(); i++)
+		if (sea_shards[i].nr_threads < best->nr_threads)
+			best = &sea_shards[i];
+	if (best->nr_threads && sea_shard_count() < shard_limit())
+		best = &sea_shards[sea_add_relaxed(&nr_shards, 1) - 1];
+	best->lock.rank = SEA_RANK_SHARD;
+	best->nr_threads++;
+	return best;
+}
+
+void sea_shard_leave(struct sea_shard *shard) { shard->nr_threads--; }
+
+void sea_shard_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
+{
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		apply(&sea_shards[i].lock, context);
+}

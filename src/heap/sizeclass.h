@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* sizeclass.h - the steps in which chunks are sorted
+ *
+ *    class   0         never holds anything: where a pointer that is no chunk leads
+ *            1..56     1..56 granules: every multiple of 16 bytes up to 896
+ *            57..64    never hold anything: what a seam word shows beyond 56
+ *            65..130   8 for each doubling up to 256 KiB: 60, 64, 72 ... 16384 granules
+ *
+ * A chunk of a class is as long as the class says.  Chunks of other lengths are not cached.
+ */
+#ifndef SEA_SIZECLASS_H
+#define SEA_SIZECLASS_H
+
+#include "base/bits.h"
+#include "map/map.h"
+
+/* Small chunks are found by sweeping bitmaps, up to this many granules (896 bytes):
+ * as much as one unaligned word of a seam map always shows. */
+#define SEA_SMALL_GRANULES 56
+
+/* Chunks up to 256 KiB come from zones (some of the largest are page runs: cache.h), larger blocks are page runs. */
+#define SEA_ZONE_CHUNK_MAX (256 * SEA_KIB / SEA_GRANULE)
+
+#define SEA_CLASS_MEDIUM 65
+#define SEA_NR_CLASSES 131
+#define SEA_MEDIUM_GRANULES SEA_ZONE_CHUNK_MAX
+
+#define SEA_SMALL_MAX (SEA_SMALL_GRANULES * SEA_GRANULE)
+#define SEA_MEDIUM_MAX (SEA_MEDIUM_GRANULES * SEA_GRANULE)
+
+SEA_INLINE unsigned sea_granules_for(size_t size) { return (unsigned)((size + SEA_GRANULE - 1) / SEA_GRANULE); }
+
+/* Granules of a chunk of class c; 0 for a class that holds none. */
+static inline unsigned sea_class_granules(unsigned c)
+{
+	if (c < SEA_CLASS_MEDIUM)
+		return c <= SEA_SMALL_GRANULES ? c : 0;
+	unsigned step = c - (SEA_CLASS_MEDIUM - 6);
+	return (9 + step % 8) << (2 + step / 8);
+}
+
+/* The same in bytes. */
+SEA_INLINE size_t sea_class_size(unsigned c) { return sea_class_granules(c) * SEA_GRANULE; }
+
+/* The same for more than SEA_SMALL_GRANULES: 8 classes for each doubling. */
+SEA_INLINE unsigned sea_class_for_long(unsigned n)
+{
+	unsigned exponent = sea_highest_bit(n - 1);
+	return SEA_CLASS_MEDIUM - 6 + (exponent - 5) * 8 + ((n - 1) >> (exponent - 3) & 7);
+}
+
+/* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */
+static inline unsigned sea_class_for(unsigned n) { return n <= SEA_SMALL_GRANULES ? n : sea_class_for_long(n); }
+
+/* The class whose chunks have exactly n granules; 0 if there is none: such a chunk is
+ * not cached. */
+static inline unsigned sea_class_of(unsigned n)
+{
+	if (n > SEA_MEDIUM_GRANULES)
+		return 0;
+	unsigned c = sea_class_for(n);
+	return sea_class_granules(c) == n ? c : 0;
+}
+
+#endif

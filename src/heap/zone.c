@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: MIT */
+/* zone.c - split, send back, merge in bulk
+ *
+ * Z1  Bit g of `seam` is set  <=>  a chunk starts at granule g.  Behind the last
+ *     granule the map may go on with another zone, or with zeros.
+ * Z2  `used` is constant over a chunk.  Its bit behind the last granule is set.
+ * Z3  No two free chunks touch.
+ * Z4  start[w] up to 64 names a hole of SEA_HOLE_MIN granules or more that starts in word
+ *     w; exactly these holes hang in the shard's lists.  A hole of that size that is not
+ *     listed came from a drain since the last sea_zone_list(), and starts in a word of
+ *     `unlisted`.
+ * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
+ *     hint[h] is SEA_HINT_UNKNOWN.
+ * Z6  nr_used is the number of set bits in `used`.
+ * Z7  A hole's second word is its mark (sea_mark_of).
+ * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w, and its
+ *     last granule.
+ *
+ * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
+ * these functions.
+ *
+ * Merging a word of chunks at once.  P has the chunks to free, S the seams, U the
+ * used granules.  Freeing a chunk means filling upward from its start to the next
+ * seam that stays: the carry of an addition does that for 64 granules,
+ *
+ *     X = ~(S & ~P)                 granules at which a fill may go on
+ *     A = (((X + P) ^ X) | P) & X   granules to free, from each P to the next seam
+ *
+ * and afterwards a seam between two free granules is erased: S &= ~(F & F << 1).
+ */
+#include "heap/zone.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/os.h"
+#include "page/page_alloc.h"
+#include "heap/zone_idle.h"
+
+/* --- holes ------------------------------------------------------------------ */
+
+static struct sea_hole *hole_at(const struct sea_zone *zone, size_t g)
+{
+	return (struct sea_hole *)sea_zone_address(zone, g);
+}
+
+static bool is_listed(const struct sea_zone *zone, size_t g) { return zone->start[g / 64] == 1 + g % 64; }
+
+static bool has_listed(const struct sea_zone *zone, size_t word) { return zone->start[word] - 1u < 64; }
+
+static bool is_free(const struct sea_zone *zone, size_t g) { return !sea_bit_test(zone->used, g); }
+
+/* End of the hole that starts at g: where its descriptor says, if it has one that
+ * the bitmap confirms. */
+static size_t hole_end(const struct sea_zone *zone, size_t g)
+{
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
+	SEA_ASSERT(is_free(zone, g));
+	if (!is_listed(zone, g))
+		return sea_bits_find(zone->used, g, SEA_ZONE_GRANULES, true);
+	size_t end = g + hole_at(zone, g)->nr_granules;
+	SEA_CHECK(end > g && end <= SEA_ZONE_GRANULES && is_free(zone, end - 1) && !is_free(zone, end));
+	return end;
+}
+
+/* Granules [from, to) are about to be written to: parts of each chunk of k, in whatever order. */
+static void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
+{
+	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
+		return;
+	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to), k * SEA_GRANULE <= sea_page_size());
+}
+
+static void set_start(struct sea_zone *zone, size_t word, size_t start)
+{
+	sea_store_relaxed(&zone->start[word], (uint8_t)start);
+}
+
+static void list_hole(struct sea_zone *zone, size_t from, size_t to)
+{
+	SEA_ASSERT(from < to && to <= SEA_ZONE_GRANULES);
+	SEA_ASSERT(!is_listed(zone, from));
+	struct sea_hole *hole = hole_at(zone, from);
+	touch(zone, from, from + 1, 1);
+	hole->mark[1] = sea_mark_of(hole, sea_seams);
+	uint8_t *hint = &zone->hint[from / 64 / SEA_HINT_WORDS];
+	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
+	if (to - from < SEA_HOLE_MIN)
+		return;
+	touch(zone, from, from + SEA_DESCRIPTOR_GRANULES, SEA_DESCRIPTOR_GRANULES);
+	sea_hole_link(zone->holes, hole, to - from);
+	set_start(zone, from / 64, 1 + from % 64);
+}
+
+static void unlist_word(struct sea_zone *zone, size_t word)
+{
+	if (!has_listed(zone, word))
+		return;
+	sea_hole_unlink(zone->holes, hole_at(zone, word * 64 + zone->start[word] - 1));
+	set_start(zone, word, 0);
+}
+
+static void unlist_hole(struct sea_zone *zone, size_t from)
+{
+	if (is_listed(zone, from))
+		unlist_word(zone, from / 64);
+}
+
+static void put_seam(struct sea_zone *zone, size_t g)
+{
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
+	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] | 1ull << g % 64);
+}
+
+static void erase_seam(struct sea_zone *zone, size_t g)
+{
+	SEA_ASSERT(g > 0 && g < SEA_ZONE_GRANULES);
+	sea_store_relaxed(&zone->seam[g / 64], zone->seam[g / 64] & ~(1ull << g % 64));
+}
+
+/* --- chunks ---------------------------------------------------------------------- */
+
+/* Every k-th bit of a word, from bit 0 on. */
+static uint64_t every(unsigned k)
+{
+	uint64_t bits = 1;
+	for (; k < 64; k *= 2)
+		bits |= bits << k;
+	return bits;
+}
+
+/* [g, end) becomes chunks of k granules, less than a word: a word of them at once. */
+static void put_short_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
+{
+	SEA_ASSERT(k > 0 && k < 64);
+	uint64_t seams = every(k);
+	unsigned first = g % 64 % k, shift = 64 % k;
+	for (size_t w = g / 64; w * 64 < end; w++) {
+		sea_store_relaxed(&zone->seam[w], zone->seam[w] | (seams << first & sea_mask_in_word(w, g, end)));
+		first = first >= shift ? first - shift : first + k - shift;
+	}
+}
+
+/* The used chunk at g is k granules long, and of this class (0: of none).  What has its last granule
+ * in the word that it starts in is seen by its seams. */
+static void name_class(struct sea_zone *zone, size_t g, size_t k, unsigned class)
+{
+	if (g % 64 + k >= 64)
+		set_start(zone, g / 64, class);
+}
+
+/* [g, end) becomes chunks of k granules. */
+static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
+{
+	SEA_ASSERT(end - g >= k);
+	if (k <= SEA_SMALL_GRANULES) {
+		put_short_chunks(zone, g, end, k);
+		return;
+	}
+	for (unsigned class = sea_class_of(k); g < end; g += k) {
+		put_seam(zone, g);
+		name_class(zone, g, k, class);
+	}
+}
+
+/* Takes `count` chunks of k granules at g out of the hole [from, to).  What is left
+ * in front and behind stays a hole. */
+static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, unsigned k, unsigned count)
+{
+	size_t end = g + (size_t)k * count;
+	SEA_ASSERT(from <= g && end <= to);
+	sea_zone_leave_idle(zone, g, end);
+	unlist_hole(zone, from);
+	sea_bits_set(zone->used, g, end);
+	zone->nr_used += (uint32_t)(end - g);
+	put_chunks(zone, g, end, k);
+	if (end < to) {
+		put_seam(zone, end);
+		list_hole(zone, end, to);
+	}
+	if (from < g)
+		list_hole(zone, from, g);
+}
+
+/* A zone is worth draining when an eighth of what it holds is pending, or 16 KiB: some
+ * 100 of the usual chunks, that may have neighbours among them. */
+#define DRAIN_SHARE 8u
+#define DRAIN_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
+
+void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
+		   struct sea_holes *holes)
+{
+	zone->base = base;
+	zone->seam = seam;
+	zone->start = start;
+	zone->shard = shard;
+	zone->holes = holes;
+	zone->touched = sea_pages_touched(base);
+	sea_store_relaxed(&zone->worth, DRAIN_LEAST);
+	sea_store_relaxed(&zone->seam[0], 1);
+	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
+		zone->unlisted[i] = 0;
+	zone->used[SEA_ZONE_WORDS] = ~0ull;
+	for (unsigned h = 0; h < SEA_ZONE_HINTS; h++)
+		zone->hint[h] = SEA_HINT_UNKNOWN;
+	list_hole(zone, 0, SEA_ZONE_GRANULES);
+	sea_zone_start_idle(zone);
+}
+
+void sea_zone_retire(struct sea_zone *zone)
+{
+	SEA_CHECK(zone->nr_used == 0);
+	unlist_word(zone, 0);
+	sea_zone_end_idle(zone);
+	sea_store_relaxed(&zone->seam[0], 0);
+	zone->seam = NULL;
+	zone->start = NULL;
+	zone->shard = NULL;
+	zone->is_purged = 0;
+}
+
+/* --- allocating ------------------------------------------------------------- */
+
+/* The same as hole_end(), from the seams if the hole ends near. */
+static size_t hole_end_near(const struct sea_zone *zone, size_t g)
+{
+	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
+	if (behind)
+		return g + 1 + sea_lowest_bit(behind);
+	uint64_t next = zone->used[g / 64 + 1];
+	return next ? sea_round_down(g, 64) + 64 + sea_lowest_bit(next) : hole_end(zone, g);
+}
+
+/* Chunks of k granules, at most `max`, that the hole [from, to) has room for at multiples of
+ * `align`; *at is where the first is. */
+static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align, unsigned max, size_t *at)
+{
+	*at = sea_round_up(from, align);
+	if (*at + k > to)
+		return 0;
+	return k % align ? 1 : (unsigned)sea_min((to - *at) / k, max);
+}
+
+/* Takes from the first hole that starts in the words of a hint and has room; if there is none the hint
+ * learns how long the longest there is. */
+SEA_INLINE struct sea_piece take_in_block(struct sea_zone *zone, unsigned block, unsigned k, unsigned align, unsigned max)
+{
+	size_t word = (size_t)block * SEA_HINT_WORDS, longest = 0;
+	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
+		for (uint64_t holes = zone->seam[word] & ~zone->used[word]; holes; holes &= holes - 1) {
+			size_t from = word * 64 + sea_lowest_bit(holes), to = hole_end_near(zone, from), at;
+			unsigned count = count_aligned(from, to, k, align, max, &at);
+			longest = sea_max(longest, to - from);
+			if (!count)
+				continue;
+			split_hole(zone, from, to, at, k, count);
+			touch(zone, at, at + (size_t)k * count, k);
+			return (struct sea_piece){sea_zone_address(zone, at), count};
+		}
+	}
+	zone->hint[block] = (uint8_t)sea_min(longest, SEA_HINT_UNKNOWN);
+	return (struct sea_piece){NULL, 0};
+}
+
+SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *block,
+				  unsigned *work)
+{
+	SEA_ASSERT(k > 0 && max > 0 && sea_is_power_of_two(align));
+	for (; *block < SEA_ZONE_HINTS && *work > 0; ++*block) {
+		if (zone->hint[*block] < sea_min(k, SEA_HINT_UNKNOWN))
+			continue;
+		sea_use_up(work, SEA_HINT_WORDS);
+		struct sea_piece piece = take_in_block(zone, *block, k, align, max);
+		if (piece.count)
+			return piece;
+	}
+	return (struct sea_piece){NULL, 0};
+}
+
+struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block, unsigned *work)
+{
+	return sweep(zone, k, 1, max, block, work);
+}
+
+struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
+					unsigned *block, unsigned *work)
+{
+	return sweep(zone, k, align, max, block, work);
+}
+
+char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)
+{
+	return sea_zone_address(zone, sea_bits_find_back(zone->used, sea_granule_of(address), true));
+}
+
+void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
+{
+	SEA_ASSERT(k > 0 && count > 0);
+	SEA_ASSERT(sea_zone_of(hole) == zone);
+	size_t from = sea_granule_of(hole);
+	SEA_CHECK(is_free(zone, from));
+	size_t to = hole_end(zone, from);
+	size_t g = sea_granule_of(at);
+	SEA_CHECK(from <= g && g + (size_t)k * count <= to);
+	split_hole(zone, from, to, g, k, count);
+}
+
+char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
+{
+	sea_zone_hold(zone, hole, at, k, count);
+	touch(zone, sea_granule_of(at), sea_granule_of(at) + (size_t)k * count, k);
+	return at;
+}
+
+void sea_zone_mark(struct sea_zone *zone, unsigned g)
+{
+	struct sea_hole *chunk = hole_at(zone, g);
+	if (g && is_free(zone, g - 1))
+		return;
+	touch(zone, g, g + 1, 1);
+	chunk->mark[1] = sea_mark_of(chunk, sea_seams);
+}
+
+/* --- freeing ---------------------------------------------------------------- */
+
+/* Frees the chunks pending in one word, and what a chunk of the word before has in
+ * it (carry).  Returns the granules freed. */
+static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
+{
+	uint64_t pending = sea_load_ordered(&zone->pending[word]);
+	if (pending)
+		pending = sea_exchange_acq_rel(&zone->pending[word], 0);
+	uint64_t seams = zone->seam[word], used = zone->used[word];
+	uint64_t wrong = pending & ~(seams & used);
+	if (unlikely(wrong))
+		sea_fatal_block("free", sea_zone_address(zone, word * 64 + sea_lowest_bit(wrong)),
+				"this block was freed already (found while merging)", 0, 0);
+	uint64_t may_fill = ~(seams & ~pending);
+	uint64_t starts = pending | (carry & may_fill);
+	uint64_t freed = (((may_fill + starts) ^ may_fill) | starts) & may_fill;
+	zone->used[word] = used & ~freed;
+	zone->nr_used -= sea_count_bits(freed);
+	if (freed >> 63)
+		set_start(zone, word, 0);
+	return freed;
+}
+
+/* The chunk that is freed has all of the word, and goes on. */
+static void empty_word(struct sea_zone *zone, size_t word)
+{
+	SEA_ASSERT(zone->used[word] == ~0ull && !zone->start[word]);
+	zone->used[word] = 0;
+	zone->nr_used -= 64;
+}
+
+static void merge_in_word(struct sea_zone *zone, size_t word)
+{
+	uint64_t holes = ~zone->used[word];
+	uint64_t before = word && is_free(zone, word * 64 - 1);
+	sea_store_relaxed(&zone->seam[word], zone->seam[word] & ~(holes & (holes << 1 | before)));
+}
+
+/* The hole that starts in `word` and reaches its end, if there is one: where it starts. */
+static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
+{
+	uint64_t used = zone->used[word];
+	if (used >> 63)
+		return false;
+	*from = word * 64 + (used ? sea_highest_bit(used) + 1 : 0);
+	return *from % 64 || !word || !is_free(zone, *from - 1);
+}
+
+/* Words that are looked at, and holes that are listed, for a unit of work: 6 and 100 ns. */
+#define LOOKS_PER_WORK 8
+#define WORK_PER_HOLE 2
+
+static unsigned list_word(struct sea_zone *zone, size_t word)
+{
+	size_t from;
+	if (zone->start[word] || !starts_hole(zone, word, &from))
+		return 0;
+	list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
+	return WORK_PER_HOLE;
+}
+
+unsigned sea_zone_list(struct sea_zone *zone)
+{
+	unsigned work = 0, nr_words = 0;
+	for (size_t i = 0; i < SEA_ZONE_WORDS / 64; i++) {
+		nr_words += sea_count_bits(zone->unlisted[i]);
+		for (uint64_t words = zone->unlisted[i]; words; words &= words - 1)
+			work += list_word(zone, i * 64 + sea_lowest_bit(words));
+		zone->unlisted[i] = 0;
+	}
+	return work + 1 + nr_words / LOOKS_PER_WORK;
+}
+
+static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
+{
+	size_t hint = first / SEA_HINT_WORDS;
+	zone->hint[hint] = SEA_HINT_UNKNOWN;
+	while (unlikely(++hint <= last / SEA_HINT_WORDS))
+		zone->hint[hint] = SEA_HINT_UNKNOWN;
+}
+
+/* First word of the hole that reaches into `word` from the left, unlisted; or `word`. */
+static size_t unlist_left(struct sea_zone *zone, size_t word)
+{
+	if (!word || !is_free(zone, word * 64 - 1))
+		return word;
+	size_t from = sea_bits_find_back(zone->used, word * 64 - 1, true);
+	unlist_hole(zone, from);
+	return from / 64;
+}
+
+/* Drains words from `word` on, as long as they hang together; where so many are done, to the end
+ * of the chunk.  Returns the next. */
+static size_t drain_words(struct sea_zone *zone, size_t word, unsigned most)
+{
+	SEA_ASSERT(word < SEA_ZONE_WORDS);
+	SEA_ASSERT(sea_load_relaxed(&zone->pending[word]));
+	size_t first = unlist_left(zone, word), end = word;
+	uint64_t last_was = 0;
+	for (bool carry = false; end < SEA_ZONE_WORDS; end++) {
+		if (!carry && (end - word >= most || !sea_load_ordered(&zone->pending[end])))
+			break;
+		last_was = zone->used[end];
+		if (!(zone->seam[end] | sea_load_ordered(&zone->pending[end]))) {
+			empty_word(zone, end);
+			continue;
+		}
+		unlist_word(zone, end);
+		carry = free_in_word(zone, end, carry) >> 63;
+		merge_in_word(zone, end);
+		sea_bit_set(zone->unlisted, end);
+	}
+	sea_bit_set(zone->unlisted, first);
+	forget_hints(zone, first, end - 1);
+	sea_zone_join_idle(zone, word, end, last_was);
+	return end;
+}
+
+/* Drains what is pending in a line of words, and in those behind it as far as it hangs together;
+ * returns the word behind. */
+static size_t drain_line(struct sea_zone *zone, size_t line, unsigned *left)
+{
+	size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS;
+	while (word < end) {
+		if (!sea_load_ordered(&zone->pending[word])) {
+			word++;
+			continue;
+		}
+		size_t next = drain_words(zone, word, sea_max(*left, (unsigned)(end - word)));
+		sea_use_up(left, next - word);
+		word = next;
+	}
+	return word;
+}
+
+static bool line_is_pending(const struct sea_zone *zone, size_t line)
+{
+	uint64_t any = 0;
+	for (size_t word = line * SEA_LINE_WORDS; word < (line + 1) * SEA_LINE_WORDS; word++)
+		any |= sea_load_ordered(&zone->pending[word]);
+	return any;
+}
+
+/* Those of 64 lines that have something pending: some may have been drained with others before. */
+static uint64_t lines_pending(const struct sea_zone *zone, size_t i, uint64_t lines)
+{
+	uint64_t pending = 0;
+	for (; lines; lines &= lines - 1)
+		pending |= (uint64_t)line_is_pending(zone, i * 64 + sea_lowest_bit(lines)) << sea_lowest_bit(lines);
+	return pending;
+}
+
+/* Drains 64 lines, as far as there is work left.  True: some are left.  Who sends a chunk to a line
+ * after the exchange sets its bit again; who did it before is seen in what is pending. */
+static bool drain_lines(struct sea_zone *zone, size_t i, unsigned *left)
+{
+	if (!sea_load_ordered(&zone->lines[i]))
+		return false;
+	uint64_t lines = sea_exchange_ordered(&zone->lines[i], 0);
+	while (lines && *left > 0) {
+		size_t nr = drain_line(zone, i * 64 + sea_lowest_bit(lines), left) / SEA_LINE_WORDS - i * 64;
+		lines = nr < 64 ? lines & ~0ull << nr : 0;
+	}
+	lines = lines_pending(zone, i, lines);
+	if (lines)
+		sea_or_ordered(&zone->lines[i], lines);
+	return lines;
+}
+
+unsigned sea_zone_drain(struct sea_zone *zone, unsigned most)
+{
+	unsigned left = most;
+	bool goes_on = false;
+	SEA_ASSERT(zone->holes && most > 0);
+	/* An exchange, so that bits that are sent from now on are counted anew. */
+	uint32_t nr_pending = sea_exchange_acq_rel(&zone->nr_pending, 0), nr_used = zone->nr_used;
+	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
+		goes_on |= drain_lines(zone, i, &left);
+	if (goes_on) {
+		uint32_t nr_freed = nr_used - zone->nr_used;
+		sea_add_relaxed(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
+	}
+	sea_store_relaxed(&zone->worth, sea_max(DRAIN_LEAST, zone->nr_used / DRAIN_SHARE));
+	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
+	return 1 + most - left;
+}
+
+/* --- a chunk that grows ------------------------------------------- */
+
+bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+{
+	SEA_ASSERT(from < to);
+	SEA_ASSERT(sea_zone_chunk_size(zone, g) == from);
+	SEA_ASSERT(!is_free(zone, g));
+	size_t end = (size_t)g + from;
+	if (end >= SEA_ZONE_GRANULES || !is_free(zone, end))
+		return false;
+	size_t behind = hole_end(zone, end);
+	if (behind < (size_t)g + to)
+		return false;
+	split_hole(zone, end, behind, end, to - from, 1);
+	touch(zone, end, (size_t)g + to, to);
+	erase_seam(zone, end);
+	name_class(zone, end, to - from, 0);
+	if (to > SEA_SMALL_GRANULES)
+		name_class(zone, g, to, sea_class_of(to));
+	return true;
+}
+
+/* --- looking ------------------------------------------------------------------ */
+
+/* What the seams say: granules from the one at g to the next; 0 if there is none at g. */
+static unsigned seam_distance(const struct sea_zone *zone, unsigned g)
+{
+	if (!(sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 & 1))
+		return 0;
+	uint64_t rest = sea_load_relaxed(&zone->seam[g / 64]) & sea_mask(g % 64, 64) & ~(1ull << g % 64);
+	size_t word = g / 64;
+	while (!rest && ++word < SEA_ZONE_WORDS)
+		rest = sea_load_relaxed(&zone->seam[word]);
+	if (!rest)
+		return SEA_ZONE_GRANULES - g;
+	return (unsigned)(word * 64 + sea_lowest_bit(rest) - g);
+}
+
+unsigned sea_zone_chunk_size(const struct sea_zone *zone, unsigned g)
+{
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
+	unsigned class = sea_zone_long_class(zone, g);
+	return class ? sea_class_granules(class) : seam_distance(zone, g);
+}
+
+unsigned sea_zone_chunk_start(const struct sea_zone *zone, unsigned g)
+{
+	return (unsigned)sea_bits_find_back(zone->seam, (size_t)g + 1, true) - 1;
+}
+
+bool sea_zone_is_listed(const struct sea_zone *zone)
+{
+	return sea_bits_find(zone->unlisted, 0, SEA_ZONE_WORDS, true) == SEA_ZONE_WORDS;
+}
+
+/* Z8 for the used chunk [from, to). */
+static bool knows_length(const struct sea_zone *zone, size_t from, size_t to)
+{
+	unsigned class = sea_zone_class_in(&zone->start[from / 64]);
+	bool has_last_granule = to / 64 > from / 64;
+	return !class || !has_last_granule || sea_class_granules(class) == to - from;
+}
+
+/* Z2, Z3, Z4, Z5, Z7 and Z8 for the chunk [from, to). */
+static bool chunk_is_sound(const struct sea_zone *zone, size_t from, size_t to)
+{
+	bool used = !is_free(zone, from);
+	if (sea_bits_find(zone->used, from, to, !used) != to)
+		return false;
+	if (used)
+		return !is_listed(zone, from) && knows_length(zone, from, to);
+	uint8_t hint = zone->hint[from / 64 / SEA_HINT_WORDS];
+	bool merged = from == 0 || !is_free(zone, from - 1);
+	bool listed = is_listed(zone, from)
+			      ? to - from >= SEA_HOLE_MIN && hole_at(zone, from)->nr_granules == to - from
+			      : to - from < SEA_HOLE_MIN || sea_bit_test(zone->unlisted, from / 64);
+	bool marked = hole_at(zone, from)->mark[1] == sea_mark_of(hole_at(zone, from), sea_seams);
+	return merged && listed && marked && (hint == SEA_HINT_UNKNOWN || to - from <= hint);
+}
+
+bool sea_zone_is_sound(const struct sea_zone *zone)
+{
+	size_t nr_listed = 0, nr_marks = 0;
+	if (!(zone->seam[0] & 1) || !(zone->used[SEA_ZONE_WORDS] & 1))
+		return false;
+	for (size_t from = 0, to; from < SEA_ZONE_GRANULES; from = to) {
+		to = from + seam_distance(zone, (unsigned)from);
+		if (!chunk_is_sound(zone, from, to))
+			return false;
+		nr_listed += is_listed(zone, from);
+	}
+	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
+		nr_marks += has_listed(zone, word);
+	if (!sea_zone_idle_is_sound(zone))
+		return false;
+	return nr_listed == nr_marks && zone->nr_used == sea_bits_count(zone->used, 0, SEA_ZONE_GRANULES);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* map.h - the door of the map: what lies where
+ *
+ *    question                                   answered by
+ *    which ranges of addresses are ours?        region.h    a sorted table, for audits and pictures
+ *    to which arena does an address belong?     pagemap.h   a table of slots of 1 MiB
+ *    where does a chunk end?                    seammap.h   one bitmap for all zones; the fast paths
+ *                                                           read it by seam.h
+ *    where do our own structures lie?           meta.h      a watermark allocator, out of band
+ *    how is address space taken?                span.h      with a guard on both sides
+ *
+ * The room hands out no memory of the program's.  It makes no policy.
+ */
+#ifndef SEA_MAP_H
+#define SEA_MAP_H
+
+#include "map/meta.h"
+#include "map/pagemap.h"
+#include "map/region.h"
+#include "map/seam.h"
+#include "map/seammap.h"
+#include "map/span.h"
+
+#endif

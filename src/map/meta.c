@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* meta.c - a watermark and no free
+ *
+ *    |####### used #######|........ free ........|
+ *    base                 watermark              end
+ *
+ * M1  Bytes at and above the watermark have never been handed out and read as zero.
+ */
+#include "map/meta.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "base/os.h"
+#include "base/page_size.h"
+#include "map/region.h"
+#include "map/span.h"
+
+/* First mapping; the next ones double up to a MiB, and then are a share of what there is, so
+ * that they stay few: some 50 for 100 GiB of zones.  256 KiB serve a process of one arena and
+ * some 4 MiB of zones; what the last mapping has left over counts against limits on address
+ * space. */
+#define FIRST_MAPPING (256 * SEA_KIB)
+#define DOUBLED_MAPPING SEA_MIB
+#define MAPPING_SHARE 8
+
+static struct {
+	struct sea_lock lock;
+	char *watermark, *end;
+	size_t next_mapping;
+	size_t nr_used; /* bytes */
+} meta = {.lock = SEA_LOCK_INIT(SEA_RANK_META), .next_mapping = FIRST_MAPPING};
+
+/* Starts a new mapping; what is left of the old one is forgone. */
+static bool map_more(size_t size)
+{
+	size_t bytes = sea_round_up(sea_max(size, meta.next_mapping), sea_page_size());
+	char *base = sea_span_commit(bytes);
+	if (!base && bytes > size) {
+		bytes = sea_round_up(size, sea_page_size());
+		base = sea_span_commit(bytes);
+	}
+	if (!base)
+		return false;
+	if (!sea_region_add(base, bytes, SEA_REGION_METADATA)) {
+		sea_span_release(base, bytes);
+		return false;
+	}
+	meta.watermark = base;
+	meta.end = base + bytes;
+	meta.next_mapping = sea_max(sea_min(2 * meta.next_mapping, DOUBLED_MAPPING), meta.nr_used / MAPPING_SHARE);
+	return true;
+}
+
+static void *raise_watermark(size_t size, size_t align)
+{
+	SEA_ASSERT(size > 0 && size % SEA_CACHE_LINE == 0);
+	SEA_ASSERT(sea_is_power_of_two(align));
+	char *block = (char *)sea_round_up((uintptr_t)meta.watermark, align);
+	if (!meta.watermark || block > meta.end || (size_t)(meta.end - block) < size) {
+		if (!map_more(size))
+			return NULL;
+		block = meta.watermark;
+	}
+	meta.watermark = block + size;
+	meta.nr_used += size;
+	return block;
+}
+
+void *sea_meta_alloc_aligned(size_t size, size_t align)
+{
+	sea_lock_take(&meta.lock);
+	void *block = raise_watermark(sea_round_up(size, SEA_CACHE_LINE), align);
+	sea_lock_drop(&meta.lock);
+	return block;
+}
+
+void *sea_meta_alloc(size_t size) { return sea_meta_alloc_aligned(size, SEA_CACHE_LINE); }
+
+void *sea_meta_alloc_pages(size_t size) { return sea_meta_alloc_aligned(size, sea_page_size()); }
+
+size_t sea_meta_size(void)
+{
+	sea_lock_take(&meta.lock);
+	size_t used = meta.nr_used;
+	sea_lock_drop(&meta.lock);
+	return used;
+}
+
+void sea_meta_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&meta.lock, context); }

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* pagemap.c - the directory of windows
+ *
+ * A window takes 1 MiB of address space and, of memory, the pages that describe
+ * slots in use.  Windows are never taken away.
+ */
+#include "map/pagemap.h"
+
+#include "base/check.h"
+#include "base/os.h"
+#include "base/page_size.h"
+#include "map/region.h"
+#include "map/span.h"
+
+#define NR_WINDOWS ((size_t)1 << (SEA_ADDRESS_BITS - SEA_WINDOW_SHIFT))
+
+/* Pairs: sea_swap_if() of a new window with sea_load_acquire() of a lookup. */
+static struct sea_window *directory[NR_WINDOWS];
+
+static size_t number_of(const void *address) { return (uintptr_t)address >> SEA_WINDOW_SHIFT; }
+
+struct sea_window *sea_pagemap_window(const void *address)
+{
+	size_t number = number_of(address);
+	return number < NR_WINDOWS ? sea_load_acquire(&directory[number]) : NULL;
+}
+
+static size_t window_bytes(void)
+{
+	size_t page = sea_page_size();
+	return (sizeof(struct sea_window) + page - 1) & ~(page - 1);
+}
+
+static struct sea_window *map_window(void)
+{
+	size_t bytes = window_bytes();
+	char *window = sea_span_commit(bytes);
+	if (!window || sea_region_add(window, bytes, SEA_REGION_METADATA))
+		return (struct sea_window *)window;
+	sea_span_release(window, bytes);
+	return NULL;
+}
+
+static bool add_window(size_t number)
+{
+	struct sea_window *window = map_window();
+	if (!window)
+		return false;
+	if (!sea_swap_if(&directory[number], NULL, window)) {
+		sea_region_remove((char *)window);
+		sea_span_release((char *)window, window_bytes());
+		return true;
+	}
+	return true;
+}
+
+bool sea_pagemap_cover(const char *base, size_t size)
+{
+	SEA_ASSERT(size > 0);
+	size_t last = number_of(base + size - 1);
+	if (last >= NR_WINDOWS)
+		return false;
+	for (size_t number = number_of(base); number <= last; number++)
+		if (!sea_load_acquire(&directory[number]) && !add_window(number))
+			return false;
+	return true;
+}
+
+void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *arena)
+{
+	SEA_ASSERT(((uintptr_t)base | size) % SEA_SLOT_SIZE == 0);
+	for (const char *slot = base; slot < base + size; slot += SEA_SLOT_SIZE)
+		sea_store_release(&sea_pagemap_window(slot)->arena[sea_slot_of(slot)], arena);
+}
+
+void sea_pagemap_set_zone(const void *base, struct sea_zone *zone)
+{
+	SEA_ASSERT((uintptr_t)base % SEA_SLOT_SIZE == 0 && sea_pagemap_window(base));
+	sea_store_release(&sea_pagemap_window(base)->zone[sea_slot_of(base)], zone);
+}
+
+struct sea_arena *sea_pagemap_arena(const void *address)
+{
+	struct sea_window *window = sea_pagemap_window(address);
+	return window ? sea_load_acquire(&window->arena[sea_slot_of(address)]) : NULL;
+}
+
+struct sea_zone *sea_pagemap_zone(const void *address)
+{
+	struct sea_window *window = sea_pagemap_window(address);
+	return window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : NULL;
+}

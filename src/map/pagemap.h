@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* pagemap.h - from an address to what it belongs to
+ *
+ *    address   47          36 35        20 19         4 3  0
+ *             [   window     |    slot    |  granule   |   0 ]
+ *
+ * A slot is 1 MiB of addresses: one zone, or part of an arena without zones.  A
+ * window is 64 GiB of slots; there is one for each 64 GiB that we ever had memory
+ * in.  Of an arena with one block only the first slot is entered.  The fast paths do without this map: they read the seams (seammap.h).
+ *
+ * P1  A slot is written before the first block in it is handed out; the program
+ *     that passes a block to another thread orders that for us.
+ */
+#ifndef SEA_PAGEMAP_H
+#define SEA_PAGEMAP_H
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+
+#define SEA_SLOT_SHIFT 20
+#define SEA_SLOT_SIZE ((size_t)1 << SEA_SLOT_SHIFT)
+#define SEA_WINDOW_SHIFT 36
+#define SEA_WINDOW_SLOTS ((size_t)1 << (SEA_WINDOW_SHIFT - SEA_SLOT_SHIFT))
+#define SEA_GRANULE_SHIFT 4
+#define SEA_GRANULE ((size_t)1 << SEA_GRANULE_SHIFT)
+
+/* Addresses we can describe: all that Linux gives without being asked for more, on
+ * every 64-bit processor. */
+#define SEA_ADDRESS_BITS 48
+
+struct sea_arena;
+struct sea_zone;
+
+struct sea_window {
+	struct sea_zone *zone[SEA_WINDOW_SLOTS];
+	struct sea_arena *arena[SEA_WINDOW_SLOTS];
+};
+
+/* The window that covers `address`, or NULL. */
+struct sea_window *sea_pagemap_window(const void *address);
+
+/* Makes windows for [base, base + size); false if there is no memory or the range
+ * cannot be described. */
+bool sea_pagemap_cover(const char *base, size_t size);
+
+/* Enters or removes (NULL) the owner of the slots of a covered range. */
+void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *arena);
+void sea_pagemap_set_zone(const void *base, struct sea_zone *zone);
+
+/* NULL where the address is not ours. */
+struct sea_arena *sea_pagemap_arena(const void *address);
+struct sea_zone *sea_pagemap_zone(const void *address);
+
+SEA_INLINE size_t sea_slot_of(const void *address)
+{
+	return (uintptr_t)address >> SEA_SLOT_SHIFT & (SEA_WINDOW_SLOTS - 1);
+}
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* arena.c - reserve, commit, purge, release
+ *
+ * A1  base and size are multiples of a slot; no two arenas share one.  The page map leads from
+ *     each slot to the arena, or from the first slot of a whole one.
+ * A2  [base, base + committed) is readable and writable.
+ * A3  A page whose bit in `touched` is clear reads as zero.
+ * A4  A page whose bits in `touched` and `hollow` are clear holds no memory.
+ */
+#include "page/arena.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "base/page_size.h"
+#include "map/map.h"
+
+/* What is committed at a time: 1/8 of what there is, so that the calls stay few
+ * (some 40 for the first GiB), within these bounds. */
+#define COMMIT_MIN (1 * SEA_MIB)
+#define COMMIT_MAX (64 * SEA_MIB)
+
+/* The kernel splits a mapping at each border between huge ranges and others, and a process
+ * may have 65,530 mappings: while an arena (1 GiB, where there are many) has so many borders,
+ * none of its ranges is made huge. */
+#define MOST_BORDERS 32
+
+/* Hollow pages of all arenas, roughly; atomic. */
+static size_t nr_hollow;
+
+/* What option `thp` means for a new arena.  With auto the parts of a regular one are made
+ * huge one by one, and the only block of a whole one is left to the system. */
+static enum sea_huge first_advice(bool whole)
+{
+	enum sea_huge option = (enum sea_huge)sea_options.thp;
+	return option == SEA_HUGE_AUTO && !whole ? SEA_HUGE_NEVER : option;
+}
+
+/* Enters it in the maps.  The addresses inside the only block of a whole arena are found by the region
+ * map: so its size costs nothing. */
+static bool enter(struct sea_arena *arena, char *base, size_t size, size_t block)
+{
+	size_t shown = block ? SEA_SLOT_SIZE : size;
+	if (!sea_pagemap_cover(base, shown) ||
+	    !sea_region_add(base, size, block ? SEA_REGION_WHOLE : SEA_REGION_AVAILABLE))
+		return false;
+	arena->base = base;
+	arena->size = size;
+	arena->block_size = block;
+	sea_store_relaxed(&arena->committed, block);
+	sea_pagemap_set_arena(base, shown, arena);
+	return true;
+}
+
+/* What the system refuses it refuses before anything is made for it. */
+bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, size_t block)
+{
+	SEA_ASSERT(size > 0 && sea_is_power_of_two(align));
+	size = sea_round_up(size, SEA_SLOT_SIZE);
+	SEA_ASSERT(block <= size && block % sea_page_size() == 0);
+	enum sea_huge advice = first_advice(block > 0);
+	char *base = (advice == SEA_HUGE_NEVER ? sea_span_reserve_plain : sea_span_reserve)(size, sea_max(align, SEA_SLOT_SIZE));
+	if (!base)
+		return false;
+	if (advice == SEA_HUGE_ALWAYS)
+		sea_os_advise_huge(base, size, advice);
+	if ((!block || sea_os_commit(base, block)) && enter(arena, base, size, block))
+		return true;
+	sea_span_release(base, size);
+	return false;
+}
+
+static size_t commit_step(const struct sea_arena *arena, size_t committed)
+{
+	if (!arena->pool)
+		return 0;
+	return sea_round_up(sea_min(sea_max(committed / 8, COMMIT_MIN), COMMIT_MAX), sea_page_size());
+}
+
+/* Commits [from, to) and publishes `to`.  Two threads may do this at once: whoever
+ * publishes a larger value has committed all below it. */
+static bool commit_range(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(from < to && to <= arena->size);
+	if (!sea_os_commit(arena->base + from, to - from))
+		return false;
+	size_t seen = sea_load_acquire(&arena->committed);
+	while (seen < to && !sea_swap_if(&arena->committed, seen, to))
+		seen = sea_load_acquire(&arena->committed);
+	return true;
+}
+
+/* What could not be committed again when it was renewed. */
+static bool close_gaps(struct sea_arena *arena, size_t committed)
+{
+	sea_store_relaxed(&arena->has_gaps, 0);
+	bool done = sea_os_commit(arena->base, committed);
+	if (!done)
+		sea_store_relaxed(&arena->has_gaps, 1);
+	return done;
+}
+
+bool sea_arena_commit(struct sea_arena *arena, size_t end)
+{
+	SEA_ASSERT(end <= arena->size);
+	size_t from = sea_load_acquire(&arena->committed);
+	if (unlikely(sea_load_relaxed(&arena->has_gaps)) && !close_gaps(arena, from))
+		return false;
+	if (likely(end <= from))
+		return true;
+	end = sea_round_up(end, sea_page_size());
+	size_t generous = sea_min(sea_max(end, from + commit_step(arena, from)), arena->size);
+	return commit_range(arena, from, generous) || (generous > end && commit_range(arena, from, end));
+}
+
+/* --- which pages hold memory ------------------------------------------------------ */
+
+/* Their owner writes to these pages. */
+static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
+{
+	uint64_t filled = arena->hollow ? sea_load_relaxed(&arena->hollow[word]) & pages : 0;
+	if (!filled)
+		return;
+	uint64_t old = sea_fetch_and_relaxed(&arena->hollow[word], ~filled);
+	sea_add_relaxed(&nr_hollow, -(size_t)sea_count_bits(old & filled));
+}
+
+size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely)
+{
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
+	size_t nr_fresh = 0;
+	for (size_t w = from / 64; arena->touched && w * 64 < to; w++) {
+		uint64_t mask = sea_mask_in_word(w, from, to);
+		uint64_t fresh = mask & ~sea_load_relaxed(&arena->touched[w]);
+		if (!fresh)
+			continue;
+		sea_or_release(&arena->touched[w], fresh);
+		if (surely)
+			fill_hollow(arena, w, fresh);
+		nr_fresh += sea_count_bits(fresh);
+	}
+	return nr_fresh;
+}
+
+size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to)
+{
+	size_t count = 0;
+	for (size_t w = from / 64; w * 64 < to; w++)
+		count += sea_count_bits(sea_load_relaxed(&arena->touched[w]) & sea_mask_in_word(w, from, to));
+	return count;
+}
+
+size_t sea_arena_count_held(const struct sea_arena *arena, size_t from, size_t to)
+{
+	size_t count = 0;
+	for (size_t w = from / 64; w * 64 < to; w++) {
+		uint64_t held = sea_load_relaxed(&arena->touched[w]) | sea_load_relaxed(&arena->hollow[w]);
+		count += sea_count_bits(held & sea_mask_in_word(w, from, to));
+	}
+	return count;
+}
+
+static void clear_bits(uint64_t *map, size_t from, size_t to)
+{
+	for (size_t w = from / 64; w * 64 < to; w++)
+		sea_and_relaxed(&map[w], ~sea_mask_in_word(w, from, to));
+}
+
+/* --- huge pages ------------------------------------------------------------------- */
+
+static unsigned huge_shift(void) { return 2 * sea_page_shift() - 3; }
+
+static size_t huge_pages(void) { return sea_huge_size() >> sea_page_shift(); }
+
+size_t sea_huge_size(void) { return (size_t)1 << huge_shift(); }
+
+void sea_arena_set_hollow(size_t nr_pages) { sea_store_relaxed(&nr_hollow, nr_pages); }
+
+size_t sea_arena_hollow(void) { return sea_load_relaxed(&nr_hollow) << sea_page_shift(); }
+
+/* Page at which the range begins that page `pfn` lies in; it may lie before the arena. */
+static intptr_t huge_start(const struct sea_arena *arena, size_t pfn)
+{
+	size_t first = (uintptr_t)arena->base >> sea_page_shift();
+	return (intptr_t)(sea_round_down(first + pfn, huge_pages()) - first);
+}
+
+/* Number of the range among those of the arena. */
+static size_t huge_index(const struct sea_arena *arena, size_t pfn)
+{
+	return (((uintptr_t)arena->base >> sea_page_shift()) % huge_pages() + pfn) / huge_pages();
+}
+
+/* But for those that another thread has touched meanwhile. */
+static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
+	sea_add_relaxed(&nr_hollow, to - from);
+	for (size_t w = from / 64; w * 64 < to; w++) {
+		sea_or_release(&arena->hollow[w], sea_mask_in_word(w, from, to));
+		fill_hollow(arena, w, sea_load_acquire(&arena->touched[w]));
+	}
+}
+
+/* --- advice of the program's ------------------------------------------------------ */
+
+/* A run of a huge page or more is where programs ask for huge pages, and where the system can
+ * give one. */
+void sea_arena_lend(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(arena->pool && from < to);
+	if (to - from < huge_pages() || !arena->lent)
+		return;
+	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++)
+		if (!(sea_load_relaxed(&arena->lent[i / 64]) >> i % 64 & 1))
+			sea_or_release(&arena->lent[i / 64], 1ull << i % 64);
+}
+
+/* Half a huge page: in shorter pieces no huge page comes, and each may be a mapping. */
+static bool wants_renewal(const struct sea_arena *arena, size_t from, size_t to)
+{
+	if (to - from < huge_pages() / 2 || !arena->lent)
+		return false;
+	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++)
+		if (sea_load_relaxed(&arena->lent[i / 64]) >> i % 64 & 1)
+			return true;
+	return false;
+}
+
+/* The ranges that lie in [from, to). */
+static void forget_lent(struct sea_arena *arena, size_t from, size_t to)
+{
+	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++) {
+		intptr_t start = huge_start(arena, 0) + (intptr_t)(i * huge_pages());
+		if (start >= (intptr_t)from && start + (intptr_t)huge_pages() <= (intptr_t)to)
+			sea_and_relaxed(&arena->lent[i / 64], ~(1ull << i % 64));
+	}
+}
+
+/* --- which ranges are huge --------------------------------------------------------- */
+
+static bool is_huge(const struct sea_arena *arena, size_t i)
+{
+	SEA_ASSERT(i <= arena->size / sea_huge_size() + 1);
+	return sea_load_relaxed(&arena->huge[i / 64]) >> i % 64 & 1;
+}
+
+size_t sea_arena_borders(const struct sea_arena *arena)
+{
+	size_t nr = 0, nr_ranges = huge_index(arena, arena->size >> sea_page_shift()) + 1;
+	for (size_t i = 0; i < nr_ranges; i++)
+		nr += is_huge(arena, i) != (i > 0 && is_huge(arena, i - 1));
+	return nr;
+}
+
+bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
+{
+	intptr_t start = huge_start(arena, pfn);
+	size_t from = (size_t)start, to = from + huge_pages(), i = huge_index(arena, pfn);
+	if (start < 0 || to > arena->size >> sea_page_shift() || sea_arena_count_held(arena, from, to))
+		return false;
+	if (sea_arena_borders(arena) >= MOST_BORDERS)
+		return false;
+	if (!sea_arena_commit(arena, to << sea_page_shift()) || sea_test_and_set_bit(&arena->huge[i / 64], i % 64))
+		return false;
+	if (!sea_os_advise_huge(arena->base + (from << sea_page_shift()), sea_huge_size(), SEA_HUGE_ALWAYS)) {
+		sea_and_relaxed(&arena->huge[i / 64], ~(1ull << i % 64));
+		return false;
+	}
+	set_hollow(arena, from, to);
+	return true;
+}
+
+/* Ranges that are about to lose memory must not be filled again behind our back. */
+static void split_huge(struct sea_arena *arena, size_t from, size_t to)
+{
+	if (!arena->huge || from == to)
+		return;
+	for (size_t i = huge_index(arena, from); i <= huge_index(arena, to - 1); i++) {
+		if (!is_huge(arena, i))
+			continue;
+		sea_and_relaxed(&arena->huge[i / 64], ~(1ull << i % 64));
+		char *range = arena->base + ((huge_start(arena, 0) + (intptr_t)(i * huge_pages())) << sea_page_shift());
+		sea_os_advise_huge(range, sea_huge_size(), SEA_HUGE_NEVER);
+	}
+}
+
+/* --- giving back ------------------------------------------------------------------ */
+
+/* Pages without memory between two that have some: fewer are asked for with them.  Passing over one
+ * takes the kernel some ns, and a call 1 to 2 us. */
+#define GAP_PAGES 64
+
+/* Where the row ends that starts at page `from`: a gap follows, or `to`. */
+static size_t row_end(const uint64_t *map, size_t from, size_t to)
+{
+	size_t end, next = from;
+	do {
+		end = sea_bits_find(map, next, to, false);
+		next = sea_bits_find(map, end, sea_min(end + GAP_PAGES, to), true);
+	} while (next < sea_min(end + GAP_PAGES, to));
+	return end;
+}
+
+/* The pages of [from, to) whose bits are set in `map`, and then are clear; how many. */
+static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, size_t to)
+{
+	size_t purged = 0;
+	unsigned shift = sea_page_shift();
+	while ((from = sea_bits_find(map, from, to, true)) < to) {
+		size_t end = row_end(map, from, to);
+		if (sea_os_purge(arena->base + (from << shift), (end - from) << shift)) {
+			purged += sea_bits_count(map, from, end);
+			clear_bits(map, from, end);
+		}
+		from = end;
+	}
+	return purged;
+}
+
+size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
+	split_huge(arena, from, to);
+	if (arena->hollow)
+		sea_add_relaxed(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
+	size_t nr = purge_map(arena, arena->touched, from, to);
+	/* What could not be purged is locked, perhaps with all that the process has: it stays. */
+	if (nr && wants_renewal(arena, from, to) && !sea_arena_count_held(arena, from, to))
+		sea_arena_renew(arena, from, to);
+	return nr;
+}
+
+/* Reserved, then committed: so that nobody else can get the addresses meanwhile, and so that no step
+ * fails that has taken something away. */
+void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
+	SEA_ASSERT(arena->pool);
+	to = sea_min(to, sea_load_acquire(&arena->committed) >> sea_page_shift());
+	if (from >= to)
+		return;
+	char *base = arena->base + (from << sea_page_shift());
+	size_t size = (to - from) << sea_page_shift();
+	if (!sea_os_reset(base, size))
+		return;
+	sea_os_advise_huge(base, size, first_advice(false));
+	clear_bits(arena->touched, from, to);
+	if (arena->lent)
+		forget_lent(arena, from, to);
+	if (!sea_os_commit(base, size))
+		sea_store_release(&arena->has_gaps, 1);
+}
+
+/* --- whole arenas ------------------------------------------------------------------- */
+
+/* A block that has become shorter than this part of its arena has left what it was. */
+#define CUT_SHARE 4
+
+/* Keeps the addresses for as much again, and gives the others back. */
+static void cut_whole(struct sea_arena *arena, size_t block)
+{
+	size_t to = sea_round_up(2 * block, SEA_SLOT_SIZE), size = arena->size;
+	if (block >= size / CUT_SHARE || to >= size)
+		return;
+	sea_region_cut(arena->base, to);
+	arena->size = to;
+	sea_store_relaxed(&arena->committed, sea_min(sea_load_relaxed(&arena->committed), to));
+	sea_span_cut(arena->base, size, to);
+}
+
+bool sea_arena_resize_whole(struct sea_arena *arena, size_t size)
+{
+	SEA_ASSERT(!arena->pool && arena->block_size > 0);
+	SEA_ASSERT(size > 0 && size % sea_page_size() == 0);
+	if (size > arena->size || !sea_arena_commit(arena, size))
+		return false;
+	if (size < arena->block_size)
+		sea_os_purge(arena->base + size, arena->block_size - size);
+	arena->block_size = size;
+	cut_whole(arena, size);
+	return true;
+}
+
+/* --- the end ------------------------------------------------------------------------ */
+
+void sea_arena_forget(struct sea_arena *arena)
+{
+	sea_pagemap_set_arena(arena->base, arena->block_size ? SEA_SLOT_SIZE : arena->size, NULL);
+	sea_region_remove(arena->base);
+}
+
+void sea_arena_release(struct sea_arena *arena)
+{
+	sea_arena_forget(arena);
+	size_t committed = sea_load_relaxed(&arena->committed);
+	if (arena->hollow)
+		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, arena->size >> sea_page_shift()));
+	if (!sea_span_release(arena->base, arena->size) && committed)
+		sea_os_purge(arena->base, committed);
+}

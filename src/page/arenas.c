@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* arenas.c - made, equipped, linked, given back
+ *
+ * A regular arena that goes back to the system leaves its metadata to the next of its
+ * size, as metadata is never given back.
+ */
+#include "page/arenas.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "base/page_size.h"
+#include "map/map.h"
+#include "page/buddy.h"
+
+/* So that blocks of a huge page's alignment need no arena of their own. */
+#define ARENA_ALIGN (2 * SEA_MIB)
+/* Ranges of released arenas that are remembered, for reports. */
+#define NR_RELEASED 64
+
+struct sea_arenas sea_arenas = {.lock = SEA_LOCK_INIT(SEA_RANK_PAGES)};
+
+static struct {
+	struct sea_arena *spare;    /* structs of released whole arenas */
+	struct sea_arena *equipped; /* released regular arenas, with their metadata */
+	size_t next_size;	    /* bytes of the next arena; 0: as the option says; atomic */
+	struct sea_range {
+		const char *base;
+		size_t size;
+	} released[NR_RELEASED]; /* a ring */
+	size_t nr_released;
+} state; /* page lock */
+
+static struct sea_arena *take_struct(void)
+{
+	sea_lock_take(&sea_arenas.lock);
+	struct sea_arena *arena = state.spare;
+	if (arena)
+		state.spare = arena->next;
+	sea_lock_drop(&sea_arenas.lock);
+	if (!arena)
+		return sea_meta_alloc(sizeof(*arena));
+	memset(arena, 0, sizeof(*arena));
+	return arena;
+}
+
+static void give_struct(struct sea_arena *arena)
+{
+	sea_lock_take(&sea_arenas.lock);
+	arena->next = state.spare;
+	state.spare = arena;
+	sea_lock_drop(&sea_arenas.lock);
+}
+
+/* Gives the addresses back, and remembers them for a while. */
+static void release(struct sea_arena *arena)
+{
+	SEA_ASSERT(arena->base && arena->size % SEA_SLOT_SIZE == 0);
+	sea_lock_take(&sea_arenas.lock);
+	state.released[state.nr_released++ % NR_RELEASED] = (struct sea_range){arena->base, arena->size};
+	sea_lock_drop(&sea_arenas.lock);
+	sea_arena_release(arena);
+}
+
+/* A released arena whose metadata fits, or NULL. */
+static struct sea_arena *take_equipped(size_t size)
+{
+	sea_lock_take(&sea_arenas.lock);
+	struct sea_arena **link = &state.equipped;
+	while (*link && (*link)->size != size)
+		link = &(*link)->next;
+	struct sea_arena *arena = *link;
+	SEA_ASSERT(!arena || arena->meta);
+	if (arena)
+		*link = arena->next;
+	sea_lock_drop(&sea_arenas.lock);
+	return arena;
+}
+
+/* Gives the arena its metadata, in pages of its own: zeroed, or that of a released
+ * arena, which has been purged but for its last page. */
+static bool equip_arena(struct sea_arena *arena)
+{
+	size_t nr_pages = arena->size >> sea_page_shift();
+	SEA_ASSERT(nr_pages > 0 && !arena->pool);
+	size_t map_words = (nr_pages + 63) / 64, huge_words = (arena->size / sea_huge_size() + 2) / 64 + 1;
+	struct sea_arena *old = take_equipped(arena->size);
+	arena->meta_size = sizeof(struct sea_pool) + 2 * (map_words + huge_words) * sizeof(uint64_t) +
+			   sea_buddy_meta_size(nr_pages);
+	arena->meta = old ? old->meta : sea_meta_alloc_pages(arena->meta_size);
+	if (!arena->meta)
+		return false;
+	SEA_ASSERT(!old || old->meta_size == arena->meta_size);
+	if (old) {
+		memset(arena->meta, 0, arena->meta_size);
+		give_struct(old);
+	}
+	arena->pool = (struct sea_pool *)arena->meta;
+	arena->touched = (uint64_t *)(arena->pool + 1);
+	arena->hollow = arena->touched + map_words;
+	arena->huge = arena->hollow + map_words;
+	arena->lent = arena->huge + huge_words;
+	sea_buddy_init(arena->pool, nr_pages, arena->lent + huge_words);
+	return true;
+}
+
+struct sea_arena *sea_arenas_make(size_t size, size_t align)
+{
+	SEA_ASSERT(size > 0);
+	size_t least = sea_round_up(size, SEA_SLOT_SIZE);
+	size_t want = sea_load_relaxed(&state.next_size);
+	want = sea_max(want ? want : sea_min(sea_options.arena, SEA_ARENA_MAX), least);
+	struct sea_arena *arena = take_struct();
+	if (!arena)
+		return NULL;
+	while (!sea_arena_reserve(arena, want, sea_max(align, want >= ARENA_ALIGN ? ARENA_ALIGN : 1), 0)) {
+		if (want == least) {
+			give_struct(arena);
+			return NULL;
+		}
+		want = sea_max(sea_round_down(want / 2, SEA_SLOT_SIZE), least);
+	}
+	if (!equip_arena(arena)) {
+		sea_arena_release(arena);
+		give_struct(arena);
+		return NULL;
+	}
+	sea_store_relaxed(&state.next_size, sea_min(2 * want, SEA_ARENA_MAX));
+	return arena;
+}
+
+/* Claim: there is no run in it, and not more is touched. */
+static bool may_go(const struct sea_arena *arena, size_t most_dirty)
+{
+	const struct sea_pool *pool = arena->pool;
+	return pool->nr_free == pool->nr_pages && sea_arena_count_touched(arena, 0, pool->nr_pages) <= most_dirty;
+}
+
+/* Unlinks those that may go, but for the first `keep` of them. */
+static struct sea_arena *unlink_empty(size_t keep, size_t most_dirty)
+{
+	struct sea_arena *empty = NULL;
+	sea_lock_take(&sea_arenas.lock);
+	sea_arenas.last = NULL;
+	for (struct sea_arena **link = &sea_arenas.first, *arena; (arena = *link);) {
+		if (may_go(arena, most_dirty) && keep-- == 0) {
+			*link = arena->next;
+			arena->next = empty;
+			empty = arena;
+			keep = 0;
+		} else {
+			sea_arenas.last = arena;
+			link = &arena->next;
+		}
+	}
+	sea_lock_drop(&sea_arenas.lock);
+	return empty;
+}
+
+bool sea_arenas_release_empty(size_t keep, size_t most_dirty, size_t *nr_dirty)
+{
+	struct sea_arena *empty = unlink_empty(keep, most_dirty);
+	*nr_dirty = 0;
+	for (struct sea_arena *arena = empty, *next; arena; arena = next) {
+		next = arena->next;
+		*nr_dirty += sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
+		sea_seams_purge(arena->base, arena->size); /* before somebody else has the addresses */
+		release(arena);
+		if (arena->meta_size >= sea_page_size())
+			sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));
+		sea_lock_take(&sea_arenas.lock);
+		arena->next = state.equipped;
+		state.equipped = arena;
+		sea_lock_drop(&sea_arenas.lock);
+	}
+	return empty != NULL;
+}
+
+void sea_arenas_link(struct sea_arena *arena)
+{
+	SEA_ASSERT(arena->pool && !arena->next);
+	sea_lock_take(&sea_arenas.lock);
+	SEA_ASSERT((sea_arenas.last == NULL) == (sea_arenas.first == NULL));
+	if (sea_arenas.last)
+		sea_arenas.last->next = arena;
+	else
+		sea_arenas.first = arena;
+	sea_arenas.last = arena;
+	sea_lock_drop(&sea_arenas.lock);
+}
+
+static void count_whole(intptr_t nr, intptr_t size)
+{
+	sea_add_relaxed(&sea_arenas.nr_whole, (size_t)nr);
+	sea_add_relaxed(&sea_arenas.whole, (size_t)size);
+}
+
+struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve)
+{
+	size = sea_round_up(size, sea_page_size());
+	SEA_ASSERT(size > 0 && size <= sea_round_up(reserve, sea_page_size()));
+	struct sea_arena *arena = take_struct();
+	if (!arena)
+		return NULL;
+	if (!sea_arena_reserve(arena, reserve, align, size) && !sea_arena_reserve(arena, size, align, size)) {
+		give_struct(arena);
+		return NULL;
+	}
+	count_whole(1, (intptr_t)size);
+	return arena;
+}
+
+void sea_arenas_free_whole(struct sea_arena *arena)
+{
+	SEA_ASSERT(!arena->pool && arena->block_size > 0);
+	count_whole(-1, -(intptr_t)arena->block_size);
+	release(arena);
+	give_struct(arena);
+}
+
+void sea_arenas_lose_whole(struct sea_arena *arena)
+{
+	SEA_ASSERT(!arena->pool && arena->block_size > 0);
+	count_whole(-1, -(intptr_t)arena->block_size);
+	sea_arena_forget(arena);
+	give_struct(arena);
+}
+
+bool sea_arenas_was_released(const char *address)
+{
+	bool found = false;
+	sea_lock_take(&sea_arenas.lock);
+	for (size_t i = 0; i < NR_RELEASED; i++)
+		found |= (size_t)(address - state.released[i].base) < state.released[i].size;
+	sea_lock_drop(&sea_arenas.lock);
+	return found;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* buddy.c - the binary buddy system
+ *
+ *    order 2   [           0           ]
+ *    order 1   [     0     ][     2    ]     buddy_of(0, 1) = 2
+ *    order 0   [  0  ][  1 ][  2 ][  3 ]     buddy_of(2, 0) = 3
+ *
+ * P1  A block of order o starts at a multiple of 2^o and lies inside the arena.
+ * P2  pfn >> o is in free[o]  <=>  page[pfn] reads SEA_PAGE_FREE with order o.
+ * P3  No two free blocks overlap, and no two buddies of one order are both free.
+ * P4  nr_free is the sum of the free blocks' pages.
+ *
+ * Takes no lock: the caller holds the page lock.  Knowlton (1965) and Knuth, TAOCP
+ * vol. 1, 2.5; lists by order replaced by sets, so that the lowest block is taken.
+ */
+#include "page/buddy.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+
+static pfn_t buddy_of(pfn_t pfn, unsigned order) { return pfn ^ (1u << order); }
+
+static pfn_t parent_of(pfn_t pfn, unsigned order) { return pfn & ~(1u << order); }
+
+static bool is_free_block(const struct sea_pool *pool, pfn_t pfn, unsigned order)
+{
+	return pfn + (1ull << order) <= pool->nr_pages &&
+	       sea_load_relaxed(&pool->pages[pfn].state) == SEA_PAGE_FREE && pool->pages[pfn].order == order;
+}
+
+static void link_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
+{
+	SEA_ASSERT(order <= SEA_MAX_ORDER);
+	SEA_ASSERT(pfn % (1u << order) == 0);
+	SEA_ASSERT(pfn + (1ull << order) <= pool->nr_pages);
+	pool->pages[pfn].order = (uint8_t)order;
+	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_FREE);
+	sea_bittree_add(&pool->free[order], pfn >> order);
+	pool->nr_free += 1ull << order;
+}
+
+static void unlink_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
+{
+	SEA_ASSERT(is_free_block(pool, pfn, order));
+	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_INSIDE);
+	sea_bittree_remove(&pool->free[order], pfn >> order);
+	pool->nr_free -= 1ull << order;
+}
+
+/* Gives one block back and merges upward. */
+static void free_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
+{
+	while (order < SEA_MAX_ORDER && is_free_block(pool, buddy_of(pfn, order), order)) {
+		unlink_block(pool, buddy_of(pfn, order), order);
+		pfn = parent_of(pfn, order);
+		order++;
+	}
+	link_block(pool, pfn, order);
+}
+
+/* The largest block that starts at pfn and has at most nr_pages. */
+static unsigned order_at(pfn_t pfn, size_t nr_pages)
+{
+	unsigned by_size = sea_highest_bit(nr_pages);
+	unsigned by_place = pfn ? sea_lowest_bit(pfn) : SEA_MAX_ORDER;
+	unsigned order = by_size < by_place ? by_size : by_place;
+	return order < SEA_MAX_ORDER ? order : SEA_MAX_ORDER;
+}
+
+void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
+{
+	SEA_ASSERT(pfn + nr_pages <= pool->nr_pages);
+	while (nr_pages) {
+		unsigned order = order_at(pfn, nr_pages);
+		free_block(pool, pfn, order);
+		pfn += 1u << order;
+		nr_pages -= 1ull << order;
+	}
+}
+
+/* The sets lie behind the pages, aligned. */
+static size_t page_bytes(size_t nr_pages) { return sea_round_up(nr_pages * sizeof(struct page), sizeof(uint64_t)); }
+
+size_t sea_buddy_meta_size(size_t nr_pages)
+{
+	size_t words = 0;
+	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++)
+		words += sea_bittree_words((nr_pages >> order) + 1);
+	return words * sizeof(uint64_t) + page_bytes(nr_pages);
+}
+
+void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta)
+{
+	pool->nr_pages = nr_pages;
+	pool->nr_free = 0;
+	pool->pages = meta;
+	uint64_t *words = (uint64_t *)((char *)meta + page_bytes(nr_pages));
+	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++)
+		words = sea_bittree_init(&pool->free[order], (nr_pages >> order) + 1, words);
+	sea_buddy_free(pool, 0, nr_pages);
+}
+
+/* First page of the lowest free block of one order at or above pfn, or SEA_NO_PFN. */
+static pfn_t next_of_order(const struct sea_pool *pool, pfn_t pfn, unsigned order)
+{
+	const struct sea_bittree *set = &pool->free[order];
+	size_t nr = pool->nr_pages >> order, from = (pfn + (1ull << order) - 1) >> order;
+	if (sea_bittree_is_empty(set) || from >= nr)
+		return SEA_NO_PFN;
+	size_t found = from ? sea_bits_find(set->level[0], from, nr, true) : sea_bittree_lowest(set);
+	return found < nr ? (pfn_t)(found << order) : SEA_NO_PFN;
+}
+
+/* The same of the order `least` or any higher one. */
+static pfn_t next_block(const struct sea_pool *pool, pfn_t pfn, unsigned least)
+{
+	pfn_t lowest = SEA_NO_PFN;
+	for (unsigned order = least; order <= SEA_MAX_ORDER; order++)
+		lowest = sea_min(lowest, next_of_order(pool, pfn, order));
+	return lowest;
+}
+
+/* First fit by address: what is low has most likely been in use, and is kept dense. */
+pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages)
+{
+	SEA_ASSERT(nr_pages > 0);
+	pfn_t pfn = next_block(pool, 0, sea_log2_ceil(nr_pages));
+	if (pfn == SEA_NO_PFN)
+		return SEA_NO_PFN;
+	unsigned order = pool->pages[pfn].order;
+	unlink_block(pool, pfn, order);
+	sea_buddy_free(pool, pfn + (pfn_t)nr_pages, (1ull << order) - nr_pages);
+	return pfn;
+}
+
+pfn_t sea_buddy_block_of(const struct sea_pool *pool, pfn_t pfn, unsigned *order)
+{
+	for (*order = 0; *order <= SEA_MAX_ORDER; ++*order) {
+		pfn_t head = pfn & ~((1u << *order) - 1);
+		if (is_free_block(pool, head, *order))
+			return head;
+	}
+	return SEA_NO_PFN;
+}
+
+static bool is_free_range(const struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
+{
+	pfn_t end = pfn + (pfn_t)nr_pages;
+	if (end > pool->nr_pages)
+		return false;
+	while (pfn < end) {
+		unsigned order;
+		pfn_t head = sea_buddy_block_of(pool, pfn, &order);
+		if (head == SEA_NO_PFN)
+			return false;
+		pfn = head + (1u << order);
+	}
+	return true;
+}
+
+bool sea_buddy_take(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
+{
+	SEA_ASSERT(nr_pages > 0);
+	if (!is_free_range(pool, pfn, nr_pages))
+		return false;
+	pfn_t end = pfn + (pfn_t)nr_pages;
+	for (pfn_t at = pfn; at < end;) {
+		unsigned order;
+		pfn_t head = sea_buddy_block_of(pool, at, &order);
+		pfn_t block_end = head + (1u << order);
+		unlink_block(pool, head, order);
+		if (head < at)
+			sea_buddy_free(pool, head, at - head);
+		if (block_end > end)
+			sea_buddy_free(pool, end, block_end - end);
+		at = block_end;
+	}
+	return true;
+}
+
+/* The row of free blocks that the one at pfn is in: where it starts, and ends. */
+static pfn_t row_start(const struct sea_pool *pool, pfn_t pfn)
+{
+	unsigned order;
+	for (pfn_t head; pfn && (head = sea_buddy_block_of(pool, pfn - 1, &order)) != SEA_NO_PFN;)
+		pfn = head;
+	return pfn;
+}
+
+static pfn_t row_end(const struct sea_pool *pool, pfn_t pfn, size_t enough)
+{
+	pfn_t end = pfn;
+	while (end < pool->nr_pages && end - pfn < enough && sea_load_relaxed(&pool->pages[end].state) == SEA_PAGE_FREE)
+		end += 1u << pool->pages[end].order;
+	return end;
+}
+
+/* Among n pages side by side is a block of half the largest power of two in n + 1. */
+pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages)
+{
+	SEA_ASSERT(nr_pages > 0);
+	unsigned largest = sea_highest_bit(nr_pages + 1);
+	pfn_t pfn = 0;
+	for (int i = 0; i < SEA_BUDDY_SEARCH && (pfn = next_block(pool, pfn, largest - 1)) != SEA_NO_PFN; i++) {
+		pfn_t start = row_start(pool, pfn), end = row_end(pool, start, nr_pages);
+		if (end - start >= nr_pages)
+			return sea_buddy_take(pool, start, nr_pages) ? start : SEA_NO_PFN;
+		pfn = end;
+	}
+	return sea_buddy_alloc(pool, nr_pages);
+}
+
+/* P1 to P3 for the block at pfn, which must lie at or above `covered`. */
+static bool block_is_sound(const struct sea_pool *pool, pfn_t pfn, pfn_t covered)
+{
+	unsigned order = pool->pages[pfn].order;
+	bool placed = order <= SEA_MAX_ORDER && pfn % (1u << order) == 0 && is_free_block(pool, pfn, order);
+	bool merged = order == SEA_MAX_ORDER || !is_free_block(pool, buddy_of(pfn, order), order);
+	return placed && merged && pfn >= covered && sea_bittree_has(&pool->free[order], pfn >> order);
+}
+
+bool sea_buddy_is_sound(const struct sea_pool *pool)
+{
+	size_t counted = 0, nr_members = 0;
+	pfn_t covered = 0;
+	for (pfn_t pfn = 0; pfn < pool->nr_pages; pfn++) {
+		if (pool->pages[pfn].state != SEA_PAGE_FREE)
+			continue;
+		if (!block_is_sound(pool, pfn, covered))
+			return false;
+		covered = pfn + (1u << pool->pages[pfn].order);
+		counted += 1ull << pool->pages[pfn].order;
+	}
+	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++)
+		nr_members += sea_bits_count(pool->free[order].level[0], 0, (pool->nr_pages >> order) + 1) << order;
+	return counted == pool->nr_free && nr_members == counted;
+}

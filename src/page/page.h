@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* page.h - what is known of each page of an arena
+ *
+ * One struct page for each page, indexed by pfn.  Only the first page of a block
+ * or run says something; the others read PAGE_INSIDE.
+ */
+#ifndef SEA_PAGE_H
+#define SEA_PAGE_H
+
+#include "base/compiler.h"
+
+/* Index of a page in its arena. */
+typedef uint32_t pfn_t;
+#define SEA_NO_PFN ((pfn_t)~0u)
+
+/* 2^18 pages of 4 KiB: the largest arena, 1 GiB. */
+#define SEA_MAX_ORDER 18
+
+enum sea_page_state {
+	SEA_PAGE_INSIDE, /* not the first page of anything */
+	SEA_PAGE_FREE,	 /* heads a free block of 2^order pages, in the pool's set of that order */
+	SEA_PAGE_CACHED, /* heads a free block of 2^order pages, in a per-CPU list */
+	SEA_PAGE_RUN,	 /* heads a run of nr_pages, handed out */
+	SEA_PAGE_ASIDE,	 /* the same, set aside by its owner: no block */
+};
+
+struct page {
+	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_ASIDE: length of the run */
+	uint8_t state;	   /* enum sea_page_state; atomic: neighbours are looked at while they change */
+	uint8_t order;	   /* SEA_PAGE_FREE, SEA_PAGE_CACHED */
+} SEA_PACKED_BY_TWO;
+_Static_assert(sizeof(struct page) == 6, "6 bytes a page: 0.15 % of the arena");
+
+#endif

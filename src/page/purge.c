@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* purge.c - which free blocks, and how much at a time
+ *
+ * U1  What is in hand is in no pool (G1), and reads SEA_PAGE_INSIDE.
+ * U2  The cursor moves downward in an arena's blocks of one order, then to the next lower order,
+ *     then to the next arena.  Until a round is over each block is looked at once, but for
+ *     those that came about behind the cursor.
+ * U3  A step looks at STEP_LOOKS blocks at most, takes STEP_BLOCKS in hand, of
+ *     SEA_PURGE_STEP_PAGES together, and begins no system call after SEA_PURGE_STEP_US.
+ *
+ * Largest blocks first: they are the fewest calls, and whole huge pages.  Highest address first:
+ * what is low will be used first.
+ */
+#include "page/purge.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/os.h"
+#include "base/page_size.h"
+#include "map/map.h"
+#include "page/arenas.h"
+#include "page/buddy.h"
+
+#define STEP_BLOCKS 16
+/* A look takes 5 to 10 ns: 20 us. */
+#define STEP_LOOKS 2048
+/* Of a larger block, pieces of this order go: a huge page where pages have 4 KiB. */
+#define PIECE_ORDER 9
+/* The system has refused when so many calls in a row were in vain: four steps.  A part that the
+ * program has locked may lie among others. */
+#define REFUSED_CALLS 64
+/* Pages that are to be freed before the system is asked again; the first time. */
+#define RETRY_PAGES 256
+
+_Static_assert(1u << PIECE_ORDER <= SEA_PURGE_STEP_PAGES, "a step has room for a piece");
+
+struct cursor {
+	size_t arena;	/* number in the list */
+	unsigned order;
+	size_t end;	/* page above those to look at */
+};
+
+static struct {
+	uint32_t is_running;		    /* somebody has the turn; atomic */
+	uint32_t goes_on;		    /* a round is under way; atomic */
+	size_t nr_owed;			    /* steps; atomic */
+	size_t nr_freed;		    /* pages, ever; atomic */
+	size_t quiet_until;		    /* nr_freed before which nothing is tried; atomic */
+	size_t rest_until;		    /* nr_freed before which no round begins; atomic */
+	size_t nr_refused;		    /* calls in a row that were in vain; atomic, roughly */
+	size_t pause;			    /* pages of the last pause; 0: the system takes them; the same */
+	struct sea_block hand[STEP_BLOCKS]; /* page lock */
+	size_t nr_hand;
+	struct cursor cursor;		    /* the turn */
+	struct cursor before[STEP_BLOCKS];  /* where the cursor stood before each block in hand; the turn */
+} state;
+
+/* --- when ------------------------------------------------------------------------ */
+
+bool sea_purge_begin(void) { return sea_swap_if(&state.is_running, 0, 1); }
+
+void sea_purge_end(bool goes_on)
+{
+	SEA_ASSERT(sea_load_relaxed(&state.is_running));
+	sea_store_relaxed(&state.goes_on, goes_on);
+	sea_store_release(&state.is_running, 0);
+}
+
+bool sea_purge_goes_on(void) { return sea_load_relaxed(&state.goes_on); }
+
+void sea_purge_note_freed(size_t nr_pages) { sea_add_relaxed(&state.nr_freed, nr_pages); }
+
+size_t sea_purge_freed(void) { return sea_load_relaxed(&state.nr_freed); }
+
+static void pause_for(size_t *until, size_t nr_pages)
+{
+	sea_store_relaxed(until, sea_load_relaxed(&state.nr_freed) + nr_pages);
+}
+
+/* The count may wrap. */
+static bool is_past(const size_t *until)
+{
+	return (intptr_t)(sea_load_relaxed(&state.nr_freed) - sea_load_relaxed(until)) >= 0;
+}
+
+void sea_purge_note_try(size_t nr_pages)
+{
+	if (nr_pages) {
+		sea_store_relaxed(&state.nr_refused, 0);
+		sea_store_relaxed(&state.pause, 0);
+		return;
+	}
+	size_t nr_refused = sea_load_relaxed(&state.nr_refused) + 1;
+	sea_store_relaxed(&state.nr_refused, nr_refused);
+	if (nr_refused < REFUSED_CALLS)
+		return;
+	size_t pause = sea_max(2 * sea_load_relaxed(&state.pause), RETRY_PAGES);
+	sea_store_relaxed(&state.nr_refused, 0);
+	sea_store_relaxed(&state.pause, pause);
+	pause_for(&state.quiet_until, pause);
+}
+
+void sea_purge_note_rest(size_t nr_pages)
+{
+	if (nr_pages)
+		pause_for(&state.rest_until, RETRY_PAGES);
+}
+
+bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
+
+bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
+
+void sea_purge_owe(size_t nr_steps) { sea_add_relaxed(&state.nr_owed, nr_steps); }
+
+size_t sea_purge_take_owed(size_t most)
+{
+	size_t owed = sea_load_relaxed(&state.nr_owed), taken = sea_min(owed, most);
+	return taken && sea_swap_if(&state.nr_owed, owed, owed - taken) ? taken : 0;
+}
+
+/* --- which ----------------------------------------------------------------------- */
+
+void sea_purge_restart(void)
+{
+	state.cursor.arena = 0;
+	state.cursor.order = SEA_MAX_ORDER;
+	state.cursor.end = SIZE_MAX;
+}
+
+static struct sea_arena *arena_at(size_t number)
+{
+	struct sea_arena *arena = sea_arenas.first;
+	while (arena && number--)
+		arena = arena->next;
+	return arena;
+}
+
+/* To the next order, or arena. */
+static void move_on(void)
+{
+	state.cursor.end = SIZE_MAX;
+	if (state.cursor.order-- > 0)
+		return;
+	state.cursor.order = SEA_MAX_ORDER;
+	state.cursor.arena++;
+}
+
+/* The highest part of the free block [start, end) of this order that is touched. */
+static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, struct sea_block *piece)
+{
+	size_t touched = sea_bits_find_back(arena->touched, end, true);
+	if (touched <= start)
+		return false;
+	piece->order = state.cursor.order < PIECE_ORDER ? state.cursor.order : PIECE_ORDER;
+	piece->pfn = (pfn_t)sea_round_down(touched - 1, (size_t)1 << piece->order);
+	SEA_ASSERT(piece->pfn >= start);
+	return true;
+}
+
+/* The next piece that is dirty, of the arena and the order that the cursor is at. */
+static bool next_piece(struct sea_arena *arena, struct sea_block *piece, size_t *looks)
+{
+	unsigned order = state.cursor.order;
+	const struct sea_bittree *set = &arena->pool->free[order];
+	size_t above = sea_min(state.cursor.end, arena->pool->nr_pages);
+	piece->arena = arena;
+	for (size_t found; *looks > 0 && !sea_bittree_is_empty(set); --*looks) {
+		size_t nr = (above + ((size_t)1 << order) - 1) >> order;
+		if (!(found = sea_bits_find_back(set->level[0], nr, true)))
+			return false;
+		size_t start = (found - 1) << order, end = sea_min(above, found << order);
+		bool is_dirty = find_piece(arena, start, end, piece);
+		above = state.cursor.end = is_dirty ? piece->pfn : start;
+		if (is_dirty)
+			return true;
+	}
+	return false;
+}
+
+/* Claim: a piece more is not too much. */
+static bool has_room(size_t taken)
+{
+	size_t piece = (size_t)1 << sea_min(state.cursor.order, PIECE_ORDER);
+	return state.nr_hand == 0 || (state.nr_hand < STEP_BLOCKS && taken + piece <= SEA_PURGE_STEP_PAGES);
+}
+
+/* Takes dirty free blocks in hand; true if there are no more.  Returns how many pages of them
+ * are dirty. */
+static size_t collect(size_t want, bool *is_over)
+{
+	size_t taken = 0, looks = STEP_LOOKS;
+	struct sea_arena *arena;
+	struct sea_block piece;
+	sea_lock_take(&sea_arenas.lock);
+	SEA_ASSERT(state.nr_hand == 0);
+	while ((arena = arena_at(state.cursor.arena)) && looks > 0 && taken < want && has_room(taken)) {
+		if (!next_piece(arena, &piece, &looks)) {
+			if (looks > 0)
+				move_on();
+			continue;
+		}
+		SEA_CHECK(sea_buddy_take(arena->pool, piece.pfn, 1ull << piece.order));
+		size_t above = piece.pfn + (1ull << piece.order);
+		state.before[state.nr_hand] = (struct cursor){state.cursor.arena, state.cursor.order, above};
+		state.hand[state.nr_hand++] = piece;
+		taken += sea_arena_count_touched(arena, piece.pfn, piece.pfn + (1ull << piece.order));
+		if (piece.order < state.cursor.order)
+			break; /* the rest of the block is small blocks until the piece is back */
+	}
+	*is_over = !arena;
+	sea_lock_drop(&sea_arenas.lock);
+	return taken;
+}
+
+static void put_back(void)
+{
+	sea_lock_take(&sea_arenas.lock);
+	SEA_ASSERT(state.nr_hand <= STEP_BLOCKS);
+	for (; state.nr_hand; state.nr_hand--) {
+		struct sea_block block = state.hand[state.nr_hand - 1];
+		sea_buddy_free(block.arena->pool, block.pfn, 1ull << block.order);
+	}
+	sea_lock_drop(&sea_arenas.lock);
+}
+
+/* Purges what is in hand, as far as there is time; returns how many pages went. */
+static size_t purge_hand(bool *is_over)
+{
+	size_t nr_pages = 0;
+	uint64_t until = sea_os_now_us() + SEA_PURGE_STEP_US;
+	for (size_t i = 0; i < state.nr_hand; i++) {
+		struct sea_block block = state.hand[i];
+		if (i > 0 && sea_os_now_us() >= until) {
+			state.cursor = state.before[i];
+			*is_over = false;
+			break;
+		}
+		size_t gone = sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
+		sea_purge_note_try(gone);
+		if (gone)
+			sea_seams_purge(block.arena->base + ((size_t)block.pfn << sea_page_shift()),
+					sea_page_size() << block.order);
+		nr_pages += gone;
+	}
+	return nr_pages;
+}
+
+struct sea_purged sea_purge_step(size_t want)
+{
+	struct sea_purged purged = {0};
+	SEA_ASSERT(sea_load_relaxed(&state.is_running) && want > 0);
+	if (!collect(sea_min(want, SEA_PURGE_STEP_PAGES), &purged.is_over))
+		return purged;
+	purged.nr_pages = purge_hand(&purged.is_over);
+	put_back();
+	return purged;
+}
+
+void sea_purge_in_child(void)
+{
+	put_back();
+	state.is_running = 0;
+	state.goes_on = 0;
+	state.nr_owed = 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* shelf.c - one run at hand, within a limit that all share */
+#include "cache/shelf.h"
+
+#include "base/options.h"
+#include "page/page_alloc.h"
+#include "unit.h"
+
+static struct sea_shelf shelf, other;
+
+static void *run_of(size_t size)
+{
+	void *run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
+	CHECK(run != NULL);
+	return run;
+}
+
+static bool put(struct sea_shelf *on, void *start)
+{
+	size_t size;
+	struct page *run = sea_pages_run(start, &size);
+	CHECK(size > 0);
+	return sea_shelf_put(on, start, run, size);
+}
+
+static void what_was_put_is_taken(void)
+{
+	void *run = run_of(MiB);
+	CHECK(put(&shelf, run));
+	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
+	CHECK_EQ(sea_pages_size(run), 0); /* no block any more */
+	CHECK(sea_shelf_take(&shelf, MiB) == run);
+	CHECK_EQ(sea_pages_size(run), MiB);
+	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
+	CHECK(sea_shelf_take(&shelf, MiB) == NULL);
+	sea_pages_free(run);
+	CHECK(sea_pages_are_sound());
+}
+
+static void there_is_room_for_one(void)
+{
+	void *first = run_of(MiB), *second = run_of(MiB);
+	CHECK(put(&shelf, first));
+	CHECK(!put(&shelf, second));
+	CHECK_EQ(sea_pages_size(second), MiB);
+	sea_pages_free(second);
+	sea_shelf_clear(&shelf);
+}
+
+static void it_fits_or_it_goes(void)
+{
+	void *run = run_of(MiB);
+	CHECK(put(&shelf, run));
+	CHECK(sea_shelf_take(&shelf, MiB / 8 * 7) == run);
+	CHECK(put(&shelf, run));
+	CHECK(sea_shelf_take(&shelf, MiB / 8 * 7 - 1) == NULL);
+	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
+	run = run_of(MiB);
+	CHECK(put(&shelf, run));
+	CHECK(sea_shelf_take(&shelf, MiB + 1) == NULL);
+	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
+	CHECK(sea_pages_are_sound());
+}
+
+/* The high watermark is 4 MiB. */
+static void the_limit_is_common(void)
+{
+	void *large = run_of(5 * MiB), *three = run_of(3 * MiB), *two = run_of(2 * MiB);
+	CHECK(!put(&shelf, large));
+	CHECK(put(&shelf, three));
+	CHECK(!put(&other, two));
+	CHECK(sea_shelf_take(&shelf, 3 * MiB) == three); /* the share stays */
+	CHECK(!put(&other, two));
+	CHECK(put(&shelf, three));
+	sea_shelf_clear(&shelf);
+	CHECK(put(&other, two));
+	sea_shelf_clear(&other);
+	sea_pages_free(large);
+	CHECK(sea_pages_are_sound());
+}
+
+static void runs_with_an_arena_of_their_own_are_not_kept(void)
+{
+	void *run = run_of(100 * MiB);
+	sea_options.dirty_max = 1000 * MiB;
+	CHECK(!put(&shelf, run));
+	sea_pages_free(run);
+}
+
+static void what_nobody_wants_goes(void)
+{
+	void *run = run_of(MiB);
+	CHECK(put(&shelf, run));
+	sea_shelf_tick(&shelf);
+	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
+	CHECK(sea_shelf_take(&shelf, MiB) == run);
+	CHECK(put(&shelf, run));
+	sea_shelf_tick(&shelf);
+	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
+	sea_shelf_tick(&shelf);
+	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
+	CHECK(sea_pages_are_sound());
+}
+
+static const struct test_case cases[] = {
+	PASSES(what_was_put_is_taken), PASSES(there_is_room_for_one), PASSES(it_fits_or_it_goes),
+	PASSES(the_limit_is_common), PASSES(runs_with_an_arena_of_their_own_are_not_kept), PASSES(what_nobody_wants_goes),
+};
+
+HARNESS_MAIN(cases)
