@@ -45,7 +45,7 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 
 /* A word that was written before the caller could ask for it: a plain load, which
  * compilers fold into the instruction that uses it, as they do not with atomics. */
-#define sea_load_settled(p) (*(p))
+#define sea_load_constant(p) (*(p))
 
 /* Counts a variable of the calling thread down; true if it fell below 0.  One
  * instruction and its flags, where compilers would load, test and store. */
@@ -65,7 +65,7 @@ SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
 #define sea_before_a_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* Keeps the compiler from joining what comes before with what comes after. */
-#define sea_settle(variable) __asm__("" : "+r"(variable))
+#define sea_compute_now(variable) __asm__("" : "+r"(variable))
 
 /* True if *p was `old` and is now `new`. */
 #define sea_swap_if(p, old, new)                                                                   \

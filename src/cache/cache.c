@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cache.c - what the fast paths leave over
  *
- * An allocation is served from the stack, else the stock, else by a refill; when memory has
+ * An allocation is served from the stack, else the bin, else by a refill; when memory has
  * run out, once more after all that was cached or pending has been merged.  A chunk that is
  * freed goes on the stack if there is room or the stack may grow, else into the outbox.  A run
- * of pages goes to the shelf or to the page allocator, and comes from there.
+ * of pages is parked or goes to the page allocator, and comes from there.
  */
 #include "cache/cache.h"
 
@@ -15,8 +15,8 @@
 #include "page/page_alloc.h"
 #include "heap/mistake.h"
 #include "heap/reclaim.h"
-#include "cache/flush.h"
-#include "cache/stock.h"
+#include "cache/send.h"
+#include "cache/bin.h"
 
 /* The calling thread's cache; NULL if it cannot have one. */
 static struct sea_cache *own(void)
@@ -29,8 +29,8 @@ static struct sea_cache *own(void)
 static SEA_NOINLINE void resume(struct sea_cache *cache)
 {
 	SEA_ASSERT(cache->shard);
-	sea_flush_settle(cache);
-	sea_ledger_resume(&cache->ledger);
+	sea_send_waiting(cache);
+	sea_usage_resume(&cache->usage);
 	sea_threads_resume();
 }
 
@@ -70,7 +70,7 @@ SEA_INLINE void *unmarked(void *run, bool is_zero)
 SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 {
 	struct sea_cache *cache = own();
-	void *run = likely(cache) ? sea_shelf_take(&cache->shelf, size) : NULL;
+	void *run = likely(cache) ? sea_parked_take(&cache->parked, size) : NULL;
 	if (!run)
 		run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
 	return unmarked(run, *zeroed);
@@ -100,10 +100,10 @@ static void *alloc_anew(size_t size, bool *zeroed)
 		return alloc_alone(c, SEA_GRANULE);
 	if (unlikely(sea_reclaim_goes_on()))
 		give_more_back(cache);
-	void *block = sea_cache_pop_stocked(cache, c);
-	if (!block && size > SEA_RUN_LEAST && !cache->stock[c].left)
+	void *block = sea_cache_pop_bin(cache, c);
+	if (!block && size > SEA_RUN_LEAST && !cache->bin[c].left)
 		return alloc_run(sea_class_size(c), zeroed);
-	return block || !sea_stock_refill(cache, c) ? block : sea_cache_pop_stocked(cache, c);
+	return block || !sea_bin_refill(cache, c) ? block : sea_cache_pop_bin(cache, c);
 }
 
 void *sea_cache_alloc_large(size_t size, bool *zeroed) { return alloc_anew(size, zeroed); }
@@ -116,7 +116,7 @@ void *sea_cache_alloc_slow(size_t size)
 	void *block = alloc_anew(size, &zeroed);
 	if (likely(block))
 		return block;
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	block = alloc_anew(size, &zeroed);
 	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(class_of(size), SEA_GRANULE);
 }
@@ -138,11 +138,11 @@ static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
 {
 	struct sea_link **link = &cache->head[c], *above = NULL;
 	for (int i = 0; *link && i < ALIGNED_DEPTH; i++, link = &above->next) {
-		struct sea_link *chunk = sea_stack_expect(*link, above);
+		struct sea_link *chunk = sea_bin_expect(*link, above);
 		above = chunk;
 		if (!is_aligned(chunk, align))
 			continue;
-		*link = sea_stack_below(chunk);
+		*link = sea_bin_below(chunk);
 		cache->room[c]++;
 		chunk->mark = 0;
 		return chunk;
@@ -152,15 +152,15 @@ static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
 
 static void *alloc_cached_aligned(struct sea_cache *cache, unsigned c, size_t align)
 {
-	struct sea_stock *stock = &cache->stock[c];
+	struct sea_bin *bin = &cache->bin[c];
 	void *chunk = pop_aligned(cache, c, align);
-	if (!chunk && !cache->head[c] && sea_stock_unspill(cache, c))
+	if (!chunk && !cache->head[c] && sea_bin_unspill(cache, c))
 		chunk = pop_aligned(cache, c, align);
 	if (chunk)
 		return chunk;
-	if (stock->cur < stock->end && is_aligned(stock->cur, align))
-		return sea_stock_pop(stock, sea_class_size(c));
-	return sea_stock_refill_aligned(cache, c, align) ? pop_aligned(cache, c, align) : NULL;
+	if (bin->cur < bin->end && is_aligned(bin->cur, align))
+		return sea_bin_pop_fresh(bin, sea_class_size(c));
+	return sea_bin_refill_aligned(cache, c, align) ? pop_aligned(cache, c, align) : NULL;
 }
 
 static void *alloc_aligned_run(size_t align, size_t size)
@@ -188,7 +188,7 @@ void *sea_cache_alloc_aligned(size_t align, size_t size)
 	void *block = alloc_aligned(align, size);
 	if (likely(block))
 		return block;
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	return alloc_aligned(align, size);
 }
 
@@ -202,7 +202,7 @@ static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
 	chunk->mark = sea_link_mark(chunk);
 	sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules);
-	sea_shard_help(shard);
+	sea_shard_merge_some(shard);
 }
 
 /* Puts a used chunk beside a full stack; false: there is no place for it. */
@@ -213,50 +213,50 @@ SEA_INLINE bool spill(struct sea_spill *spill, void *chunk)
 }
 
 /* Looks at the mark of a chunk that leaves. */
-SEA_COLD static void leave_marked(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules);
+SEA_COLD static void leave_marked(struct sea_cache *cache, struct sea_bin *bin, void *chunk, size_t nr_granules);
 
 /* There is no room in the stack, and it may not grow. */
-SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
+SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_bin *bin, void *chunk, size_t nr_granules)
 {
 	SEA_ASSERT(cache->shard);
 	SEA_ASSERT(nr_granules > 0);
-	bool waits = sea_ledger_is_tearing_down(&cache->ledger);
+	bool waits = sea_usage_is_tearing_down(&cache->usage);
 	if (unlikely(!waits && sea_link_is_marked(chunk))) {
-		leave_marked(cache, stock, chunk, nr_granules);
+		leave_marked(cache, bin, chunk, nr_granules);
 		return;
 	}
-	stock->left++;
+	bin->left++;
 	if (waits)
 		sea_threads_hold_back();
 	bool is_large = nr_granules >= cache->waits_below;
 	bool is_full = waits ? sea_outbox_fetch(&cache->outbox, chunk, nr_granules)
-			     : sea_outbox_post(&cache->outbox, chunk, nr_granules);
+			     : sea_outbox_mark_and_add(&cache->outbox, chunk, nr_granules);
 	if (unlikely(is_full || is_large))
-		sea_flush_and_help(cache);
+		sea_send_and_merge(cache);
 }
 
-static void leave_marked(struct sea_cache *cache, struct sea_stock *stock, void *chunk, size_t nr_granules)
+static void leave_marked(struct sea_cache *cache, struct sea_bin *bin, void *chunk, size_t nr_granules)
 {
 	sea_link_unmark(chunk);
-	leave_stack(cache, stock, chunk, nr_granules);
+	leave_stack(cache, bin, chunk, nr_granules);
 }
 
 /* A chunk of class c (0: of none) for which there is no room; it may be free already. */
 static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned c, size_t nr_granules)
 {
-	struct sea_stock *stock = &cache->stock[c];
+	struct sea_bin *bin = &cache->bin[c];
 	SEA_ASSERT(!c || sea_class_granules(c) == nr_granules);
 	SEA_ASSERT(cache->room[c] <= 0);
-	if (c && !stock->is_shut && sea_stock_grow(cache, c)) {
+	if (c && !bin->is_shut && sea_bin_grow(cache, c)) {
 		own_ready();
 		if (unlikely(sea_link_is_marked(chunk)))
 			sea_link_unmark(chunk);
-		sea_stack_push(cache, c, chunk);
+		sea_bin_push(cache, c, chunk);
 		return;
 	}
-	struct sea_spill *beside = sea_stack_spill(cache, c);
+	struct sea_spill *beside = sea_bin_spill(cache, c);
 	if (!beside || !beside->room || !spill(beside, chunk))
-		leave_stack(cache, stock, chunk, nr_granules);
+		leave_stack(cache, bin, chunk, nr_granules);
 }
 
 static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
@@ -266,13 +266,13 @@ static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
 	if (unlikely(!cache))
 		send_alone(zone, sea_granule_of(block), nr_granules);
 	else if (c && cache->room[c] > 0)
-		sea_stack_push(cache, c, block);
+		sea_bin_push(cache, c, block);
 	else
 		overflow(cache, block, c, nr_granules);
 }
 
 /* Granules of the live chunk at `block`; 0 if there is none.  Free chunks of every kind
- * carry the mark: in a stack or a stock (K2, K3), sent back (K4), or a hole (Z7). */
+ * carry the mark: in a stack or a fresh run (K2, K3), sent back (K4), or a hole (Z7). */
 static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 {
 	if ((uintptr_t)block % SEA_GRANULE || (sea_link_is_marked(block) && sea_confirm_freed(block)))
@@ -291,8 +291,8 @@ static void free_run(void *block)
 		sea_mistake("free", block);
 	}
 	if (size <= SEA_MEDIUM_MAX && cache->shard)
-		cache->stock[sea_class_for(sea_granules_for(size))].left++;
-	if (unlikely(!cache->shard) || !sea_shelf_put(&cache->shelf, block, run, size))
+		cache->bin[sea_class_for(sea_granules_for(size))].left++;
+	if (unlikely(!cache->shard) || !sea_parked_put(&cache->parked, block, run, size))
 		sea_pages_free(block);
 }
 
@@ -319,7 +319,7 @@ SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c)
 	if (unlikely(!c || ((struct sea_link *)block)->mark == mark))
 		sea_cache_free_slow(block);
 	else if (likely(cache->room[c] > 0))
-		sea_stack_push_marked(cache, c, block, mark);
+		sea_bin_push_marked(cache, c, block, mark);
 	else if (likely(cache->shard))
 		overflow(cache, block, c, sea_class_granules(c));
 	else
@@ -346,14 +346,14 @@ static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, siz
 {
 	cache->room[c]++;
 	if (unlikely(!spill(cache->spill[c], block)))
-		leave_stack(cache, &cache->stock[c], block, c);
+		leave_stack(cache, &cache->bin[c], block, c);
 }
 
 void sea_cache_free_full(void *block, size_t c)
 {
 	struct sea_cache *cache = sea_own.cache;
-	struct sea_stock *stock = &cache->stock[c];
-	struct sea_spill *spill = sea_stack_spill(cache, c);
+	struct sea_bin *bin = &cache->bin[c];
+	struct sea_spill *spill = sea_bin_spill(cache, c);
 	if (c == SEA_UNSEEN) {
 		cache->room[c] = 0;
 		free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)));
@@ -361,9 +361,9 @@ void sea_cache_free_full(void *block, size_t c)
 		free_shown(cache, block, c);
 	} else if (spill && spill->room) {
 		free_spilling(cache, block, c);
-	} else if (likely(stock->is_shut)) {
+	} else if (likely(bin->is_shut)) {
 		cache->room[c]++;
-		leave_stack(cache, stock, block, c);
+		leave_stack(cache, bin, block, c);
 	} else if (unlikely(!cache->shard)) {
 		free_shown(cache, block, c);
 	} else {
@@ -411,9 +411,9 @@ bool sea_cache_expand(void *block, size_t size)
 		return true;
 	if (to > SEA_ZONE_CHUNK_MAX)
 		return false;
-	bool grown = sea_shard_grow(zone, g, from, to);
+	bool grown = sea_shard_extend(zone, g, from, to);
 	if (grown && sea_threads_own()->shard)
-		sea_threads_own()->ledger.net += (to - from) * SEA_GRANULE;
+		sea_threads_own()->usage.net += (to - from) * SEA_GRANULE;
 	return grown;
 }
 
@@ -426,24 +426,24 @@ size_t sea_cache_good_size(size_t size)
 	return size > PTRDIFF_MAX ? 0 : sea_round_up(size, sea_page_size());
 }
 
-void sea_cache_settle(void)
+void sea_cache_send_waiting(void)
 {
 	if (sea_threads_own()->shard)
 		resume(sea_threads_own());
 }
 
-void sea_cache_flush(void)
+void sea_cache_send_all(void)
 {
 	if (sea_threads_own()->shard) {
-		sea_flush_all(sea_threads_own());
-		sea_flush_purge(sea_threads_own());
+		sea_send_all(sea_threads_own());
+		sea_send_purge_spills(sea_threads_own());
 	}
 }
 
-void sea_cache_scavenge(void)
+void sea_cache_merge_all(void)
 {
-	sea_cache_flush();
-	sea_threads_flush_left();
+	sea_cache_send_all();
+	sea_threads_send_left();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
-		sea_shard_drain(&sea_shards[i]);
+		sea_shard_merge(&sea_shards[i]);
 }

@@ -8,7 +8,7 @@
  *
  * A thread's cache has a stack of free chunks for each class, linked through the
  * chunks; to their zone they are still used.  A stack grows only by proven
- * recurrence (stock.c).
+ * recurrence (growth.c).
  *
  * The mark.  The second word of a free chunk holds a value that depends on its
  * address, and is wiped when the chunk is handed out: a second free() finds it, and
@@ -22,7 +22,7 @@
 #define SEA_CACHE_H
 
 #include "map/map.h"
-#include "cache/stock.h"
+#include "cache/bin.h"
 #include "cache/threads.h"
 
 _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the medium classes");
@@ -39,7 +39,7 @@ SEA_COLD void sea_cache_free_marked(void *block, size_t c);
 SEA_INLINE void *sea_cache_pop(size_t size)
 {
 	size_t class = (size + SEA_GRANULE - 1) / SEA_GRANULE;
-	sea_settle(class);
+	sea_compute_now(class);
 	if (unlikely(class >= sea_own.nr_classes))
 		return NULL;
 	struct sea_cache *cache = sea_own.cache;
@@ -54,26 +54,26 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	return chunk;
 }
 
-/* From the stack of class c, else from the stock; NULL: both are empty. */
-SEA_INLINE void *sea_cache_pop_stocked(struct sea_cache *cache, unsigned c)
+/* From the stack of class c, else from its fresh run; NULL: both are empty. */
+SEA_INLINE void *sea_cache_pop_bin(struct sea_cache *cache, unsigned c)
 {
-	struct sea_stock *stock = &cache->stock[c];
+	struct sea_bin *bin = &cache->bin[c];
 	if (cache->head[c])
-		return sea_stack_pop(cache, c);
-	return likely(stock->cur < stock->end) ? sea_stock_pop(stock, sea_class_size(c)) : NULL;
+		return sea_bin_pop(cache, c);
+	return likely(bin->cur < bin->end) ? sea_bin_pop_fresh(bin, sea_class_size(c)) : NULL;
 }
 
-/* For what sea_cache_pop() has left over: what is in a stock, or longer. */
+/* For what sea_cache_pop() has left over: what is in a bin, or longer. */
 SEA_INLINE void *sea_cache_pop_more(size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
 	if (unlikely(!sea_threads_is_ready()))
 		return NULL;
 	if (likely(n - 1 < SEA_SMALL_GRANULES))
-		return sea_cache_pop_stocked(sea_own.cache, (unsigned)n);
+		return sea_cache_pop_bin(sea_own.cache, (unsigned)n);
 	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES))
 		return NULL;
-	return sea_cache_pop_stocked(sea_own.cache, sea_class_for_long((unsigned)n));
+	return sea_cache_pop_bin(sea_own.cache, sea_class_for_long((unsigned)n));
 }
 
 /* The same for any size, if the chunk on top is aligned by chance, or because it was asked
@@ -86,7 +86,7 @@ SEA_INLINE void *sea_cache_pop_aligned(size_t align, size_t size)
 	struct sea_cache *cache = sea_own.cache;
 	unsigned c = sea_class_for((unsigned)n);
 	struct sea_link *chunk = cache->head[c];
-	return chunk && ((uintptr_t)chunk & (align - 1)) == 0 ? sea_stack_pop(cache, c) : NULL;
+	return chunk && ((uintptr_t)chunk & (align - 1)) == 0 ? sea_bin_pop(cache, c) : NULL;
 }
 
 /* What it cannot serve it leaves to `slow`, so that malloc and operator new share it. */
@@ -106,10 +106,10 @@ struct sea_view {
  * rotation makes it large) and for one whose bit is beyond them. */
 SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct sea_view *view)
 {
-	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
+	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_constant(&sea_seams_first);
 	if (unlikely(at >= nr_bits))
 		return false;
-	const char *seams = sea_load_settled(&sea_seams);
+	const char *seams = sea_load_constant(&sea_seams);
 	view->nr_granules = sea_seam_distance(seams, at);
 	view->mark = sea_mark_of(block, seams);
 	return true;
@@ -143,14 +143,14 @@ SEA_INLINE void sea_cache_free_within(uintptr_t nr_bits, void *block, void (*bey
 
 SEA_INLINE void sea_cache_free(void *block)
 {
-	sea_cache_free_within(sea_load_settled(&sea_seams_nr), block, sea_cache_free_slow);
+	sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, sea_cache_free_slow);
 }
 
 /* Bytes of a live small chunk, for its owner; 0: `block` is none. */
 SEA_INLINE size_t sea_cache_small_size(const void *block)
 {
 	struct sea_view view;
-	if (unlikely(!sea_cache_look_at(sea_load_settled(&sea_seams_nr), block, &view)))
+	if (unlikely(!sea_cache_look_at(sea_load_constant(&sea_seams_nr), block, &view)))
 		return 0;
 	const struct sea_link *chunk = block;
 	if (view.nr_granules - 1 >= SEA_SMALL_GRANULES || unlikely(chunk->mark == view.mark))
@@ -184,13 +184,13 @@ size_t sea_cache_good_size(size_t size);
 
 /* Sends what the calling thread has in its outbox, and looks at what it was going to look at
  * later: a block that was freed twice is noticed. */
-void sea_cache_settle(void);
+void sea_cache_send_waiting(void);
 
 /* Sends everything that the calling thread has cached back. */
-void sea_cache_flush(void);
+void sea_cache_send_all(void);
 
 /* When memory has run out: sends everything back that the calling thread has cached, and
  * what ended threads left, and merges all that was sent back by anyone. */
-SEA_COLD void sea_cache_scavenge(void);
+SEA_COLD void sea_cache_merge_all(void);
 
 #endif

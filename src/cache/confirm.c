@@ -32,7 +32,7 @@
 
 #include "base/os.h"
 #include "page/page_alloc.h"
-#include "cache/stack.h"
+#include "cache/bin.h"
 #include "cache/threads.h"
 
 /* Suspicions that may come to nothing before the marks of the process count for little.  One costs
@@ -85,15 +85,15 @@ SEA_RACE_BY_DESIGN static bool is_in_stack(const struct sea_cache *cache, const 
 	return false;
 }
 
-SEA_RACE_BY_DESIGN static bool is_in_stock(const struct sea_cache *cache, const struct suspect *suspect)
+SEA_RACE_BY_DESIGN static bool is_in_fresh_run(const struct sea_cache *cache, const struct suspect *suspect)
 {
-	const struct sea_stock *stock = &cache->stock[suspect->class];
-	return (const char *)suspect->chunk >= stock->cur && (const char *)suspect->chunk < stock->end;
+	const struct sea_bin *bin = &cache->bin[suspect->class];
+	return (const char *)suspect->chunk >= bin->cur && (const char *)suspect->chunk < bin->end;
 }
 
 static bool is_in_spill(const struct sea_cache *cache, const struct suspect *suspect)
 {
-	const struct sea_spill *spill = sea_stack_spill(cache, suspect->class);
+	const struct sea_spill *spill = sea_bin_spill(cache, suspect->class);
 	return spill && sea_spill_has(spill, suspect->chunk);
 }
 
@@ -111,7 +111,7 @@ static bool is_listed(const struct sea_cache *cache, const struct suspect *suspe
 {
 	if (!suspect->class)
 		return false;
-	return is_in_stock(cache, suspect) || is_in_spill(cache, suspect) || is_in_stack(cache, suspect);
+	return is_in_fresh_run(cache, suspect) || is_in_spill(cache, suspect) || is_in_stack(cache, suspect);
 }
 
 /* --- other threads ----------------------------------------------------------------- */

@@ -80,7 +80,7 @@ static void mark_rest(struct sea_outbox *box, uint32_t nr_marked, uint32_t nr)
 	}
 }
 
-size_t sea_outbox_deliver(struct sea_outbox *box)
+size_t sea_outbox_send(struct sea_outbox *box)
 {
 	struct bundle bundles[SEA_OUTBOX_CHUNKS];
 	uint32_t nr = box->nr, nr_marked = box->nr_marked, nr_granules = box->nr_granules;

@@ -83,7 +83,7 @@ SEA_INLINE bool sea_outbox_add(struct sea_outbox *box, struct sea_link *chunk, s
 }
 
 /* Adds a used chunk that has no mark yet, and is not likely to wait for its memory; the same. */
-SEA_INLINE bool sea_outbox_post(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
+SEA_INLINE bool sea_outbox_mark_and_add(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
 	SEA_ASSERT(!sea_link_is_marked(chunk));
 	chunk->mark = sea_link_mark(chunk);
@@ -105,6 +105,6 @@ SEA_INLINE struct sea_shard *sea_outbox_shard(const struct sea_outbox *box)
 
 /* Marks all chunks and sends them to their zones; the box is empty.  Returns the bytes that
  * went.  Ends the process if a chunk was freed before.  No lock. */
-size_t sea_outbox_deliver(struct sea_outbox *box);
+size_t sea_outbox_send(struct sea_outbox *box);
 
 #endif

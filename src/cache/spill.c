@@ -13,7 +13,7 @@ void sea_spill_enter_marked(struct sea_spill *spill, struct sea_link *chunk)
 	sea_spill_enter(spill, chunk);
 }
 
-void sea_spill_settle(struct sea_spill *spill)
+void sea_spill_enter_all(struct sea_spill *spill)
 {
 	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++) {
 		struct sea_link *chunk = spill->fetched[i];
@@ -60,7 +60,7 @@ uint32_t sea_spill_take(struct sea_spill *spill, uint32_t max, struct sea_link *
 	size_t place = first_place(spill);
 	if (place == SEA_SPILL_PLACES)
 		return 0;
-	sea_spill_settle(spill);
+	sea_spill_enter_all(spill);
 	char *base = (char *)(spill->number[place] << SEA_SPILL_REGION_SHIFT);
 	uint32_t left = max = (uint32_t)sea_min(max, spill->count[place]);
 	struct sea_link **link = list;

@@ -108,7 +108,7 @@ SEA_INLINE bool sea_spill_put(struct sea_spill *spill, struct sea_link *chunk)
 }
 
 /* Enters all chunks that were fetched. */
-void sea_spill_settle(struct sea_spill *spill);
+void sea_spill_enter_all(struct sea_spill *spill);
 
 /* Takes up to `max` chunks out, those with the lowest addresses of a region, as a list.
  * Returns how many; 0: there is none. */

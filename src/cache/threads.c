@@ -6,7 +6,7 @@
  *
  * T1  The list holds the cache of each thread that has entered and not left; `nr` counts them.
  * T2  A cache in the list has a shard; a spare struct holds no chunk.
- * T3  A cache that was left has chunks in stacks, spills and stocks only, not more bytes of them,
+ * T3  A cache that was left has chunks in stacks, spills and fresh runs only, not more bytes of them,
  *     and limits of not more bytes, than the option `cache` says; there are at most as many
  *     as shards, and MOST_LEFT.  The shard in it is not its own any more.
  *
@@ -23,8 +23,8 @@
 #include "map/map.h"
 #include "page/refault.h"
 #include "heap/reclaim.h"
-#include "cache/flush.h"
-#include "cache/stock.h"
+#include "cache/send.h"
+#include "cache/bin.h"
 
 /* Caches that are left, of some 100 KiB each where threads do little. */
 #define MOST_LEFT 16
@@ -87,11 +87,11 @@ static struct sea_cache *pop(struct sea_cache **list)
 #define MOST_STEPS 1024
 
 /* All that waits when it begins. */
-static void drain_worth(struct sea_shard *shard)
+static void merge_worth(struct sea_shard *shard)
 {
 	unsigned steps = MOST_STEPS;
 	for (int round = 0; round < 2; round++)
-		while (steps > 0 && sea_shard_drain_worth(shard))
+		while (steps > 0 && sea_shard_merge_worth(shard))
 			steps--;
 }
 
@@ -100,7 +100,7 @@ static void clear_up(struct sea_shard *shard, bool is_alone)
 {
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		if (is_alone || &sea_shards[i] == shard)
-			drain_worth(&sea_shards[i]);
+			merge_worth(&sea_shards[i]);
 	if (is_alone)
 		sea_refault_forget();
 	for (unsigned steps = MOST_STEPS; sea_reclaim(SEA_THREAD_ENDS) && --steps > 0;)
@@ -120,8 +120,8 @@ static bool leave_to_next(struct sea_cache *cache)
 /* Threads lock held, so that what the cache holds is counted; what is sent takes no other. */
 static void empty(struct sea_cache *cache)
 {
-	sea_flush_all(cache);
-	SEA_ASSERT(sea_flush_bytes(cache) == 0);
+	sea_send_all(cache);
+	SEA_ASSERT(sea_cache_bytes(cache) == 0);
 	push(&threads.spare, cache);
 }
 
@@ -133,18 +133,18 @@ static void leave(void *argument)
 	struct sea_cache *cache = argument;
 	struct sea_shard *shard = cache->shard;
 	sea_own = (struct sea_own){.cache = &departed};
-	sea_flush_settle(cache);
-	sea_shelf_clear(&cache->shelf);
-	if (cache->ledger.granted > sea_options.cache)
-		sea_stock_tighten(cache);
-	bool is_small = sea_flush_bytes(cache) <= sea_options.cache;
+	sea_send_waiting(cache);
+	sea_parked_clear(&cache->parked);
+	if (cache->usage.granted > sea_options.cache)
+		sea_bins_tighten(cache);
+	bool is_small = sea_cache_bytes(cache) <= sea_options.cache;
 	if (!is_small) {
-		sea_flush_all(cache); /* much, so without the lock */
-		sea_flush_purge(cache);
+		sea_send_all(cache); /* much, so without the lock */
+		sea_send_purge_spills(cache);
 	}
-	bool has_sent = cache->ledger.unsettled >= SEA_HELP_BYTES;
+	bool has_sent = cache->usage.unmerged >= SEA_MERGE_BYTES;
 	if (has_sent)
-		cache->ledger.unsettled = 0;
+		cache->usage.unmerged = 0;
 	sea_lock_take(&threads.lock);
 	unlink_cache(cache);
 	sea_shard_leave(shard);
@@ -165,7 +165,7 @@ static struct sea_cache *take_left(void)
 	return cache;
 }
 
-void sea_threads_flush_left(void)
+void sea_threads_send_left(void)
 {
 	sea_lock_take(&threads.lock);
 	for (struct sea_cache *cache; (cache = take_left());)
@@ -187,7 +187,7 @@ static struct sea_cache *take_struct(void)
 {
 	struct sea_cache *cache = take_left();
 	if (cache) {
-		sea_ledger_inherit(&cache->ledger, sea_flush_bytes(cache));
+		sea_usage_inherit(&cache->usage, sea_cache_bytes(cache));
 		return cache;
 	}
 	cache = pop(&threads.spare);
@@ -253,26 +253,26 @@ void sea_threads_stats(struct sea_threads_stats *stats)
 	stats->cached = threads.lost;
 	for (const struct sea_cache *cache = threads.first; cache; cache = cache->next) {
 		stats->nr_threads++;
-		stats->cached += sea_flush_bytes(cache);
+		stats->cached += sea_cache_bytes(cache);
 	}
 	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
-		stats->cached += sea_flush_bytes(cache);
+		stats->cached += sea_cache_bytes(cache);
 	sea_lock_drop(&threads.lock);
 }
 
 void sea_threads_forget_others(void)
 {
-	sea_shelf_in_child(&sea_threads_own()->shelf);
-	sea_ledger_in_child(&sea_threads_own()->ledger);
+	sea_parked_in_child(&sea_threads_own()->parked);
+	sea_usage_in_child(&sea_threads_own()->usage);
 	if (sea_threads_own()->shard)
 		sea_threads_own()->clock = sea_os_thread_clock(); /* the thread has another number */
 	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
-		sea_ledger_grant_again(&cache->ledger);
+		sea_usage_grant_again(&cache->usage);
 	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {
 		next = cache->next;
 		if (cache == sea_threads_own())
 			continue;
-		threads.lost += sea_flush_bytes(cache);
+		threads.lost += sea_cache_bytes(cache);
 		unlink_cache(cache);
 		sea_shard_leave(cache->shard);
 	}

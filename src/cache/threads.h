@@ -6,7 +6,7 @@
 #ifndef SEA_THREADS_H
 #define SEA_THREADS_H
 
-#include "cache/stack.h"
+#include "cache/bin.h"
 
 /* The cache of a thread that has none: it never holds anything, so that free() need not
  * ask whether there is one. */
@@ -45,7 +45,7 @@ struct sea_cache *sea_threads_enter(void);
 void sea_threads_retreat(void);
 
 /* Sends back what threads that have ended left to those that will start. */
-void sea_threads_flush_left(void);
+void sea_threads_send_left(void);
 
 /* Calls `is_it` for each cache, those of ended threads (`is_left`) first, until it says yes; returns
  * what it said last.  The threads lock is held. */

@@ -50,7 +50,7 @@ struct sea_stats {
 
 	/* Parts of them. */
 	size_t dirty;	  /* of free: whole pages */
-	size_t adrift;	  /* of free and purged: on the way from one owner to the next */
+	size_t in_transit;	  /* of free and purged: on the way from one owner to the next */
 	size_t purged;	  /* of reserved: in arenas; the rest is for structures to come */
 	size_t whole;	  /* of live: in blocks with a mapping of their own */
 	size_t committed; /* of arenas: usable */
@@ -75,7 +75,7 @@ struct sea_lock;
 void sea_engine_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
 
 /* When the process ends: looks at what the calling thread has freed and not looked at. */
-void sea_engine_settle(void);
+void sea_engine_send_waiting(void);
 
 /* In the child of a fork, with all locks dropped: other threads are gone. */
 void sea_engine_in_child(void);

@@ -7,7 +7,7 @@
  *    others     live      purged                   purged  purged    purged
  *
  * A1  live + cached + pending + free + metadata + reserved == mapped, at any time.
- * A2  `adrift` is 0 unless another thread has allocated or freed since the account began, or was
+ * A2  `in_transit` is 0 unless another thread has allocated or freed since the account began, or was
  *     at it when the process forked.
  * A3  What is purged lies in pages that hold no memory, when they are counted.
  * A4  No step takes longer than sea_engine_account_step allows.
@@ -32,7 +32,7 @@
 #include "page/buddy.h"
 #include "page/page_alloc.h"
 
-/* Work of a zone; a run, a free block or a page adrift is 1: some 0.1 us. */
+/* Work of a zone; a run, a free block or a page in_transit is 1: some 0.1 us. */
 #define ZONE_WORK 64
 /* Microseconds for which the locks are left to others, in which a thread wakes up; and calls of
  * sched_yield() if the clock stands still. */
@@ -87,20 +87,20 @@ static size_t count_free(const struct sea_arena *arena, size_t pfn, size_t nr_pa
 }
 
 /* What begins at this page; returns how many pages it has.  The length of a run may
- * change while its owner resizes it: the pages that come or go are adrift. */
+ * change while its owner resizes it: the pages that come or go are in_transit. */
 SEA_RACE_BY_DESIGN static size_t count_at(const struct sea_arena *arena, size_t pfn, struct sea_stats *stats)
 {
 	const struct page *page = &arena->pool->pages[pfn];
 	size_t nr_pages;
 	switch (sea_load_relaxed(&page->state)) {
 	case SEA_PAGE_RUN:
-	case SEA_PAGE_ASIDE: /* on a shelf: the caches count it */
+	case SEA_PAGE_PARKED: /* the caches count it */
 		nr_pages = page->nr_pages;
 		sea_engine_count_run(arena->base + bytes_of(pfn), bytes_of(nr_pages), stats);
 		return nr_pages;
 	case SEA_PAGE_INSIDE:
 		count_free(arena, pfn, 1, stats);
-		stats->adrift += bytes_of(1);
+		stats->in_transit += bytes_of(1);
 		return 1;
 	default:
 		nr_pages = (size_t)1 << page->order;
@@ -136,10 +136,10 @@ static void count_head(const struct sea_arena *arena, struct sea_stats *stats)
 }
 
 /* Nobody's, as far as can be seen. */
-static size_t count_adrift(size_t size, struct sea_stats *stats)
+static size_t count_in_transit(size_t size, struct sea_stats *stats)
 {
 	stats->purged += size;
-	stats->adrift += size;
+	stats->in_transit += size;
 	return size;
 }
 
@@ -149,7 +149,7 @@ static size_t count_available(const struct sea_region *region, size_t from, size
 {
 	const struct sea_arena *arena = sea_pages_arena_at(region->base);
 	if (!arena)
-		return count_adrift(region->size - from, stats);
+		return count_in_transit(region->size - from, stats);
 	if (!from)
 		count_head(arena, stats);
 	size_t first = from >> sea_page_shift(), pfn = first;
@@ -169,7 +169,7 @@ static size_t count_whole(const struct sea_region *region, struct sea_stats *sta
 	size_t size = sea_min(block_size(sea_pagemap_arena(region->base)), region->size);
 	use_metadata(entries_for(SEA_SLOT_SIZE), stats);
 	if (!size)
-		return count_adrift(region->size, stats);
+		return count_in_transit(region->size, stats);
 	stats->nr_whole++;
 	stats->whole += size;
 	stats->live += size;
@@ -188,7 +188,7 @@ static size_t count_range(const struct sea_region *region, size_t from, size_t *
 	*work -= 1;
 	if (region->kind == SEA_REGION_METADATA)
 		return region->size;
-	return from ? count_adrift(region->size - from, stats) : count_whole(region, stats);
+	return from ? count_in_transit(region->size - from, stats) : count_whole(region, stats);
 }
 
 /* All below *next has been counted.  Goes on until the work is done; false: there is no more. */

@@ -45,7 +45,7 @@ SEA_INLINE void sea_fast_free(void *block)
 SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, void (*slow)(void *block))
 {
 	if (SEA_HAS_CACHE)
-		sea_cache_free_within(sea_load_settled(gate), block, slow);
+		sea_cache_free_within(sea_load_constant(gate), block, slow);
 	else
 		slow(block);
 }

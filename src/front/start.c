@@ -83,6 +83,6 @@ void sea_front_start(void)
 
 void sea_front_end(void)
 {
-	sea_engine_settle();
+	sea_engine_send_waiting();
 	sea_front_report_end();
 }

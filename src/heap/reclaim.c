@@ -73,16 +73,16 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	}
 	sea_lock_drop(&shard->lock);
 	for (unsigned i = 0; i < purge->nr && !purge->is_late; i++) {
-		bytes += sea_pages_purge(purge->range[i].from, purge->range[i].to);
+		bytes += sea_pages_purge_range(purge->range[i].from, purge->range[i].to);
 		purge->is_late = sea_os_now_us() >= purge->until;
 	}
 	sea_lock_take(&shard->lock);
 	for (unsigned i = 0; i < purge->nr; i++) {
 		unsigned g = sea_granule_of(purge->range[i].from);
 		sea_zone_mark(zone, g);
-		sea_zone_put_back(zone, g / 64, 1ull << g % 64);
+		sea_zone_send_held(zone, g / 64, 1ull << g % 64);
 	}
-	sea_shard_drain_zone(shard, zone, SEA_ZONE_WORDS);
+	sea_shard_merge_zone(shard, zone, SEA_ZONE_WORDS);
 	return bytes;
 }
 
@@ -295,7 +295,7 @@ static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	SEA_ASSERT(marks.low <= marks.high);
 	sea_refault_learn();
-	if (sea_pages_trim_some(marks, 0))
+	if (sea_pages_purge_some(marks, 0))
 		return true;
 	if (sea_pages_dirty() > marks.low && sea_purge_may_try() &&
 	    (reclaim_rows(marks) || reclaim_short(marks, occasion)))

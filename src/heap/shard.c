@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* shard.c - which zone, when to drain, when to grow
+/* shard.c - which zone, when to merge, when to grow
  *
- * The way to memory, cheapest first: zones that wait to be drained; the sweep (small
+ * The way to memory, cheapest first: zones that wait to be merged; the sweep (small
  * chunks) or the lists (others); what is pending anywhere in the shard; a new
  * zone.  Each is a step: it ends when its work is used up, and the next call goes on.
  *
@@ -10,7 +10,7 @@
  * S2  zone_hint[i] is not below any hint of zone i.
  * S3  `unlisted` has the numbers of zones; others have all their large holes in the lists.
  * S4  A zone that something was sent to is in queue ANY, or its sender is about to push it.
- *     A popped struct that is spare by now, or a zone again, is drained of nothing.
+ *     A popped struct that is spare by now, or a zone again, has nothing to merge.
  * S5  `rows` has the numbers of zones that may have a long row of idle pages.
  *
  * Zones are made and given back to the page allocator when the lock is not held:
@@ -28,23 +28,23 @@
 /* Sweeps start again at the first zone when so large a part of all zones has been freed:
  * holes behind them are used before memory that never was. */
 #define EPOCH_SHARE 4
-/* A piece of this many chunks ends a refill: it is carved with a watermark. */
+/* A piece of this many chunks ends a refill: it becomes a fresh run. */
 #define LONG_PIECE 8
 
-/* When a thread ends or clears up, zones with 8 KiB pending are drained, or half of what they
+/* When a thread ends or clears up, zones with 8 KiB pending are merged, or half of what they
  * hold still: a zone that becomes empty goes as a whole. */
-#define DRAIN_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
-#define DRAIN_AT_EXIT_SHARE 2
+#define MERGE_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
+#define MERGE_AT_EXIT_SHARE 2
 
 /* A zone that is popped and has nothing: its line is fetched. */
 #define POP_WORK 2
 /* Work of one step, in words (zone.h), 0.1 to 0.4 us each: of one that is done beside something
  * else, half a zone; and of one that looks for memory, a zone, or two that are searched. */
-#define DRAIN_WORK (SEA_ZONE_WORDS / 2 + POP_WORK)
-#define DRAIN_ZONE_WORK (SEA_ZONE_WORDS + POP_WORK)
+#define MERGE_WORK (SEA_ZONE_WORDS / 2 + POP_WORK)
+#define MERGE_ZONE_WORK (SEA_ZONE_WORDS + POP_WORK)
 #define SEARCH_WORK (2 * SEA_ZONE_WORDS)
 /* An empty zone goes to the page allocator, and a step of purging may come of it. */
-#define EMPTIED_WORK (DRAIN_WORK / 2)
+#define EMPTIED_WORK (MERGE_WORK / 2)
 /* Hints of zones that a sweep passes over for a word of work. */
 #define HINTS_PER_WORK 64
 /* Zones that are looked at in a step when a thread ends or clears up. */
@@ -208,7 +208,7 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 
 /* Makes a zone, which chunks of k granules want, and takes the lock again; false if there is no
  * memory. */
-static bool grow(struct sea_shard *shard, unsigned k)
+static bool make_zone(struct sea_shard *shard, unsigned k)
 {
 	enum sea_touch touch = k <= SEA_SMALL_GRANULES ? SEA_TOUCH_DENSE : SEA_TOUCH_LATER;
 	sea_shard_drop_lock(shard);
@@ -225,7 +225,7 @@ static bool grow(struct sea_shard *shard, unsigned k)
 	return false;
 }
 
-/* --- draining ------------------------------------------------------------------ */
+/* --- merging ------------------------------------------------------------------ */
 
 static void note_freed(struct sea_shard *shard, uint32_t granules)
 {
@@ -236,7 +236,7 @@ static void note_freed(struct sea_shard *shard, uint32_t granules)
 	shard->epoch++;
 }
 
-/* The zone is drained by others who come, if something is left. */
+/* The zone is merged by others who come, if something is left. */
 static void queue_again(struct sea_shard *shard, struct sea_zone *zone)
 {
 	if (likely(!sea_load_relaxed(&zone->nr_pending)))
@@ -245,12 +245,12 @@ static void queue_again(struct sea_shard *shard, struct sea_zone *zone)
 	sea_queue_push(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
 }
 
-unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most)
+unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	SEA_ASSERT(zone->shard == shard);
 	uint32_t nr_used = zone->nr_used;
-	unsigned work = sea_zone_drain(zone, most);
+	unsigned work = sea_zone_merge(zone, most);
 	queue_again(shard, zone);
 	note_freed(shard, nr_used - zone->nr_used);
 	if (!zone->nr_used) {
@@ -277,13 +277,13 @@ static bool has_pending(const struct sea_shard *shard, const struct sea_zone *zo
 }
 
 /* Drains zones of a queue until the work is done; true if there was one. */
-static bool drain_some(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
+static bool merge_queued(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
 {
 	bool any = false;
 	for (struct sea_zone *zone; *work > 0 && (zone = pop(shard, q, work));) {
 		if (!has_pending(shard, zone))
 			continue;
-		sea_use_up(work, sea_shard_drain_zone(shard, zone, *work));
+		sea_use_up(work, sea_shard_merge_zone(shard, zone, *work));
 		any = true;
 	}
 	return any;
@@ -296,38 +296,38 @@ static bool is_empty(const struct sea_shard *shard, enum sea_which_queue q)
 
 /* What is sent while it runs could keep it for ever: it ends after as many steps as zones take that are
  * all full, two for each, in both queues. */
-void sea_shard_drain(struct sea_shard *shard)
+void sea_shard_merge(struct sea_shard *shard)
 {
 	unsigned steps = 2;
 	sea_lock_take(&shard->lock);
 	steps += 4 * shard->nr_zones;
 	do {
-		unsigned work = DRAIN_WORK;
-		drain_some(shard, SEA_QUEUE_WORTH, &work);
-		drain_some(shard, SEA_QUEUE_ANY, &work);
+		unsigned work = MERGE_WORK;
+		merge_queued(shard, SEA_QUEUE_WORTH, &work);
+		merge_queued(shard, SEA_QUEUE_ANY, &work);
 		sea_shard_drop_lock(shard);
 		sea_lock_take(&shard->lock);
 	} while (--steps > 0 && !is_empty(shard, SEA_QUEUE_ANY));
 	sea_shard_drop_lock(shard);
 }
 
-static bool is_worth_draining_at_exit(const struct sea_zone *zone)
+static bool is_worth_merging_at_exit(const struct sea_zone *zone)
 {
 	uint32_t nr_pending = sea_load_relaxed(&zone->nr_pending);
-	return nr_pending >= sea_min(DRAIN_AT_EXIT, zone->nr_used / DRAIN_AT_EXIT_SHARE);
+	return nr_pending >= sea_min(MERGE_AT_EXIT, zone->nr_used / MERGE_AT_EXIT_SHARE);
 }
 
-bool sea_shard_drain_worth(struct sea_shard *shard)
+bool sea_shard_merge_worth(struct sea_shard *shard)
 {
-	unsigned work = DRAIN_WORK;
+	unsigned work = MERGE_WORK;
 	struct sea_zone *zone;
 	sea_lock_take(&shard->lock);
-	drain_some(shard, SEA_QUEUE_WORTH, &work);
+	merge_queued(shard, SEA_QUEUE_WORTH, &work);
 	for (unsigned i = 0; i < EXIT_LOOKS && work > 0 && (zone = pop(shard, SEA_QUEUE_ANY, &work)); i++) {
 		if (!has_pending(shard, zone))
 			continue;
-		if (is_worth_draining_at_exit(zone))
-			sea_use_up(&work, sea_shard_drain_zone(shard, zone, work));
+		if (is_worth_merging_at_exit(zone))
+			sea_use_up(&work, sea_shard_merge_zone(shard, zone, work));
 		else
 			sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
 		if (!shard->queue[SEA_QUEUE_ANY].taken)
@@ -338,14 +338,14 @@ bool sea_shard_drain_worth(struct sea_shard *shard)
 	return goes_on;
 }
 
-bool sea_shard_help(struct sea_shard *shard)
+bool sea_shard_merge_some(struct sea_shard *shard)
 {
-	unsigned work = DRAIN_WORK;
+	unsigned work = MERGE_WORK;
 	if (is_empty(shard, SEA_QUEUE_WORTH))
 		return false;
 	if (!sea_lock_try(&shard->lock))
 		return true;
-	drain_some(shard, SEA_QUEUE_WORTH, &work);
+	merge_queued(shard, SEA_QUEUE_WORTH, &work);
 	sea_shard_drop_lock(shard);
 	return !is_empty(shard, SEA_QUEUE_WORTH);
 }
@@ -402,22 +402,22 @@ static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max,
 		uint32_t next = next_hint(shard, cursor->zone, k, work);
 		if (next != cursor->zone) {
 			cursor->zone = next;
-			cursor->block = 0;
+			cursor->stripe = 0;
 			continue;
 		}
 		struct sea_zone *zone = shard->zones[cursor->zone];
-		struct sea_piece piece = sea_zone_sweep(zone, k, max, &cursor->block, work);
+		struct sea_piece piece = sea_zone_sweep(zone, k, max, &cursor->stripe, work);
 		if (piece.count)
 			return piece;
-		if (cursor->block < SEA_ZONE_HINTS)
+		if (cursor->stripe < SEA_ZONE_HINTS)
 			break;
 		shard->zone_hint[cursor->zone++] = largest_hint(zone);
-		cursor->block = 0;
+		cursor->stripe = 0;
 	}
 	return (struct sea_piece){NULL, 0};
 }
 
-/* Lists the holes of one zone that has been drained; false if there is none. */
+/* Lists the holes of one zone that has been merged; false if there is none. */
 static bool list_next(struct sea_shard *shard, unsigned *work)
 {
 	if (!shard->nr_zones || sea_bittree_is_empty(&shard->unlisted))
@@ -429,7 +429,7 @@ static bool list_next(struct sea_shard *shard, unsigned *work)
 	return true;
 }
 
-/* A listed hole of at least nr_granules.  Lists what drains have made, a zone each time, and as
+/* A listed hole of at least nr_granules.  Lists what merges have made, a zone each time, and as
  * many as it takes while there is work left. */
 static struct sea_hole *find_hole(struct sea_shard *shard, size_t nr_granules, unsigned *work)
 {
@@ -503,17 +503,17 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 {
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX);
 	SEA_ASSERT(want > 0);
-	unsigned work = SEARCH_WORK, drain_work = DRAIN_ZONE_WORK;
+	unsigned work = SEARCH_WORK, merge_work = MERGE_ZONE_WORK;
 	batch->nr_pieces = batch->nr_chunks = 0;
 	sea_lock_take(&shard->lock);
-	drain_some(shard, SEA_QUEUE_WORTH, &drain_work);
+	merge_queued(shard, SEA_QUEUE_WORTH, &merge_work);
 	bool found = fill(shard, k, want, batch, &work);
 	if (!found && work) {
-		drain_some(shard, SEA_QUEUE_ANY, &drain_work);
+		merge_queued(shard, SEA_QUEUE_ANY, &merge_work);
 		sweep_again(shard, k);
 		found = fill(shard, k, want, batch, &work);
 	}
-	if (!found && grow(shard, k))
+	if (!found && make_zone(shard, k))
 		found = fill_from_new(shard, k, want, batch);
 	sea_shard_drop_lock(shard);
 	return found;
@@ -546,9 +546,9 @@ static struct sea_piece sweep_aligned(struct sea_shard *shard, struct sea_cursor
 			continue;
 		}
 		struct sea_zone *zone = shard->zones[cursor->zone];
-		struct sea_piece piece = sea_zone_sweep_aligned(zone, k, align, max, &cursor->block, work);
+		struct sea_piece piece = sea_zone_sweep_aligned(zone, k, align, max, &cursor->stripe, work);
 		shard->zone_hint[cursor->zone] = largest_hint(zone);
-		if (piece.count || cursor->block < SEA_ZONE_HINTS)
+		if (piece.count || cursor->stripe < SEA_ZONE_HINTS)
 			return piece;
 		*cursor = (struct sea_cursor){cursor->zone + 1, 0, shard->epoch};
 	}
@@ -599,27 +599,27 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
 {
 	SEA_ASSERT(sea_is_power_of_two(align) && align >= SEA_GRANULE && align < SEA_ZONE_SIZE);
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX && want > 0);
-	unsigned granules = (unsigned)(align / SEA_GRANULE), drain_work = DRAIN_ZONE_WORK;
+	unsigned granules = (unsigned)(align / SEA_GRANULE), merge_work = MERGE_ZONE_WORK;
 	batch->nr_pieces = batch->nr_chunks = 0;
 	sea_lock_take(&shard->lock);
-	drain_some(shard, SEA_QUEUE_WORTH, &drain_work);
+	merge_queued(shard, SEA_QUEUE_WORTH, &merge_work);
 	bool found = fill_aligned(shard, k, want, granules, batch);
 	if (!found) {
-		drain_some(shard, SEA_QUEUE_ANY, &drain_work);
+		merge_queued(shard, SEA_QUEUE_ANY, &merge_work);
 		restart_aligned(shard, k, granules);
 		found = fill_aligned(shard, k, want, granules, batch);
 	}
-	if (!found && grow(shard, k))
+	if (!found && make_zone(shard, k))
 		found = fill_aligned(shard, k, want, granules, batch);
 	sea_shard_drop_lock(shard);
 	return found;
 }
 
-bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+bool sea_shard_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
 {
 	struct sea_shard *shard = zone->shard;
 	sea_lock_take(&shard->lock);
-	bool grown = sea_zone_grow(zone, g, from, to);
+	bool grown = sea_zone_extend(zone, g, from, to);
 	if (grown)
 		shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	sea_shard_drop_lock(shard);

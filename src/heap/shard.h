@@ -20,7 +20,7 @@
 
 /* Where the sweep for a size goes on; from the first zone if it comes from another epoch. */
 struct sea_cursor {
-	uint32_t zone, block, epoch;
+	uint32_t zone, stripe, epoch;
 };
 
 struct sea_shard {
@@ -30,12 +30,12 @@ struct sea_shard {
 	struct sea_zone **zones;
 	uint8_t *zone_hint;	   /* by zone: the largest of its hints, or more */
 	uint32_t nr_zones, capacity;
-	struct sea_bittree unlisted; /* numbers of zones that were drained since their holes were listed */
+	struct sea_bittree unlisted; /* numbers of zones that were merged since their holes were listed */
 	struct sea_bittree rows;   /* of zones that may have a long row of idle pages */
 	struct sea_zone *emptied;  /* waits until the lock is dropped */
 	struct sea_zone *spare;	   /* structs; atomic */
 	struct sea_zone *purged;   /* the same, whose bitmaps have no memory */
-	struct sea_queue queue[SEA_NR_QUEUES]; /* zones to drain */
+	struct sea_queue queue[SEA_NR_QUEUES]; /* zones to merge */
 	size_t nr_freed;	   /* granules freed since the epoch began */
 	uint32_t epoch;
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
@@ -62,24 +62,24 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
  * word `word` and have nr_granules together.  Any thread, no lock. */
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
-/* A step of draining: zones that are worth it, until the work is done that a step may be.  Does
+/* A step of merging: zones that are worth it, until the work is done that a step may be.  Does
  * nothing if another thread holds the lock.  True: there is more to do. */
-bool sea_shard_help(struct sea_shard *shard);
+bool sea_shard_merge_some(struct sea_shard *shard);
 
 /* The same for zones that have more than a little pending, for what they hold; waits for the
  * lock. */
-bool sea_shard_drain_worth(struct sea_shard *shard);
+bool sea_shard_merge_worth(struct sea_shard *shard);
 
 /* Drains every zone, step by step; what is sent meanwhile may stay. */
-void sea_shard_drain(struct sea_shard *shard);
+void sea_shard_merge(struct sea_shard *shard);
 
 /* For reclaim.c.  Drains one zone, as far as the work of `most` words; the lock is held.  Returns the work.
  * Drops the lock, then gives emptied zones to the page allocator. */
-unsigned sea_shard_drain_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
+unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
 void sea_shard_drop_lock(struct sea_shard *shard);
 
 /* Lengthens a used chunk in place. */
-bool sea_shard_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
+bool sea_shard_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
 /* Claim: sea_shard_join() knows how many shards there may be, or need not know, for the
  * first thread.  Else sea_shard_learn_limit() comes first, which asks the system: no lock

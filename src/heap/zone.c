@@ -7,7 +7,7 @@
  * Z3  No two free chunks touch.
  * Z4  start[w] up to 64 names a hole of SEA_HOLE_MIN granules or more that starts in word
  *     w; exactly these holes hang in the shard's lists.  A hole of that size that is not
- *     listed came from a drain since the last sea_zone_list(), and starts in a word of
+ *     listed came from a merge since the last sea_zone_list(), and starts in a word of
  *     `unlisted`.
  * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
  *     hint[h] is SEA_HINT_UNKNOWN.
@@ -181,10 +181,10 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 		list_hole(zone, from, g);
 }
 
-/* A zone is worth draining when an eighth of what it holds is pending, or 16 KiB: some
+/* A zone is worth merging when an eighth of what it holds is pending, or 16 KiB: some
  * 100 of the usual chunks, that may have neighbours among them. */
-#define DRAIN_SHARE 8u
-#define DRAIN_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
+#define MERGE_SHARE 8u
+#define MERGE_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
 
 void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
 		   struct sea_holes *holes)
@@ -195,7 +195,7 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *s
 	zone->shard = shard;
 	zone->holes = holes;
 	zone->touched = sea_pages_touched(base);
-	sea_store_relaxed(&zone->worth, DRAIN_LEAST);
+	sea_store_relaxed(&zone->worth, MERGE_LEAST);
 	sea_store_relaxed(&zone->seam[0], 1);
 	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
 		zone->unlisted[i] = 0;
@@ -242,9 +242,9 @@ static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align
 
 /* Takes from the first hole that starts in the words of a hint and has room; if there is none the hint
  * learns how long the longest there is. */
-SEA_INLINE struct sea_piece take_in_block(struct sea_zone *zone, unsigned block, unsigned k, unsigned align, unsigned max)
+SEA_INLINE struct sea_piece take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned k, unsigned align, unsigned max)
 {
-	size_t word = (size_t)block * SEA_HINT_WORDS, longest = 0;
+	size_t word = (size_t)stripe * SEA_HINT_WORDS, longest = 0;
 	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
 		for (uint64_t holes = zone->seam[word] & ~zone->used[word]; holes; holes &= holes - 1) {
 			size_t from = word * 64 + sea_lowest_bit(holes), to = hole_end_near(zone, from), at;
@@ -257,34 +257,34 @@ SEA_INLINE struct sea_piece take_in_block(struct sea_zone *zone, unsigned block,
 			return (struct sea_piece){sea_zone_address(zone, at), count};
 		}
 	}
-	zone->hint[block] = (uint8_t)sea_min(longest, SEA_HINT_UNKNOWN);
+	zone->hint[stripe] = (uint8_t)sea_min(longest, SEA_HINT_UNKNOWN);
 	return (struct sea_piece){NULL, 0};
 }
 
-SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *block,
+SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *stripe,
 				  unsigned *work)
 {
 	SEA_ASSERT(k > 0 && max > 0 && sea_is_power_of_two(align));
-	for (; *block < SEA_ZONE_HINTS && *work > 0; ++*block) {
-		if (zone->hint[*block] < sea_min(k, SEA_HINT_UNKNOWN))
+	for (; *stripe < SEA_ZONE_HINTS && *work > 0; ++*stripe) {
+		if (zone->hint[*stripe] < sea_min(k, SEA_HINT_UNKNOWN))
 			continue;
 		sea_use_up(work, SEA_HINT_WORDS);
-		struct sea_piece piece = take_in_block(zone, *block, k, align, max);
+		struct sea_piece piece = take_in_stripe(zone, *stripe, k, align, max);
 		if (piece.count)
 			return piece;
 	}
 	return (struct sea_piece){NULL, 0};
 }
 
-struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block, unsigned *work)
+struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *stripe, unsigned *work)
 {
-	return sweep(zone, k, 1, max, block, work);
+	return sweep(zone, k, 1, max, stripe, work);
 }
 
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
-					unsigned *block, unsigned *work)
+					unsigned *stripe, unsigned *work)
 {
-	return sweep(zone, k, align, max, block, work);
+	return sweep(zone, k, align, max, stripe, work);
 }
 
 char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)
@@ -414,7 +414,7 @@ static size_t unlist_left(struct sea_zone *zone, size_t word)
 
 /* Drains words from `word` on, as long as they hang together; where so many are done, to the end
  * of the chunk.  Returns the next. */
-static size_t drain_words(struct sea_zone *zone, size_t word, unsigned most)
+static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
 {
 	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	SEA_ASSERT(sea_load_relaxed(&zone->pending[word]));
@@ -441,7 +441,7 @@ static size_t drain_words(struct sea_zone *zone, size_t word, unsigned most)
 
 /* Drains what is pending in a line of words, and in those behind it as far as it hangs together;
  * returns the word behind. */
-static size_t drain_line(struct sea_zone *zone, size_t line, unsigned *left)
+static size_t merge_line(struct sea_zone *zone, size_t line, unsigned *left)
 {
 	size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS;
 	while (word < end) {
@@ -449,7 +449,7 @@ static size_t drain_line(struct sea_zone *zone, size_t line, unsigned *left)
 			word++;
 			continue;
 		}
-		size_t next = drain_words(zone, word, sea_max(*left, (unsigned)(end - word)));
+		size_t next = merge_words(zone, word, sea_max(*left, (unsigned)(end - word)));
 		sea_use_up(left, next - word);
 		word = next;
 	}
@@ -464,7 +464,7 @@ static bool line_is_pending(const struct sea_zone *zone, size_t line)
 	return any;
 }
 
-/* Those of 64 lines that have something pending: some may have been drained with others before. */
+/* Those of 64 lines that have something pending: some may have been merged with others before. */
 static uint64_t lines_pending(const struct sea_zone *zone, size_t i, uint64_t lines)
 {
 	uint64_t pending = 0;
@@ -475,13 +475,13 @@ static uint64_t lines_pending(const struct sea_zone *zone, size_t i, uint64_t li
 
 /* Drains 64 lines, as far as there is work left.  True: some are left.  Who sends a chunk to a line
  * after the exchange sets its bit again; who did it before is seen in what is pending. */
-static bool drain_lines(struct sea_zone *zone, size_t i, unsigned *left)
+static bool merge_lines(struct sea_zone *zone, size_t i, unsigned *left)
 {
 	if (!sea_load_ordered(&zone->lines[i]))
 		return false;
 	uint64_t lines = sea_exchange_ordered(&zone->lines[i], 0);
 	while (lines && *left > 0) {
-		size_t nr = drain_line(zone, i * 64 + sea_lowest_bit(lines), left) / SEA_LINE_WORDS - i * 64;
+		size_t nr = merge_line(zone, i * 64 + sea_lowest_bit(lines), left) / SEA_LINE_WORDS - i * 64;
 		lines = nr < 64 ? lines & ~0ull << nr : 0;
 	}
 	lines = lines_pending(zone, i, lines);
@@ -490,7 +490,7 @@ static bool drain_lines(struct sea_zone *zone, size_t i, unsigned *left)
 	return lines;
 }
 
-unsigned sea_zone_drain(struct sea_zone *zone, unsigned most)
+unsigned sea_zone_merge(struct sea_zone *zone, unsigned most)
 {
 	unsigned left = most;
 	bool goes_on = false;
@@ -498,19 +498,19 @@ unsigned sea_zone_drain(struct sea_zone *zone, unsigned most)
 	/* An exchange, so that bits that are sent from now on are counted anew. */
 	uint32_t nr_pending = sea_exchange_acq_rel(&zone->nr_pending, 0), nr_used = zone->nr_used;
 	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
-		goes_on |= drain_lines(zone, i, &left);
+		goes_on |= merge_lines(zone, i, &left);
 	if (goes_on) {
 		uint32_t nr_freed = nr_used - zone->nr_used;
 		sea_add_relaxed(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
 	}
-	sea_store_relaxed(&zone->worth, sea_max(DRAIN_LEAST, zone->nr_used / DRAIN_SHARE));
+	sea_store_relaxed(&zone->worth, sea_max(MERGE_LEAST, zone->nr_used / MERGE_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
 	return 1 + most - left;
 }
 
 /* --- a chunk that grows ------------------------------------------- */
 
-bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
+bool sea_zone_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to)
 {
 	SEA_ASSERT(from < to);
 	SEA_ASSERT(sea_zone_chunk_size(zone, g) == from);

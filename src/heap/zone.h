@@ -41,7 +41,7 @@
 
 struct sea_shard;
 
-/* The queues that a zone may be in (queue.h): so much is pending that draining it is worth it;
+/* The queues that a zone may be in (queue.h): so much is pending that merging it is worth it;
  * anything is. */
 enum sea_which_queue { SEA_QUEUE_WORTH, SEA_QUEUE_ANY, SEA_NR_QUEUES };
 
@@ -57,7 +57,7 @@ struct sea_zone {
 	struct sea_shard *shard;	     /* constant while the zone lives; NULL: spare */
 	struct sea_zone *queue_next[SEA_NR_QUEUES]; /* the pusher's, then the shard lock */
 	uint32_t nr_pending;		     /* granules, roughly; atomic */
-	uint32_t worth;			     /* pending granules that make draining worth it; atomic */
+	uint32_t worth;			     /* pending granules that make merging worth it; atomic */
 	uint32_t is_queued[SEA_NR_QUEUES];   /* atomic, ordered with `pending` */
 
 	uint64_t unlisted[SEA_ZONE_WORDS / 64] SEA_LINE_ALIGNED; /* words in which a large hole may start
@@ -103,9 +103,9 @@ void sea_zone_retire(struct sea_zone *zone);
 /* Work is counted in words of a bitmap, some 50 ns where they are in memory. */
 
 /* Takes up to `max` chunks of k granules (at most 63) from the first hole that fits
- * at or after block *block, and moves *block there.  count is 0 if there is none, or if *work
- * was used up before: then *block is not at the end. */
-struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *block, unsigned *work);
+ * at or after stripe *stripe (the words of one hint, 8 KiB), and moves *stripe there.  count is 0 if there is none, or if *work
+ * was used up before: then *stripe is not at the end. */
+struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *stripe, unsigned *work);
 
 /* So much of it is done. */
 SEA_INLINE void sea_use_up(unsigned *work, size_t used) { *work -= (unsigned)sea_min(*work, used); }
@@ -113,7 +113,7 @@ SEA_INLINE void sea_use_up(unsigned *work, size_t used) { *work -= (unsigned)sea
 /* The same for chunks of any size, each at a multiple of `align` granules (a power of two): one
  * after the other where k is a multiple of it, else one from a hole. */
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
-					unsigned *block, unsigned *work);
+					unsigned *stripe, unsigned *work);
 
 /* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.
  * The hole must be long enough.  Returns `at`. */
@@ -129,34 +129,34 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g);
 /* Frees chunks that were sent back, and merges them with their neighbours, until the work of `most`
  * words is done.  Touches bitmaps only: large holes that come of it are not listed yet.  Returns the
  * work; something is left if nr_pending is not 0. */
-unsigned sea_zone_drain(struct sea_zone *zone, unsigned most);
+unsigned sea_zone_merge(struct sea_zone *zone, unsigned most);
 
 /* Lists the large holes that are not.  Returns the work: a descriptor lies in memory that may be cold. */
 unsigned sea_zone_list(struct sea_zone *zone);
 
 /* Lengthens a used chunk into the hole behind it, if that is long enough. */
-bool sea_zone_grow(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
+bool sea_zone_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
 /* The zone that has an address which the seam map reaches, or NULL. */
 SEA_INLINE struct sea_zone *sea_zone_near(const void *address)
 {
-	SEA_ASSERT(sea_seams_bit(address) < sea_load_settled(&sea_seams_nr));
+	SEA_ASSERT(sea_seams_bit(address) < sea_load_constant(&sea_seams_nr));
 	return sea_load_acquire(&sea_seams_zone[sea_seams_bit(address) / SEA_ZONE_GRANULES]);
 }
 
 /* The zone that has `address`, or NULL. */
 SEA_INLINE struct sea_zone *sea_zone_of(const void *address)
 {
-	bool is_near = sea_seams_bit(address) < sea_load_settled(&sea_seams_nr);
+	bool is_near = sea_seams_bit(address) < sea_load_constant(&sea_seams_nr);
 	return likely(is_near) ? sea_zone_near(address) : sea_pagemap_zone(address);
 }
 
 /* Sends the chunks back whose bits are set in `mask`: they start in word `word`, and were
  * held, so that they are not counted.  Any thread, no lock.
  *
- * Who drains takes the bit of the line, then looks at the line: it finds this chunk, or the
+ * Who merges takes the bit of the line, then looks at the line: it finds this chunk, or the
  * bit is set again. */
-SEA_INLINE void sea_zone_put_back(struct sea_zone *zone, size_t word, uint64_t mask)
+SEA_INLINE void sea_zone_send_held(struct sea_zone *zone, size_t word, uint64_t mask)
 {
 	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
 	size_t line = word / SEA_LINE_WORDS;
@@ -170,7 +170,7 @@ SEA_INLINE void sea_zone_put_back(struct sea_zone *zone, size_t word, uint64_t m
  * it to 0 first. */
 SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
-	sea_zone_put_back(zone, word, mask);
+	sea_zone_send_held(zone, word, mask);
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 

@@ -22,7 +22,7 @@ void sea_zone_end_idle(struct sea_zone *zone);
 /* Granules [from, to) of a hole come into use, and a descriptor may come behind them. */
 void sea_zone_leave_idle(struct sea_zone *zone, size_t from, size_t to);
 
-/* Words [first, end) have been drained; each had used granules, or lies behind a word that had,
+/* Words [first, end) have been merged; each had used granules, or lies behind a word that had,
  * and the last of them looked so.  The page behind may have been idle before. */
 void sea_zone_join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t last_was);
 

@@ -6,7 +6,7 @@
  *    to which arena does an address belong?     pagemap.h   a table of slots of 1 MiB
  *    where does a chunk end?                    seammap.h   one bitmap for all zones; the fast paths
  *                                                           read it by seam.h
- *    where do our own structures lie?           meta.h      a watermark allocator, out of band
+ *    where do our own structures lie?           meta.h      out of band, by a pointer that only rises
  *    how is address space taken?                span.h      with a guard on both sides
  *
  * The room hands out no memory of the program's.  It makes no policy.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* meta.c - a watermark and no free
+/* meta.c - a pointer that only rises, and no free
  *
  *    |####### used #######|........ free ........|
- *    base                 watermark              end
+ *    base                 top                    end
  *
- * M1  Bytes at and above the watermark have never been handed out and read as zero.
+ * M1  Bytes at and above top have never been handed out and read as zero.
  */
 #include "map/meta.h"
 
@@ -26,7 +26,7 @@
 
 static struct {
 	struct sea_lock lock;
-	char *watermark, *end;
+	char *top, *end;
 	size_t next_mapping;
 	size_t nr_used; /* bytes */
 } meta = {.lock = SEA_LOCK_INIT(SEA_RANK_META), .next_mapping = FIRST_MAPPING};
@@ -46,33 +46,33 @@ static bool map_more(size_t size)
 		sea_span_release(base, bytes);
 		return false;
 	}
-	meta.watermark = base;
+	meta.top = base;
 	meta.end = base + bytes;
 	meta.next_mapping = sea_max(sea_min(2 * meta.next_mapping, DOUBLED_MAPPING), meta.nr_used / MAPPING_SHARE);
 	return true;
 }
 
-static void *raise_watermark(size_t size, size_t align)
+static void *raise_top(size_t size, size_t align)
 {
 	SEA_ASSERT(size > 0 && size % SEA_CACHE_LINE == 0);
 	SEA_ASSERT(sea_is_power_of_two(align));
-	char *block = (char *)sea_round_up((uintptr_t)meta.watermark, align);
-	if (!meta.watermark || block > meta.end || (size_t)(meta.end - block) < size) {
+	char *start = (char *)sea_round_up((uintptr_t)meta.top, align);
+	if (!meta.top || start > meta.end || (size_t)(meta.end - start) < size) {
 		if (!map_more(size))
 			return NULL;
-		block = meta.watermark;
+		start = meta.top;
 	}
-	meta.watermark = block + size;
+	meta.top = start + size;
 	meta.nr_used += size;
-	return block;
+	return start;
 }
 
 void *sea_meta_alloc_aligned(size_t size, size_t align)
 {
 	sea_lock_take(&meta.lock);
-	void *block = raise_watermark(sea_round_up(size, SEA_CACHE_LINE), align);
+	void *start = raise_top(sea_round_up(size, SEA_CACHE_LINE), align);
 	sea_lock_drop(&meta.lock);
-	return block;
+	return start;
 }
 
 void *sea_meta_alloc(size_t size) { return sea_meta_alloc_aligned(size, SEA_CACHE_LINE); }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* meta.h - memory for our own structures, out of band
  *
- * A watermark allocator over mappings of its own, never next to user bytes, so that
+ * A pointer that only rises, over mappings of its own, never next to user bytes, so that
  * no overflow of a block reaches them.  Nothing is given back: each kind of
  * structure keeps a list of its own spare ones.
  */

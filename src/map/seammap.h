@@ -42,7 +42,7 @@ extern SEA_HIDDEN struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
 /* The bit of an address; sea_seams_nr or more where the map does not reach. */
 SEA_INLINE uintptr_t sea_seams_bit(const void *address)
 {
-	return ((uintptr_t)address >> SEA_GRANULE_SHIFT) - sea_load_settled(&sea_seams_first);
+	return ((uintptr_t)address >> SEA_GRANULE_SHIFT) - sea_load_constant(&sea_seams_first);
 }
 
 /* Prepares a slot for a zone: true if sea_seams_of() may be written to, or is NULL.
@@ -58,7 +58,7 @@ uint64_t *sea_seams_of(const char *base);
 /* The byte of the word that shows `address`, which the map reaches; and those behind it. */
 SEA_INLINE uint8_t *sea_seams_start_of(const void *address)
 {
-	return (uint8_t *)(sea_load_settled(&sea_seams_starts) + (uintptr_t)address / SEA_BYTES_PER_START);
+	return (uint8_t *)(sea_load_constant(&sea_seams_starts) + (uintptr_t)address / SEA_BYTES_PER_START);
 }
 
 /* Gives the memory behind the seams of whole slots without zones back.  Their bytes are zero

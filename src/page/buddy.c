@@ -5,30 +5,30 @@
  *    order 1   [     0     ][     2    ]     buddy_of(0, 1) = 2
  *    order 0   [  0  ][  1 ][  2 ][  3 ]     buddy_of(2, 0) = 3
  *
- * P1  A block of order o starts at a multiple of 2^o and lies inside the arena.
+ * P1  A buddy of order o starts at a multiple of 2^o and lies inside the arena.
  * P2  pfn >> o is in free[o]  <=>  page[pfn] reads SEA_PAGE_FREE with order o.
- * P3  No two free blocks overlap, and no two buddies of one order are both free.
- * P4  nr_free is the sum of the free blocks' pages.
+ * P3  No two free buddies overlap, and no two partners are both free.
+ * P4  nr_free is the sum of the free buddies' pages.
  *
  * Takes no lock: the caller holds the page lock.  Knowlton (1965) and Knuth, TAOCP
- * vol. 1, 2.5; lists by order replaced by sets, so that the lowest block is taken.
+ * vol. 1, 2.5; lists by order replaced by sets, so that the lowest buddy is taken.
  */
 #include "page/buddy.h"
 
 #include "base/atomic.h"
 #include "base/check.h"
 
-static pfn_t buddy_of(pfn_t pfn, unsigned order) { return pfn ^ (1u << order); }
+static pfn_t partner_of(pfn_t pfn, unsigned order) { return pfn ^ (1u << order); }
 
 static pfn_t parent_of(pfn_t pfn, unsigned order) { return pfn & ~(1u << order); }
 
-static bool is_free_block(const struct sea_pool *pool, pfn_t pfn, unsigned order)
+static bool is_free_buddy(const struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
 	return pfn + (1ull << order) <= pool->nr_pages &&
 	       sea_load_relaxed(&pool->pages[pfn].state) == SEA_PAGE_FREE && pool->pages[pfn].order == order;
 }
 
-static void link_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
+static void link_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
 	SEA_ASSERT(order <= SEA_MAX_ORDER);
 	SEA_ASSERT(pfn % (1u << order) == 0);
@@ -39,26 +39,26 @@ static void link_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
 	pool->nr_free += 1ull << order;
 }
 
-static void unlink_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
+static void unlink_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
-	SEA_ASSERT(is_free_block(pool, pfn, order));
+	SEA_ASSERT(is_free_buddy(pool, pfn, order));
 	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_INSIDE);
 	sea_bittree_remove(&pool->free[order], pfn >> order);
 	pool->nr_free -= 1ull << order;
 }
 
-/* Gives one block back and merges upward. */
-static void free_block(struct sea_pool *pool, pfn_t pfn, unsigned order)
+/* Gives one buddy back and merges upward. */
+static void free_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
-	while (order < SEA_MAX_ORDER && is_free_block(pool, buddy_of(pfn, order), order)) {
-		unlink_block(pool, buddy_of(pfn, order), order);
+	while (order < SEA_MAX_ORDER && is_free_buddy(pool, partner_of(pfn, order), order)) {
+		unlink_buddy(pool, partner_of(pfn, order), order);
 		pfn = parent_of(pfn, order);
 		order++;
 	}
-	link_block(pool, pfn, order);
+	link_buddy(pool, pfn, order);
 }
 
-/* The largest block that starts at pfn and has at most nr_pages. */
+/* The largest buddy that starts at pfn and has at most nr_pages. */
 static unsigned order_at(pfn_t pfn, size_t nr_pages)
 {
 	unsigned by_size = sea_highest_bit(nr_pages);
@@ -72,7 +72,7 @@ void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 	SEA_ASSERT(pfn + nr_pages <= pool->nr_pages);
 	while (nr_pages) {
 		unsigned order = order_at(pfn, nr_pages);
-		free_block(pool, pfn, order);
+		free_buddy(pool, pfn, order);
 		pfn += 1u << order;
 		nr_pages -= 1ull << order;
 	}
@@ -100,7 +100,7 @@ void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta)
 	sea_buddy_free(pool, 0, nr_pages);
 }
 
-/* First page of the lowest free block of one order at or above pfn, or SEA_NO_PFN. */
+/* First page of the lowest free buddy of one order at or above pfn, or SEA_NO_PFN. */
 static pfn_t next_of_order(const struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
 	const struct sea_bittree *set = &pool->free[order];
@@ -112,7 +112,7 @@ static pfn_t next_of_order(const struct sea_pool *pool, pfn_t pfn, unsigned orde
 }
 
 /* The same of the order `least` or any higher one. */
-static pfn_t next_block(const struct sea_pool *pool, pfn_t pfn, unsigned least)
+static pfn_t next_buddy(const struct sea_pool *pool, pfn_t pfn, unsigned least)
 {
 	pfn_t lowest = SEA_NO_PFN;
 	for (unsigned order = least; order <= SEA_MAX_ORDER; order++)
@@ -124,20 +124,20 @@ static pfn_t next_block(const struct sea_pool *pool, pfn_t pfn, unsigned least)
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages)
 {
 	SEA_ASSERT(nr_pages > 0);
-	pfn_t pfn = next_block(pool, 0, sea_log2_ceil(nr_pages));
+	pfn_t pfn = next_buddy(pool, 0, sea_log2_ceil(nr_pages));
 	if (pfn == SEA_NO_PFN)
 		return SEA_NO_PFN;
 	unsigned order = pool->pages[pfn].order;
-	unlink_block(pool, pfn, order);
+	unlink_buddy(pool, pfn, order);
 	sea_buddy_free(pool, pfn + (pfn_t)nr_pages, (1ull << order) - nr_pages);
 	return pfn;
 }
 
-pfn_t sea_buddy_block_of(const struct sea_pool *pool, pfn_t pfn, unsigned *order)
+pfn_t sea_buddy_around(const struct sea_pool *pool, pfn_t pfn, unsigned *order)
 {
 	for (*order = 0; *order <= SEA_MAX_ORDER; ++*order) {
 		pfn_t head = pfn & ~((1u << *order) - 1);
-		if (is_free_block(pool, head, *order))
+		if (is_free_buddy(pool, head, *order))
 			return head;
 	}
 	return SEA_NO_PFN;
@@ -150,7 +150,7 @@ static bool is_free_range(const struct sea_pool *pool, pfn_t pfn, size_t nr_page
 		return false;
 	while (pfn < end) {
 		unsigned order;
-		pfn_t head = sea_buddy_block_of(pool, pfn, &order);
+		pfn_t head = sea_buddy_around(pool, pfn, &order);
 		if (head == SEA_NO_PFN)
 			return false;
 		pfn = head + (1u << order);
@@ -166,23 +166,23 @@ bool sea_buddy_take(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 	pfn_t end = pfn + (pfn_t)nr_pages;
 	for (pfn_t at = pfn; at < end;) {
 		unsigned order;
-		pfn_t head = sea_buddy_block_of(pool, at, &order);
-		pfn_t block_end = head + (1u << order);
-		unlink_block(pool, head, order);
+		pfn_t head = sea_buddy_around(pool, at, &order);
+		pfn_t buddy_end = head + (1u << order);
+		unlink_buddy(pool, head, order);
 		if (head < at)
 			sea_buddy_free(pool, head, at - head);
-		if (block_end > end)
-			sea_buddy_free(pool, end, block_end - end);
-		at = block_end;
+		if (buddy_end > end)
+			sea_buddy_free(pool, end, buddy_end - end);
+		at = buddy_end;
 	}
 	return true;
 }
 
-/* The row of free blocks that the one at pfn is in: where it starts, and ends. */
+/* The row of free buddies that the one at pfn is in: where it starts, and ends. */
 static pfn_t row_start(const struct sea_pool *pool, pfn_t pfn)
 {
 	unsigned order;
-	for (pfn_t head; pfn && (head = sea_buddy_block_of(pool, pfn - 1, &order)) != SEA_NO_PFN;)
+	for (pfn_t head; pfn && (head = sea_buddy_around(pool, pfn - 1, &order)) != SEA_NO_PFN;)
 		pfn = head;
 	return pfn;
 }
@@ -195,13 +195,13 @@ static pfn_t row_end(const struct sea_pool *pool, pfn_t pfn, size_t enough)
 	return end;
 }
 
-/* Among n pages side by side is a block of half the largest power of two in n + 1. */
+/* Among n pages side by side is a buddy of half the largest power of two in n + 1. */
 pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages)
 {
 	SEA_ASSERT(nr_pages > 0);
 	unsigned largest = sea_highest_bit(nr_pages + 1);
 	pfn_t pfn = 0;
-	for (int i = 0; i < SEA_BUDDY_SEARCH && (pfn = next_block(pool, pfn, largest - 1)) != SEA_NO_PFN; i++) {
+	for (int i = 0; i < SEA_BUDDY_SEARCH && (pfn = next_buddy(pool, pfn, largest - 1)) != SEA_NO_PFN; i++) {
 		pfn_t start = row_start(pool, pfn), end = row_end(pool, start, nr_pages);
 		if (end - start >= nr_pages)
 			return sea_buddy_take(pool, start, nr_pages) ? start : SEA_NO_PFN;
@@ -210,12 +210,12 @@ pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages)
 	return sea_buddy_alloc(pool, nr_pages);
 }
 
-/* P1 to P3 for the block at pfn, which must lie at or above `covered`. */
-static bool block_is_sound(const struct sea_pool *pool, pfn_t pfn, pfn_t covered)
+/* P1 to P3 for the buddy at pfn, which must lie at or above `covered`. */
+static bool buddy_is_sound(const struct sea_pool *pool, pfn_t pfn, pfn_t covered)
 {
 	unsigned order = pool->pages[pfn].order;
-	bool placed = order <= SEA_MAX_ORDER && pfn % (1u << order) == 0 && is_free_block(pool, pfn, order);
-	bool merged = order == SEA_MAX_ORDER || !is_free_block(pool, buddy_of(pfn, order), order);
+	bool placed = order <= SEA_MAX_ORDER && pfn % (1u << order) == 0 && is_free_buddy(pool, pfn, order);
+	bool merged = order == SEA_MAX_ORDER || !is_free_buddy(pool, partner_of(pfn, order), order);
 	return placed && merged && pfn >= covered && sea_bittree_has(&pool->free[order], pfn >> order);
 }
 
@@ -226,7 +226,7 @@ bool sea_buddy_is_sound(const struct sea_pool *pool)
 	for (pfn_t pfn = 0; pfn < pool->nr_pages; pfn++) {
 		if (pool->pages[pfn].state != SEA_PAGE_FREE)
 			continue;
-		if (!block_is_sound(pool, pfn, covered))
+		if (!buddy_is_sound(pool, pfn, covered))
 			return false;
 		covered = pfn + (1u << pool->pages[pfn].order);
 		counted += 1ull << pool->pages[pfn].order;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* page.h - what is known of each page of an arena
  *
- * One struct page for each page, indexed by pfn.  Only the first page of a block
+ * One struct page for each page, indexed by pfn.  Only the first page of a buddy
  * or run says something; the others read PAGE_INSIDE.
  */
 #ifndef SEA_PAGE_H
@@ -18,14 +18,14 @@ typedef uint32_t pfn_t;
 
 enum sea_page_state {
 	SEA_PAGE_INSIDE, /* not the first page of anything */
-	SEA_PAGE_FREE,	 /* heads a free block of 2^order pages, in the pool's set of that order */
-	SEA_PAGE_CACHED, /* heads a free block of 2^order pages, in a per-CPU list */
+	SEA_PAGE_FREE,	 /* heads a free buddy of 2^order pages, in the pool's set of that order */
+	SEA_PAGE_CACHED, /* heads a free buddy of 2^order pages, in a per-CPU list */
 	SEA_PAGE_RUN,	 /* heads a run of nr_pages, handed out */
-	SEA_PAGE_ASIDE,	 /* the same, set aside by its owner: no block */
+	SEA_PAGE_PARKED,	 /* the same, parked by its owner: no block of the program's */
 };
 
 struct page {
-	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_ASIDE: length of the run */
+	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_PARKED: length of the run */
 	uint8_t state;	   /* enum sea_page_state; atomic: neighbours are looked at while they change */
 	uint8_t order;	   /* SEA_PAGE_FREE, SEA_PAGE_CACHED */
 } SEA_PACKED_BY_TWO;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* page_alloc.c - runs: taken, resized, moved, given back
  *
- *    request --> per-CPU list --> lowest block of the first arena that has one
+ *    request --> per-CPU list --> lowest buddy of the first arena that has one
  *                             --> a new arena --> NULL
  *    free    --> per-CPU list --> pool, merged --> above the high watermark: a step of purging
  *
- * G1  A page is in exactly one of: a run, a per-CPU list, a free block, or the
+ * G1  A page is in exactly one of: a run, a per-CPU list, a free buddy, or the
  *     hands of a purge under way.
  *
  * The page lock protects the list of arenas and their pools; the counts are atomic, so that the
@@ -41,7 +41,7 @@
 #define HUGE_SLOW_US 1000
 #define HUGE_PAUSE_US 60000000
 
-/* Blocks of the per-CPU lists that go to their pools together. */
+/* Buddies of the per-CPU lists that go to their pools together. */
 #define FLUSH_BATCH 32
 
 static struct {
@@ -76,7 +76,7 @@ static bool wants_whole(size_t size, size_t align)
 
 /* --- free pages ------------------------------------------------------------- */
 
-static void give_to_pool(struct sea_block run, size_t nr_pages)
+static void give_to_pool(struct sea_buddy run, size_t nr_pages)
 {
 	SEA_ASSERT(run.pfn + nr_pages <= run.arena->pool->nr_pages);
 	sea_lock_take(&sea_arenas.lock);
@@ -85,13 +85,13 @@ static void give_to_pool(struct sea_block run, size_t nr_pages)
 	sea_lock_drop(&sea_arenas.lock);
 }
 
-static void flush_page_lists(void)
+static void empty_page_lists(void)
 {
-	struct sea_block blocks[FLUSH_BATCH];
+	struct sea_buddy buddies[FLUSH_BATCH];
 	size_t nr;
-	while ((nr = sea_pcp_drain(blocks, FLUSH_BATCH)) > 0)
+	while ((nr = sea_pcp_drain(buddies, FLUSH_BATCH)) > 0)
 		for (size_t i = 0; i < nr; i++)
-			give_to_pool(blocks[i], 1ull << blocks[i].order);
+			give_to_pool(buddies[i], 1ull << buddies[i].order);
 }
 
 /* Arenas that are released go with their dirty pages: few, unless it is urgent. */
@@ -107,32 +107,32 @@ static bool release_empty(size_t keep, size_t most_dirty)
 /* Address space has run out: gives back what is not used. */
 static bool give_room(void)
 {
-	flush_page_lists();
+	empty_page_lists();
 	return release_empty(0, SIZE_MAX);
 }
 
 /* --- runs of pools -------------------------------------------------------- */
 
-/* A block of an order that the per-CPU lists take is aligned in any case. */
-static bool wants_block(size_t nr_pages, size_t align_pages)
+/* A buddy of an order that the per-CPU lists take is aligned in any case. */
+static bool wants_buddy(size_t nr_pages, size_t align_pages)
 {
 	return align_pages > 1 || (sea_is_power_of_two(nr_pages) && sea_highest_bit(nr_pages) <= SEA_PCP_MAX_ORDER);
 }
 
 static pfn_t take_from_pool(struct sea_pool *pool, size_t nr_pages, size_t align_pages)
 {
-	if (!wants_block(nr_pages, align_pages))
+	if (!wants_buddy(nr_pages, align_pages))
 		return sea_buddy_alloc_unaligned(pool, nr_pages);
 	SEA_ASSERT(sea_is_power_of_two(align_pages));
-	size_t block_pages = sea_max(nr_pages, align_pages);
-	pfn_t pfn = sea_buddy_alloc(pool, block_pages);
+	size_t buddy_pages = sea_max(nr_pages, align_pages);
+	pfn_t pfn = sea_buddy_alloc(pool, buddy_pages);
 	SEA_ASSERT(pfn == SEA_NO_PFN || pfn % align_pages == 0);
 	if (pfn != SEA_NO_PFN)
-		sea_buddy_free(pool, pfn + (pfn_t)nr_pages, block_pages - nr_pages);
+		sea_buddy_free(pool, pfn + (pfn_t)nr_pages, buddy_pages - nr_pages);
 	return pfn;
 }
 
-static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_block *run)
+static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_buddy *run)
 {
 	SEA_ASSERT(nr_pages > 0);
 	sea_lock_take(&sea_arenas.lock);
@@ -151,7 +151,7 @@ static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_bloc
 	return run->pfn != SEA_NO_PFN;
 }
 
-static bool take_block(size_t nr_pages, size_t align_pages, struct sea_block *run)
+static bool take_buddy(size_t nr_pages, size_t align_pages, struct sea_buddy *run)
 {
 	SEA_ASSERT(nr_pages > 0 && align_pages > 0);
 	unsigned order = sea_log2_ceil(nr_pages);
@@ -181,7 +181,7 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 
 /* A huge page pays once what of all of them may never have been written to is little beside
  * what surely was. */
-static void consider_huge(struct sea_block run)
+static void consider_huge(struct sea_buddy run)
 {
 	SEA_ASSERT(run.arena->pool);
 	size_t written = sea_load_relaxed(&sea_counted.nr_written) << sea_page_shift();
@@ -199,8 +199,8 @@ static void consider_huge(struct sea_block run)
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
 	size_t nr_pages = to_pages(size);
-	struct sea_block run;
-	if (!take_block(nr_pages, to_pages(align), &run))
+	struct sea_buddy run;
+	if (!take_buddy(nr_pages, to_pages(align), &run))
 		return NULL;
 	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + nr_pages) << sea_page_shift())) {
 		give_to_pool(run, nr_pages);
@@ -236,7 +236,7 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 /* The first step of a round. */
 static void begin_round(void)
 {
-	flush_page_lists();
+	empty_page_lists();
 	release_empty(1, SEA_PURGE_STEP_PAGES);
 	sea_purge_restart();
 }
@@ -275,7 +275,7 @@ static size_t purge_some(size_t keep, size_t nr_steps)
 	return nr_purged;
 }
 
-size_t sea_pages_trim(size_t keep)
+size_t sea_pages_purge_free(size_t keep)
 {
 	if (!sea_purge_begin())
 		return 0;
@@ -289,7 +289,7 @@ static size_t steps_for(size_t nr_pages) { return 1 + (nr_pages + nr_pages / 4) 
 /* Steps of others that one thread makes up for at once. */
 #define OWED_STEPS 2
 
-bool sea_pages_trim_some(struct sea_watermarks marks, size_t nr_pages)
+bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 {
 	size_t dirty = sea_pages_dirty();
 	if (likely(dirty <= marks.low || (dirty <= marks.high && !sea_purge_goes_on())))
@@ -325,7 +325,7 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 }
 
 /* The arena and pfn of the run that starts at `address`; false if none does. */
-SEA_INLINE bool find_run(const void *address, struct sea_block *run)
+SEA_INLINE bool find_run(const void *address, struct sea_buddy *run)
 {
 	run->arena = sea_pagemap_arena(address);
 	if (!run->arena || (uintptr_t)address % sea_page_size())
@@ -338,7 +338,7 @@ SEA_INLINE bool find_run(const void *address, struct sea_block *run)
 
 struct page *sea_pages_run(const void *address, size_t *size)
 {
-	struct sea_block run;
+	struct sea_buddy run;
 	*size = 0;
 	if (unlikely(!find_run(address, &run)))
 		return NULL;
@@ -362,12 +362,12 @@ size_t sea_pages_size(const void *address)
 static void keep_watermarks(size_t nr_pages)
 {
 	sea_purge_note_freed(nr_pages);
-	sea_pages_trim_some(sea_pages_watermarks(), nr_pages);
+	sea_pages_purge_some(sea_pages_watermarks(), nr_pages);
 }
 
 void sea_pages_free(void *address)
 {
-	struct sea_block run;
+	struct sea_buddy run;
 	SEA_CHECK(find_run(address, &run));
 	if (!run.arena->pool) {
 		sea_arenas_free_whole(run.arena);
@@ -378,15 +378,15 @@ void sea_pages_free(void *address)
 	sea_add_relaxed(&sea_counted.nr_used, -nr_pages);
 	sea_add_relaxed(&sea_counted.nr_dirty, nr_touched);
 	run.order = sea_log2_ceil(nr_pages);
-	/* A run that has grown in place may have the size of a block and not its place. */
-	bool is_block = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
-	if (!is_block || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
+	/* A run that has grown in place may have the size of a buddy and not its place. */
+	bool is_buddy = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
+	if (!is_buddy || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
 		give_to_pool(run, nr_pages);
 	keep_watermarks(nr_touched);
 }
 
 /* Lengthens a run of a pool in place. */
-static bool grow_run(struct sea_block run, size_t from, size_t to)
+static bool extend_run(struct sea_buddy run, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)from;
@@ -396,7 +396,7 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 	if (!taken)
 		return false;
 	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + to) << sea_page_shift())) {
-		give_to_pool((struct sea_block){run.arena, tail, 0}, to - from);
+		give_to_pool((struct sea_buddy){run.arena, tail, 0}, to - from);
 		return false;
 	}
 	sea_add_relaxed(&sea_counted.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
@@ -407,7 +407,7 @@ static bool grow_run(struct sea_block run, size_t from, size_t to)
 	return true;
 }
 
-static void shrink_run(struct sea_block run, size_t from, size_t to)
+static void shrink_run(struct sea_buddy run, size_t from, size_t to)
 {
 	SEA_ASSERT(to > 0 && to < from && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)to;
@@ -415,13 +415,13 @@ static void shrink_run(struct sea_block run, size_t from, size_t to)
 	sea_add_relaxed(&sea_counted.nr_used, -(from - to));
 	size_t nr_touched = sea_arena_count_touched(run.arena, tail, run.pfn + from);
 	sea_add_relaxed(&sea_counted.nr_dirty, nr_touched);
-	give_to_pool((struct sea_block){run.arena, tail, 0}, from - to);
+	give_to_pool((struct sea_buddy){run.arena, tail, 0}, from - to);
 	keep_watermarks(nr_touched);
 }
 
 bool sea_pages_resize(void *address, size_t size)
 {
-	struct sea_block run;
+	struct sea_buddy run;
 	SEA_CHECK(find_run(address, &run));
 	if (!is_possible(size))
 		return false;
@@ -429,14 +429,14 @@ bool sea_pages_resize(void *address, size_t size)
 		return resize_whole(run.arena, size);
 	size_t from = run.arena->pool->pages[run.pfn].nr_pages, to = to_pages(size);
 	if (to > from)
-		return grow_run(run, from, to);
+		return extend_run(run, from, to);
 	if (to < from)
 		shrink_run(run, from, to);
 	return true;
 }
 
 /* The pages of the run have gone elsewhere: those of a pool lie in a mapping that was split for them. */
-static void renew_run(struct sea_block run)
+static void renew_run(struct sea_buddy run)
 {
 	if (run.arena->pool)
 		sea_arena_renew(run.arena, run.pfn, run.pfn + run.arena->pool->pages[run.pfn].nr_pages);
@@ -445,7 +445,7 @@ static void renew_run(struct sea_block run)
 /* Moves the first `bytes` of a run to an arena of its own, with room for as much again: a block that
  * grew this far goes on growing.  Once a target was lost no pages are moved any more.  NULL: the run
  * is as it was. */
-static char *move_pages(struct sea_block old, size_t bytes, size_t size)
+static char *move_pages(struct sea_buddy old, size_t bytes, size_t size)
 {
 	char *from = address_of(old.arena, old.pfn);
 	if (bytes < MOVE_PAGES_MIN || sea_load_relaxed(&state.cannot_move) ||
@@ -477,7 +477,7 @@ static char *copy_run(const char *from, size_t bytes, size_t size)
 
 void *sea_pages_move(void *address, size_t size)
 {
-	struct sea_block old;
+	struct sea_buddy old;
 	SEA_CHECK(find_run(address, &old));
 	if (!is_possible(size))
 		return NULL;
@@ -519,7 +519,7 @@ size_t sea_pages_count_held(const void *from, const void *to)
 	return sea_arena_count_held(arena, pfn_of(arena, from), pfn_of(arena, to));
 }
 
-size_t sea_pages_purge(void *from, void *to)
+size_t sea_pages_purge_range(void *from, void *to)
 {
 	struct sea_arena *arena = sea_pagemap_arena(from);
 	SEA_ASSERT(arena && arena->pool && from < to);
@@ -618,7 +618,7 @@ static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dir
 	for (size_t pfn = 0, length; pfn < pool->nr_pages; pfn += length) {
 		const struct page *page = &pool->pages[pfn];
 		length = page->state == SEA_PAGE_INSIDE ? 1 : 1ull << page->order;
-		if (page->state != SEA_PAGE_RUN && page->state != SEA_PAGE_ASIDE)
+		if (page->state != SEA_PAGE_RUN && page->state != SEA_PAGE_PARKED)
 			continue;
 		length = page->nr_pages;
 		*used += length;

@@ -37,18 +37,18 @@ void sea_pages_free(void *run);
  * own.  *size: its bytes; 0 if there is no run. */
 struct page *sea_pages_run(const void *address, size_t *size);
 
-/* The owner of a run sets it aside for later: it counts as in use, and is found by none of
+/* The owner of a run parks it for later: it counts as in use, and is found by none of
  * the functions around this one. */
-SEA_INLINE void sea_pages_set_aside(struct page *run)
+SEA_INLINE void sea_pages_park(struct page *run)
 {
 	SEA_ASSERT(run->state == SEA_PAGE_RUN);
-	sea_store_release(&run->state, (uint8_t)SEA_PAGE_ASIDE);
+	sea_store_release(&run->state, (uint8_t)SEA_PAGE_PARKED);
 }
 
 /* Undoes that. */
-SEA_INLINE void sea_pages_resume(struct page *run)
+SEA_INLINE void sea_pages_unpark(struct page *run)
 {
-	SEA_ASSERT(run->state == SEA_PAGE_ASIDE);
+	SEA_ASSERT(run->state == SEA_PAGE_PARKED);
 	sea_store_release(&run->state, (uint8_t)SEA_PAGE_RUN);
 }
 
@@ -101,15 +101,15 @@ size_t sea_pages_count_held(const void *from, const void *to);
 
 /* The bytes [from, to), whole pages inside a run, are not in use: gives their
  * memory back.  Returns how many bytes went.  No lock may be held. */
-size_t sea_pages_purge(void *from, void *to);
+size_t sea_pages_purge_range(void *from, void *to);
 
 /* Gives memory of free pages back until at most `keep` bytes are dirty; returns how
  * many bytes went.  No lock may be held. */
-size_t sea_pages_trim(size_t keep);
+size_t sea_pages_purge_free(size_t keep);
 
 /* The same for the low watermark, if more than the high one was dirty and less has gone since:
  * some steps only, as is due for a free of so many pages.  True: there is more to do. */
-bool sea_pages_trim_some(struct sea_watermarks marks, size_t nr_pages);
+bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages);
 
 struct sea_page_stats {
 	size_t reserved;  /* bytes of address space in arenas */
@@ -136,7 +136,7 @@ void sea_pages_pin(void);
 void sea_pages_unpin(void);
 
 /* In the child of a fork: what other threads were doing is undone.  Cost: a look at
- * each block. */
+ * each buddy. */
 void sea_pages_in_child(void);
 
 /* Claim: every pool is sound and the counts agree. */

@@ -2,7 +2,7 @@
 /* pcp.c - a small stack for each order and processor
  *
  * C1  nr_pages is the sum over the stacks of 2^order, and at most HIGH_PAGES.
- * C2  The first page of a block in a list reads SEA_PAGE_CACHED; once it is taken out,
+ * C2  The first page of a buddy in a list reads SEA_PAGE_CACHED; once it is taken out,
  *     SEA_PAGE_RUN, so that at a fork no page is nowhere.
  */
 #include "page/pcp.h"
@@ -14,7 +14,7 @@
 
 /* Processors share a list beyond this many; a power of two. */
 #define NR_LISTS 16
-/* Most blocks of one order in a list. */
+/* Most buddies of one order in a list. */
 #define DEPTH 8
 /* Most pages in a list: 2 MiB of 4 KiB pages, the size of two zones. */
 #define HIGH_PAGES 512
@@ -23,7 +23,7 @@ struct page_list {
 	struct sea_lock lock;
 	size_t nr_pages;
 	uint8_t nr[SEA_PCP_MAX_ORDER + 1];
-	struct sea_block stack[SEA_PCP_MAX_ORDER + 1][DEPTH];
+	struct sea_buddy stack[SEA_PCP_MAX_ORDER + 1][DEPTH];
 } SEA_LINE_ALIGNED;
 
 static struct page_list lists[NR_LISTS]; /* zeroed, so that unused ones cost nothing */
@@ -36,62 +36,62 @@ static void lock_list(struct page_list *list)
 
 static struct page_list *list_of_cpu(void) { return &lists[sea_os_current_cpu() % NR_LISTS]; }
 
-static struct sea_block pop(struct page_list *list, unsigned order)
+static struct sea_buddy pop(struct page_list *list, unsigned order)
 {
-	struct sea_block block = list->stack[order][--list->nr[order]];
-	struct page *page = &block.arena->pool->pages[block.pfn];
+	struct sea_buddy buddy = list->stack[order][--list->nr[order]];
+	struct page *page = &buddy.arena->pool->pages[buddy.pfn];
 	list->nr_pages -= 1ull << order;
 	SEA_CHECK(sea_load_relaxed(&page->state) == SEA_PAGE_CACHED);
 	page->nr_pages = 1u << order;
 	sea_store_release(&page->state, SEA_PAGE_RUN);
-	return block;
+	return buddy;
 }
 
-bool sea_pcp_take(unsigned order, struct sea_block *block)
+bool sea_pcp_take(unsigned order, struct sea_buddy *buddy)
 {
 	SEA_ASSERT(order <= SEA_PCP_MAX_ORDER);
 	struct page_list *list = list_of_cpu();
 	lock_list(list);
 	bool found = list->nr[order] > 0;
 	if (found)
-		*block = pop(list, order);
+		*buddy = pop(list, order);
 	sea_lock_drop(&list->lock);
 	return found;
 }
 
-bool sea_pcp_give(struct sea_block block)
+bool sea_pcp_give(struct sea_buddy buddy)
 {
-	SEA_ASSERT(block.order <= SEA_PCP_MAX_ORDER && block.pfn % (1u << block.order) == 0);
+	SEA_ASSERT(buddy.order <= SEA_PCP_MAX_ORDER && buddy.pfn % (1u << buddy.order) == 0);
 	struct page_list *list = list_of_cpu();
-	struct page *page = &block.arena->pool->pages[block.pfn];
+	struct page *page = &buddy.arena->pool->pages[buddy.pfn];
 	lock_list(list);
-	bool fits = list->nr[block.order] < DEPTH && list->nr_pages + (1ull << block.order) <= HIGH_PAGES;
+	bool fits = list->nr[buddy.order] < DEPTH && list->nr_pages + (1ull << buddy.order) <= HIGH_PAGES;
 	if (fits) {
-		page->order = (uint8_t)block.order;
+		page->order = (uint8_t)buddy.order;
 		sea_store_relaxed(&page->state, SEA_PAGE_CACHED);
-		list->stack[block.order][list->nr[block.order]++] = block;
-		list->nr_pages += 1ull << block.order;
+		list->stack[buddy.order][list->nr[buddy.order]++] = buddy;
+		list->nr_pages += 1ull << buddy.order;
 	}
 	sea_lock_drop(&list->lock);
 	return fits;
 }
 
-static size_t drain_list(struct page_list *list, struct sea_block *blocks, size_t capacity)
+static size_t drain_list(struct page_list *list, struct sea_buddy *buddies, size_t capacity)
 {
 	size_t nr = 0;
 	lock_list(list);
 	for (unsigned order = 0; order <= SEA_PCP_MAX_ORDER; order++)
 		while (list->nr[order] && nr < capacity)
-			blocks[nr++] = pop(list, order);
+			buddies[nr++] = pop(list, order);
 	sea_lock_drop(&list->lock);
 	return nr;
 }
 
-size_t sea_pcp_drain(struct sea_block *blocks, size_t capacity)
+size_t sea_pcp_drain(struct sea_buddy *buddies, size_t capacity)
 {
 	size_t nr = 0;
 	for (unsigned i = 0; i < NR_LISTS && nr < capacity; i++)
-		nr += drain_list(&lists[i], blocks + nr, capacity - nr);
+		nr += drain_list(&lists[i], buddies + nr, capacity - nr);
 	return nr;
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* purge.c - which free blocks, and how much at a time
+/* purge.c - which free buddies, and how much at a time
  *
  * U1  What is in hand is in no pool (G1), and reads SEA_PAGE_INSIDE.
- * U2  The cursor moves downward in an arena's blocks of one order, then to the next lower order,
- *     then to the next arena.  Until a round is over each block is looked at once, but for
+ * U2  The cursor moves downward in an arena's buddies of one order, then to the next lower order,
+ *     then to the next arena.  Until a round is over each buddy is looked at once, but for
  *     those that came about behind the cursor.
- * U3  A step looks at STEP_LOOKS blocks at most, takes STEP_BLOCKS in hand, of
+ * U3  A step looks at STEP_LOOKS buddies at most, takes STEP_BUDDIES in hand, of
  *     SEA_PURGE_STEP_PAGES together, and begins no system call after SEA_PURGE_STEP_US.
  *
- * Largest blocks first: they are the fewest calls, and whole huge pages.  Highest address first:
+ * Largest buddies first: they are the fewest calls, and whole huge pages.  Highest address first:
  * what is low will be used first.
  */
 #include "page/purge.h"
@@ -21,10 +21,10 @@
 #include "page/arenas.h"
 #include "page/buddy.h"
 
-#define STEP_BLOCKS 16
+#define STEP_BUDDIES 16
 /* A look takes 5 to 10 ns: 20 us. */
 #define STEP_LOOKS 2048
-/* Of a larger block, pieces of this order go: a huge page where pages have 4 KiB. */
+/* Of a larger buddy, pieces of this order go: a huge page where pages have 4 KiB. */
 #define PIECE_ORDER 9
 /* The system has refused when so many calls in a row were in vain: four steps.  A part that the
  * program has locked may lie among others. */
@@ -49,10 +49,10 @@ static struct {
 	size_t rest_until;		    /* nr_freed before which no round begins; atomic */
 	size_t nr_refused;		    /* calls in a row that were in vain; atomic, roughly */
 	size_t pause;			    /* pages of the last pause; 0: the system takes them; the same */
-	struct sea_block hand[STEP_BLOCKS]; /* page lock */
+	struct sea_buddy hand[STEP_BUDDIES]; /* page lock */
 	size_t nr_hand;
 	struct cursor cursor;		    /* the turn */
-	struct cursor before[STEP_BLOCKS];  /* where the cursor stood before each block in hand; the turn */
+	struct cursor before[STEP_BUDDIES];  /* where the cursor stood before each buddy in hand; the turn */
 } state;
 
 /* --- when ------------------------------------------------------------------------ */
@@ -145,8 +145,8 @@ static void move_on(void)
 	state.cursor.arena++;
 }
 
-/* The highest part of the free block [start, end) of this order that is touched. */
-static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, struct sea_block *piece)
+/* The highest part of the free buddy [start, end) of this order that is touched. */
+static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, struct sea_buddy *piece)
 {
 	size_t touched = sea_bits_find_back(arena->touched, end, true);
 	if (touched <= start)
@@ -158,7 +158,7 @@ static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, 
 }
 
 /* The next piece that is dirty, of the arena and the order that the cursor is at. */
-static bool next_piece(struct sea_arena *arena, struct sea_block *piece, size_t *looks)
+static bool next_piece(struct sea_arena *arena, struct sea_buddy *piece, size_t *looks)
 {
 	unsigned order = state.cursor.order;
 	const struct sea_bittree *set = &arena->pool->free[order];
@@ -181,16 +181,16 @@ static bool next_piece(struct sea_arena *arena, struct sea_block *piece, size_t 
 static bool has_room(size_t taken)
 {
 	size_t piece = (size_t)1 << sea_min(state.cursor.order, PIECE_ORDER);
-	return state.nr_hand == 0 || (state.nr_hand < STEP_BLOCKS && taken + piece <= SEA_PURGE_STEP_PAGES);
+	return state.nr_hand == 0 || (state.nr_hand < STEP_BUDDIES && taken + piece <= SEA_PURGE_STEP_PAGES);
 }
 
-/* Takes dirty free blocks in hand; true if there are no more.  Returns how many pages of them
+/* Takes dirty free buddies in hand; true if there are no more.  Returns how many pages of them
  * are dirty. */
 static size_t collect(size_t want, bool *is_over)
 {
 	size_t taken = 0, looks = STEP_LOOKS;
 	struct sea_arena *arena;
-	struct sea_block piece;
+	struct sea_buddy piece;
 	sea_lock_take(&sea_arenas.lock);
 	SEA_ASSERT(state.nr_hand == 0);
 	while ((arena = arena_at(state.cursor.arena)) && looks > 0 && taken < want && has_room(taken)) {
@@ -205,7 +205,7 @@ static size_t collect(size_t want, bool *is_over)
 		state.hand[state.nr_hand++] = piece;
 		taken += sea_arena_count_touched(arena, piece.pfn, piece.pfn + (1ull << piece.order));
 		if (piece.order < state.cursor.order)
-			break; /* the rest of the block is small blocks until the piece is back */
+			break; /* the rest of the buddy is small buddies until the piece is back */
 	}
 	*is_over = !arena;
 	sea_lock_drop(&sea_arenas.lock);
@@ -215,10 +215,10 @@ static size_t collect(size_t want, bool *is_over)
 static void put_back(void)
 {
 	sea_lock_take(&sea_arenas.lock);
-	SEA_ASSERT(state.nr_hand <= STEP_BLOCKS);
+	SEA_ASSERT(state.nr_hand <= STEP_BUDDIES);
 	for (; state.nr_hand; state.nr_hand--) {
-		struct sea_block block = state.hand[state.nr_hand - 1];
-		sea_buddy_free(block.arena->pool, block.pfn, 1ull << block.order);
+		struct sea_buddy buddy = state.hand[state.nr_hand - 1];
+		sea_buddy_free(buddy.arena->pool, buddy.pfn, 1ull << buddy.order);
 	}
 	sea_lock_drop(&sea_arenas.lock);
 }
@@ -229,17 +229,17 @@ static size_t purge_hand(bool *is_over)
 	size_t nr_pages = 0;
 	uint64_t until = sea_os_now_us() + SEA_PURGE_STEP_US;
 	for (size_t i = 0; i < state.nr_hand; i++) {
-		struct sea_block block = state.hand[i];
+		struct sea_buddy buddy = state.hand[i];
 		if (i > 0 && sea_os_now_us() >= until) {
 			state.cursor = state.before[i];
 			*is_over = false;
 			break;
 		}
-		size_t gone = sea_arena_purge(block.arena, block.pfn, block.pfn + (1ull << block.order));
+		size_t gone = sea_arena_purge(buddy.arena, buddy.pfn, buddy.pfn + (1ull << buddy.order));
 		sea_purge_note_try(gone);
 		if (gone)
-			sea_seams_purge(block.arena->base + ((size_t)block.pfn << sea_page_shift()),
-					sea_page_size() << block.order);
+			sea_seams_purge(buddy.arena->base + ((size_t)buddy.pfn << sea_page_shift()),
+					sea_page_size() << buddy.order);
 		nr_pages += gone;
 	}
 	return nr_pages;

@@ -4,10 +4,10 @@
  *    pool --> hand --> system call --> pool
  *
  * A round of purging begins when too much is dirty, and ends when little is, or when each
- * free block has been looked at.  Threads that free pages do a step of it each.  Where the
+ * free buddy has been looked at.  Threads that free pages do a step of it each.  Where the
  * system refuses, nobody asks again until as much more has been freed.
  *
- * The callers keep the counts of pages; these functions move blocks only.
+ * The callers keep the counts of pages; these functions move buddies only.
  */
 #ifndef SEA_PURGE_H
 #define SEA_PURGE_H
@@ -30,15 +30,15 @@ void sea_purge_end(bool goes_on);
 /* Claim: a round has begun and is not at its end. */
 bool sea_purge_goes_on(void);
 
-/* The next step starts from the largest blocks again. */
+/* The next step starts from the largest buddies again. */
 void sea_purge_restart(void);
 
 struct sea_purged {
 	size_t nr_pages; /* touched ones that went */
-	bool is_over;	 /* there was no block left in this round */
+	bool is_over;	 /* there was no buddy left in this round */
 };
 
-/* One step, of `want` pages at most as far as blocks allow.  The caller has the turn, and
+/* One step, of `want` pages at most as far as buddies allow.  The caller has the turn, and
  * no lock. */
 struct sea_purged sea_purge_step(size_t want);
 
@@ -54,7 +54,7 @@ void sea_purge_note_try(size_t nr_pages);
 /* A round has left so many dirty pages that were to go: the next one waits for more. */
 void sea_purge_note_rest(size_t nr_pages);
 
-/* Claim: it is worth asking the system; and there may be free blocks that are dirty. */
+/* Claim: it is worth asking the system; and there may be free buddies that are dirty. */
 bool sea_purge_may_try(void);
 bool sea_purge_may_begin(void);
 

@@ -46,7 +46,7 @@ static void check_account(void)
 	sea_account(&stats);
 	CHECK(sea_account_adds_up(&stats));
 	CHECK_EQ(stats.mapped, sim.reserved);
-	CHECK_EQ(stats.cached + stats.pending + stats.adrift, 0);
+	CHECK_EQ(stats.cached + stats.pending + stats.in_transit, 0);
 	CHECK_EQ(stats.nr_zones, sea_small.nr_runs);
 	if (recycles())
 		CHECK_EQ(stats.live, live_bytes());

@@ -149,7 +149,7 @@ static size_t purge(struct sea_chunk *chunk)
 {
 	char *from = (char *)sea_round_up((uintptr_t)(chunk + 2), sea_page_size());
 	char *to = (char *)sea_round_down((uintptr_t)sea_chunk_next(chunk), sea_page_size());
-	size_t bytes = from < to ? sea_pages_purge(from, to) : 0;
+	size_t bytes = from < to ? sea_pages_purge_range(from, to) : 0;
 	sea_lock_take(&sea_small.lock);
 	void *empty_zone = sea_list_give(chunk);
 	sea_lock_drop(&sea_small.lock);
@@ -172,7 +172,7 @@ size_t sea_engine_trim(size_t keep)
 		bytes += purge(chunk);
 		chunk = next;
 	}
-	return bytes + sea_pages_trim(keep);
+	return bytes + sea_pages_purge_free(keep);
 }
 
 /* --- resizing ------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ static void *alloc_large(size_t size, bool *zeroed)
 	void *block = sea_cache_alloc_large(size, zeroed);
 	if (likely(block))
 		return block;
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	return sea_cache_alloc_large(size, zeroed);
 }
 
@@ -102,7 +102,7 @@ static void *resize_run(void *run, size_t usable, size_t size)
 	void *moved = sea_pages_move(run, size);
 	if (likely(moved))
 		return moved;
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	return sea_pages_move(run, size);
 }
 
@@ -139,8 +139,8 @@ size_t sea_engine_trim(size_t keep)
 	if (sea_lock_holds_any())
 		return 0;
 	sea_refault_forget();
-	sea_cache_scavenge();
-	bytes = sea_pages_trim(keep);
+	sea_cache_merge_all();
+	bytes = sea_pages_purge_free(keep);
 	for (unsigned i = 0; i < sea_shard_count(); i++) {
 		bytes += sea_reclaim_shard(&sea_shards[i], keep);
 		while (sea_reclaim_metadata(&sea_shards[i]))
@@ -190,10 +190,10 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 	sea_region_each_lock(apply, context);
 }
 
-void sea_engine_settle(void)
+void sea_engine_send_waiting(void)
 {
 	if (!sea_lock_holds_any())
-		sea_cache_settle();
+		sea_cache_send_waiting();
 }
 
 void sea_engine_retreat(void) { sea_threads_retreat(); }

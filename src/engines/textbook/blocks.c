@@ -146,7 +146,7 @@ void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *contex
 }
 
 /* Nothing of the engine's belongs to a thread. */
-void sea_engine_settle(void) {}
+void sea_engine_send_waiting(void) {}
 void sea_engine_retreat(void) {}
 
 void sea_engine_in_child(void) { sea_pages_in_child(); }

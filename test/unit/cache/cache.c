@@ -38,7 +38,7 @@ void __wrap_sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, un
 	struct sea_shard *shard = zone->shard;
 	__real_sea_shard_send(zone, word, mask, nr_granules);
 	if (drain_after_send)
-		sea_shard_drain(shard);
+		sea_shard_merge(shard);
 }
 
 /* --- the naive copy ------------------------------------------------------------------------ */
@@ -122,16 +122,16 @@ static void check_chunk(const void *chunk, unsigned c, bool marked)
 
 static void check_class(const struct sea_cache *cache, unsigned c)
 {
-	const struct sea_stock *stock = &cache->stock[c];
+	const struct sea_bin *bin = &cache->bin[c];
 	int64_t length = 0;
 	size_t size = sea_class_granules(c) * SEA_GRANULE;
 	for (const struct sea_link *chunk = cache->head[c]; chunk; chunk = chunk->next, length++)
 		check_chunk(chunk, c, true);
-	if (cache->room[c] + length != stock->limit)
+	if (cache->room[c] + length != bin->limit)
 		test_fail(__FILE__, __LINE__, "class %u: room %d, length %d, limit %u", c, cache->room[c], (int)length,
-			  stock->limit);
-	CHECK(stock->cur == stock->end || size);
-	for (const char *chunk = stock->cur; chunk < stock->end; chunk += size)
+			  bin->limit);
+	CHECK(bin->cur == bin->end || size);
+	for (const char *chunk = bin->cur; chunk < bin->end; chunk += size)
 		check_chunk(chunk, c, false);
 }
 
@@ -156,7 +156,7 @@ static void check_all(void)
 /* After this, everything that is used is a live block. */
 static void settle(void)
 {
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	check_all();
 	CHECK_EQ(stats().cached, 0);
 	/* Of a block with a mapping of its own the bytes asked for are counted. */
@@ -325,7 +325,7 @@ static void twice_with_others_between(void)
 	sea_cache_free(block);
 	give_all(); /* more than a stack takes: some of them leave it */
 	sea_cache_free(block);
-	sea_cache_settle();
+	sea_cache_send_waiting();
 }
 
 static void twice_after_overflow(void)
@@ -336,7 +336,7 @@ static void twice_after_overflow(void)
 	give_all();
 	sea_cache_free(last);
 	sea_cache_free(last);
-	sea_cache_settle();
+	sea_cache_send_waiting();
 }
 
 /* Of blocks that leave the stack, the fifth finds it out. */
@@ -358,7 +358,7 @@ static void twice_after_a_flush(void)
 {
 	char *block = sea_cache_alloc(48, sea_cache_alloc_slow);
 	sea_cache_free(block);
-	sea_cache_flush();
+	sea_cache_send_all();
 	sea_cache_free(block);
 }
 
@@ -367,7 +367,7 @@ static void twice_after_merging(void)
 	char *block = sea_cache_alloc(48, sea_cache_alloc_slow);
 	CHECK(alloc(48));
 	sea_cache_free(block);
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	sea_cache_free(block);
 }
 
@@ -375,7 +375,7 @@ static void twice_after_the_zone_is_gone(void)
 {
 	char *block = sea_cache_alloc(48, sea_cache_alloc_slow);
 	sea_cache_free(block);
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	sea_cache_free(block);
 }
 
@@ -419,11 +419,11 @@ static void a_thread_leaves_its_cache_behind_and_nothing_else(void)
 	CHECK_EQ(stats().nr_threads, 0);
 	CHECK(stats().cached > 0);
 	CHECK_EQ(stats().live, 0);
-	sea_threads_flush_left();
+	sea_threads_send_left();
 	CHECK_EQ(stats().cached, 0);
 	for (unsigned i = 0; i < sea_shard_count(); i++) {
 		CHECK_EQ(sea_shards[i].nr_threads, 0);
-		sea_shard_drain(&sea_shards[i]);
+		sea_shard_merge(&sea_shards[i]);
 	}
 	CHECK_EQ(stats().live, 0);
 	CHECK_EQ(stats().nr_zones, 0);
@@ -538,7 +538,7 @@ static void a_departed_thread_can_allocate_and_free(void)
 {
 	run_in_thread(leave_a_block, NULL);
 	CHECK(was_late);
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	CHECK_EQ(stats().live, 0);
 	check_all();
 }
@@ -656,7 +656,7 @@ static void step_randomly(uint64_t *seed)
 	} else if (action < 96) {
 		give(below(seed, nr_blocks));
 	} else if (action < 97) {
-		sea_cache_flush();
+		sea_cache_send_all();
 	} else if (action == 97) {
 		for (int i = 0; i < 200; i++)
 			alloc(32 + below(seed, 3) * 16);
@@ -708,22 +708,22 @@ static void with_random_faults(void)
 /* All threads have a limit in common: who comes late gets what a class starts with. */
 static void caches_of_all_threads_have_a_limit(void)
 {
-	sea_ledger_granted = 64 * MiB;
+	sea_usage_granted = 64 * MiB;
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < 3000; i++)
 			CHECK(alloc(64));
 		give_all();
 	}
-	CHECK_EQ(sea_ledger_granted, 64 * MiB + 4 * KiB);
-	sea_ledger_granted = 4 * KiB;
+	CHECK_EQ(sea_usage_granted, 64 * MiB + 4 * KiB);
+	sea_usage_granted = 4 * KiB;
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < 3000; i++)
 			CHECK(alloc(64));
 		give_all();
 	}
-	CHECK(sea_ledger_granted > 100 * KiB);
-	sea_cache_flush();
-	CHECK_EQ(sea_ledger_granted, 0);
+	CHECK(sea_usage_granted > 100 * KiB);
+	sea_cache_send_all();
+	CHECK_EQ(sea_usage_granted, 0);
 }
 
 static const struct test_case cases[] = {

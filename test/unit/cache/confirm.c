@@ -52,7 +52,7 @@ static void marked_live_blocks_can_be_freed(void)
 		CHECK_EQ(((struct sea_link *)blocks[i])->mark, sea_link_mark(blocks[i])); /* only looked at */
 		sea_engine_free(blocks[i]);
 	}
-	sea_engine_settle();
+	sea_engine_send_waiting();
 	CHECK(sea_engine_is_sound());
 }
 
@@ -67,7 +67,7 @@ static void marked_live_blocks_can_be_freed_in_a_teardown(void)
 			sea_engine_free(blocks[i]);
 		}
 	}
-	sea_engine_settle();
+	sea_engine_send_waiting();
 	CHECK(sea_engine_is_sound());
 }
 
@@ -85,7 +85,7 @@ static void own_stack(void)
 static void own_fresh_run(void)
 {
 	char *last = alloc(SIZE), *behind = last + SIZE;
-	CHECK(sea_own.cache->stock[SIZE / 16].cur == behind);
+	CHECK(sea_own.cache->bin[SIZE / 16].cur == behind);
 	CHECK(is_confirmed(behind));
 	CHECK(!is_confirmed(last));
 }
@@ -95,7 +95,7 @@ static void sent_back(void)
 	alloc_all();
 	for (size_t i = 0; i < NR; i++)
 		sea_engine_free(blocks[i]);
-	sea_cache_flush();
+	sea_cache_send_all();
 	for (size_t i = 0; i < NR; i++) {
 		bool is_chunk = sea_zone_of(blocks[i]) != NULL;
 		CHECK(!is_chunk || is_confirmed(blocks[i]));
@@ -107,7 +107,7 @@ static void merged(void)
 	alloc_all();
 	for (size_t i = 0; i < NR - 1; i++)
 		sea_engine_free(blocks[i]);
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	CHECK(is_confirmed(blocks[5]));
 	CHECK(!is_confirmed(blocks[NR - 1]));
 }
@@ -118,13 +118,13 @@ static void between_free_and_mark(void)
 	alloc_all();
 	for (size_t i = NR - 1; i >= 1000; i--)
 		sea_engine_free(blocks[i]);
-	CHECK(sea_ledger_is_tearing_down(&sea_own.cache->ledger));
+	CHECK(sea_usage_is_tearing_down(&sea_own.cache->usage));
 	sea_engine_free(blocks[500]);
 	CHECK_EQ(sea_own.nr_classes, 0); /* K5 */
 	alloc(SIZE);
 	CHECK(sea_own.nr_classes > 0);
 	sea_engine_free(blocks[500]);
-	sea_engine_settle();
+	sea_engine_send_waiting();
 }
 
 static void twice_in_a_teardown(void)
@@ -135,7 +135,7 @@ static void twice_in_a_teardown(void)
 	put_mark_back(blocks[500]);
 	sea_engine_free(blocks[500]);
 	sea_engine_free(blocks[500]);
-	sea_engine_settle();
+	sea_engine_send_waiting();
 }
 
 /* --- other threads -------------------------------------------------------------------------- */
@@ -220,10 +220,10 @@ static void cache_that_an_ended_thread_left(void)
 static void only_the_top_is_looked_at_in_the_end(void)
 {
 	alloc_all();
-	sea_own.cache->stock[SIZE / 16].credit = NR; /* the stack may hold them all */
-	sea_own.cache->ledger.peak_live = 100 * MiB;
+	sea_own.cache->bin[SIZE / 16].credit = NR; /* the stack may hold them all */
+	sea_own.cache->usage.peak_live = 100 * MiB;
 	for (size_t i = 0; i < 1000; i++) {
-		sea_own.cache->stock[SIZE / 16].is_shut = 0;
+		sea_own.cache->bin[SIZE / 16].is_shut = 0;
 		sea_engine_free(blocks[i]);
 	}
 	CHECK(is_confirmed(blocks[0]) && is_confirmed(blocks[999]));

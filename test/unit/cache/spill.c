@@ -101,7 +101,7 @@ static void random_operations(void)
 			if (!is_in[i])
 				put(i);
 		} else if (below(&seed, 10) == 0) {
-			sea_spill_settle(spill);
+			sea_spill_enter_all(spill);
 		} else {
 			take((uint32_t)below(&seed, 300) + 1);
 		}
@@ -160,7 +160,7 @@ static void unsound_spills_are_noticed(void)
 	spill->filled[0] ^= 1ull << 5;
 	CHECK(!sea_spill_is_sound(spill)); /* L1 */
 	spill->filled[0] ^= 1ull << 5;
-	sea_spill_settle(spill);
+	sea_spill_enter_all(spill);
 	CHECK(sea_spill_is_sound(spill));
 	spill->bits[9][9] ^= 2;
 	CHECK(!sea_spill_is_sound(spill)); /* L1 */
@@ -182,7 +182,7 @@ static void check_spill(void) { CHECK(!spill_of_64() || sea_spill_is_sound(spill
 /* After this, everything that is used is a live block. */
 static void settle(void)
 {
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	CHECK(sea_engine_is_sound());
 	CHECK_EQ(stats().cached, 0);
 	CHECK_EQ(stats().live, 0);
@@ -222,7 +222,7 @@ static void what_lies_scattered_is_spilled(void)
 	for (size_t i = 0; i < MANY; i++)
 		sea_cache_free(many[i * 7919 % MANY]);
 	CHECK(sea_spill_length(spill_of_64()) > 0);
-	sea_cache_flush();
+	sea_cache_send_all();
 	CHECK_EQ(sea_spill_length(spill_of_64()), 0);
 	settle();
 }
@@ -284,7 +284,7 @@ static void twice_in_a_spill(void)
 	for (size_t i = 0; i < MANY; i++)
 		sea_cache_free(many[i * 7919 % MANY]);
 	sea_cache_free(many[MANY / 2]);
-	sea_cache_settle();
+	sea_cache_send_waiting();
 }
 
 static const struct test_case cases[] = {

@@ -98,7 +98,7 @@ static size_t held_bytes(void)
 static struct sea_stats check(void)
 {
 	struct sea_stats stats = check_sum();
-	CHECK_EQ(stats.adrift, 0);
+	CHECK_EQ(stats.in_transit, 0);
 	CHECK_EQ(stats.live + stats.cached + stats.pending + stats.free, held_bytes());
 	CHECK_EQ(stats.mapped, sim.reserved);
 	CHECK_EQ(stats.live, live_bytes());
@@ -260,11 +260,11 @@ static void a_block_goes_from_figure_to_figure(void)
 	struct sea_stats cached = check_sum();
 	CHECK_EQ(live.live - cached.live, 4 * SMALL);
 	CHECK_EQ(cached.cached - live.cached, 4 * SMALL);
-	sea_cache_flush();
+	sea_cache_send_all();
 	struct sea_stats pending = check_sum();
 	CHECK_EQ(pending.cached, 0);
 	CHECK_EQ(pending.pending - cached.pending, cached.cached);
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 	struct sea_stats merged = check_sum();
 	CHECK_EQ(merged.pending, 0);
 	CHECK_EQ(merged.free - pending.free, pending.pending);
@@ -533,7 +533,7 @@ static void an_account_is_done_in_steps(void)
 	sea_account(&stats);
 	CHECK(sea_account_adds_up(&stats));
 	CHECK_EQ(stats.mapped, sim.reserved);
-	CHECK_EQ(stats.adrift, 0);
+	CHECK_EQ(stats.in_transit, 0);
 	CHECK(stats.nr_zones >= 400);
 	CHECK_AT_MOST(most_in_step, 16);
 	CHECK(nr_locked >= 400 / 16);
@@ -549,7 +549,7 @@ static void *refill(void *unused)
 {
 	while (!__atomic_load_n(&refilling.is_over, __ATOMIC_RELAXED)) {
 		sea_free(sea_malloc(100));
-		sea_cache_flush();
+		sea_cache_send_all();
 		__atomic_add_fetch(&refilling.nr_refills, 1, __ATOMIC_RELAXED);
 	}
 	return unused;
@@ -602,7 +602,7 @@ static void runs_come_and_go_between_steps(void)
 		check_sum();
 	__atomic_store_n(&refilling.is_over, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	CHECK_EQ(check_sum().adrift, 0);
+	CHECK_EQ(check_sum().in_transit, 0);
 }
 
 /* --- what is wrong is noticed --------------------------------------------------------------- */
@@ -612,13 +612,13 @@ static void a_page_in_no_list_is_adrift(void)
 	char *run = sea_malloc(300 * KiB);
 	struct sea_arena *arena = sea_pagemap_arena(run);
 	struct page *page = &arena->pool->pages[(size_t)(run - arena->base) / HOST_PAGE];
-	CHECK_EQ(check_sum().adrift, 0);
+	CHECK_EQ(check_sum().in_transit, 0);
 	page->state = SEA_PAGE_INSIDE;
 	struct sea_stats stats = check_sum();
-	CHECK_EQ(stats.adrift, 300 * KiB);
+	CHECK_EQ(stats.in_transit, 300 * KiB);
 	CHECK_EQ(stats.live, 0);
 	page->state = SEA_PAGE_RUN;
-	CHECK_EQ(check_sum().adrift, 0);
+	CHECK_EQ(check_sum().in_transit, 0);
 }
 
 /* Runs that are said to be longer than they are: over the next page, over the end. */
@@ -630,22 +630,22 @@ static void a_page_in_two_lists_is_noticed(void)
 	struct page *page = &arena->pool->pages[(size_t)(run - arena->base) / HOST_PAGE];
 	page->nr_pages = 77;
 	sea_account(&stats);
-	CHECK(stats.adrift > 0);
+	CHECK(stats.in_transit > 0);
 	page->nr_pages = (uint32_t)arena->pool->nr_pages + 1;
 	sea_account(&stats);
 	CHECK(!sea_account_adds_up(&stats));
 	page->nr_pages = 75;
-	CHECK_EQ(check_sum().adrift, 0);
+	CHECK_EQ(check_sum().in_transit, 0);
 }
 
 /* A range that is in the map and nobody's. */
 static void a_range_without_arena_is_adrift(void)
 {
 	sea_free(sea_malloc(100));
-	CHECK_EQ(check_sum().adrift, 0);
+	CHECK_EQ(check_sum().in_transit, 0);
 	CHECK(sea_region_add((char *)(16 * MiB), MiB, SEA_REGION_AVAILABLE));
 	CHECK(sea_region_add((char *)(18 * MiB), MiB, SEA_REGION_WHOLE));
-	CHECK_EQ(check_sum().adrift, 2 * MiB);
+	CHECK_EQ(check_sum().in_transit, 2 * MiB);
 }
 
 static const struct test_case cases[] = {

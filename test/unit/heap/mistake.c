@@ -49,7 +49,7 @@ static void a_chunk_sent_back(void)
 {
 	char *block = block_of(40000);
 	sea_cache_free(block);
-	sea_cache_flush();
+	sea_cache_send_all();
 	expect(block, "freed already (double free)");
 	expect(block + 32, "freed already (double free)");
 }
@@ -58,8 +58,8 @@ static void a_merged_chunk(void)
 {
 	char *block = block_of(40000), *other = block_of(40000);
 	sea_cache_free(block);
-	sea_cache_flush();
-	sea_cache_scavenge();
+	sea_cache_send_all();
+	sea_cache_merge_all();
 	expect(block, "freed already (double free)");
 	expect(other + 8, "8 bytes behind the start of a block of 40960 bytes");
 }
@@ -89,7 +89,7 @@ static void a_freed_run_of_a_released_arena(void)
 		blocks[i] = block_of(2 * MiB);
 	for (size_t i = 0; i < NR(blocks); i++)
 		sea_cache_free(blocks[i]);
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	expect(blocks[0], "freed already (double free)");
 	expect(blocks[99], "freed already (double free)");
 }

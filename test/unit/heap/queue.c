@@ -58,14 +58,14 @@ static void help_is_a_step(void)
 	unsigned steps = 0;
 	for (unsigned before; waiting > 0; steps++) {
 		before = waiting;
-		bool goes_on = sea_shard_help(shard);
+		bool goes_on = sea_shard_merge_some(shard);
 		waiting = nr_waiting();
 		CHECK_EQ(goes_on, waiting > 0);
 		CHECK_AT_MOST(before - waiting, 1);
 		CHECK(sea_shard_is_sound(shard));
 	}
 	CHECK_EQ(steps, 2 * NR_ZONES); /* half a zone is all that a step has */
-	CHECK(!sea_shard_help(shard));
+	CHECK(!sea_shard_merge_some(shard));
 }
 
 /* Little in each of many zones: a request that finds nothing merges some and grows. */
@@ -93,7 +93,7 @@ static void nothing_waits_for_ever(void)
 	fill_zones();
 	for (unsigned i = 0; i < NR_ZONES; i++)
 		send(chunks[i * PER_ZONE + 7]);
-	CHECK(!sea_shard_help(shard));
+	CHECK(!sea_shard_merge_some(shard));
 	CHECK_EQ(nr_waiting(), NR_ZONES);
 	for (unsigned i = 0; i < NR_ZONES; i++)
 		CHECK(sea_shard_take(shard, K, 1, &batch));
@@ -107,7 +107,7 @@ static void the_end_of_a_thread_is_in_steps(void)
 	fill_zones();
 	send_every_second();
 	unsigned steps = 0;
-	while (sea_shard_drain_worth(shard))
+	while (sea_shard_merge_worth(shard))
 		CHECK_AT_MOST(++steps, 2 * NR_ZONES);
 	CHECK(steps >= NR_ZONES / 2);
 	CHECK_EQ(nr_waiting(), 0);
@@ -119,7 +119,7 @@ static void a_zone_may_go_while_it_is_queued(void)
 	fill_zones();
 	for (size_t i = 0; i < nr_chunks; i++)
 		send(chunks[i]);
-	while (sea_shard_help(shard))
+	while (sea_shard_merge_some(shard))
 		;
 	CHECK_EQ(shard->nr_zones, 0);
 	CHECK(!sea_queue_is_empty(&shard->queue[SEA_QUEUE_ANY]));
@@ -127,7 +127,7 @@ static void a_zone_may_go_while_it_is_queued(void)
 	fill_zones();
 	CHECK(sea_shard_is_sound(shard));
 	send_every_second();
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	CHECK_EQ(nr_waiting(), 0);
 	CHECK(sea_queue_is_empty(&shard->queue[SEA_QUEUE_ANY]));
 	CHECK(sea_shard_is_sound(shard));

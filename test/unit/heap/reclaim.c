@@ -42,7 +42,7 @@ static void thin_out(size_t nr, size_t n)
 		sea_engine_free(blocks[i]);
 		blocks[i] = NULL;
 	}
-	sea_cache_scavenge();
+	sea_cache_merge_all();
 }
 
 static void free_rest(size_t nr)
@@ -197,12 +197,12 @@ static bool allocate_while_purging;
 static char *meanwhile[5000];
 static size_t nr_meanwhile;
 
-size_t __real_sea_pages_purge(void *from, void *to);
-size_t __wrap_sea_pages_purge(void *from, void *to);
+size_t __real_sea_pages_purge_range(void *from, void *to);
+size_t __wrap_sea_pages_purge_range(void *from, void *to);
 
-size_t __wrap_sea_pages_purge(void *from, void *to)
+size_t __wrap_sea_pages_purge_range(void *from, void *to)
 {
-	size_t bytes = __real_sea_pages_purge(from, to);
+	size_t bytes = __real_sea_pages_purge_range(from, to);
 	for (int i = 0; allocate_while_purging && i < 100 && nr_meanwhile < NR(meanwhile); i++) {
 		meanwhile[nr_meanwhile] = sea_engine_alloc(48);
 		CHECK(meanwhile[nr_meanwhile]);

@@ -125,7 +125,7 @@ static void every_size(void)
 		CHECK(take(k, 1));
 	check_shard(true);
 	give_all();
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	check_shard(true);
 	CHECK_EQ(stats().nr_zones, 0);
 }
@@ -137,7 +137,7 @@ static void every_alignment(void)
 			CHECK(take_aligned(k, 1, align));
 	check_shard(true);
 	give_all();
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	check_shard(true);
 }
 
@@ -170,7 +170,7 @@ static void empty_zones_go_back(void)
 	while (stats().nr_zones < 20)
 		CHECK(take(50, 100));
 	give_all();
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	CHECK_EQ(stats().nr_zones, 0);
 	CHECK_EQ(stats().used, 0);
 	struct sea_page_stats pages;
@@ -188,7 +188,7 @@ static void sending_twice_frees_once(void)
 	send(chunks[0].start, 5);
 	send(chunks[0].start, 5);
 	chunks[0] = chunks[--nr_chunks];
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	check_shard(true);
 }
 
@@ -196,9 +196,9 @@ static void sending_what_is_free_is_noticed(void)
 {
 	CHECK(take(5, 2));
 	send(chunks[0].start, 5);
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	send(chunks[0].start, 5);
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 }
 
 static void several_of_a_word_at_once(void)
@@ -219,11 +219,11 @@ static void help_drains_what_is_worth_it(void)
 		CHECK(take(10, 100));
 	size_t used = stats().used;
 	give(0);
-	sea_shard_help(shard);
+	sea_shard_merge_some(shard);
 	CHECK_EQ(stats().used, used);
 	while (nr_chunks > 800)
 		give(0);
-	sea_shard_help(shard);
+	sea_shard_merge_some(shard);
 	CHECK(stats().used < used);
 	check_shard(false);
 }
@@ -235,7 +235,7 @@ static void help_does_not_wait(void)
 	give_all();
 	size_t used = stats().used;
 	sea_lock_take(&shard->lock);
-	sea_shard_help(shard);
+	sea_shard_merge_some(shard);
 	sea_lock_drop(&shard->lock);
 	CHECK_EQ(stats().used, used);
 }
@@ -246,11 +246,11 @@ static void grow_in_place(void)
 	struct chunk *chunk = &chunks[0];
 	struct sea_zone *zone = sea_zone_of(chunk->start);
 	unsigned g = sea_granule_of(chunk->start);
-	CHECK(sea_shard_grow(zone, g, 100, 5000));
+	CHECK(sea_shard_extend(zone, g, 100, 5000));
 	check_shard(false);
 	CHECK_EQ(sea_zone_chunk_size(zone, g), 5000);
-	CHECK(!sea_shard_grow(zone, g, 5000, SEA_ZONE_GRANULES - g + 1));
-	CHECK(sea_shard_grow(zone, g, 5000, SEA_ZONE_GRANULES - g));
+	CHECK(!sea_shard_extend(zone, g, 5000, SEA_ZONE_GRANULES - g + 1));
+	CHECK(sea_shard_extend(zone, g, 5000, SEA_ZONE_GRANULES - g));
 	chunk->nr = SEA_ZONE_GRANULES - g;
 	check_shard(true);
 }
@@ -271,7 +271,7 @@ static void aligned_holes_between_neighbours(void)
 		size_t nr = nr_chunks - nr_before;
 		for (size_t at = nr_chunks; at > nr_before + 1; at -= 2)
 			give(at - 2);
-		sea_shard_drain(shard);
+		sea_shard_merge(shard);
 		for (size_t taken = nr_chunks; nr_chunks < taken + nr / 2 - 64;)
 			CHECK(take_aligned(kinds[i].k, 1 + (unsigned)(nr_chunks % 64), kinds[i].align));
 		CHECK_AT_MOST(shard->nr_zones, nr_zones);
@@ -329,11 +329,11 @@ static void idle_pages_count_as_dirty(void)
 	for (size_t i = nr_chunks; i-- > 0;)
 		if ((uintptr_t)chunks[i].start % (256 * KiB) > 4 * KiB)
 			give(i);
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	CHECK(sea_pages_dirty() > 2 * MiB);
 	give_all();
-	sea_shard_drain(shard);
-	sea_pages_trim(0);
+	sea_shard_merge(shard);
+	sea_pages_purge_free(0);
 	CHECK_EQ(sea_pages_dirty(), 0);
 }
 
@@ -346,7 +346,7 @@ static void idle_pages_in_use_again(void)
 	for (size_t i = nr_chunks; i-- > 0;)
 		if ((uintptr_t)chunks[i].start % (256 * KiB) > 4 * KiB)
 			give(i);
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	size_t idle = sea_pages_dirty();
 	while (stats().nr_zones < 5)
 		CHECK(take(30, 100));
@@ -452,9 +452,9 @@ static void *churn(void *argument)
 				send(chunk, k);
 			}
 		if (below(&seed, 8) == 0)
-			sea_shard_help(shard);
+			sea_shard_merge_some(shard);
 		if (below(&seed, 100) == 0)
-			sea_shard_drain(shard);
+			sea_shard_merge(shard);
 	}
 	return NULL;
 }
@@ -469,8 +469,8 @@ static void threads_share_a_shard(void)
 	}
 	for (size_t i = 0; i < NR(threads); i++)
 		pthread_join(threads[i], NULL);
-	sea_shard_drain(shard);
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
+	sea_shard_merge(shard);
 	check_shard(true);
 	CHECK_EQ(stats().used, 0);
 }
@@ -491,7 +491,7 @@ static void *drain_at_once(void *unused)
 				return unused;
 			else if (++nr_looks % 4096 == 0)
 				sched_yield();
-		sea_shard_drain(shard);
+		sea_shard_merge(shard);
 		__atomic_store_n(&meeting.turn, turn + 1, __ATOMIC_RELEASE);
 	}
 }
@@ -514,7 +514,7 @@ static void a_send_is_not_lost(void)
 				sched_yield();
 		unsigned g = sea_granule_of(second);
 		CHECK(!sea_bit_test(zone->pending, g) || zone->nr_pending);
-		sea_shard_drain(shard);
+		sea_shard_merge(shard);
 		CHECK_EQ(zone->nr_used, 1);
 	}
 	__atomic_store_n(&meeting.stop, true, __ATOMIC_RELAXED);
@@ -538,9 +538,9 @@ static void step_randomly(uint64_t *seed)
 		for (size_t n = below(seed, 60); n > 0 && nr_chunks; n--)
 			give(below(seed, 2) ? below(seed, nr_chunks) : i % nr_chunks);
 	else if (action < 97)
-		sea_shard_help(shard);
+		sea_shard_merge_some(shard);
 	else
-		sea_shard_drain(shard);
+		sea_shard_merge(shard);
 }
 
 static void random_operations(void)
@@ -553,10 +553,10 @@ static void random_operations(void)
 	}
 	for (size_t i = 0; i < nr_chunks; i++)
 		check_chunk(i);
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	check_shard(true);
 	give_all();
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	check_shard(true);
 	CHECK_EQ(stats().nr_zones, 0);
 }
@@ -582,7 +582,7 @@ static void with_random_faults(void)
 			check_shard(false);
 	}
 	give_all();
-	sea_shard_drain(shard);
+	sea_shard_merge(shard);
 	check_shard(true);
 }
 
@@ -597,7 +597,7 @@ static void the_epoch_of_a_large_shard_ends(void)
 	sea_lock_take(&shard->lock);
 	shard->nr_zones = 1 << 19;
 	shard->nr_freed = quarter - freed - 1;
-	sea_shard_drain_zone(shard, zone, SEA_ZONE_WORDS);
+	sea_shard_merge_zone(shard, zone, SEA_ZONE_WORDS);
 	CHECK_EQ(shard->epoch, epoch);
 	CHECK_EQ(shard->nr_freed, quarter - 1);
 	shard->nr_freed = quarter - freed;

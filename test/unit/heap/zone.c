@@ -156,7 +156,7 @@ static void send(size_t i)
 
 static void drain(void)
 {
-	sea_zone_drain(zone, SEA_ZONE_WORDS);
+	sea_zone_merge(zone, SEA_ZONE_WORDS);
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
 		CHECK_EQ(zone->pending[word], 0);
 	forget_sent_chunks();
@@ -168,7 +168,7 @@ static unsigned drain_in_steps(unsigned most)
 	unsigned nr_steps = 0;
 	for (; sea_load_relaxed(&zone->nr_pending); nr_steps++) {
 		CHECK(nr_steps < SEA_ZONE_WORDS);
-		CHECK_AT_MOST(sea_zone_drain(zone, most), most + 2 * SEA_LINE_WORDS);
+		CHECK_AT_MOST(sea_zone_merge(zone, most), most + 2 * SEA_LINE_WORDS);
 		CHECK(sea_zone_is_sound(zone));
 	}
 	drain();
@@ -179,7 +179,7 @@ static bool grow(size_t i, unsigned to)
 {
 	unsigned from = chunks[i].nr, end = chunks[i].from + from;
 	bool want = end < GRANULES && is_free(end, to - from);
-	CHECK_EQ(sea_zone_grow(zone, chunks[i].from, from, to), want);
+	CHECK_EQ(sea_zone_extend(zone, chunks[i].from, from, to), want);
 	for (unsigned g = end; want && g < chunks[i].from + to; g++)
 		owner[g] = chunks[i].owner;
 	chunks[i].nr = want ? to : from;
@@ -291,7 +291,7 @@ static void sending_a_free_chunk(void)
 	send(0);
 	drain();
 	send_one(0, 5);
-	sea_zone_drain(zone, SEA_ZONE_WORDS);
+	sea_zone_merge(zone, SEA_ZONE_WORDS);
 }
 
 static void sending_the_inside_of_a_chunk(void)
@@ -299,7 +299,7 @@ static void sending_the_inside_of_a_chunk(void)
 	start();
 	carve(0, 0, 5, 2);
 	send_one(2, 5);
-	sea_zone_drain(zone, SEA_ZONE_WORDS);
+	sea_zone_merge(zone, SEA_ZONE_WORDS);
 }
 
 static void a_descriptor_written_over(void)

@@ -121,7 +121,7 @@ static void check_blocks(void)
 {
 	for (pfn_t pfn = 0; pfn < model.nr_pages; pfn++) {
 		unsigned order;
-		pfn_t head = sea_buddy_block_of(&pool, pfn, &order);
+		pfn_t head = sea_buddy_around(&pool, pfn, &order);
 		CHECK_EQ(head != SEA_NO_PFN, model.free[pfn]);
 		CHECK(head == SEA_NO_PFN || (is_block(head, order) && head <= pfn && pfn - head < 1u << order));
 	}

@@ -258,7 +258,7 @@ static void freed_memory_goes_back_above_the_watermark(void)
 	CHECK(sim.purged > 0);
 	CHECK_AT_MOST(sea_pages_dirty(), high);
 	check_counts();
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK_EQ(sea_pages_dirty(), 0);
 	CHECK_EQ(sim.purged, 40 * MiB);
 	check_counts();
@@ -271,9 +271,9 @@ static void trim_keeps_what_it_is_told(void)
 		CHECK(alloc(MiB, 1));
 	free_all();
 	CHECK_EQ(sea_pages_dirty(), 20 * MiB);
-	CHECK(sea_pages_trim(5 * MiB) >= 15 * MiB);
+	CHECK(sea_pages_purge_free(5 * MiB) >= 15 * MiB);
 	CHECK_AT_MOST(sea_pages_dirty(), 5 * MiB);
-	CHECK_EQ(sea_pages_trim(5 * MiB), 0);
+	CHECK_EQ(sea_pages_purge_free(5 * MiB), 0);
 	check_counts();
 }
 
@@ -287,7 +287,7 @@ static void empty_arenas_go_back(size_t page, size_t arena)
 			CHECK(alloc(MiB, 1));
 		check_counts();
 		free_all();
-		sea_pages_trim(0);
+		sea_pages_purge_free(0);
 		check_counts();
 		CHECK_EQ(sea_pages_dirty(), 0);
 	}
@@ -316,7 +316,7 @@ static void a_system_that_does_not_purge(void)
 		for (int i = 0; i < 10; i++)
 			CHECK(alloc(MiB, 1));
 		free_all();
-		CHECK_EQ(sea_pages_trim(0), 0);
+		CHECK_EQ(sea_pages_purge_free(0), 0);
 		check_counts();
 	}
 }
@@ -330,7 +330,7 @@ static void touch_later(void)
 	sea_pages_touch(run + 5000, run + 9000, true);
 	CHECK_EQ(sea_pages_count_touched(run, run + MiB), 2);
 	memset(run + 5000, 1, 4000);
-	CHECK_EQ(sea_pages_purge(run, run + MiB), 2 * 4096);
+	CHECK_EQ(sea_pages_purge_range(run, run + MiB), 2 * 4096);
 	CHECK_EQ(run[5000], 0);
 	CHECK_EQ(sea_pages_count_touched(run, run + MiB), 0);
 	sea_pages_free(run);
@@ -345,7 +345,7 @@ static void zones_in_the_smallest_arena(void)
 	CHECK(run != NULL);
 	sea_pages_touch(run, run + 9000, true);
 	CHECK_AT_MOST(sea_pages_count_touched(run, run + MiB), 256);
-	sea_pages_purge(run + 4096, run + MiB);
+	sea_pages_purge_range(run + 4096, run + MiB);
 	sea_pages_free(run);
 	CHECK(sea_pages_are_sound());
 }
@@ -376,7 +376,7 @@ static void free_zones(void)
 {
 	while (nr_zones)
 		sea_pages_free(zones[--nr_zones]);
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK_EQ(sim.huge, 0);
 	written = 0;
 }
@@ -466,7 +466,7 @@ static void a_huge_page_is_split_where_it_loses_memory(void)
 	while (nr_zones < ZONES)
 		make_zone(MiB);
 	size_t before = sim.huge;
-	CHECK_EQ(sea_pages_purge(zones[ZONES - 2] + 64 * KiB, zones[ZONES - 2] + 128 * KiB), 64 * KiB);
+	CHECK_EQ(sea_pages_purge_range(zones[ZONES - 2] + 64 * KiB, zones[ZONES - 2] + 128 * KiB), 64 * KiB);
 	CHECK_EQ(sim.huge, before - 2 * MiB);
 	free_zones();
 }
@@ -492,7 +492,7 @@ static void step_randomly(uint64_t *seed)
 	else if (action < 97)
 		move(i, random_size(seed));
 	else
-		sea_pages_trim(below(seed, 8 * MiB));
+		sea_pages_purge_free(below(seed, 8 * MiB));
 }
 
 static void random_operations(size_t page, size_t steps)
@@ -506,7 +506,7 @@ static void random_operations(size_t page, size_t steps)
 	}
 	check_all_pages();
 	free_all();
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	check_counts();
 	CHECK_EQ(sea_pages_dirty(), 0);
 }
@@ -578,7 +578,7 @@ static void *churn(void *argument)
 		CHECK(mine[slot] != NULL);
 		mine[slot][0] = mine[slot][4095] = (char)slot;
 		if (below(&seed, 100) == 0)
-			sea_pages_trim(0);
+			sea_pages_purge_free(0);
 	}
 	for (size_t slot = 0; slot < NR(mine); slot++)
 		if (mine[slot])
@@ -597,7 +597,7 @@ static void threads(void)
 	for (size_t i = 0; i < NR(threads); i++)
 		pthread_join(threads[i], NULL);
 	check_counts();
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK_EQ(sea_pages_dirty(), 0);
 }
 

@@ -137,7 +137,7 @@ static void a_target_that_is_lost(void)
 	CHECK_EQ(stranger_size, 8 * MiB);
 	for (size_t i = 0; i < stranger_size; i++)
 		CHECK_EQ(stranger[i], 0x5a);
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK(sea_pages_are_sound() && sea_region_is_sound());
 }
 
@@ -238,7 +238,7 @@ static void long_runs_are_renewed(void)
 	size_t resets = sim.nr_calls[SIM_RESET];
 	fill(run, 8 * MiB);
 	sea_pages_free(run);
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK(sim.nr_calls[SIM_RESET] > resets);
 	CHECK(sim_is_committed(run, 8 * MiB));
 	resets = sim.nr_calls[SIM_RESET];
@@ -247,7 +247,7 @@ static void long_runs_are_renewed(void)
 		fill(small[i] = make(MiB, 1), MiB);
 	for (size_t i = 0; i < NR(small); i++)
 		sea_pages_free(small[i]);
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK_EQ(sim.nr_calls[SIM_RESET], resets);
 	CHECK(sea_pages_are_sound());
 }
@@ -259,7 +259,7 @@ static void a_renewal_that_fails(void)
 	fill(run, 8 * MiB);
 	sim_fail(SIM_COMMIT, 1, true);
 	sea_pages_free(run);
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK(!sea_pages_alloc(8 * MiB, 1, SEA_TOUCH_NOW, NULL));
 	sim_heal();
 	bool zeroed;
@@ -276,7 +276,7 @@ static void a_reset_that_fails(void)
 	fill(run, 8 * MiB);
 	sim_fail(SIM_RESET, 1, true);
 	sea_pages_free(run);
-	sea_pages_trim(0);
+	sea_pages_purge_free(0);
 	CHECK_EQ(sim.purged, 8 * MiB);
 	fill(make(8 * MiB, 1), 8 * MiB);
 	CHECK(sea_pages_are_sound());

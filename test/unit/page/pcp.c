@@ -18,12 +18,12 @@ static void start(void)
 	arena.pool = &pool;
 }
 
-static struct sea_block block_of(unsigned order)
+static struct sea_buddy block_of(unsigned order)
 {
 	pfn_t pfn = sea_buddy_alloc(&pool, (size_t)1 << order);
 	CHECK(pfn != SEA_NO_PFN);
 	pool.pages[pfn].state = SEA_PAGE_RUN;
-	return (struct sea_block){&arena, pfn, order};
+	return (struct sea_buddy){&arena, pfn, order};
 }
 
 /* Gives blocks of one order until the list takes no more; returns how many. */
@@ -37,7 +37,7 @@ static size_t fill(unsigned order)
 
 static void an_empty_list_has_nothing(void)
 {
-	struct sea_block block;
+	struct sea_buddy block;
 	for (unsigned order = 0; order <= SEA_PCP_MAX_ORDER; order++)
 		CHECK(!sea_pcp_take(order, &block));
 	CHECK_EQ(sea_pcp_drain(&block, 1), 0);
@@ -46,7 +46,7 @@ static void an_empty_list_has_nothing(void)
 /* C2, and that a block comes back as it was given. */
 static void each_order_has_its_own_stack(void)
 {
-	struct sea_block given[SEA_PCP_MAX_ORDER + 1], got;
+	struct sea_buddy given[SEA_PCP_MAX_ORDER + 1], got;
 	start();
 	for (unsigned order = 0; order <= SEA_PCP_MAX_ORDER; order++) {
 		given[order] = block_of(order);
@@ -66,7 +66,7 @@ static void each_order_has_its_own_stack(void)
 
 static void last_in_first_out(void)
 {
-	struct sea_block first, second, got;
+	struct sea_buddy first, second, got;
 	start();
 	first = block_of(0);
 	second = block_of(0);
@@ -96,14 +96,14 @@ static void a_refused_block_is_as_it_was(void)
 	start();
 	while (fill(0))
 		;
-	struct sea_block block = block_of(0);
+	struct sea_buddy block = block_of(0);
 	CHECK(!sea_pcp_give(block));
 	CHECK_EQ(pool.pages[block.pfn].state, SEA_PAGE_RUN);
 }
 
 static void processors_have_lists_of_their_own(void)
 {
-	struct sea_block block;
+	struct sea_buddy block;
 	start();
 	sim.cpu = 0;
 	CHECK(sea_pcp_give(block_of(2)));
@@ -115,7 +115,7 @@ static void processors_have_lists_of_their_own(void)
 
 static void drain_empties_all_lists(void)
 {
-	struct sea_block blocks[5];
+	struct sea_buddy blocks[5];
 	size_t given = 0, drained = 0, nr;
 	start();
 	for (sim.cpu = 0; sim.cpu < 20; sim.cpu += 3)
@@ -136,7 +136,7 @@ static void drain_empties_all_lists(void)
 /* A page in a list that does not say so: something has written over our own memory. */
 static void a_wrong_page_state(void)
 {
-	struct sea_block block;
+	struct sea_buddy block;
 	start();
 	block = block_of(0);
 	CHECK(sea_pcp_give(block));
@@ -146,7 +146,7 @@ static void a_wrong_page_state(void)
 
 static void *give_and_take(void *unused)
 {
-	struct sea_block block;
+	struct sea_buddy block;
 	for (size_t i = 0; i < rounds(20000); i++)
 		if (sea_pcp_take(3, &block))
 			CHECK(sea_pcp_give(block));
@@ -155,7 +155,7 @@ static void *give_and_take(void *unused)
 
 static void threads_share_a_list(void)
 {
-	struct sea_block block;
+	struct sea_buddy block;
 	pthread_t threads[3];
 	start();
 	for (int i = 0; i < 4; i++)

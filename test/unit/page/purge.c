@@ -84,7 +84,7 @@ static void a_large_block_goes_piece_by_piece(void)
 	alloc(60, MiB);
 	free_all();
 	size_t purged = sim.purged;
-	CHECK_EQ(sea_pages_trim(0), 60 * MiB);
+	CHECK_EQ(sea_pages_purge_free(0), 60 * MiB);
 	CHECK_EQ(sim.purged - purged, 60 * MiB);
 	CHECK(sea_pages_are_sound());
 }
@@ -96,11 +96,11 @@ static void what_is_refused_is_passed_over(void)
 	alloc(60, MiB);
 	free_all();
 	sim_fail(SIM_PURGE, 1, true);
-	CHECK_EQ(sea_pages_trim(0), 0);
+	CHECK_EQ(sea_pages_purge_free(0), 0);
 	sim_heal();
 	sim_fail(SIM_PURGE, 1, false);
-	CHECK_EQ(sea_pages_trim(0), 58 * MiB);
-	CHECK_EQ(sea_pages_trim(0), 2 * MiB);
+	CHECK_EQ(sea_pages_purge_free(0), 58 * MiB);
+	CHECK_EQ(sea_pages_purge_free(0), 2 * MiB);
 }
 
 /* A step ends with the call that took its time; what it did not come to goes in later ones. */

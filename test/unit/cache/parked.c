@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* shelf.c - one run at hand, within a limit that all share */
-#include "cache/shelf.h"
+#include "cache/parked.h"
 
 #include "base/options.h"
 #include "page/page_alloc.h"
 #include "unit.h"
 
-static struct sea_shelf shelf, other;
+static struct sea_parked parked, other;
 
 static void *run_of(size_t size)
 {
@@ -15,24 +15,24 @@ static void *run_of(size_t size)
 	return run;
 }
 
-static bool put(struct sea_shelf *on, void *start)
+static bool put(struct sea_parked *on, void *start)
 {
 	size_t size;
 	struct page *run = sea_pages_run(start, &size);
 	CHECK(size > 0);
-	return sea_shelf_put(on, start, run, size);
+	return sea_parked_put(on, start, run, size);
 }
 
 static void what_was_put_is_taken(void)
 {
 	void *run = run_of(MiB);
-	CHECK(put(&shelf, run));
-	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
+	CHECK(put(&parked, run));
+	CHECK_EQ(sea_parked_bytes(&parked), MiB);
 	CHECK_EQ(sea_pages_size(run), 0); /* no block any more */
-	CHECK(sea_shelf_take(&shelf, MiB) == run);
+	CHECK(sea_parked_take(&parked, MiB) == run);
 	CHECK_EQ(sea_pages_size(run), MiB);
-	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
-	CHECK(sea_shelf_take(&shelf, MiB) == NULL);
+	CHECK_EQ(sea_parked_bytes(&parked), 0);
+	CHECK(sea_parked_take(&parked, MiB) == NULL);
 	sea_pages_free(run);
 	CHECK(sea_pages_are_sound());
 }
@@ -40,25 +40,25 @@ static void what_was_put_is_taken(void)
 static void there_is_room_for_one(void)
 {
 	void *first = run_of(MiB), *second = run_of(MiB);
-	CHECK(put(&shelf, first));
-	CHECK(!put(&shelf, second));
+	CHECK(put(&parked, first));
+	CHECK(!put(&parked, second));
 	CHECK_EQ(sea_pages_size(second), MiB);
 	sea_pages_free(second);
-	sea_shelf_clear(&shelf);
+	sea_parked_clear(&parked);
 }
 
 static void it_fits_or_it_goes(void)
 {
 	void *run = run_of(MiB);
-	CHECK(put(&shelf, run));
-	CHECK(sea_shelf_take(&shelf, MiB / 8 * 7) == run);
-	CHECK(put(&shelf, run));
-	CHECK(sea_shelf_take(&shelf, MiB / 8 * 7 - 1) == NULL);
-	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
+	CHECK(put(&parked, run));
+	CHECK(sea_parked_take(&parked, MiB / 8 * 7) == run);
+	CHECK(put(&parked, run));
+	CHECK(sea_parked_take(&parked, MiB / 8 * 7 - 1) == NULL);
+	CHECK_EQ(sea_parked_bytes(&parked), 0);
 	run = run_of(MiB);
-	CHECK(put(&shelf, run));
-	CHECK(sea_shelf_take(&shelf, MiB + 1) == NULL);
-	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
+	CHECK(put(&parked, run));
+	CHECK(sea_parked_take(&parked, MiB + 1) == NULL);
+	CHECK_EQ(sea_parked_bytes(&parked), 0);
 	CHECK(sea_pages_are_sound());
 }
 
@@ -66,15 +66,15 @@ static void it_fits_or_it_goes(void)
 static void the_limit_is_common(void)
 {
 	void *large = run_of(5 * MiB), *three = run_of(3 * MiB), *two = run_of(2 * MiB);
-	CHECK(!put(&shelf, large));
-	CHECK(put(&shelf, three));
+	CHECK(!put(&parked, large));
+	CHECK(put(&parked, three));
 	CHECK(!put(&other, two));
-	CHECK(sea_shelf_take(&shelf, 3 * MiB) == three); /* the share stays */
+	CHECK(sea_parked_take(&parked, 3 * MiB) == three); /* the share stays */
 	CHECK(!put(&other, two));
-	CHECK(put(&shelf, three));
-	sea_shelf_clear(&shelf);
+	CHECK(put(&parked, three));
+	sea_parked_clear(&parked);
 	CHECK(put(&other, two));
-	sea_shelf_clear(&other);
+	sea_parked_clear(&other);
 	sea_pages_free(large);
 	CHECK(sea_pages_are_sound());
 }
@@ -83,22 +83,22 @@ static void runs_with_an_arena_of_their_own_are_not_kept(void)
 {
 	void *run = run_of(100 * MiB);
 	sea_options.dirty_max = 1000 * MiB;
-	CHECK(!put(&shelf, run));
+	CHECK(!put(&parked, run));
 	sea_pages_free(run);
 }
 
 static void what_nobody_wants_goes(void)
 {
 	void *run = run_of(MiB);
-	CHECK(put(&shelf, run));
-	sea_shelf_tick(&shelf);
-	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
-	CHECK(sea_shelf_take(&shelf, MiB) == run);
-	CHECK(put(&shelf, run));
-	sea_shelf_tick(&shelf);
-	CHECK_EQ(sea_shelf_bytes(&shelf), MiB);
-	sea_shelf_tick(&shelf);
-	CHECK_EQ(sea_shelf_bytes(&shelf), 0);
+	CHECK(put(&parked, run));
+	sea_parked_tick(&parked);
+	CHECK_EQ(sea_parked_bytes(&parked), MiB);
+	CHECK(sea_parked_take(&parked, MiB) == run);
+	CHECK(put(&parked, run));
+	sea_parked_tick(&parked);
+	CHECK_EQ(sea_parked_bytes(&parked), MiB);
+	sea_parked_tick(&parked);
+	CHECK_EQ(sea_parked_bytes(&parked), 0);
 	CHECK(sea_pages_are_sound());
 }
 

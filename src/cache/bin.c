@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* bin.c - are the bins sound? */
+#include "cache/bin.h"
+
+/* K1 and K2 for the whole stack of class c. */
+static bool stack_is_sound(const struct sea_cache *cache, unsigned c)
+{
+	int64_t length = 0;
+	for (const struct sea_link *chunk = cache->head[c]; chunk; chunk = chunk->next, length++) {
+		const struct sea_zone *zone = (uintptr_t)chunk % SEA_GRANULE ? NULL : sea_zone_of(chunk);
+		if (!zone || !sea_link_is_marked(chunk))
+			return false;
+		if (sea_zone_chunk_size(zone, sea_granule_of(chunk)) != sea_class_granules(c))
+			return false;
+	}
+	return cache->room[c] + length == (int64_t)cache->bin[c].limit;
+}
+
+/* K3. */
+static bool fresh_run_is_sound(const struct sea_bin *bin, size_t size)
+{
+	if (bin->cur == bin->end)
+		return true;
+	return bin->cur < bin->end && (size_t)(bin->end - bin->cur) % size == 0 && sea_zone_of(bin->cur);
+}
+
+bool sea_bins_are_sound(const struct sea_cache *cache)
+{
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		const struct sea_spill *spill = sea_bin_spill(cache, c);
+		if (!sea_class_granules(c))
+			continue;
+		if (!stack_is_sound(cache, c) || !fresh_run_is_sound(&cache->bin[c], sea_class_size(c)))
+			return false;
+		if (spill && !sea_spill_is_sound(spill))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* growth.c - how much a bin may hold
+ *
+ * A stack grows only when a pattern recurs:
+ *
+ *    a chunk finds no room  --> it leaves, and bin->left counts it
+ *    a refill of n chunks   --> earns min(n, left) of credit: the thread needs what it had sent away
+ *    the next chunk that finds no room --> spends credit: the limit grows, and the chunk stays
+ *
+ * So a mass of frees goes to the bitmaps, and only what comes again builds a large stack.
+ *
+ * A bin from which the thread has drawn nothing keeps nothing.  What it frees was drawn by other
+ * threads and may share a cache line with blocks that they still use (passive false sharing:
+ * Berger et al., Hoard).
+ *
+ * A stack grows only while the thread holds little more, caches included, than was live at its
+ * peak.  Where the chunks of a large stack lie scattered, a spill grows in its place (spill.h).
+ * Three limits bound all bins together: the thread's budget (usage.h), the room that all threads
+ * share, and what was live.
+ */
+#include "cache/bin.h"
+
+#include "map/map.h"
+#include "page/page_alloc.h"
+#include "cache/send.h"
+
+/* A class starts with room for 4 KiB, within these counts; a larger one with one chunk. */
+#define FIRST_LIMIT_BYTES (4 * SEA_KIB)
+#define FIRST_LIMIT_MAX 64
+
+/* The caches of all threads together grow up to a quarter of what is in use, or this: 8
+ * threads at the end of their budget. */
+#define ALL_SHARE 4
+#define ALL_LEAST (64 * SEA_MIB)
+
+static size_t room_for_all(void)
+{
+	size_t most = sea_max(sea_pages_in_use() / ALL_SHARE, ALL_LEAST);
+	return most - sea_min(most, sea_load_relaxed(&sea_usage_granted));
+}
+
+/* Bytes by which the limits may grow. */
+static size_t grantable(const struct sea_usage *usage)
+{
+	size_t most = sea_usage_budget(usage);
+	if (sea_usage_net(usage) > sea_usage_may_hold(usage))
+		return 0;
+	return sea_min(most - sea_min(most, usage->granted), room_for_all());
+}
+
+/* A stack of this size is half or more of what a processor has of its own caches.  It is looked at
+ * when it is to grow, to twice its size at most. */
+#define SCATTERED_LEAST (512 * SEA_KIB)
+/* Chunks on top of a stack that are looked at. */
+#define SCATTERED_DEPTH 8
+/* Two that are so far apart share no page. */
+#define SCATTERED_STEP (4 * SEA_KIB)
+
+/* Claim: the stack is large, and most chunks on its top are far from the next.  Each that is
+ * taken makes malloc() wait until memory tells which is next. */
+static bool is_scattered(const struct sea_cache *cache, unsigned c)
+{
+	unsigned nr_far = 0;
+	if (c >= SEA_SPILL_CLASSES || cache->bin[c].limit * sea_class_size(c) < SCATTERED_LEAST)
+		return false;
+	const struct sea_link *chunk = sea_bin_expect(cache->head[c], NULL);
+	for (unsigned i = 0; i < SCATTERED_DEPTH && chunk; i++) {
+		const struct sea_link *below = sea_bin_below(chunk);
+		nr_far += below && (uintptr_t)chunk - (uintptr_t)below + SCATTERED_STEP > 2 * SCATTERED_STEP;
+		chunk = below;
+	}
+	return nr_far > SCATTERED_DEPTH / 2;
+}
+
+/* By how many chunks, of those that are left to grant, a class that may hold so many may hold
+ * more.  Credit that buys nothing is void. */
+static uint32_t spend_credit(struct sea_bin *bin, size_t limit, size_t left)
+{
+	uint32_t grant = (uint32_t)sea_min(sea_min(bin->credit, limit), left);
+	bin->credit = grant ? bin->credit - grant : 0;
+	return grant;
+}
+
+/* The limit of a class that has none, in chunks: small ones are not counted against what is
+ * left, and the first large one that comes may have been the last. */
+static uint32_t first_limit(const struct sea_bin *bin, size_t size, size_t left)
+{
+	if (size > FIRST_LIMIT_BYTES)
+		return (bin->drawn > 1 || bin->left > 0) && left > 0;
+	return (uint32_t)sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX);
+}
+
+/* So many chunks more may lie beside the stack; false: no memory. */
+static bool widen_spill(struct sea_cache *cache, unsigned c, uint32_t grant)
+{
+	SEA_ASSERT(c < SEA_SPILL_CLASSES);
+	struct sea_spill *spill = cache->spill[c];
+	if (!spill)
+		cache->spill[c] = spill = sea_meta_alloc_pages(sizeof(*spill));
+	if (!spill)
+		return false;
+	sea_spill_widen(spill, grant);
+	return true;
+}
+
+bool sea_bin_grow(struct sea_cache *cache, unsigned c)
+{
+	struct sea_bin *bin = &cache->bin[c];
+	struct sea_usage *usage = &cache->usage;
+	SEA_ASSERT(cache->shard && sea_class_granules(c));
+	SEA_ASSERT(cache->room[c] <= 0);
+	bin->seen_room = SEA_BIN_HAS_MOVED;
+	bin->is_shut = bin->limit || !bin->drawn || sea_usage_is_clearing(usage);
+	if (!bin->limit && bin->is_shut)
+		return false;
+	size_t size = sea_class_size(c);
+	size_t left = grantable(usage) / size;
+	const struct sea_spill *spill = sea_bin_spill(cache, c);
+	size_t limit = bin->limit + (spill ? spill->limit : 0);
+	uint32_t grant = bin->limit ? spend_credit(bin, limit, left) : first_limit(bin, size, left);
+	bool spills = is_scattered(cache, c);
+	if (!grant || (spills && !widen_spill(cache, c, grant)))
+		return false;
+	bin->is_shut = 0;
+	sea_usage_grant(usage, grant * size);
+	if (spills)
+		return false;
+	bin->limit += grant;
+	cache->room[c] += (int32_t)grant;
+	return cache->room[c] > 0;
+}
+
+void sea_bins_tighten(struct sea_cache *cache)
+{
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		struct sea_spill *spill = sea_bin_spill(cache, c);
+		if (spill)
+			sea_usage_revoke(&cache->usage, sea_spill_tighten(spill) * sea_class_size(c));
+		if (cache->room[c] <= 0)
+			continue;
+		cache->bin[c].limit -= (uint32_t)cache->room[c];
+		sea_usage_revoke(&cache->usage, (uint32_t)cache->room[c] * sea_class_size(c));
+		cache->room[c] = 0;
+		cache->bin[c].is_shut = 0;
+	}
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* refill.c - how a bin gets its chunks
+ *
+ *    the stack is empty --> what has spilled, 64 chunks at a time
+ *                       --> else a batch from the shard: the longest piece becomes the fresh run,
+ *                           the other pieces go on the stack
+ *
+ * A refill that comes after the thread has drawn as much as its budget looks over all bins first.  A
+ * bin that has not changed since the last look is emptied.  What the others have counted
+ * (growth.c) is halved.
+ */
+#include "cache/bin.h"
+
+#include "heap/reclaim.h"
+#include "cache/send.h"
+
+/* A refill brings a quarter of what the class has drawn so far, so that not more than
+ * that lies unused; within these bounds, and one chunk at least. */
+#define BATCH_SHARE 4
+#define FIRST_BATCH_BYTES 128
+#define LARGEST_BATCH_BYTES (32 * SEA_KIB)
+/* What is live is measured each so many refills (650 instructions, 40 a refill). */
+#define REFILLS_PER_SAMPLE 16
+
+
+/* In the stack and beside it. */
+static int32_t room_in(const struct sea_cache *cache, unsigned c)
+{
+	const struct sea_spill *spill = sea_bin_spill(cache, c);
+	return cache->room[c] + (spill ? (int32_t)spill->room : 0);
+}
+
+/* Chunks that leave in one look; at the next refills the look goes on.  20 to 60 ns each. */
+#define LOOK_CHUNKS 1024
+
+/* True: up to `most` chunks left, and there may be more. */
+static bool look_at(struct sea_cache *cache, unsigned c, size_t *most)
+{
+	struct sea_bin *bin = &cache->bin[c];
+	if (bin->seen_room == room_in(cache, c) && sea_bin_has_any(cache, c))
+		*most -= sea_min(*most, sea_send_bin(cache, c, *most));
+	if (!*most)
+		return true;
+	bin->left -= bin->left / 2;
+	bin->credit /= 2;
+	bin->is_shut = 0;
+	bin->seen_room = room_in(cache, c);
+	return false;
+}
+
+static void look_over(struct sea_cache *cache)
+{
+	size_t most = LOOK_CHUNKS;
+	if (!cache->look_next) {
+		sea_usage_age(&cache->usage);
+		sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
+		cache->look_next = 1;
+	}
+	while (cache->look_next < SEA_NR_CLASSES && !look_at(cache, cache->look_next, &most))
+		cache->look_next++;
+	sea_send_outbox(cache);
+	if (cache->look_next < SEA_NR_CLASSES)
+		return;
+	cache->look_next = 0;
+	sea_send_purge_spills(cache);
+}
+
+/* The longest piece becomes the fresh run, the others go on the stack, lowest address on top. */
+static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
+{
+	SEA_ASSERT(batch->nr_pieces > 0);
+	SEA_ASSERT(!cache->head[c]);
+	SEA_ASSERT(cache->bin[c].cur == cache->bin[c].end);
+	struct sea_bin *bin = &cache->bin[c];
+	size_t size = sea_class_size(c);
+	const struct sea_piece *last = &batch->piece[batch->nr_pieces - 1];
+	bin->cur = last->start;
+	bin->end = last->start + last->count * size;
+	SEA_ASSERT(bin->cur < bin->end);
+	for (uint32_t i = batch->nr_pieces - 1; i-- > 0;)
+		for (uint32_t j = batch->piece[i].count; j-- > 0;)
+			sea_bin_push(cache, c, batch->piece[i].start + j * size);
+}
+
+static uint32_t next_batch(const struct sea_bin *bin, size_t size)
+{
+	SEA_ASSERT(size > 0);
+	size_t share = sea_max(bin->drawn / BATCH_SHARE, FIRST_BATCH_BYTES / size);
+	return (uint32_t)sea_max(sea_min(share, LARGEST_BATCH_BYTES / size), 1);
+}
+
+/* Looking over may empty the class that is to be refilled, but not fill it. */
+static void before_refill(struct sea_cache *cache)
+{
+	sea_send_outbox(cache);
+	if (cache->look_next || cache->usage.drawn > sea_usage_budget(&cache->usage))
+		look_over(cache);
+}
+
+static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_t nr_chunks, size_t size)
+{
+	uint32_t earned = (uint32_t)sea_min(nr_chunks, bin->left);
+	bin->left -= earned;
+	bin->credit += earned;
+	bin->is_shut = 0;
+	bin->seen_room = SEA_BIN_HAS_MOVED;
+	bin->drawn += nr_chunks;
+	sea_usage_draw(&cache->usage, nr_chunks * size);
+	if (cache->usage.nr_refills++ % REFILLS_PER_SAMPLE == 0) {
+		sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
+		sea_parked_tick(&cache->parked);
+		sea_reclaim(SEA_NOW_AND_THEN);
+	} else if (unlikely(sea_reclaim_goes_on())) {
+		sea_reclaim(SEA_NOW_AND_THEN); /* a step: refills may be all that happens for long */
+	}
+}
+
+/* A line each; half of what the processor's first cache has. */
+#define SPILL_BATCH 64
+
+bool sea_bin_unspill(struct sea_cache *cache, unsigned c)
+{
+	SEA_ASSERT(!cache->head[c]);
+	struct sea_spill *spill = sea_bin_spill(cache, c);
+	uint32_t nr = spill ? sea_spill_take(spill, SPILL_BATCH, &cache->head[c]) : 0;
+	cache->room[c] -= (int32_t)nr;
+	return nr > 0;
+}
+
+bool sea_bin_refill(struct sea_cache *cache, unsigned c)
+{
+	SEA_ASSERT(cache->shard);
+	SEA_ASSERT(sea_class_granules(c));
+	struct sea_bin *bin = &cache->bin[c];
+	struct sea_batch batch;
+	size_t size = sea_class_size(c);
+	if (sea_bin_unspill(cache, c))
+		return true;
+	before_refill(cache);
+	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(bin, size), &batch))
+		return false;
+	account_refill(cache, bin, batch.nr_chunks, size);
+	adopt(cache, c, &batch);
+	return true;
+}
+
+/* On top of the stack, lowest address first.  A long piece but for its first chunk becomes the fresh run, if
+ * that is empty. */
+static void adopt_aligned(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
+{
+	struct sea_bin *bin = &cache->bin[c];
+	size_t size = sea_class_size(c);
+	for (uint32_t i = batch->nr_pieces; i-- > 0;) {
+		const struct sea_piece *piece = &batch->piece[i];
+		uint32_t nr = piece->count;
+		if (nr > 1 && bin->cur == bin->end) {
+			bin->cur = piece->start + size;
+			bin->end = piece->start + nr * size;
+			((struct sea_link *)bin->cur)->mark = sea_link_mark(bin->cur);
+			nr = 1;
+		}
+		while (nr-- > 0)
+			sea_bin_push(cache, c, piece->start + nr * size);
+	}
+}
+
+bool sea_bin_refill_aligned(struct sea_cache *cache, unsigned c, size_t align)
+{
+	struct sea_bin *bin = &cache->bin[c];
+	struct sea_batch batch;
+	size_t size = sea_class_size(c);
+	before_refill(cache);
+	if (!sea_shard_take_aligned(cache->shard, sea_class_granules(c), next_batch(bin, size), align, &batch))
+		return false;
+	account_refill(cache, bin, batch.nr_chunks, size);
+	adopt_aligned(cache, c, &batch);
+	return true;
+}

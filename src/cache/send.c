@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* send.c - sending what a cache holds back
+ *
+ * K4  Every chunk that is sent back carries its mark before its bit is set (X1).
+ *
+ * A thread that sends much back helps to merge it now and then, and one that is clearing up
+ * keeps nothing back.
+ */
+#include "cache/send.h"
+
+#include "base/lock.h"
+#include "base/os.h"
+#include "heap/reclaim.h"
+
+/* What SEA_MERGE_BYTES is for a thread that is clearing up and has less than that left. */
+#define LAST_MERGE_BYTES (32 * SEA_KIB)
+/* Chunks that leave the cache in a step: 20 to 60 ns each. */
+#define STEP_CHUNKS 1024
+/* A teardown is near its end when so small a part of the peak is left: what is free by then waits
+ * for the last blocks of its pages and zones. */
+#define LAST_SHARE 8
+
+SEA_RACE_BY_DESIGN size_t sea_cache_bytes(const struct sea_cache *cache)
+{
+	size_t bytes = sea_outbox_bytes(&cache->outbox) + sea_parked_bytes(&cache->parked);
+	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
+		const struct sea_bin *bin = &cache->bin[c];
+		int64_t nr = (int64_t)bin->limit - cache->room[c];
+		bytes += nr > 0 ? (size_t)nr * sea_class_size(c) : 0;
+		bytes += bin->end > bin->cur ? (size_t)(bin->end - bin->cur) : 0;
+		const struct sea_spill *spill = sea_bin_spill(cache, c);
+		bytes += spill ? sea_spill_length(spill) * sea_class_size(c) : 0;
+	}
+	return bytes;
+}
+
+void sea_send_outbox(struct sea_cache *cache)
+{
+	sea_usage_send(&cache->usage, sea_outbox_send(&cache->outbox));
+	SEA_ASSERT(sea_outbox_bytes(&cache->outbox) == 0);
+}
+
+void sea_send_waiting(struct sea_cache *cache)
+{
+	sea_send_outbox(cache);
+	for (unsigned c = 1; c < SEA_SPILL_CLASSES; c++)
+		if (cache->spill[c])
+			sea_spill_enter_all(cache->spill[c]);
+}
+
+/* A marked chunk leaves. */
+static void send(struct sea_cache *cache, struct sea_link *chunk, unsigned c)
+{
+	SEA_ASSERT(sea_zone_of(chunk));
+	SEA_ASSERT(sea_link_is_marked(chunk));
+	if (sea_outbox_add(&cache->outbox, chunk, sea_class_granules(c)))
+		sea_send_outbox(cache);
+}
+
+/* Up to `most` chunks of the stack of class c; the limit goes down with them, as far as they were
+ * within it (K1).  How many. */
+static size_t send_stack(struct sea_cache *cache, unsigned c, size_t most)
+{
+	size_t nr = 0;
+	sea_bin_expect(cache->head[c], NULL);
+	for (struct sea_link *chunk; nr < most && (chunk = cache->head[c]); nr++) {
+		cache->head[c] = sea_bin_below(chunk);
+		send(cache, chunk, c);
+	}
+	size_t within = sea_min(nr, cache->bin[c].limit);
+	cache->bin[c].limit -= (uint32_t)within;
+	cache->room[c] += (int32_t)(nr - within);
+	sea_usage_revoke(&cache->usage, within * sea_class_size(c));
+	return nr;
+}
+
+/* Of what class c has spilled, with the room for it. */
+static size_t send_spill(struct sea_cache *cache, unsigned c, size_t most)
+{
+	struct sea_spill *spill = sea_bin_spill(cache, c);
+	struct sea_link *chunk;
+	size_t nr = 0;
+	uint32_t some;
+	if (!spill)
+		return 0;
+	while (nr < most && (some = sea_spill_take(spill, SEA_OUTBOX_CHUNKS, &chunk))) {
+		nr += some;
+		for (struct sea_link *next; chunk; chunk = next) {
+			next = chunk->next;
+			send(cache, chunk, c);
+		}
+	}
+	sea_usage_revoke(&cache->usage, sea_spill_tighten(spill) * sea_class_size(c));
+	return nr;
+}
+
+static size_t send_fresh(struct sea_cache *cache, unsigned c, size_t most)
+{
+	struct sea_bin *bin = &cache->bin[c];
+	size_t nr = 0;
+	for (size_t size = sea_class_size(c); nr < most && bin->cur < bin->end; bin->cur += size, nr++) {
+		struct sea_link *chunk = (struct sea_link *)bin->cur;
+		chunk->mark = sea_link_mark(chunk);
+		send(cache, chunk, c);
+	}
+	return nr;
+}
+
+bool sea_bin_has_any(const struct sea_cache *cache, unsigned c)
+{
+	const struct sea_bin *bin = &cache->bin[c];
+	const struct sea_spill *spill = sea_bin_spill(cache, c);
+	return cache->head[c] || bin->limit || bin->cur < bin->end || (spill && spill->limit);
+}
+
+size_t sea_send_bin(struct sea_cache *cache, unsigned c, size_t most)
+{
+	struct sea_bin *bin = &cache->bin[c];
+	SEA_ASSERT(sea_class_granules(c));
+	size_t nr = send_stack(cache, c, most);
+	nr += send_fresh(cache, c, most - nr);
+	nr += nr < most ? send_spill(cache, c, most - nr) : 0;
+	if (nr >= most)
+		return nr;
+	SEA_ASSERT(cache->room[c] == (int32_t)bin->limit);
+	sea_usage_revoke(&cache->usage, bin->limit * sea_class_size(c));
+	cache->room[c] = 0;
+	bin->limit = 0;
+	bin->drawn = 0;
+	bin->is_shut = 0;
+	return nr;
+}
+
+bool sea_send_some(struct sea_cache *cache, size_t most)
+{
+	size_t nr = 0;
+	sea_send_outbox(cache);
+	for (unsigned c = 1; c < SEA_NR_CLASSES && nr < most; c++)
+		if (cache->bin[c].drawn || sea_bin_has_any(cache, c))
+			nr += sea_send_bin(cache, c, most - nr);
+	sea_send_outbox(cache);
+	if (nr < most)
+		sea_parked_clear(&cache->parked);
+	return nr < most;
+}
+
+void sea_send_all(struct sea_cache *cache)
+{
+	sea_send_some(cache, SIZE_MAX);
+	SEA_ASSERT(cache->usage.granted == 0);
+	SEA_ASSERT(sea_parked_bytes(&cache->parked) == 0);
+}
+
+void sea_send_purge_spills(struct sea_cache *cache)
+{
+	for (unsigned c = 1; c < SEA_SPILL_CLASSES; c++)
+		if (cache->spill[c])
+			sea_spill_purge(cache->spill[c]);
+}
+
+/* What a thread sends back between two helps.  While it tears down, half of what it holds comes
+ * together, as far as so much may stay: the fewer passes. */
+static size_t merge_interval(const struct sea_usage *usage)
+{
+	size_t some = sea_min(sea_usage_net(usage), sea_options.dirty_max) / 2;
+	return sea_max(some, SEA_MERGE_BYTES);
+}
+
+/* The thread may be giving back all it has, and do nothing for long after: a step of merging what
+ * it sent, and of giving more back than would go otherwise.  Again when it has sent half of what
+ * it held still.  True: there is more to do. */
+static bool clear_up(struct sea_cache *cache)
+{
+	struct sea_usage *usage = &cache->usage;
+	if (!sea_send_some(cache, STEP_CHUNKS))
+		return true;
+	sea_send_purge_spills(cache);
+	if (usage->returned < usage->cleared)
+		return false;
+	bool goes_on = sea_shard_merge_worth(cache->shard);
+	goes_on |= sea_reclaim(SEA_THREAD_CLEARS);
+	if (!goes_on) {
+		size_t least = sea_usage_held_much(usage) ? LAST_MERGE_BYTES : SEA_CLEARING_BYTES / 2;
+		usage->cleared = usage->returned + sea_max(sea_usage_net(usage) / 2, least);
+	}
+	return goes_on;
+}
+
+/* A step after sending: merges what has come together.  If there is more to do, the next
+ * delivery goes on. */
+static bool help(struct sea_cache *cache, struct sea_shard *shard)
+{
+	SEA_ASSERT(shard);
+	if (sea_lock_holds_any())
+		return false; /* a signal handler has interrupted who holds it */
+	struct sea_usage *usage = &cache->usage;
+	bool goes_on = sea_shard_merge_some(shard);
+	goes_on |= sea_usage_is_clearing(usage) ? clear_up(cache) : sea_reclaim(SEA_NOW_AND_THEN);
+	usage->sent = goes_on ? merge_interval(usage) : 0;
+	return goes_on;
+}
+
+static bool is_nearly_done(const struct sea_usage *usage)
+{
+	return sea_usage_held_much(usage) &&
+	       sea_usage_net(usage) < sea_max(SEA_MERGE_BYTES, usage->peak / LAST_SHARE);
+}
+
+static bool is_worth_merging(const struct sea_usage *usage)
+{
+	if (likely(usage->sent < LAST_MERGE_BYTES))
+		return false;
+	return usage->sent >= merge_interval(usage) || (is_nearly_done(usage) && sea_usage_is_clearing(usage));
+}
+
+/* The shard that the last chunk goes to gets the help: its zone may be gone once it
+ * has the chunk.  Near the end of a teardown, for there may be no call after it, each chunk is sent by
+ * itself, and brings a step, until there is nothing to do. */
+void sea_send_and_merge(struct sea_cache *cache)
+{
+	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);
+	sea_send_outbox(cache);
+	bool goes_on = is_worth_merging(&cache->usage) && help(cache, shard);
+	cache->waits_below = unlikely(goes_on && is_nearly_done(&cache->usage)) ? 1 : SEA_WAITS_BELOW;
+}
