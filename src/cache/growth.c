@@ -28,24 +28,13 @@
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
 #define FIRST_LIMIT_MAX 64
 
-/* The caches of all threads together grow up to a quarter of what is in use, or this: 8
- * threads at the end of their budget. */
-#define ALL_SHARE 4
-#define ALL_LEAST (64 * SEA_MIB)
-
-static size_t room_for_all(void)
-{
-	size_t most = sea_max(sea_pages_in_use() / ALL_SHARE, ALL_LEAST);
-	return most - sea_min(most, sea_load_relaxed(&sea_usage_granted));
-}
-
 /* Bytes by which the limits may grow. */
 static size_t grantable(const struct sea_usage *usage)
 {
 	size_t most = sea_usage_budget(usage);
 	if (sea_usage_net(usage) > sea_usage_may_hold(usage))
 		return 0;
-	return sea_min(most - sea_min(most, usage->granted), room_for_all());
+	return sea_min(most - sea_min(most, usage->granted), sea_budget_cache_room());
 }
 
 /* A stack of this size is half or more of what a processor has of its own caches.  It is looked at

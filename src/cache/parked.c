@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* parked.c - one run a thread, within a common limit
+/* parked.c - one run a thread, within the budget
  *
- * F1  `granted` of all threads together is the count of what is granted.
- * F2  A parked run is not longer than its thread's share.
+ * F1  The count of what is parked is the sum of the parked runs' bytes.
+ * F2  A parked run was not longer than `granted` when it was parked.
  */
 #include "cache/parked.h"
 
@@ -14,15 +14,14 @@
 /* A run serves a request that leaves at most this part of it unused. */
 #define UNUSED_SHARE 8
 
-static size_t granted; /* to all threads, bytes; atomic */
-
-static bool raise_share(struct sea_parked *parked, size_t size)
+/* Asks again for a size that was granted only after a tick: two threads that ask at once may both
+ * be granted the last bytes. */
+static bool is_granted(struct sea_parked *parked, size_t size)
 {
-	size_t more = size - parked->granted;
-	if (sea_add_relaxed(&granted, more) > sea_pages_watermarks_without(size).high) {
-		sea_add_relaxed(&granted, -more);
+	if (likely(size <= parked->granted))
+		return true;
+	if (!sea_budget_may_park(size))
 		return false;
-	}
 	parked->granted = size;
 	return true;
 }
@@ -32,11 +31,10 @@ bool sea_parked_put(struct sea_parked *parked, void *start, struct page *run, si
 	SEA_ASSERT(start && size > 0);
 	if (parked->start || !run)
 		return false;
-	sea_pages_park(run);
-	if (size > parked->granted && !raise_share(parked, size)) {
-		sea_pages_unpark(run);
+	if (!is_granted(parked, size))
 		return false;
-	}
+	sea_pages_park(run);
+	sea_pages_note_parked((intptr_t)size);
 	parked->start = start;
 	parked->run = run;
 	parked->size = size;
@@ -48,6 +46,7 @@ static void *take(struct sea_parked *parked)
 {
 	void *start = parked->start;
 	parked->start = NULL;
+	sea_pages_note_parked(-(intptr_t)parked->size);
 	sea_pages_unpark(parked->run);
 	return start;
 }
@@ -66,18 +65,21 @@ void sea_parked_clear(struct sea_parked *parked)
 {
 	if (parked->start)
 		sea_pages_free(take(parked));
-	sea_add_relaxed(&granted, -parked->granted);
 	parked->granted = 0;
 }
 
 void sea_parked_tick(struct sea_parked *parked)
 {
-	if (parked->granted && parked->is_old)
+	if (parked->is_old)
 		sea_parked_clear(parked);
+	parked->granted = 0;
 	parked->is_old = true;
 }
 
-void sea_parked_in_child(const struct sea_parked *mine) { sea_store_relaxed(&granted, mine->granted); }
+void sea_parked_in_child(const struct sea_parked *mine)
+{
+	sea_store_relaxed(&sea_counted.parked, sea_parked_bytes(mine));
+}
 
 /* Reads what another thread may write. */
 SEA_RACE_BY_DESIGN size_t sea_parked_bytes(const struct sea_parked *parked) { return parked->start ? parked->size : 0; }

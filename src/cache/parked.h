@@ -5,8 +5,8 @@
  * without a lock, an atomic operation or a page fault.  A parked run is no block, and
  * counts as in use to the page allocator.
  *
- * All parked runs together have no more bytes than the high watermark.  A thread takes its share of
- * that once, and keeps it when its run is taken.
+ * A parked run counts as dirty: it and what else is dirty stay within the high watermark of the
+ * budget.  A thread asks the budget once for a run of some size, and again after a tick.
  */
 #ifndef SEA_PARKED_H
 #define SEA_PARKED_H
@@ -18,7 +18,7 @@ struct sea_parked {
 	void *start;	  /* of the run; NULL: empty */
 	struct page *run; /* what the page allocator knows of it */
 	size_t size;	  /* bytes of it */
-	size_t granted;	  /* bytes of the common limit that are this thread's */
+	size_t granted;	  /* bytes that the budget let this thread park, since the last tick */
 	bool is_old;	  /* nothing was parked since the last tick */
 };
 
@@ -30,7 +30,7 @@ bool sea_parked_put(struct sea_parked *parked, void *start, struct page *run, si
  * its pages may serve the request. */
 void *sea_parked_take(struct sea_parked *parked, size_t size);
 
-/* Gives the run to the page allocator, and the share back. */
+/* Gives the run to the page allocator. */
 void sea_parked_clear(struct sea_parked *parked);
 
 /* Now and then: frees a run that was parked before the last time. */

@@ -8,7 +8,7 @@
  * T2  A cache in the list has a shard; a spare struct holds no chunk.
  * T3  A cache that was left has chunks in stacks, spills and fresh runs only, not more bytes of them,
  *     and limits of not more bytes, than the option `cache` says; there are at most as many
- *     as shards, and MOST_LEFT.  The shard in it is not its own any more.
+ *     as shards, and SEA_BUDGET_MOST_LEFT.  The shard in it is not its own any more.
  *
  * The lists are under the threads lock.  What a cache holds is its thread's, and read
  * without a lock by who counts it.
@@ -21,13 +21,10 @@
 #include "base/os.h"
 #include "base/upward.h"
 #include "map/map.h"
-#include "page/refault.h"
+#include "page/budget.h"
 #include "heap/reclaim.h"
 #include "cache/send.h"
 #include "cache/bin.h"
-
-/* Caches that are left, of some 100 KiB each where threads do little. */
-#define MOST_LEFT 16
 
 struct sea_cache sea_threads_nobody; /* of a thread that has not allocated yet */
 static struct sea_cache departed;    /* of a thread whose exit hook has run */
@@ -102,7 +99,7 @@ static void clear_up(struct sea_shard *shard, bool is_alone)
 		if (is_alone || &sea_shards[i] == shard)
 			merge_worth(&sea_shards[i]);
 	if (is_alone)
-		sea_refault_forget();
+		sea_budget_end_of_work();
 	for (unsigned steps = MOST_STEPS; sea_reclaim(SEA_THREAD_ENDS) && --steps > 0;)
 		;
 }
@@ -110,7 +107,7 @@ static void clear_up(struct sea_shard *shard, bool is_alone)
 /* Threads lock held.  False: there are enough (T3). */
 static bool leave_to_next(struct sea_cache *cache)
 {
-	if (threads.nr_left >= sea_min(sea_shard_count(), MOST_LEFT))
+	if (!sea_budget_may_leave(sea_cache_bytes(cache), threads.nr_left, sea_shard_count()))
 		return false;
 	threads.nr_left++;
 	push(&threads.left, cache);

@@ -10,10 +10,8 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "page/budget.h"
 
-/* The budget grows with what the thread holds up to so many times the option: 8 MiB
- * by default. */
-#define SEA_BUDGET_GROWTH 8
 /* Caches hold at most this part of what is live, or the option `cache`. */
 #define SEA_CACHED_SHARE 4
 /* A thread that sent this much back without one refill, and most of what it held, is
@@ -37,32 +35,29 @@ struct sea_usage {
 	size_t granted;	     /* bytes that all limits together allow */
 };
 
-/* What all usages have granted; atomic. */
-extern SEA_HIDDEN size_t sea_usage_granted;
-
 SEA_INLINE void sea_usage_grant(struct sea_usage *usage, size_t bytes)
 {
 	usage->granted += bytes;
-	sea_add_relaxed(&sea_usage_granted, bytes);
+	sea_budget_note_cached((intptr_t)bytes);
 }
 
 SEA_INLINE void sea_usage_revoke(struct sea_usage *usage, size_t bytes)
 {
 	SEA_ASSERT(usage->granted >= bytes);
 	usage->granted -= bytes;
-	sea_add_relaxed(&sea_usage_granted, -bytes);
+	sea_budget_note_cached(-(intptr_t)bytes);
 }
 
 /* In the child of a fork: other usages are gone ... */
 SEA_INLINE void sea_usage_in_child(const struct sea_usage *mine)
 {
-	sea_store_relaxed(&sea_usage_granted, mine->granted);
+	sea_store_relaxed(&sea_budget.cached, mine->granted);
 }
 
 /* ... but for those of caches that stay. */
 SEA_INLINE void sea_usage_grant_again(const struct sea_usage *usage)
 {
-	sea_add_relaxed(&sea_usage_granted, usage->granted);
+	sea_budget_note_cached((intptr_t)usage->granted);
 }
 
 /* A new thread has the cache of one that has ended, with so many bytes in it. */
@@ -89,7 +84,7 @@ SEA_INLINE size_t sea_usage_may_hold(const struct sea_usage *usage)
 /* Bytes that all limits together may allow, and that are drawn between two looks. */
 SEA_INLINE size_t sea_usage_budget(const struct sea_usage *usage)
 {
-	return sea_max(sea_options.cache, sea_min(usage->peak, sea_options.cache * SEA_BUDGET_GROWTH));
+	return sea_budget_of_thread(usage->peak);
 }
 
 /* Claim: the thread is giving back what it holds. */

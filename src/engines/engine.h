@@ -55,8 +55,8 @@ struct sea_stats {
 	size_t whole;	  /* of live: in blocks with a mapping of their own */
 	size_t committed; /* of arenas: usable */
 
-	size_t given_back; /* to the system so far */
-	size_t refaulted;  /* of it, wanted back soon after */
+	size_t given_back; /* to the kernel so far */
+	size_t refaulted;  /* of it, faulted in again soon after */
 	size_t nr_whole, nr_zones, nr_shards, nr_threads;
 	size_t nr_contended; /* lock takes that had to wait */
 };

@@ -14,7 +14,6 @@
 #include "base/os.h"
 #include "page/page_alloc.h"
 #include "page/purge.h"
-#include "page/refault.h"
 
 /* Short rows of idle pages go too, but only so many so often: SHORT_RANGES_BYTES in so many ms.
  * When a thread ends, which may be the last moment for long, all of them, and while one clears up,
@@ -294,7 +293,7 @@ static bool reclaim_metadata(void)
 static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	SEA_ASSERT(marks.low <= marks.high);
-	sea_refault_learn();
+	sea_budget_measure();
 	if (sea_pages_purge_some(marks, 0))
 		return true;
 	if (sea_pages_dirty() > marks.low && sea_purge_may_try() &&
@@ -327,7 +326,7 @@ static bool take_turn(enum sea_occasion occasion)
 
 bool sea_reclaim(enum sea_occasion occasion)
 {
-	struct sea_watermarks marks = sea_pages_watermarks();
+	struct sea_watermarks marks = sea_budget_watermarks();
 	if (likely(is_enough(marks, occasion)))
 		return false;
 	if (!take_turn(occasion)) {

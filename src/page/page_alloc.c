@@ -9,7 +9,7 @@
  *     hands of a purge under way.
  *
  * The page lock protects the list of arenas and their pools; the counts are atomic, so that the
- * per-CPU lists can do without it (watermarks.h).  No system call is made under the lock.
+ * per-CPU lists can do without it (counts.h).  No system call is made under the lock.
  */
 #include "page/page_alloc.h"
 
@@ -25,16 +25,14 @@
 #include "page/buddy.h"
 #include "page/pcp.h"
 #include "page/purge.h"
-#include "page/refault.h"
-#include "page/watermarks.h"
+#include "page/allowance.h"
+#include "page/budget.h"
 
 /* Moving pages by system call pays from here on. */
 #define MOVE_PAGES_MIN (4 * SEA_MIB)
 /* A whole arena is three to six mappings, and a process may have 65,530: while there are so many, what
  * fits comes from pools, and no pages are moved. */
 #define MOST_WHOLE 128
-/* Huge pages may add so much to what is written to: the goal of 5 % in memory. */
-#define HOLLOW_SHARE 20
 /* The kernel fills a huge page in 0.2 ms where 512 small ones take 0.8, unless it has to find
  * the memory first: by compaction, or from a hypervisor that took it (5 to 9 ms).  After one that
  * took longer than the first there is none for so long: one call in a minute at most. */
@@ -174,7 +172,7 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 	size_t nr_fresh = sea_arena_touch(arena, from, to, surely);
 	if (!nr_fresh)
 		return;
-	sea_refault_note_fresh(nr_fresh);
+	sea_allowance_note_faulted(nr_fresh);
 	if (surely)
 		sea_add_relaxed(&sea_counted.nr_written, nr_fresh);
 }
@@ -185,7 +183,7 @@ static void consider_huge(struct sea_buddy run)
 {
 	SEA_ASSERT(run.arena->pool);
 	size_t written = sea_load_relaxed(&sea_counted.nr_written) << sea_page_shift();
-	if (sea_options.thp != SEA_HUGE_AUTO || sea_arena_hollow() + sea_huge_size() > written / HOLLOW_SHARE)
+	if (sea_options.thp != SEA_HUGE_AUTO || !sea_budget_may_hollow(sea_arena_hollow(), sea_huge_size(), written))
 		return;
 	uint64_t began = sea_os_now_us();
 	if (began < sea_load_relaxed(&state.huge_from_us) || !sea_arena_make_huge(run.arena, run.pfn))
@@ -209,7 +207,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed(&sea_counted.nr_dirty, -nr_touched);
 	sea_add_relaxed(&sea_counted.nr_used, nr_pages);
-	sea_pages_note_use();
+	sea_budget_note_use();
 	if (touch == SEA_TOUCH_NOW) {
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages, false);
 		sea_arena_lend(run.arena, run.pfn, run.pfn + nr_pages);
@@ -253,7 +251,7 @@ static size_t purge_step(size_t want, bool *is_over)
 	struct sea_purged step = sea_purge_step(want);
 	sea_add_relaxed(&sea_counted.nr_dirty, -step.nr_pages);
 	sea_pages_note_gone(step.nr_pages);
-	sea_refault_note_purged(step.nr_pages);
+	sea_allowance_note_purged(step.nr_pages);
 	*is_over = step.is_over;
 	return step.nr_pages;
 }
@@ -264,7 +262,7 @@ static size_t purge_some(size_t keep, size_t nr_steps)
 {
 	size_t nr_purged = 0, rest;
 	bool is_over = false;
-	sea_refault_learn();
+	sea_budget_measure();
 	while ((rest = excess(keep)) > 0 && !is_over && nr_steps-- > 0)
 		nr_purged += purge_step(rest, &is_over);
 	if (!rest || is_over)
@@ -362,7 +360,7 @@ size_t sea_pages_size(const void *address)
 static void keep_watermarks(size_t nr_pages)
 {
 	sea_purge_note_freed(nr_pages);
-	sea_pages_purge_some(sea_pages_watermarks(), nr_pages);
+	sea_pages_purge_some(sea_budget_watermarks(), nr_pages);
 }
 
 void sea_pages_free(void *address)
@@ -527,7 +525,7 @@ size_t sea_pages_purge_range(void *from, void *to)
 	size_t nr_pages = sea_arena_purge(arena, pfn_of(arena, from), pfn_of(arena, to));
 	sea_purge_note_try(nr_pages);
 	sea_pages_note_gone(nr_pages);
-	sea_refault_note_purged(nr_pages);
+	sea_allowance_note_purged(nr_pages);
 	return nr_pages << sea_page_shift();
 }
 
@@ -587,7 +585,7 @@ void sea_pages_stats(struct sea_page_stats *stats)
 	stats->in_use = (sea_load_relaxed(&sea_counted.nr_used) << sea_page_shift()) + stats->whole;
 	stats->dirty = sea_pages_dirty();
 	stats->purged = sea_load_relaxed(&sea_counted.purged);
-	stats->refaulted = sea_refault_count() << sea_page_shift();
+	stats->refaulted = sea_allowance_nr_refaults() << sea_page_shift();
 }
 
 bool sea_pages_is_readable(const void *address)
@@ -632,7 +630,7 @@ void sea_pages_in_child(void)
 {
 	size_t used = 0, dirty = 0, hollow = 0;
 	sea_purge_in_child();
-	sea_refault_in_child();
+	sea_allowance_in_child();
 	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next) {
 		count_pages(arena, &used, &dirty);
 		hollow += sea_bits_count(arena->hollow, 0, arena->pool->nr_pages);

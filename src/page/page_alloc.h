@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/page_size.h"
 #include "page/page.h"
-#include "page/watermarks.h"
+#include "page/budget.h"
 
 struct sea_arena;
 struct sea_lock;
@@ -119,7 +119,7 @@ struct sea_page_stats {
 	size_t nr_whole;  /* runs with an arena of their own */
 	size_t whole;	  /* bytes in them */
 	size_t purged;	  /* bytes given back so far */
-	size_t refaulted; /* bytes of them that were wanted back soon */
+	size_t refaulted; /* bytes of them that were faulted in again soon */
 };
 void sea_pages_stats(struct sea_page_stats *stats);
 

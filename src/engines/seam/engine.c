@@ -14,7 +14,7 @@
 #include "base/upward.h"
 #include "map/map.h"
 #include "page/page_alloc.h"
-#include "page/refault.h"
+#include "page/budget.h"
 #include "heap/reclaim.h"
 #include "cache/cache.h"
 
@@ -138,7 +138,7 @@ size_t sea_engine_trim(size_t keep)
 	size_t bytes;
 	if (sea_lock_holds_any())
 		return 0;
-	sea_refault_forget();
+	sea_budget_end_of_work();
 	sea_cache_merge_all();
 	bytes = sea_pages_purge_free(keep);
 	for (unsigned i = 0; i < sea_shard_count(); i++) {

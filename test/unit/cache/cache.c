@@ -708,22 +708,22 @@ static void with_random_faults(void)
 /* All threads have a limit in common: who comes late gets what a class starts with. */
 static void caches_of_all_threads_have_a_limit(void)
 {
-	sea_usage_granted = 64 * MiB;
+	sea_budget.cached = 64 * MiB;
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < 3000; i++)
 			CHECK(alloc(64));
 		give_all();
 	}
-	CHECK_EQ(sea_usage_granted, 64 * MiB + 4 * KiB);
-	sea_usage_granted = 4 * KiB;
+	CHECK_EQ(sea_budget.cached, 64 * MiB + 4 * KiB);
+	sea_budget.cached = 4 * KiB;
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < 3000; i++)
 			CHECK(alloc(64));
 		give_all();
 	}
-	CHECK(sea_usage_granted > 100 * KiB);
+	CHECK(sea_budget.cached > 100 * KiB);
 	sea_cache_send_all();
-	CHECK_EQ(sea_usage_granted, 0);
+	CHECK_EQ(sea_budget.cached, 0);
 }
 
 static const struct test_case cases[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* shelf.c - one run at hand, within a limit that all share */
+/* parked.c - one run a thread, within the budget */
 #include "cache/parked.h"
 
 #include "base/options.h"
@@ -62,21 +62,50 @@ static void it_fits_or_it_goes(void)
 	CHECK(sea_pages_are_sound());
 }
 
-/* The high watermark is 4 MiB. */
+/* The high watermark is 4 MiB: of what all threads have parked, and of other dirty pages. */
 static void the_limit_is_common(void)
 {
-	void *large = run_of(5 * MiB), *three = run_of(3 * MiB), *two = run_of(2 * MiB);
+	void *large = run_of(5 * MiB), *three = run_of(3 * MiB), *two = run_of(2 * MiB), *one = run_of(3 * MiB / 2);
 	CHECK(!put(&parked, large));
 	CHECK(put(&parked, three));
+	CHECK_EQ(sea_pages_dirty(), 3 * MiB);
 	CHECK(!put(&other, two));
-	CHECK(sea_parked_take(&parked, 3 * MiB) == three); /* the share stays */
-	CHECK(!put(&other, two));
-	CHECK(put(&parked, three));
-	sea_parked_clear(&parked);
+	CHECK(sea_parked_take(&parked, 3 * MiB) == three);
+	CHECK_EQ(sea_pages_dirty(), 0);
 	CHECK(put(&other, two));
 	sea_parked_clear(&other);
+	CHECK_EQ(sea_pages_dirty(), 2 * MiB); /* in free pages */
+	CHECK(put(&other, one));
+	CHECK_EQ(sea_pages_dirty(), 2 * MiB + 3 * MiB / 2);
 	sea_pages_free(large);
+	CHECK_AT_MOST(sea_pages_dirty(), 4 * MiB);
 	CHECK(sea_pages_are_sound());
+}
+
+/* Two runs of 3.9 MiB that are freed one after the other: not both stay. */
+static void a_parked_run_counts_as_dirty(void)
+{
+	void *first = run_of(4000 * KiB), *second = run_of(4000 * KiB);
+	CHECK(put(&parked, first));
+	CHECK(!put(&parked, second));
+	sea_pages_free(second);
+	CHECK_AT_MOST(sea_pages_dirty(), 4 * MiB);
+	CHECK_AT_MOST(sea_pages_free_dirty(), 96 * KiB);
+}
+
+/* What was granted holds until the next tick. */
+static void it_asks_again_after_a_tick(void)
+{
+	void *run = run_of(3 * MiB), *two = run_of(2 * MiB);
+	CHECK(put(&parked, run));
+	CHECK(sea_parked_take(&parked, 3 * MiB) == run);
+	CHECK(put(&other, two));
+	CHECK(put(&parked, run)); /* beyond the budget for a moment */
+	CHECK(sea_parked_take(&parked, 3 * MiB) == run);
+	sea_parked_tick(&parked);
+	CHECK(!put(&parked, run));
+	sea_pages_free(run);
+	CHECK_AT_MOST(sea_pages_dirty(), 4 * MiB);
 }
 
 static void runs_with_an_arena_of_their_own_are_not_kept(void)
@@ -104,7 +133,7 @@ static void what_nobody_wants_goes(void)
 
 static const struct test_case cases[] = {
 	PASSES(what_was_put_is_taken), PASSES(there_is_room_for_one), PASSES(it_fits_or_it_goes),
-	PASSES(the_limit_is_common), PASSES(runs_with_an_arena_of_their_own_are_not_kept), PASSES(what_nobody_wants_goes),
+	PASSES(the_limit_is_common), PASSES(a_parked_run_counts_as_dirty), PASSES(it_asks_again_after_a_tick), PASSES(runs_with_an_arena_of_their_own_are_not_kept), PASSES(what_nobody_wants_goes),
 };
 
 HARNESS_MAIN(cases)

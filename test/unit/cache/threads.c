@@ -121,7 +121,7 @@ static void *fill_and_end(void *unused)
 		for (size_t i = 0; i < LASTING; i++)
 			lasting[i] = alloc(64);
 	}
-	CHECK(sea_usage_granted > sea_options.cache);
+	CHECK(sea_budget.cached > sea_options.cache);
 	return unused;
 }
 
@@ -129,7 +129,7 @@ static void limits_are_not_left(void)
 {
 	run_in_thread(fill_and_end, NULL);
 	CHECK(stats().cached > 0);
-	CHECK_AT_MOST(sea_usage_granted, sea_options.cache);
+	CHECK_AT_MOST(sea_budget.cached, sea_options.cache);
 }
 
 static size_t next_to_free;
@@ -202,7 +202,7 @@ static void scavenging_takes_it(void)
 	sea_cache_merge_all();
 	CHECK_EQ(stats().cached, 0);
 	CHECK_EQ(stats().nr_zones, 0);
-	CHECK_EQ(sea_usage_granted, 0);
+	CHECK_EQ(sea_budget.cached, 0);
 	run_in_thread(use_many, NULL);
 	check_left(0);
 }
@@ -210,10 +210,10 @@ static void scavenging_takes_it(void)
 static void a_child_has_it_too(void)
 {
 	run_in_thread(use_many, NULL);
-	size_t granted = sea_usage_granted, cached = stats().cached;
+	size_t granted = sea_budget.cached, cached = stats().cached;
 	CHECK(granted > 0);
 	sea_threads_forget_others();
-	CHECK_EQ(sea_usage_granted, granted);
+	CHECK_EQ(sea_budget.cached, granted);
 	CHECK_EQ(stats().cached, cached);
 	run_in_thread(use_many, NULL);
 	check_left(0);

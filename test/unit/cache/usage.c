@@ -36,7 +36,7 @@ static void the_budget_follows_the_peak_within_bounds(void)
 	sea_usage_draw(&usage, 1001);
 	CHECK_EQ(sea_usage_budget(&usage), 1001);
 	sea_usage_draw(&usage, 1000000);
-	CHECK_EQ(sea_usage_budget(&usage), 1000 * SEA_BUDGET_GROWTH);
+	CHECK_EQ(sea_usage_budget(&usage), 1000 * SEA_BUDGET_THREAD_GROWTH);
 }
 
 static void a_peak_fades(void)

@@ -104,7 +104,7 @@ static void reclaim_stops_below_the_watermark(void)
 	fill(20000, 500);
 	thin_out(20000, 500);
 	sea_reclaim(SEA_THREAD_ENDS);
-	CHECK_AT_MOST(sea_pages_dirty(), sea_pages_watermarks().high);
+	CHECK_AT_MOST(sea_pages_dirty(), sea_budget_watermarks().high);
 	size_t purged = sim.purged;
 	sea_reclaim(SEA_THREAD_ENDS);
 	CHECK_EQ(sim.purged, purged);

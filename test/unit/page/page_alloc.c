@@ -251,7 +251,7 @@ static void resize_whole(void)
 
 static void freed_memory_goes_back_above_the_watermark(void)
 {
-	size_t high = sea_pages_watermarks().high;
+	size_t high = sea_budget_watermarks().high;
 	for (int i = 0; i < 40; i++)
 		CHECK(alloc(MiB, 1));
 	free_all();

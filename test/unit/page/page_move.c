@@ -150,7 +150,7 @@ static void a_run_that_shrinks_gives_back(void)
 		char *run = make(20 * MiB, 1);
 		fill(run, 20 * MiB);
 		CHECK(sea_pages_resize(run, 300 * KiB));
-		CHECK_AT_MOST(sea_pages_dirty(), sea_pages_watermarks().high);
+		CHECK_AT_MOST(sea_pages_dirty(), sea_budget_watermarks().high);
 		check(run, 300 * KiB);
 	}
 	CHECK(sim.purged >= 8 * 19 * MiB - 16 * MiB);

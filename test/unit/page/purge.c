@@ -70,7 +70,7 @@ static void a_refusal_is_remembered(void)
 	CHECK_AT_MOST(nr_calls, 200);
 	CHECK(sea_pages_are_sound());
 	sim_heal();
-	for (int round = 0; sea_pages_dirty() > sea_pages_watermarks().high; round++) {
+	for (int round = 0; sea_pages_dirty() > sea_budget_watermarks().high; round++) {
 		CHECK_AT_MOST(round, 40);
 		alloc(100, 300 * KiB);
 		free_all();

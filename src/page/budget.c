@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* budget.c - the rules of budget.h
+ *
+ * The watermarks are those of Linux's zones, turned around: they bound free pages that still cost
+ * memory.
+ */
+#include "page/budget.h"
+
+#include "base/check.h"
+#include "page/allowance.h"
+
+struct sea_budget sea_budget;
+
+/* Dirty bytes that may stay in any program. */
+static size_t base(size_t in_use) { return sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio); }
+
+/* Dirty bytes that only the allowance lets stay. */
+static size_t beyond_base(size_t in_use)
+{
+	size_t dirty = sea_pages_dirty();
+	return dirty - sea_min(dirty, base(in_use));
+}
+
+/* A user who sets dirty_max to 0 wants nothing to stay. */
+static size_t allowance(size_t in_use)
+{
+	return sea_options.dirty_max ? sea_allowance(in_use, sea_pages_free_dirty()) : 0;
+}
+
+static struct sea_watermarks watermarks_for(size_t in_use)
+{
+	size_t high = base(in_use), more = allowance(in_use);
+	return (struct sea_watermarks){.low = high / 2 + more, .high = high + more, .in_use = in_use};
+}
+
+void sea_budget_note_use(void)
+{
+	size_t in_use = sea_pages_in_use();
+	sea_allowance_note_use(in_use, beyond_base(in_use));
+}
+
+struct sea_watermarks sea_budget_watermarks(void)
+{
+	size_t in_use = sea_pages_in_use();
+	sea_allowance_age(in_use, beyond_base(in_use));
+	struct sea_watermarks marks = watermarks_for(in_use);
+	SEA_ASSERT(marks.low <= marks.high);
+	return marks;
+}
+
+bool sea_budget_may_park(size_t bytes)
+{
+	size_t in_use = sea_pages_in_use();
+	return sea_pages_dirty() + bytes <= watermarks_for(in_use - sea_min(in_use, bytes)).high;
+}
+
+size_t sea_budget_cache_room(void)
+{
+	size_t most = sea_max(sea_pages_in_use() / SEA_BUDGET_CACHES_SHARE, SEA_BUDGET_CACHES_LEAST);
+	return most - sea_min(most, sea_load_relaxed(&sea_budget.cached));
+}
+
+void sea_budget_measure(void) { sea_allowance_measure(); }
+
+void sea_budget_end_of_work(void) { sea_allowance_reset(); }
+
+bool sea_budget_is_sound(void)
+{
+	size_t in_use = sea_pages_in_use();
+	struct sea_watermarks marks = watermarks_for(in_use);
+	return marks.low <= marks.high && marks.high >= base(in_use);
+}

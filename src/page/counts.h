@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* counts.h - how many pages are used, free, idle
+ *
+ *    pages of pools    | in runs, used by the program | idle | parked | in no run |
+ *                                                       `------ dirty, as far as touched ---'
+ *
+ * G2  nr_dirty is the number of touched pages that are in no run.
+ * G3  nr_used is the number of pages in runs of pools.
+ *
+ * Every count is atomic, so that the per-CPU lists need no lock.
+ */
+#ifndef SEA_COUNTS_H
+#define SEA_COUNTS_H
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+
+struct sea_page_counts {
+	size_t nr_dirty, nr_used; /* pages */
+	size_t nr_idle;		  /* touched pages that nobody uses, inside runs */
+	size_t parked;		  /* bytes of runs that threads have parked */
+	size_t nr_written;	  /* touched pages that surely were written to, or fewer */
+	size_t purged;		  /* bytes that went back to the kernel, ever */
+};
+
+extern SEA_HIDDEN struct sea_page_counts sea_counted;
+
+/* So many more touched pages inside runs are idle (or fewer, if negative). */
+void sea_pages_note_idle(intptr_t nr_pages);
+
+/* So many more bytes are parked (or fewer). */
+SEA_INLINE void sea_pages_note_parked(intptr_t bytes) { sea_add_relaxed(&sea_counted.parked, (size_t)bytes); }
+
+/* So many touched pages have no memory any more: as if all of them had been written to. */
+void sea_pages_note_gone(size_t nr_pages);
+
+/* Bytes in touched pages that are in no run. */
+size_t sea_pages_free_dirty(void);
+
+/* Bytes in touched pages that the program does not use: these, idle ones and parked runs. */
+size_t sea_pages_dirty(void);
+
+/* Bytes in runs that the program uses. */
+size_t sea_pages_in_use(void);
+
+#endif
