@@ -16,9 +16,11 @@
 
 struct sea_options sea_options = {
 #define OPTION(name, value, min, max, sentence) .name = (value),
+#define DURATION(name, value, max, sentence) .name = (value),
 #define CHOICE(name, value, words, sentence) .name = (value),
 #include "base/options.def"
 #undef OPTION
+#undef DURATION
 #undef CHOICE
 };
 
@@ -26,15 +28,19 @@ struct option {
 	const char *name;
 	const char *words; /* "word|word|...", which the value counts from 0; NULL: a number */
 	size_t offset, standard, min, max;
+	bool is_duration; /* in seconds */
 };
 
 static const struct option table[] = {
 #define OPTION(name, value, min, max, sentence)                                                    \
-	{#name, NULL, offsetof(struct sea_options, name), value, min, max},
+	{#name, NULL, offsetof(struct sea_options, name), value, min, max, false},
+#define DURATION(name, value, max, sentence)                                                       \
+	{#name, NULL, offsetof(struct sea_options, name), value, 0, max, true},
 #define CHOICE(name, value, words, sentence)                                                       \
-	{#name, words, offsetof(struct sea_options, name), value, 0, SIZE_MAX},
+	{#name, words, offsetof(struct sea_options, name), value, 0, SIZE_MAX, false},
 #include "base/options.def"
 #undef OPTION
+#undef DURATION
 #undef CHOICE
 };
 
@@ -109,6 +115,14 @@ static bool parse_size(const char *text, const char *end, size_t *value)
 	return text == end && !__builtin_mul_overflow(*value, (size_t)1 << shift, value);
 }
 
+/* Reads [text, end) as a number of seconds. */
+static bool parse_duration(const char *text, const char *end, size_t *value)
+{
+	if (!sea_text_read_number(&text, end, value))
+		return false;
+	return text == end || (end - text == 1 && *text == 's');
+}
+
 /* Reads [text, end) as one of the words. */
 static bool parse_word(const char *words, const char *text, const char *end, size_t *value)
 {
@@ -122,7 +136,9 @@ static bool parse_word(const char *words, const char *text, const char *end, siz
 
 static bool parse_value(const struct option *option, const char *text, const char *end, size_t *value)
 {
-	return option->words ? parse_word(option->words, text, end, value) : parse_size(text, end, value);
+	if (option->words)
+		return parse_word(option->words, text, end, value);
+	return option->is_duration ? parse_duration(text, end, value) : parse_size(text, end, value);
 }
 
 /* A number with the largest suffix. */
@@ -136,10 +152,20 @@ static void put_size(struct sea_text *line, size_t value)
 	sea_text_put(line, suffixes[i]);
 }
 
+static void put_number(struct sea_text *line, const struct option *option, size_t value)
+{
+	if (!option->is_duration) {
+		put_size(line, value);
+		return;
+	}
+	sea_text_put_number(line, value, 10);
+	sea_text_put(line, "s");
+}
+
 static void put_value(struct sea_text *line, const struct option *option, size_t value)
 {
 	if (!option->words) {
-		put_size(line, value);
+		put_number(line, option, value);
 		return;
 	}
 	size_t length;
@@ -226,9 +252,9 @@ static void put_reason(struct sea_text *line, const struct item *item)
 		sea_text_put(line, "; ");
 	} else {
 		sea_text_put(line, "the value is a number from ");
-		put_size(line, option->min);
+		put_number(line, option, option->min);
 		sea_text_put(line, " to ");
-		put_size(line, option->max);
+		put_number(line, option, option->max);
 		sea_text_put(line, "; ");
 	}
 }

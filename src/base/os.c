@@ -319,6 +319,62 @@ uint64_t sea_os_thread_time(int clock)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+/* --- a thread of ours ------------------------------------------------------------- */
+
+/* Before glibc 2.34 a program may be without it. */
+#pragma weak pthread_create
+
+/* Addresses only: a thread of ours touches two pages.  The C library puts thread-local data there too. */
+#define THREAD_STACK (256 * SEA_KIB)
+
+struct thread_start {
+	void (*body)(void);
+	const char *name;
+};
+
+static void *run_thread(void *argument)
+{
+	struct thread_start start = *(struct thread_start *)argument;
+	SEA_CALL(SYS_prctl, PR_SET_NAME, start.name, 0, 0, 0);
+	start.body();
+	return NULL;
+}
+
+/* With all signals blocked, which the new thread inherits. */
+static bool create_thread(const pthread_attr_t *attributes, struct thread_start *start)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	bool is_created = !pthread_create(&thread, attributes, run_thread, start);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return is_created;
+}
+
+bool sea_os_start_thread(void (*body)(void), const char *name)
+{
+	static struct thread_start start; /* the same each time */
+	pthread_attr_t attributes;
+	int saved = errno;
+	if (!pthread_create || !may_ask() || pthread_attr_init(&attributes))
+		return false;
+	start = (struct thread_start){body, name};
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK);
+	bool is_created = create_thread(&attributes, &start);
+	pthread_attr_destroy(&attributes);
+	errno = saved;
+	return is_created;
+}
+
+void sea_os_sleep(unsigned ms)
+{
+	struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	while (SEA_CALL(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) == -EINTR)
+		;
+}
+
 /* What C++ registers destructors of thread-local objects with; it calls malloc(). */
 extern int __cxa_thread_atexit_impl(void (*hook)(void *), void *argument, void *in_library) __attribute__((weak));
 

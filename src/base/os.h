@@ -101,6 +101,14 @@ int sea_os_thread_clock(void);
 /* Nanoseconds of CPU time that the thread of this clock has had so far; 0: not known. */
 uint64_t sea_os_thread_time(int clock);
 
+/* Starts a detached thread that runs body(), takes no signals and is shown as `name` (15 bytes at
+ * most); false if the system refuses.  It comes to us for memory as any thread does: no lock may
+ * be held. */
+bool sea_os_start_thread(void (*body)(void), const char *name);
+
+/* Sleeps, for so long at least. */
+void sea_os_sleep(unsigned ms);
+
 /* Lets other threads run. */
 void sea_os_yield(void);
 

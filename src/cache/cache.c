@@ -17,6 +17,7 @@
 #include "heap/reclaim.h"
 #include "cache/send.h"
 #include "cache/bin.h"
+#include "cache/idle.h"
 
 /* The calling thread's cache; NULL if it cannot have one. */
 static struct sea_cache *own(void)
@@ -114,8 +115,10 @@ void *sea_cache_alloc_slow(size_t size)
 		return NULL;
 	bool zeroed;
 	void *block = alloc_anew(size, &zeroed);
-	if (likely(block))
+	if (likely(block)) {
+		sea_idle_look();
 		return block;
+	}
 	sea_cache_merge_all();
 	block = alloc_anew(size, &zeroed);
 	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(class_of(size), SEA_GRANULE);
@@ -294,6 +297,7 @@ static void free_run(void *block)
 		cache->bin[sea_class_for(sea_granules_for(size))].left++;
 	if (unlikely(!cache->shard) || !sea_parked_put(&cache->parked, block, run, size))
 		sea_pages_free(block);
+	sea_idle_look();
 }
 
 void sea_cache_free_slow(void *block)
@@ -446,4 +450,17 @@ void sea_cache_merge_all(void)
 	sea_threads_send_left();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_shard_merge(&sea_shards[i]);
+}
+
+size_t sea_cache_trim(size_t keep)
+{
+	sea_budget_end_of_work();
+	sea_cache_merge_all();
+	size_t bytes = sea_pages_purge_free(keep);
+	for (unsigned i = 0; i < sea_shard_count(); i++) {
+		bytes += sea_reclaim_shard(&sea_shards[i], keep);
+		while (sea_reclaim_metadata(&sea_shards[i]))
+			;
+	}
+	return bytes;
 }

@@ -189,6 +189,11 @@ void sea_cache_send_waiting(void);
 /* Sends everything that the calling thread has cached back. */
 void sea_cache_send_all(void);
 
+/* Gives free memory back until at most `keep` bytes of it are left, wherever it lies but for the
+ * caches of other threads; returns how many went.  No lock may be held.  Cost: all that is free, in
+ * steps. */
+size_t sea_cache_trim(size_t keep);
+
 /* When memory has run out: sends everything back that the calling thread has cached, and
  * what ended threads left, and merges all that was sent back by anyone. */
 SEA_COLD void sea_cache_merge_all(void);

@@ -11,6 +11,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/reclaim.h"
+#include "cache/idle.h"
 
 /* What SEA_MERGE_BYTES is for a thread that is clearing up and has less than that left. */
 #define LAST_MERGE_BYTES (32 * SEA_KIB)
@@ -222,4 +223,5 @@ void sea_send_and_merge(struct sea_cache *cache)
 	sea_send_outbox(cache);
 	bool goes_on = is_worth_merging(&cache->usage) && help(cache, shard);
 	cache->waits_below = unlikely(goes_on && is_nearly_done(&cache->usage)) ? 1 : SEA_WAITS_BELOW;
+	sea_idle_look();
 }

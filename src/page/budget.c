@@ -43,6 +43,7 @@ struct sea_watermarks sea_budget_watermarks(void)
 {
 	size_t in_use = sea_pages_in_use();
 	sea_allowance_age(in_use, beyond_base(in_use));
+	sea_count_roughly(&sea_budget.nr_looks, 1);
 	struct sea_watermarks marks = watermarks_for(in_use);
 	SEA_ASSERT(marks.low <= marks.high);
 	return marks;

@@ -58,8 +58,13 @@ struct sea_watermarks sea_budget_watermarks(void);
 bool sea_budget_may_park(size_t bytes);
 
 extern SEA_HIDDEN struct sea_budget {
-	size_t cached; /* bytes that the limits of all bins allow together; atomic */
+	size_t cached;	 /* bytes that the limits of all bins allow together; atomic */
+	size_t nr_looks; /* at the watermarks, roughly; atomic */
 } sea_budget;
+
+/* Looks at the watermarks so far: who finds the same number later knows that nobody took a slow path
+ * that frees or refills. */
+SEA_INLINE size_t sea_budget_nr_looks(void) { return sea_load_relaxed(&sea_budget.nr_looks); }
 
 /* The limits of a thread's bins have grown by so many bytes (or shrunk). */
 SEA_INLINE void sea_budget_note_cached(intptr_t bytes) { sea_add_relaxed(&sea_budget.cached, (size_t)bytes); }

@@ -522,6 +522,24 @@ uint64_t sea_os_thread_time(int clock)
 
 void sea_os_yield(void) { sched_yield(); }
 
+/* No thread: the test runs the body when it wants to. */
+bool sea_os_start_thread(void (*body)(void), const char *name)
+{
+	(void)name;
+	if (sim.refuse_threads)
+		return false;
+	sim.thread_body = body;
+	sim.nr_threads_started++;
+	return true;
+}
+
+void sea_os_sleep(unsigned ms)
+{
+	sim.now_ms += ms;
+	if (sim.while_asleep)
+		sim.while_asleep();
+}
+
 static pthread_key_t exit_key;
 static void (*exit_hook)(void *);
 

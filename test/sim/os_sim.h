@@ -39,6 +39,8 @@ struct sim {
 	uint64_t huge_ms;      /* that each huge page takes */
 	uint64_t purge_ms;     /* that each purge takes */
 	bool is_secure;
+	bool refuse_threads;	      /* the system starts none */
+	void (*while_asleep)(void); /* what the program does while a thread of ours sleeps */
 	bool has_environment;
 	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */
 	bool others_run;       /* CPU clocks of other threads go on while somebody looks at them */
@@ -57,6 +59,8 @@ struct sim {
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
 
 	/* What a test reads. */
+	void (*thread_body)(void); /* of the last thread that was started */
+	unsigned nr_threads_started;
 	size_t reserved, committed, purged; /* bytes */
 	size_t huge;			    /* bytes for which huge pages are wanted */
 	size_t nr_calls[SIM_NR_CALLS + 1];  /* by kind; the last is their sum */

@@ -17,6 +17,7 @@
 #include "page/budget.h"
 #include "heap/reclaim.h"
 #include "cache/cache.h"
+#include "cache/idle.h"
 
 const char sea_engine_name[] = "seam";
 
@@ -133,21 +134,7 @@ bool sea_engine_expand(void *block, size_t size)
 
 size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
 
-size_t sea_engine_trim(size_t keep)
-{
-	size_t bytes;
-	if (sea_lock_holds_any())
-		return 0;
-	sea_budget_end_of_work();
-	sea_cache_merge_all();
-	bytes = sea_pages_purge_free(keep);
-	for (unsigned i = 0; i < sea_shard_count(); i++) {
-		bytes += sea_reclaim_shard(&sea_shards[i], keep);
-		while (sea_reclaim_metadata(&sea_shards[i]))
-			;
-	}
-	return bytes;
-}
+size_t sea_engine_trim(size_t keep) { return sea_lock_holds_any() ? 0 : sea_cache_trim(keep); }
 
 /* Some 100 us: 16 zones of 7 us each. */
 const size_t sea_engine_account_step = 1024;
@@ -202,6 +189,7 @@ void sea_engine_in_child(void)
 {
 	sea_pages_in_child();
 	sea_reclaim_in_child();
+	sea_idle_in_child();
 	sea_threads_forget_others();
 }
 

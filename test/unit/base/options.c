@@ -16,9 +16,11 @@ static const struct {
 	size_t value, min, max;
 } table[] = {
 #define OPTION(name, value, min, max, sentence) {#name, NULL, (value), (min), (max)},
+#define DURATION(name, value, max, sentence) {#name, NULL, (value), 0, (max)},
 #define CHOICE(name, value, words, sentence) {#name, words, (value), 0, 0},
 #include "base/options.def"
 #undef OPTION
+#undef DURATION
 #undef CHOICE
 };
 
@@ -142,6 +144,17 @@ static void the_warning_says_what_would_be_good(void)
 	check_complaint("arena=1", "seamalloc: SEAMALLOC_CONF: arena=1: the value is a number from 1M to 1G; arena=64M is used\n");
 	check_complaint("shards=4,shards=x", "seamalloc: SEAMALLOC_CONF: shards=x: the value is a number from 0 to 256; shards=4 is used\n");
 	check_complaint("a\nb\x80=1", "seamalloc: SEAMALLOC_CONF: a?b?=1: there is no such option; it is ignored\n");
+}
+
+static void durations_are_seconds(void)
+{
+	CHECK(parse("idle=10s"));
+	CHECK_EQ(sea_options.idle, 10);
+	CHECK(parse("idle=7"));
+	CHECK_EQ(sea_options.idle, 7);
+	CHECK(!parse("idle=1K") && !parse("idle=s") && !parse("idle=5ss") && !parse("idle=5m") && !parse("idle=86401"));
+	CHECK_EQ(sea_options.idle, 7);
+	check_complaint("idle=1h", "seamalloc: SEAMALLOC_CONF: idle=1h: the value is a number from 0s to 86400s; idle=7s is used\n");
 }
 
 static void a_colon_gets_a_hint(void)
@@ -451,7 +464,7 @@ static const struct test_case cases[] = {
 	PASSES(the_warning_says_what_would_be_good),
 	PASSES(one_warning_a_call_and_the_rest_counts),
 	PASSES(a_long_item_is_cut),
-	PASSES(a_colon_gets_a_hint),
+	PASSES(durations_are_seconds), PASSES(a_colon_gets_a_hint),
 	PASSES(a_line_of_a_file_is_named),
 	PASSES(a_source_of_many_mistakes_is_not_shown_to_its_end),
 	ABORTS(strict_ends_the_process, "SEAMALLOC_CONF: none=1: there is no such option; strict=1 ends the process"),

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* idle.c - the thread that gives free memory back: when it starts, what it does, when it ends */
+#include "cache/idle.h"
+
+#include "cache/cache.h"
+#include "page/page_alloc.h"
+#include "unit.h"
+
+#define NR_RUNS 40
+
+/* Frees 40 MiB of page runs, of which the budget keeps 4 MiB at most. */
+static void work(void)
+{
+	void *run[NR_RUNS];
+	for (int i = 0; i < NR_RUNS; i++)
+		run[i] = sea_cache_alloc_slow(MiB);
+	for (int i = 0; i < NR_RUNS; i++)
+		sea_cache_free(run[i]);
+}
+
+static void begin(size_t seconds)
+{
+	sim.now_ms = 5000;
+	sea_options.idle = seconds;
+}
+
+static void there_is_none_unless_asked_for(void)
+{
+	begin(0);
+	work();
+	CHECK(sea_pages_dirty() > MiB);
+	CHECK_EQ(sim.nr_threads_started, 0);
+}
+
+static void one_starts_when_memory_is_free(void)
+{
+	begin(10);
+	sea_cache_free(sea_cache_alloc_slow(100));
+	CHECK_EQ(sim.nr_threads_started, 0);
+	work();
+	CHECK_EQ(sim.nr_threads_started, 1);
+	work();
+	CHECK_EQ(sim.nr_threads_started, 1);
+}
+
+static void it_gives_all_back_after_a_quiet_period(void)
+{
+	begin(10);
+	work();
+	CHECK(sea_pages_dirty() > MiB);
+	uint64_t before = sim.now_ms;
+	sim.thread_body();
+	CHECK_AT_MOST(sea_pages_free_dirty(), 0);
+	CHECK_EQ(sim.now_ms - before, 10000);
+	CHECK(sea_pages_are_sound());
+}
+
+static int nr_rounds;
+
+/* The program works while it sleeps, three times. */
+static void work_three_times(void)
+{
+	if (nr_rounds++ < 3)
+		work();
+}
+
+static void work_puts_it_off(void)
+{
+	begin(10);
+	work();
+	sim.while_asleep = work_three_times;
+	uint64_t before = sim.now_ms;
+	sim.thread_body();
+	CHECK_EQ(sim.now_ms - before, 3 * 2500 + 10000);
+	CHECK_EQ(sea_pages_free_dirty(), 0);
+}
+
+static struct sea_own program; /* the thread of ours runs in the test's thread, and gives its cache up */
+
+static void use_all(void)
+{
+	static void *run[NR_RUNS];
+	sea_own = program;
+	for (int i = 0; i < NR_RUNS && !run[NR_RUNS - 1]; i++)
+		run[i] = sea_cache_alloc_slow(MiB);
+}
+
+static void it_ends_when_there_is_nothing_to_give(void)
+{
+	begin(10);
+	work();
+	program = sea_own;
+	sim.while_asleep = use_all;
+	uint64_t before = sim.now_ms;
+	sim.thread_body();
+	CHECK_AT_MOST(sea_pages_dirty(), 0);
+	CHECK_EQ(sim.now_ms - before, 2500);
+}
+
+static void another_starts_when_there_is_something_again(void)
+{
+	begin(10);
+	work();
+	sim.thread_body();
+	work();
+	CHECK_EQ(sim.nr_threads_started, 2);
+}
+
+static void a_refusal_is_final(void)
+{
+	begin(10);
+	sim.refuse_threads = true;
+	work();
+	sim.refuse_threads = false;
+	work();
+	CHECK_EQ(sim.nr_threads_started, 0);
+}
+
+static void a_child_has_none(void)
+{
+	begin(10);
+	work();
+	sea_idle_in_child();
+	work();
+	CHECK_EQ(sim.nr_threads_started, 2);
+}
+
+static const struct test_case cases[] = {
+	PASSES(there_is_none_unless_asked_for), PASSES(one_starts_when_memory_is_free),
+	PASSES(it_gives_all_back_after_a_quiet_period), PASSES(work_puts_it_off),
+	PASSES(it_ends_when_there_is_nothing_to_give), PASSES(another_starts_when_there_is_something_again),
+	PASSES(a_refusal_is_final), PASSES(a_child_has_none),
+};
+
+HARNESS_MAIN(cases)
