@@ -206,7 +206,8 @@ check-bench: all bench-programs $(BUILD)/bench/count ## the benchmarks
 check-deb: ## the Debian packages
 	$(call where,bats,bats $(DEB_TESTS))
 
-check-docs: ## generated pages are up to date, man pages are sound
+check-docs: ## the pages name what exists, generated parts are up to date, man pages are sound
+	$(call where,python3,scripts/check-pages)
 	$(Q)scripts/options-table | cmp - docs/options.md
 	@mkdir -p $(BUILD)
 	$(Q)sed -n '/^\.\\" options:/,/^\.\\" end of options/{//!p}' docs/man/seamalloc.3 >$(BUILD)/options.man
