@@ -84,7 +84,8 @@ bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
 
 /* prctl(), for the program; its result, negative: an error's number.  A process that is about to
  * be confined to some system calls says so by this one.  From then on we make none but those
- * that memory takes (mmap, munmap, mprotect, mremap, madvise with MADV_DONTNEED, futex): a
+ * that memory takes (mmap, munmap, mprotect, mremap, madvise with MADV_DONTNEED, futex), and
+ * sched_yield and clock_gettime where threads wait for each other (docs/system-calls.md): a
  * sandbox may kill for the others. */
 long sea_os_prctl(int operation, const unsigned long arguments[4]);
 

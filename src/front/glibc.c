@@ -117,12 +117,12 @@ static size_t write_lines(const struct sea_stats *stats, const char *title, char
 		"  live      %14zu  in blocks that the program holds\n"
 		"  cached    %14zu  in thread caches (threads: %zu)\n"
 		"  pending   %14zu  sent back, not merged yet\n"
-		"  free      %14zu  in holes and free pages; %zu of them can be given back\n"
+		"  free      %14zu  in holes and free pages; %zu of them can be purged\n"
 		"  metadata  %14zu  in our own structures\n"
 		"  memory    %14zu  these five together: what may be resident\n"
 		"  reserved  %14zu  addresses without memory\n"
 		"  mapped    %14zu  memory and addresses\n"
-		"  %zu bytes given back so far, %zu of them wanted back soon after\n"
+		"  %zu bytes purged so far, %zu of them faulted in again soon after\n"
 		"  %zu zones in %zu shards, %zu blocks with a mapping of their own, %zu lock waits\n",
 		sea_engine_name, title, stats->live, stats->cached, stats->nr_threads, stats->pending, stats->free,
 		stats->dirty, stats->metadata, heap_of(stats) + stats->metadata, stats->reserved, stats->mapped,

@@ -2,7 +2,7 @@
 /* page.h - what is known of each page of an arena
  *
  * One struct page for each page, indexed by pfn.  Only the first page of a buddy
- * or run says something; the others read PAGE_INSIDE.
+ * or run says something; the others read SEA_PAGE_INSIDE.
  */
 #ifndef SEA_PAGE_H
 #define SEA_PAGE_H

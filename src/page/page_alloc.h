@@ -2,7 +2,7 @@
 /* page_alloc.h - the door of the page room
  *
  * Hands out runs of whole pages from arenas, and gives pages that stay unused back
- * to the system.  A run larger than half an arena, or aligned beyond 1 MiB, gets an
+ * to the system.  A run larger than half an arena, or aligned beyond that, gets an
  * arena of its own ("whole"), which goes back to the system when it is freed.
  *
  * Sizes are bytes and are rounded up to pages; a run's first byte identifies it.

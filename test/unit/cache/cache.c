@@ -296,7 +296,7 @@ static void live_is_exact_with_full_caches(void)
 static void live_is_exact_with_longer_chunks(void)
 {
 	for (int i = 0; i < 20; i++)
-		CHECK(alloc_aligned(64, 1600)); /* 100 granules: cached among those of 96 */
+		CHECK(alloc_aligned(64, 1600)); /* 100 granules: cached among those of 104 */
 	CHECK_EQ(stats().live, live_bytes());
 	give_all();
 	CHECK_EQ(stats().live, 0);
