@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* containers.cpp - input for a C++ compiler that makes it allocate much
+/* containers.cpp - input that makes a C++ compiler allocate much
  *
- * Many containers of many element types, each with its own instantiations.  It is
- * compiled by the demonstration, not run.
+ * Many containers of many element types, each with its own instantiations.  The
+ * demonstration compiles it and does not run it.
  */
 #include <algorithm>
 #include <deque>

@@ -46,8 +46,8 @@ static const char help[] =
 	"\n"
 	"  --engine=NAME    seam (the default), freelist or watermark\n"
 	"  --libdir=DIR     folder of the libraries\n"
-	"  --library=FILE   instead of seamalloc, a library to be preloaded; may be repeated;\n"
-	"                   `none`: only what is known of PROGRAM\n"
+	"  --library=FILE   a library to preload instead of seamalloc; may be repeated;\n"
+	"                   `none` asks about PROGRAM only\n"
 	"  --help           this text\n"
 	"\n"
 	"Exit status: 0 if it takes effect, 125 if not; 126, 127 and 2 as for run.\n";

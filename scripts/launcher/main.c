@@ -30,7 +30,7 @@ static const char help[] =
 	"  compare   runs PROGRAM in turn with each installed allocator, and shows time,\n"
 	"            memory and page faults of each beside glibc's; needs python3\n"
 	"\n"
-	"`seamalloc COMMAND --help` tells the options; the manual page seamalloc(1) tells\n"
+	"`seamalloc COMMAND --help` lists the options; the manual page seamalloc(1) has\n"
 	"the rest.\n";
 
 static const struct {

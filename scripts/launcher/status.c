@@ -22,11 +22,11 @@ enum verdict { OURS, ANOTHERS, NOT_TOLD };
 static const char help[] =
 	"usage: seamalloc status PID|NAME ...\n"
 	"\n"
-	"Says of each running process which malloc it uses, what memory it has and, if its\n"
-	"malloc is not seamalloc, why not.  NAME is a program's: all its processes are meant.\n"
+	"Says of each running process which malloc it uses, how much memory it has and, if\n"
+	"its malloc is not seamalloc, why not.  NAME names a program: all its processes.\n"
 	"\n"
-	"Exit status: 0 if all use seamalloc, 1 if one does not, 125 if it cannot be told of\n"
-	"one (there is no such process, or you may not look into it), 2 for a command line\n"
+	"Exit status: 0 if all use seamalloc, 1 if one does not, 125 if one cannot\n"
+	"be looked into (there is no such process, or you may not), 2 for a command line\n"
 	"that makes no sense.\n";
 
 static void tell(const char *word, const char *what)

@@ -19,8 +19,8 @@ HELP = """\
 usage: memory-goals [--long | --quick] [--allocators=A,B,...] [--libdir=DIR] [SUITE ...]
 
 Runs the tests of the memory goals under seamalloc, glibc and each installed peer, and
-prints what was measured beside the bound.  `!` marks what misses it; figures end in "or
-more" where more is better.
+prints each figure beside its bound.  `!` marks a figure that misses it.  A bound that
+ends in "or more" is a lower bound.
 
   --quick, --long       small or large counts (default: between); --long has a producer
                         and a consumer exchange 60 million blocks

@@ -24,7 +24,7 @@ shows time and memory of each beside glibc's.  bench/README.md tells the method.
   --budget=MINUTES     how long it may take (default 28, with --quick 2.5); the number
                        of rounds follows from it, at least 3
   --rounds=N           so many rounds instead, however long they take
-  --apart              lets each run end before the next begins, instead of turns of
+  --apart              runs one process after the other, instead of turns of
                        milliseconds: times vary three times as much
   --threads=N,...      threads of the growth curves
   --idle=S             seconds that a process is left alone before its memory is read
@@ -33,9 +33,9 @@ shows time and memory of each beside glibc's.  bench/README.md tells the method.
   --json=FILE          writes every sample to FILE
   --html=FILE          writes one page with tables and plots to FILE
   --libdir=DIR         directory of the libraries and of bench/ (default: build)
-  --list               only names the workloads
-  --report             measures nothing: shows what was written with --json; given
-                       several, tells how well their ratios agree
+  --list               only lists the names of the workloads
+  --report             measures nothing: shows what --json has written; with several
+                       reports, shows how well their ratios agree
   --help               this text
 
 Exit status: 0; 1 if something failed under glibc, a peer or seamalloc; 2 for a command
