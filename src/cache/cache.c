@@ -317,9 +317,8 @@ void sea_cache_free_slow(void *block)
 }
 
 /* A chunk of class c (0: of none), or a pointer to none, that the fast path made nothing of. */
-SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c)
+SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c, uintptr_t mark)
 {
-	uintptr_t mark = sea_link_mark(block);
 	if (unlikely(!c || ((struct sea_link *)block)->mark == mark))
 		sea_cache_free_slow(block);
 	else if (likely(cache->room[c] > 0))
@@ -333,10 +332,10 @@ SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c)
 /* The block is no small chunk that the thread's cache has a class for: its seams show one of so
  * many granules, or none.  Nobody's cache is shared by all who have none: counting it up again
  * would not be exact.  Classes that hold nothing have no room either. */
-static SEA_NOINLINE void free_shown(struct sea_cache *cache, void *block, size_t shown)
+static SEA_NOINLINE void free_shown(struct sea_cache *cache, void *block, size_t shown, uintptr_t mark)
 {
 	cache->room[shown] = 0;
-	free_long(cache, block, shown > SEA_SMALL_GRANULES ? sea_class_of((unsigned)shown) : 0);
+	free_long(cache, block, shown > SEA_SMALL_GRANULES ? sea_class_of((unsigned)shown) : 0, mark);
 }
 
 void sea_cache_free_marked(void *block, size_t c)
@@ -353,23 +352,26 @@ static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, siz
 		leave_stack(cache, &cache->bin[c], block, c);
 }
 
-void sea_cache_free_full(void *block, size_t c)
+/* What it is, likeliest first: a chunk longer than its seam word shows; no small chunk; a small one
+ * whose stack is full and has a spill; one whose stack may not grow; one of a thread without
+ * cache; one whose stack may grow. */
+void sea_cache_free_full(void *block, size_t c, uintptr_t mark)
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_bin *bin = &cache->bin[c];
 	struct sea_spill *spill = sea_bin_spill(cache, c);
 	if (c == SEA_UNSEEN) {
 		cache->room[c] = 0;
-		free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)));
+		free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)), mark);
 	} else if (c - 1 >= SEA_SMALL_GRANULES) {
-		free_shown(cache, block, c);
+		free_shown(cache, block, c, mark);
 	} else if (spill && spill->room) {
 		free_spilling(cache, block, c);
 	} else if (likely(bin->is_shut)) {
 		cache->room[c]++;
 		leave_stack(cache, bin, block, c);
 	} else if (unlikely(!cache->shard)) {
-		free_shown(cache, block, c);
+		free_shown(cache, block, c, mark);
 	} else {
 		cache->room[c]++;
 		overflow(cache, block, (unsigned)c, c);

@@ -30,8 +30,9 @@ _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the me
 SEA_NOINLINE void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
 
-/* The same after the room of class c has been counted down: below 0, or the chunk has a mark. */
-SEA_NOINLINE void sea_cache_free_full(void *block, size_t c);
+/* The same after the room of class c has been counted down: below 0, or the chunk has a mark.  `mark`
+ * is what the chunk carries if it is free: the caller has it in a register. */
+SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark);
 SEA_COLD void sea_cache_free_marked(void *block, size_t c);
 
 /* 16 instructions on x86-64, two branches; the chunk that will be next is fetched.  NULL:
@@ -69,11 +70,11 @@ SEA_INLINE void *sea_cache_pop_more(size_t size)
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
 	if (unlikely(!sea_threads_is_ready()))
 		return NULL;
+	if (n - (SEA_SMALL_GRANULES + 1) < SEA_MEDIUM_GRANULES - SEA_SMALL_GRANULES)
+		return sea_cache_pop_bin(sea_own.cache, sea_class_for_long((unsigned)n));
 	if (likely(n - 1 < SEA_SMALL_GRANULES))
 		return sea_cache_pop_bin(sea_own.cache, (unsigned)n);
-	if (unlikely(n - 1 >= SEA_MEDIUM_GRANULES))
-		return NULL;
-	return sea_cache_pop_bin(sea_own.cache, sea_class_for_long((unsigned)n));
+	return NULL;
 }
 
 /* The same for any size, if the chunk on top is aligned by chance, or because it was asked
@@ -129,7 +130,7 @@ SEA_INLINE void sea_cache_free_within(uintptr_t nr_bits, void *block, void (*bey
 	}
 	size_t class = view.nr_granules;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
-		sea_cache_free_full(block, class);
+		sea_cache_free_full(block, class, view.mark);
 		return;
 	}
 	if (unlikely(chunk->mark == view.mark)) {

@@ -46,7 +46,8 @@ SEA_INLINE size_t sea_class_size(unsigned c) { return sea_class_granules(c) * SE
 SEA_INLINE unsigned sea_class_for_long(unsigned n)
 {
 	unsigned exponent = sea_highest_bit(n - 1);
-	return SEA_CLASS_MEDIUM - 6 + (exponent - 5) * 8 + ((n - 1) >> (exponent - 3) & 7);
+	unsigned step = (n - 1) >> (exponent - 3); /* 8 to 15 */
+	return SEA_CLASS_MEDIUM - 6 + (exponent - 6) * 8 + step;
 }
 
 /* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */
