@@ -16,7 +16,7 @@ ownlibdir  := $(prefix)/lib/seamalloc
 
 VERSION := $(shell sed -n 's/^.define SEAMALLOC_VERSION "\(.*\)"/\1/p' include/seamalloc.h)
 PACKAGING := $(BUILD)/packaging
-MODULES := $(filter-out $(addprefix scripts/lib/,bench% demo.py workloads.py),$(wildcard scripts/lib/*.py))
+MODULES := $(filter-out $(addprefix scripts/lib/,demo.py workloads.py),$(wildcard scripts/lib/*.py))
 
 define newline
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""bench_table.py - a benchmark as text: a block for each metric, where we lose, what failed"""
+"""table.py - a benchmark as text: a block for each metric, where we lose, what failed"""
 
 import math
 
-import bench_document as document_of
+from suite import document as document_of
 import machine
 from allocators import BASELINE
-from bench_document import METRICS, OURS, SUITE_TITLES
+from suite.document import METRICS, OURS, SUITE_TITLES
 from report import BOLD, RED, painted
 
 # Room for the longest name, with its unit; for a value, its ratio and the mark.

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""bench.py - the benchmark: measures, or reads what was measured, and shows it
+"""main.py - the benchmark: measures, or reads what was measured, and shows it
 
-    bench_options.py     the command line
-    bench_suites.py      what there is to run           bench_watch.py   its limits
-    bench_run.py         in which order, how often  bench_gang.py    ... in turns of ms
-    bench_document.py    the result as a dictionary     bench_agreement.py   two of them
-    bench_table.py       ... as text
-    bench_page.py        ... as a page                  bench_plots.py   its plots
+    options.py     the command line
+    suites.py      what there is to run           watch.py       its limits
+    run.py         in which order, how often      gang.py        ... in turns of ms
+    document.py    the result as a dictionary     agreement.py   two of them
+    table.py       ... as text
+    page.py        ... as a page                  plots.py       its plots
 """
 
 import json
@@ -14,28 +14,28 @@ import os
 import sys
 import tempfile
 
-import bench_agreement
-import bench_document
-import bench_options
-import bench_run
-import bench_suites
-import bench_table
+from suite import agreement
+from suite import document as the_document
+from suite import options as the_options
+from suite import run
+from suite import suites
+from suite import table
 import measure
-from bench_options import HELP
+from suite.options import HELP
 from errors import Refusal
 
 
 def main(arguments):
     """Exit status of a benchmark."""
-    options = bench_options.parse(arguments)
+    options = the_options.parse(arguments)
     if options.help:
         print(HELP, end="")
         return 0
     if options.report:
         return show_again(options)
     with tempfile.TemporaryDirectory(prefix="seamalloc-") as folder:
-        cases = bench_suites.all_cases(options.suites, options.libdir, folder, options.quick, options.threads)
-        cases = bench_options.selected(cases, options.only)
+        cases = suites.all_cases(options.suites, options.libdir, folder, options.quick, options.threads)
+        cases = the_options.selected(cases, options.only)
         if options.list:
             list_cases(cases)
             return 0
@@ -56,12 +56,12 @@ def measured(options, cases, arguments):
     measure.prepare(options.libdir)
     for case in cases:
         case.prepare()
-    entries, absent = bench_run.entries_for(cases, options.allocators, options.libdir)
-    plan = bench_run.Plan(options.rounds, options.budget_s, options.idle_s, options.instructions, options.quick,
+    entries, absent = run.entries_for(cases, options.allocators, options.libdir)
+    plan = run.Plan(options.rounds, options.budget_s, options.idle_s, options.instructions, options.quick,
                           options.apart)
-    session = bench_run.Session(entries, plan)
+    session = run.Session(entries, plan)
     session.run()
-    document = bench_document.made(session, arguments, absent)
+    document = the_document.made(session, arguments, absent)
     if options.json:
         write(options.json, lambda file: json.dump(document, file))
     show(document, options)
@@ -70,32 +70,32 @@ def measured(options, cases, arguments):
 
 def status(document):
     """1 if a competitor failed somewhere."""
-    competitors = bench_document.competitors(document)
-    return 1 if any(name in competitors for _, name, _, _ in bench_document.failures(document)) else 0
+    competitors = the_document.competitors(document)
+    return 1 if any(name in competitors for _, name, _, _ in the_document.failures(document)) else 0
 
 
 def show(document, options):
     """The table, and the page if one was asked for."""
-    print(bench_table.text(document))
-    noise = bench_table.noise_line(document)
+    print(table.text(document))
+    noise = table.noise_line(document)
     if noise:
         print(f"\n{noise}")
     sys.stdout.flush()
     if options.html:
-        import bench_page
-        write(options.html, lambda file: file.write(bench_page.page(document)))
+        from suite import page
+        write(options.html, lambda file: file.write(page.page(document)))
         print(f"page: {options.html}")
 
 
 def show_again(options):
     """Shows reports that were written before."""
-    documents = [bench_document.read(path) for path in options.files]
+    documents = [the_document.read(path) for path in options.files]
     if len(documents) == 1:
         show(documents[0], options)
         return 0
     if options.html:
         raise Refusal("--html shows one report, not several", 2)
-    print(bench_agreement.text(documents))
+    print(agreement.text(documents))
     return 0
 
 

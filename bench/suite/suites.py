@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_suites.py - the workloads of the benchmark, found where they are
+"""suites.py - the workloads of the benchmark, found where they are
 
     micro      every benchmark that build/bench/micro lists
     stress     build/bench/stress/NAME for every bench/stress/NAME.c
@@ -25,8 +25,8 @@ import sys
 import tempfile
 from collections import namedtuple
 
-import bench_instructions
-import bench_watch
+from suite import instructions as the_instructions
+from suite import watch as the_watch
 import compare
 import measure
 import rounds
@@ -87,7 +87,7 @@ class Case:
     def run(self, allocator, limits, check=False):
         """A sample; rounds.GivenUp if the run failed.  `check` asks for the comparison
         of results that costs something; checks within the program are always made."""
-        with bench_watch.watched(limits, allocator.library) as watch:
+        with the_watch.watched(limits, allocator.library) as watch:
             sample = self.sample(allocator, check)
         if watch.absent:
             reason = f"{allocator.library} is not among the mappings of the process"
@@ -188,13 +188,13 @@ class Stress(ProgramOfOurs):
 
     def idle(self, allocator, limits, seconds):
         """Resident bytes of a run that is left alone for so long at its end."""
-        with bench_watch.watched(limits, allocator.library):
+        with the_watch.watched(limits, allocator.library):
             sample = self.run_with(allocator, self.argv(idle_s=seconds))
         return {name: sample[name] for name in ("peak_rss_bytes", "idle_rss_bytes")}
 
     def instructions(self, allocator):
         """Instructions an operation, of a small amount."""
-        with bench_instructions.counting(allocator) as counter:
+        with the_instructions.counting(allocator) as counter:
             sample = self.run_with(allocator, counter.command(self.argv(scale=COUNTED_STRESS_SCALE)))
             return {"instructions": counter.total() / sample["operations"]}
 
@@ -238,13 +238,13 @@ class Program(Case):
 
     def idle(self, allocator, limits, seconds):
         """As for a stress program, of a server that is emptied and left alone."""
-        with bench_watch.watched(limits, allocator.library):
+        with the_watch.watched(limits, allocator.library):
             resident = self.workload.idle_rss(allocator, seconds)
         return {"peak_rss_bytes": resident.peak_kib * KIB, "idle_rss_bytes": resident.idle_kib * KIB}
 
     def instructions(self, allocator):
         """Instructions of a whole run."""
-        with bench_instructions.counting(allocator) as counter:
+        with the_instructions.counting(allocator) as counter:
             target = self.workload.target
             counted = target._replace(path=counter.command([])[0], argv=counter.command(target.argv))
             self.workload.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_run.py - in which order the benchmark runs what, and how often
+"""run.py - in which order the benchmark runs what, and how often
 
     trial      each real program once under glibc, uncounted: warms the file cache
                and gives the result that all must give
@@ -9,7 +9,7 @@
     rounds     more of them, until the budget is used
 
 A round visits every workload, and runs it under all competitors, in turns of some
-milliseconds (bench_gang.py); servers, and everything with --apart, one after another in
+milliseconds (gang.py); servers, and everything with --apart, one after another in
 an order that is shuffled anew.  So a busy minute of the machine touches one round of every
 workload rather than every round of one, and a busy moment all competitors.  When each has had its least number of
 rounds, the time left goes to the workload whose ratios are least certain.
@@ -21,15 +21,15 @@ from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
 import allocators
-import bench_document
-import bench_gang
-import bench_watch
+from suite import document
+from suite import gang
+from suite import watch
 import compare
 import figures
 import machine
 import rounds
 from allocators import BASELINE
-from bench_watch import GIB, Limits
+from suite.watch import GIB, Limits
 from errors import Refusal
 from progress import Bar
 
@@ -93,8 +93,8 @@ class Entry:
     @property
     def uncertainty(self):
         """The greatest standard error among the ratios; of one round: unknown."""
-        base = figures.by_round(bench_document.timed(self.cells[BASELINE].samples))
-        errors = [figures.standard_error(figures.by_round(bench_document.timed(cell.samples)), base)
+        base = figures.by_round(document.timed(self.cells[BASELINE].samples))
+        errors = [figures.standard_error(figures.by_round(document.timed(cell.samples)), base)
                   for cell in self.competitors]
         return max((error for error in errors if error is not None), default=0.0)
 
@@ -169,7 +169,7 @@ class Session:
             self.count_instructions()
             self.more_rounds()
         finally:
-            bench_watch.stop_all()
+            watch.stop_all()
             self.bar.clear()
 
     # --- rounds ------------------------------------------------------------------------
@@ -198,7 +198,7 @@ class Session:
         """A sample of each cell, or None; their programs take turns."""
         limits = self.limits(entry)
         limits = limits._replace(wall_s=limits.wall_s * len(order), rss_bytes=limits.rss_bytes // len(order))
-        results = bench_gang.together([
+        results = gang.together([
             lambda cell=cell: attempt(cell, lambda allocator: entry.case.run(allocator, limits, check))
             for cell in order])
         return [sample and in_turns(sample, active_s, entry.case.unit) for sample, active_s in results]
@@ -315,7 +315,7 @@ class Session:
                 list(pool.map(function, arguments))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                bench_watch.stop_all()
+                watch.stop_all()
                 raise
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""bench_agreement.py - how well two or more runs of the benchmark agree in their ratios"""
+"""agreement.py - how well two or more runs of the benchmark agree in their ratios"""
 
 import math
 
-import bench_document as document_of
+from suite import document as document_of
 import figures
 from allocators import BASELINE
-from bench_document import METRICS, SUITE_TITLES
+from suite.document import METRICS, SUITE_TITLES
 from report import BOLD, painted
 
 # What two runs of the same build should agree within.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_watch.py - looks after one running program: ends it where it takes too long
+"""watch.py - looks after one running program: ends it where it takes too long
 or too much memory, and sees whether the allocator is in it
 
 Resident memory is polled rather than limited: an address-space limit would also
@@ -30,7 +30,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 GIB = 1 << 30
 
 # Told of each program that the current thread starts, if it is to take turns with others
-# (bench_gang.py); None: it runs by itself.
+# (gang.py); None: it runs by itself.
 gang = contextvars.ContextVar("gang", default=None)
 
 

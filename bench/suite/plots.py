@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_plots.py - the plots of a benchmark, as SVG that stands in a page
+"""plots.py - the plots of a benchmark, as SVG that stands in a page
 
 matplotlib draws them.  What it cannot know is put in afterwards: the colours of text
 and grid become those of the page, so that they follow its light or dark scheme; and
@@ -11,7 +11,7 @@ import io
 import re
 import site
 
-import bench_document as document_of
+from suite import document as document_of
 from allocators import BASELINE
 from errors import Refusal
 

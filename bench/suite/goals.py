@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_goals.py - one table of the memory goals: bound, seamalloc, glibc and its peers
+"""goals.py - one table of the memory goals: bound, seamalloc, glibc and its peers
 
 The tests of test/memory are run under each allocator and tell what they measured
 (test/memory/goal.h); nothing is asserted.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_instructions.py - how many instructions a command executes, by callgrind
+"""instructions.py - how many instructions a command executes, by callgrind
 
 The count includes start and end of the program, and of all processes that it starts.
 For micro benchmarks, whose amount of work follows the clock, it would mean nothing:
@@ -13,12 +13,12 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 
-import bench_watch
+from suite import watch
 import rounds
 from errors import Refusal
 
 # Under valgrind a program is some fifty times slower.
-LIMITS = bench_watch.Limits(900, 8 * bench_watch.GIB)
+LIMITS = watch.Limits(900, 8 * watch.GIB)
 COLLECTED = re.compile(r"Collected : (\d+)")
 
 
@@ -52,5 +52,5 @@ class Counter:
 def counting(allocator):
     """A Counter, for one run under an allocator."""
     with tempfile.TemporaryDirectory(prefix="seamalloc-") as folder, \
-            bench_watch.watched(LIMITS, allocator.library):
+            watch.watched(LIMITS, allocator.library):
         yield Counter(folder)

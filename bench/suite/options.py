@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""bench_options.py - the command line of scripts/bench"""
+"""options.py - the command line of scripts/bench"""
 
 import fnmatch
 import getopt
 from collections import namedtuple
 
-from bench_suites import SUITES
+from suite.suites import SUITES
 from errors import Usage
 
 HELP = """\

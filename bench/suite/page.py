@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""bench_page.py - a benchmark as one page of HTML that loads nothing from elsewhere
+"""page.py - a benchmark as one page of HTML that loads nothing from elsewhere
 
-Its style and its few lines of script stand in bench_page.css and bench_page.js, and are
+Its style and its few lines of script stand in page.css and page.js, and are
 put into the page.
 """
 
 import html
 import os
 
-import bench_document as document_of
-import bench_plots
-import bench_table
+from suite import document as document_of
+from suite import plots as the_plots
+from suite import table as the_table
 import machine
-import paths
 from allocators import BASELINE
-from bench_document import METRICS, OURS, SUITE_TITLES
+from suite.document import METRICS, OURS, SUITE_TITLES
 
 # Shown open; the tables of other metrics can be unfolded.
 OPEN_METRICS = ("cost", "peak_rss_bytes")
@@ -37,15 +36,15 @@ def page(document):
         '<meta name="viewport" content="width=device-width">',
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">",
-        f"<title>seamalloc: {title}</title>", f"<style>\n{part('bench_page.css')}{colours(document)}</style>",
+        f"<title>seamalloc: {title}</title>", f"<style>\n{part('page.css')}{colours(document)}</style>",
         "</head><body>", f"<header><h1>seamalloc <small>{title}</small></h1>{facts_line(document)}",
         legend(document), "</header><main>", *filter(None, sections), "</main>",
-        f"<script>\n{part('bench_page.js')}</script>", "</body></html>", ""])
+        f"<script>\n{part('page.js')}</script>", "</body></html>", ""])
 
 
 def part(name):
     """A file that stands beside this one."""
-    with open(os.path.join(paths.MODULES, name), encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
         return file.read()
 
 
@@ -57,7 +56,7 @@ def escaped(value):
 def colours(document):
     """A variable for the colour of each allocator."""
     return "".join(f'[data-allocator="{escaped(name)}"] {{ --own: {colour}; }}\n'
-                   for name, (colour, _) in bench_plots.styles(document).items())
+                   for name, (colour, _) in the_plots.styles(document).items())
 
 
 def facts_line(document):
@@ -75,7 +74,7 @@ def legend(document):
 
 def swatch(name):
     """A small picture of an allocator's mark."""
-    form = bench_plots.STYLES.get(name, ("", "o"))[1]
+    form = the_plots.STYLES.get(name, ("", "o"))[1]
     shapes = {
         "o": '<circle cx="6" cy="6" r="4.5"/>', "s": '<path d="M2 2h8v8h-8z"/>',
         "^": '<path d="M6 1l5 9h-10z"/>', "v": '<path d="M6 11l5-9h-10z"/>', "D": '<path d="M6 1l5 5-5 5-5-5z"/>',
@@ -176,14 +175,14 @@ def table_cell(workload, name, metric, size, is_best):
     value, ratio = document_of.value(workload, name, metric), document_of.ratio(workload, name, metric)
     where = f'<td data-allocator="{escaped(name)}"'
     if value is None:
-        word = bench_table.word_for_nothing(workload, name, metric)
+        word = the_table.word_for_nothing(workload, name, metric)
         reason = (workload["results"].get(name) or {}).get("reason") or ""
         mark = f' class="fail" title="{escaped(reason)}"' if word == "FAIL" else ""
         return f"{where}{mark}>{word}</td>"
     spread = document_of.spread(workload, name, metric) if metric not in ("idle_rss_bytes", "instructions") else None
     title = f' title="spread {spread * 100:.0f} %"' if spread is not None else ""
-    shown = f"{ratio:.2f} <small>{bench_table.significant(value / size)}</small>" if ratio is not None else (
-        f"<small>{bench_table.significant(value / size)}</small>")
+    shown = f"{ratio:.2f} <small>{the_table.significant(value / size)}</small>" if ratio is not None else (
+        f"<small>{the_table.significant(value / size)}</small>")
     order = f' data-order="{ratio:.6f}"' if ratio is not None else ""
     return f'{where}{" class=best" if is_best else ""}{title}{order}{tint(ratio)}>{shown}</td>'
 
@@ -210,7 +209,7 @@ def losses(document):
 def loss_row(metric, factor, workload, peer):
     """One workload that is lost."""
     label, size = document_of.unit(metric, workload)
-    ours, theirs = (f"<td>{bench_table.significant(document_of.value(workload, name, metric) / size)} {label}</td>"
+    ours, theirs = (f"<td>{the_table.significant(document_of.value(workload, name, metric) / size)} {label}</td>"
                     for name in (OURS, peer))
     return [f"<th>{escaped(workload['name'])}</th>", f'<td data-order="{factor:.4f}">{factor:.2f}</td>',
             f"<td>{escaped(peer)}</td>", ours, theirs]
@@ -237,12 +236,12 @@ def method(document):
         "seamalloc": f"{document['build']['version']}, {document['build']['git'] or 'not from git'}",
         "command": " ".join(["scripts/bench", *document["arguments"]]),
         "date, duration": f"{document['date']}, {document['seconds'] / 60:.1f} minutes",
-        "rounds": bench_table.rounds_in_words(document),
+        "rounds": the_table.rounds_in_words(document),
         "not installed": ", ".join(document["absent"]) or "-",
     }
     facts_table = table([], [[f"<th>{escaped(name)}</th>", f'<td class="words">{escaped(value)}</td>']
                              for name, value in rows.items()])
-    note = bench_table.noise_line(document)
+    note = the_table.noise_line(document)
     return section("Method and machine", "".join([
         f"<p>{METHOD}</p>", f"<p>{escaped(note)}.</p>" if note else "", facts_table, libraries(document)]))
 
@@ -280,7 +279,7 @@ def scatters(document):
     """Time against memory, by suite."""
     present = [suite for suite in SUITE_TITLES if document_of.in_means(document, (suite,))]
     return section("Time against memory",
-                   figures([bench_plots.time_against_memory(document, suite) for suite in present]),
+                   figures([the_plots.time_against_memory(document, suite) for suite in present]),
                    "One small mark for each workload, a large one for the geometric mean; what lies beyond the axes "
                    "is drawn at their end. Nearer to the lower left is better. Marks say what they are when "
                    "the pointer rests on them; the switches above show and hide allocators.")
@@ -289,15 +288,15 @@ def scatters(document):
 def growth(document, kind, title):
     """Curves over threads or over sizes."""
     families = document_of.series(document, kind)
-    return section(title, figures([bench_plots.growth(document, family, points, kind)
+    return section(title, figures([the_plots.growth(document, family, points, kind)
                                    for family, points in families.items()], "wide"))
 
 
 def over_time(document):
     """Memory of the stress programs while they run."""
     shown = [workload for workload in document_of.in_means(document, SUITE_TITLES)
-             if bench_plots.has_timeline(workload)]
-    return section("Memory over time", figures([bench_plots.over_time(document, workload) for workload in shown]),
+             if the_plots.has_timeline(workload)]
+    return section("Memory over time", figures([the_plots.over_time(document, workload) for workload in shown]),
                    "Resident memory; the shaded ground is what is alive. The axis ends above the highest of those "
                    "that took turns.")
 
@@ -307,5 +306,5 @@ def idle(document):
     shown = [workload for workload in document_of.in_means(document, SUITE_TITLES)
              if any("idle_rss_bytes" in (result["idle"] or {}) for result in workload["results"].values())]
     return section("Memory kept when idle",
-                   figures([bench_plots.kept_when_idle(document, workload) for workload in shown]),
+                   figures([the_plots.kept_when_idle(document, workload) for workload in shown]),
                    f"Everything was freed, then the process slept for {document['idle_s']:g} s.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_gang.py - runs that take turns of some milliseconds, by SIGSTOP and SIGCONT
+"""gang.py - runs that take turns of some milliseconds, by SIGSTOP and SIGCONT
 
     glibc      ##....##......##..      # runs, . is stopped
     jemalloc   ..##....##..##....
@@ -19,13 +19,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import bench_watch
+from suite import watch
 
 # Longer turns share less; after shorter ones a program would mostly fill its caches anew.
 TURN_S = 0.01
 
 # The part that the current thread has in a gang, or None.
-current = bench_watch.gang
+current = watch.gang
 
 
 class Gang:
@@ -113,7 +113,7 @@ def together(runs):
             gang.conduct()
             return [future.result() for future in futures]
         except BaseException:
-            bench_watch.stop_all()
+            watch.stop_all()
             raise
 
 

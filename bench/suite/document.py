@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""bench_document.py - a finished benchmark as a dictionary, which is the JSON file, and
+"""document.py - a finished benchmark as a dictionary, which is the JSON file, and
 what is computed from it
 
 Everything that is shown, as text or as a page, is made from this dictionary, so that a
