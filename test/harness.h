@@ -45,7 +45,7 @@ struct test_case {
 	const char *name;
 	void (*run)(void);
 	unsigned engines; /* those it is meant for; 0 is EVERY */
-	int seconds;      /* time limit; 0 is 20 */
+	int seconds;      /* time limit, of which waiting for a processor does not count; 0 is 20 */
 	int signal;       /* that ends it, or 0 */
 	const char *text; /* found on its standard error, or NULL */
 };
