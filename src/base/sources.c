@@ -12,7 +12,7 @@
  * It is read while the process starts and never later, in pieces and without memory: what is
  * in hand is one piece and one line.
  *
- * S1  A line that is not understood, or not for this program, sets nothing.
+ * SO1  A line that is not understood, or not for this program, sets nothing.
  */
 #include "base/sources.h"
 
@@ -91,7 +91,7 @@ static void enter_section(struct reader *reader, const char *text, const char *e
 	reader->is_ours = strlen(program) == (size_t)(behind - name) && !memcmp(program, name, strlen(program));
 }
 
-/* S1 */
+/* SO1 */
 static void take_line(struct reader *reader)
 {
 	const char *text = reader->buffer, *end = text + reader->line.length;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* text.h - lines put together, and numbers read, without memory
  *
- * T1  buffer[length] is 0, and length < room.
- * T2  What did not fit is left out, and is_cut says so.
+ * TX1  buffer[length] is 0, and length < room.
+ * TX2  What did not fit is left out, and is_cut says so.
  */
 #ifndef SEA_TEXT_H
 #define SEA_TEXT_H

@@ -15,10 +15,10 @@
  * running ahead.  So a chunk is fetched when it comes, and read, marked and entered when some
  * more have come: that is also when a second free of it is noticed.
  *
- * L1  count[p] is the number of bits set in bits[p] and of chunks that are fetched from there;
+ * SP1  count[p] is the number of bits set in bits[p] and of chunks that are fetched from there;
  *     bit p of `filled` is set if and only if that is not 0.
- * L2  limit == room + all counts.
- * L3  A chunk here is used to its zone, of the spill's class, and carries its mark once it is
+ * SP2  limit == room + all counts.
+ * SP3  A chunk here is used to its zone, of the spill's class, and carries its mark once it is
  *     entered.
  *
  * Takes no lock: a spill belongs to the thread whose cache it is part of.
@@ -141,7 +141,7 @@ SEA_INLINE uint32_t sea_spill_tighten(struct sea_spill *spill)
 /* Gives the memory of a spill back, if that is empty and has any.  May call the system. */
 void sea_spill_purge(struct sea_spill *spill);
 
-/* Claim: L1 and L2. */
+/* Claim: SP1 and SP2. */
 bool sea_spill_is_sound(const struct sea_spill *spill);
 
 #endif

@@ -6,11 +6,11 @@
  *                         free
  *    others     live      purged                   purged  purged    purged
  *
- * A1  live + cached + pending + free + metadata + reserved == mapped, at any time.
- * A2  `in_transit` is 0 unless another thread has allocated or freed since the account began, or was
+ * AC1  live + cached + pending + free + metadata + reserved == mapped, at any time.
+ * AC2  `in_transit` is 0 unless another thread has allocated or freed since the account began, or was
  *     at it when the process forked.
- * A3  What is purged lies in pages that hold no memory, when they are counted.
- * A4  No step takes longer than sea_engine_account_step allows.
+ * AC3  What is purged lies in pages that hold no memory, when they are counted.
+ * AC4  No step takes longer than sea_engine_account_step allows.
  *
  * `mapped` is the sum of the ranges that were walked, the rest is counted page by page and bit by
  * bit.  The one difference taken is that of used chunks and those cached or pending.
@@ -244,7 +244,7 @@ static void count_rest(struct sea_stats *stats)
 	sea_engine_each_lock(count_contended, &stats->nr_contended);
 }
 
-/* A4.  False: all is counted. */
+/* AC4.  False: all is counted. */
 static bool do_step(const char **next, struct sea_stats *stats)
 {
 	bool are_more = count_ranges(next, stats);

@@ -13,7 +13,7 @@
  * most where they need a lock: some 100 us.  Cost: some 7 us for each MiB in zones. */
 void sea_account(struct sea_stats *stats);
 
-/* Claim: A1 of account.c. */
+/* Claim: AC1 of account.c. */
 bool sea_account_adds_up(const struct sea_stats *stats);
 
 #endif

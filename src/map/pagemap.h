@@ -8,7 +8,7 @@
  * window is 64 GiB of slots; there is one for each 64 GiB that we ever had memory
  * in.  Of an arena with one block only the first slot is entered.  The fast paths do without this map: they read the seams (seammap.h).
  *
- * P1  A slot is written before the first block in it is handed out; the program
+ * PM1  A slot is written before the first block in it is handed out; the program
  *     that passes a block to another thread orders that for us.
  */
 #ifndef SEA_PAGEMAP_H

@@ -5,7 +5,7 @@
  *            --> large: run of pages
  *    free    --> hole, merged --> empty zones to the page allocator
  *
- * E1  sea_small counts the zones, and the live chunks but for those that trim has taken
+ * FE1  sea_small counts the zones, and the live chunks but for those that trim has taken
  *     out of the list.
  *
  * sea_small.lock is held while chunks change.  System calls are made without it, but

@@ -7,9 +7,9 @@
  *                 |             one line for each stretch
  *    list     ...hole <-> hole <-> hole <-> ...
  *
- * X1  The table has all zones, in address order.
- * X2  first[s] is the lowest hole or mark that starts in stretch s, or 0.
- * X3  No hole that starts in stretch s is longer than largest[s], and none in a zone is
+ * FI1  The table has all zones, in address order.
+ * FI2  first[s] is the lowest hole or mark that starts in stretch s, or 0.
+ * FI3  No hole that starts in stretch s is longer than largest[s], and none in a zone is
  *     longer than the largest of its entry: bounds, raised at once when a hole comes
  *     or grows, lowered only by a search that meant to find more.  So a search passes
  *     the same small holes again only if one of their stretch has changed.
@@ -202,7 +202,7 @@ struct hole *sea_index_find(size_t size)
 
 /* --- audit -------------------------------------------------------------------------- */
 
-/* X2 and X3 of one stretch, whose first hole or mark would be `hole`; *hole becomes that
+/* FI2 and FI3 of one stretch, whose first hole or mark would be `hole`; *hole becomes that
  * of the next stretch. */
 static bool stretch_is_sound(const struct entry *entry, size_t s, const struct hole **hole)
 {

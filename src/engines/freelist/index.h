@@ -60,7 +60,7 @@ void sea_index_remove_zone(const struct zone *zone);
 /* Zones in address order; NULL behind the last. */
 struct zone *sea_index_zone(size_t number);
 
-/* Claim: X1 to X3 of index.c, for the list that begins with `first`. */
+/* Claim: FI1 to FI3 of index.c, for the list that begins with `first`. */
 bool sea_index_is_sound(const struct hole *first);
 
 #endif

@@ -14,12 +14,12 @@
  * hole: so every chunk has a hole or mark above it in its zone, and nothing merges
  * across zones.
  *
- * F1  Chunks cover a zone from its head to its mark, which is its last 32 bytes.
- * F2  The list is in address order and holds exactly the holes and marks of all zones.
- * F3  No two holes touch.
- * F4  spare is NULL or the one zone that may be empty and stay.
+ * FL1  Chunks cover a zone from its head to its mark, which is its last 32 bytes.
+ * FL2  The list is in address order and holds exactly the holes and marks of all zones.
+ * FL3  No two holes touch.
+ * FL4  spare is NULL or the one zone that may be empty and stay.
  *
- * The lock is held.  F1 to F3 fail only inside these functions.
+ * The lock is held.  FL1 to FL3 fail only inside these functions.
  */
 #include "engines/freelist/list.h"
 
@@ -254,7 +254,7 @@ struct sea_chunk *sea_list_withhold(size_t least)
 
 /* --- audit -------------------------------------------------------------------------- */
 
-/* F1 to F3 in one zone, whose first hole or mark is `hole`.  Returns its mark, or NULL if
+/* FL1 to FL3 in one zone, whose first hole or mark is `hole`.  Returns its mark, or NULL if
  * they do not hold. */
 static const struct hole *audit_zone(struct zone *zone, const struct hole *hole, struct sea_list_count *count)
 {

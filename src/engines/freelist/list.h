@@ -37,7 +37,7 @@ struct sea_list_count {
 	size_t nr_live, live; /* live chunks, and bytes in their blocks */
 };
 
-/* Claim: F1 to F4 of list.c, X1 to X3 of index.c.  Walks everything, and counts. */
+/* Claim: FL1 to FL4 of list.c, FI1 to FI3 of index.c.  Walks everything, and counts. */
 bool sea_list_is_sound(struct sea_list_count *count);
 
 #endif

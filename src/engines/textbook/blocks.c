@@ -4,7 +4,7 @@
  *    request --> small: the engine's chunks (freelist/engine.c, watermark/engine.c)
  *            --> large: sea_pages_alloc()
  *
- * B1  A run of chunks starts with a sealed header, a run that is a block does not.
+ * TB1  A run of chunks starts with a sealed header, a run that is a block does not.
  */
 #include "engines/textbook/blocks.h"
 

@@ -7,10 +7,10 @@
  * Chunks cover a run of pages from its first byte on; a chunk is live (its block is
  * the program's) or free.
  *
- * K1  A valid seal stands where a chunk starts, and nowhere else in memory of ours.
+ * TC1  A valid seal stands where a chunk starts, and nowhere else in memory of ours.
  *     So one look in front of a pointer tells whether it is a block, and an overrun
  *     of the block before is found at the next look.
- * K2  A chunk of size 0 is free and the last of its run; no other is.
+ * TC2  A chunk of size 0 is free and the last of its run; no other is.
  *
  * The seal mixes address and size with a number that differs from process to
  * process: data that the program writes or copies is no seal but by a chance of

@@ -10,14 +10,14 @@
  * rest, can change its size; the watermark moves with it.  A large block is the only
  * one of its run of pages, and so the last.
  *
- * W1  Chunks cover a run from its first byte to its end.
- * W2  The last chunk of a run is its rest, free.  The first holds the link to the run
+ * WM1  Chunks cover a run from its first byte to its end.
+ * WM2  The last chunk of a run is its rest, free.  The first holds the link to the run
  *     before.  Other free chunks are gaps that alignment made.
- * W3  What is in use never becomes free, but for the end of a block that shrinks.
- * W4  `rest` is that of the newest run.  From `fresh` on, the newest run reads as zero.
- * W5  sea_small counts runs and live chunks.
+ * WM3  What is in use never becomes free, but for the end of a block that shrinks.
+ * WM4  `rest` is that of the newest run.  From `fresh` on, the newest run reads as zero.
+ * WM5  sea_small counts runs and live chunks.
  *
- * sea_small.lock protects all of it.  W1 and W2 fail only inside raise_watermark(),
+ * sea_small.lock protects all of it.  WM1 and WM2 fail only inside raise_watermark(),
  * begin_run() and move_watermark().
  */
 #include "engines/engine.h"
@@ -56,7 +56,7 @@ static size_t run_size_for(size_t align, size_t size)
 }
 
 /* Bytes between the start of the rest's block and the next place for an aligned block:
- * none, or enough for a chunk that is not empty (K2). */
+ * none, or enough for a chunk that is not empty (TC2). */
 static size_t gap_before(const struct sea_chunk *rest, size_t align)
 {
 	uintptr_t start = (uintptr_t)sea_chunk_block(rest);
@@ -253,7 +253,7 @@ struct count {
 	size_t nr_live, live;
 };
 
-/* W1 and W2 in one run, whose rest is returned; NULL if they do not hold. */
+/* WM1 and WM2 in one run, whose rest is returned; NULL if they do not hold. */
 static const struct sea_chunk *audit_run(const struct run *run, struct count *count)
 {
 	const struct sea_chunk *chunk = &run->chunk;
@@ -269,7 +269,7 @@ static const struct sea_chunk *audit_run(const struct run *run, struct count *co
 	return sea_chunk_is_free(chunk) && (char *)sea_chunk_next(chunk) == end_of(run) ? chunk : NULL;
 }
 
-/* W4. */
+/* WM4. */
 static bool rest_is_sound(void)
 {
 	const char *start = sea_chunk_block(heap.rest);

@@ -155,15 +155,15 @@ static void unsound_spills_are_noticed(void)
 	start();
 	CHECK(put(1) && put(2));
 	spill->room--;
-	CHECK(!sea_spill_is_sound(spill)); /* L2 */
+	CHECK(!sea_spill_is_sound(spill)); /* SP2 */
 	spill->room++;
 	spill->filled[0] ^= 1ull << 5;
-	CHECK(!sea_spill_is_sound(spill)); /* L1 */
+	CHECK(!sea_spill_is_sound(spill)); /* SP1 */
 	spill->filled[0] ^= 1ull << 5;
 	sea_spill_enter_all(spill);
 	CHECK(sea_spill_is_sound(spill));
 	spill->bits[9][9] ^= 2;
-	CHECK(!sea_spill_is_sound(spill)); /* L1 */
+	CHECK(!sea_spill_is_sound(spill)); /* SP1 */
 }
 
 /* --- caches that spill ------------------------------------------------------------------ */
