@@ -23,7 +23,7 @@ UNIT_FLAGS_asan  := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE
 UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
 # Calls that a test looks in on.
-UNIT_LDFLAGS_account := -Wl,--wrap=sea_zone_count,--wrap=sea_lock_fork_begin
+UNIT_LDFLAGS_account := -Wl,--wrap=sea_zone_count,--wrap=sea_heap_stop
 UNIT_LDFLAGS_cache   := -Wl,--wrap=sea_shard_send
 UNIT_LDFLAGS_reclaim := -Wl,--wrap=sea_pages_purge_range
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* lock.c - spin for a moment, then sleep in the kernel
  *
- * L1  state != 0  <=>  some thread is between take and drop (or forks).
+ * L1  state != 0  <=>  some thread is between take and drop (or has stopped the heap).
  * L2  state == 2  whenever a thread sleeps on it (Drepper, "Futexes are tricky").
- * L3  A thread's held ranks ascend; two shards, or two page lists, only in fork.
- * L4  From sea_lock_last, `outer` leads through all locks that the thread holds, but in a fork:
- *     then it leads from `forking` through all there are.
+ * L3  A thread's held ranks ascend; two of one rank are held only by who has stopped the heap.
+ * L4  From sea_lock_last, `outer` leads through all locks that the thread holds.  While the heap is
+ *     stopped it leads from `stopped` through all there are, and their ranks do not ascend.
  */
 #include "base/lock.h"
 
@@ -21,12 +21,22 @@ SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 /* What a thread holds that has given up: no lock, but its mark. */
 static struct sea_lock given_up;
 
-/* The thread that forks, else NULL; written by it alone.  A thread is identified by the address
- * of its own copy of a variable. */
-static void *fork_owner;
-static struct sea_lock *forking; /* the last of its locks; written by it alone */
+/* The thread that has stopped the heap, else NULL; written by it alone.  A thread is identified by
+ * the address of its own copy of a variable. */
+static void *stopper;
+static struct sea_lock *stopped; /* the last of its locks; written by it alone */
 
-static bool is_forking(void) { return sea_load_relaxed(&fork_owner) == (void *)&sea_lock_last; }
+static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
+	[SEA_RANK_THREADS] = &sea_locks_threads,
+	[SEA_RANK_SHARD] = &sea_locks_shard,
+	[SEA_RANK_PCP] = &sea_locks_pcp,
+	[SEA_RANK_PAGES] = &sea_locks_pages,
+	[SEA_RANK_META] = &sea_locks_meta,
+	[SEA_RANK_SEAMS] = &sea_locks_seams,
+	[SEA_RANK_REGION] = &sea_locks_region,
+};
+
+bool sea_heap_is_stopped(void) { return sea_load_relaxed(&stopper) == (void *)&sea_lock_last; }
 
 /* The rank is compared where the thread is not a signal handler inside itself. */
 static inline void note_take(struct sea_lock *lock)
@@ -106,7 +116,7 @@ SEA_COLD static bool take_slow(struct sea_lock *lock)
 
 void sea_lock_take(struct sea_lock *lock)
 {
-	if (is_forking())
+	if (sea_heap_is_stopped())
 		return;
 	if (likely(take_free(lock)) || take_slow(lock))
 		note_take(lock);
@@ -114,7 +124,7 @@ void sea_lock_take(struct sea_lock *lock)
 
 bool sea_lock_try(struct sea_lock *lock)
 {
-	if (is_forking())
+	if (sea_heap_is_stopped())
 		return true;
 	if (sea_load_relaxed(&lock->state) || !take_free(lock))
 		return false;
@@ -124,7 +134,7 @@ bool sea_lock_try(struct sea_lock *lock)
 
 void sea_lock_drop(struct sea_lock *lock)
 {
-	if (is_forking())
+	if (sea_heap_is_stopped())
 		return;
 	SEA_ASSERT(sea_lock_is_held(lock));
 	if (unlikely(lock->nr_inside)) {
@@ -138,15 +148,47 @@ void sea_lock_drop(struct sea_lock *lock)
 
 bool sea_lock_is_held(const struct sea_lock *lock) { return sea_load_relaxed(&lock->state) != 0; }
 
-void sea_lock_fork_take(struct sea_lock *lock)
+/* --- all locks --------------------------------------------------------------------- */
+
+static uint32_t count_used(const struct sea_locks *locks)
 {
+	return locks->nr_used ? sea_load_relaxed(locks->nr_used) : locks->nr;
+}
+
+/* L3: the constants say the truth about ranks.  A lock that was never taken has none yet. */
+static struct sea_lock *lock_at(unsigned rank, uint32_t i)
+{
+	struct sea_lock *lock = (struct sea_lock *)((char *)of_rank[rank]->first + i * of_rank[rank]->stride);
+	SEA_ASSERT(i < of_rank[rank]->nr);
+	SEA_ASSERT(!sea_load_relaxed(&lock->rank) || sea_load_relaxed(&lock->rank) == rank);
+	return lock;
+}
+
+void sea_lock_each(void (*visit)(struct sea_lock *, void *), void *context)
+{
+	for (unsigned rank = 1; rank < SEA_NR_RANKS; rank++)
+		for (uint32_t i = 0; i < count_used(of_rank[rank]); i++)
+			visit(lock_at(rank, i), context);
+}
+
+static void take_to_stop(struct sea_lock *lock, void *unused)
+{
+	(void)unused;
 	if (!sea_swap_if(&lock->state, 0, 1)) {
 		if (sea_is_alone())
 			return; /* a signal handler has interrupted us just there */
 		wait_for(lock);
 	}
-	lock->outer = forking;
-	forking = lock;
+	lock->outer = stopped;
+	stopped = lock;
+}
+
+void sea_heap_stop(void)
+{
+	SEA_ASSERT(!sea_lock_holds_any());
+	SEA_ASSERT(!sea_heap_is_stopped());
+	sea_lock_each(take_to_stop, NULL);
+	sea_store_relaxed(&stopper, (void *)&sea_lock_last);
 }
 
 /* Drops a lock that is in no list of its holder any more.  In a child nobody sleeps. */
@@ -160,23 +202,19 @@ static bool give_back(struct sea_lock *lock, bool in_child)
 }
 
 /* The list is another thread's as soon as the first lock, which is dropped last, is free. */
-bool sea_lock_fork_drop_all(bool in_child)
+bool sea_heap_resume(bool in_child)
 {
+	SEA_ASSERT(sea_heap_is_stopped());
+	sea_store_relaxed(&stopper, NULL);
 	bool have_waited = false;
-	struct sea_lock *lock = forking;
-	forking = NULL;
+	struct sea_lock *lock = stopped;
+	stopped = NULL;
 	for (struct sea_lock *outer; lock; lock = outer) {
 		outer = lock->outer;
 		have_waited |= give_back(lock, in_child);
 	}
 	return have_waited;
 }
-
-void sea_lock_fork_begin(void) { sea_store_relaxed(&fork_owner, (void *)&sea_lock_last); }
-
-void sea_lock_fork_end(void) { sea_store_relaxed(&fork_owner, NULL); }
-
-bool sea_lock_owns_all(void) { return is_forking(); }
 
 void sea_lock_give_up(void)
 {
@@ -187,10 +225,8 @@ void sea_lock_give_up(void)
 		held->nr_inside = 0;
 		give_back(held, false);
 	}
-	if (is_forking()) {
-		sea_lock_fork_end();
-		sea_lock_fork_drop_all(false);
-	}
+	if (sea_heap_is_stopped())
+		sea_heap_resume(false);
 }
 
 bool sea_lock_gave_up(void) { return sea_lock_last == &given_up; }

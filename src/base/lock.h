@@ -2,11 +2,11 @@
 /* lock.h - a ranked mutex
  *
  * Ranks: a thread may take a lock only if its rank is above those of all locks it
- * holds; debug builds trap otherwise.  Fork takes all of them, lowest rank first.
+ * holds; debug builds trap otherwise.
  *
- * While a fork or a step of an account is under way the thread at it owns every lock.  If a fork handler
- * of the program allocates at that moment, sea_lock_take() sees that the owner
- * asks again and lets it through: there is no other thread inside.
+ * Fork, and each step of an account, stops the heap: it takes every lock there is, lowest rank
+ * first.  If a fork handler of the program allocates then, sea_lock_take() sees that the thread
+ * owns all locks, and lets it through: there is no other thread inside.
  *
  * A call that enters the heap by its door, while its thread holds a lock already, comes from a
  * signal handler that has interrupted us, or from a thread that ends the process: it must stay
@@ -27,6 +27,7 @@ enum sea_lock_rank {
 	SEA_RANK_META,	   /* metadata pages */
 	SEA_RANK_SEAMS,	   /* the seam map, while it is made */
 	SEA_RANK_REGION,   /* the region map */
+	SEA_NR_RANKS,
 };
 
 struct sea_lock {
@@ -62,15 +63,33 @@ bool sea_lock_gave_up(void);
 /* Claim for asserts: somebody holds it. */
 bool sea_lock_is_held(const struct sea_lock *lock);
 
-/* Fork: take each lock, lowest rank first; then sea_lock_fork_begin(), after which
- * the calling thread passes through all of them.  Afterwards sea_lock_fork_end(),
- * and drop them all; true if somebody slept on one.  The child forgets who waited. */
-void sea_lock_fork_take(struct sea_lock *lock);
-bool sea_lock_fork_drop_all(bool in_child);
-void sea_lock_fork_begin(void);
-void sea_lock_fork_end(void);
+/* --- all locks --------------------------------------------------------------------- */
 
-/* Claim: the calling thread is between begin and end. */
-bool sea_lock_owns_all(void);
+/* The locks of one rank: an array, or a single one. */
+struct sea_locks {
+	struct sea_lock *first;
+	size_t stride; /* bytes from each to the next */
+	uint32_t nr;
+	const uint32_t *nr_used; /* only so many of them were ever taken; changes under a lock of a
+				    lower rank; atomic.  NULL: all */
+};
+
+/* Each is a constant that the owner of the rank defines (src/README.md), so that nothing has to be
+ * registered at run time, and a rank without an owner does not link. */
+extern SEA_HIDDEN const struct sea_locks sea_locks_threads, sea_locks_shard, sea_locks_pcp, sea_locks_pages,
+	sea_locks_meta, sea_locks_seams, sea_locks_region;
+
+/* Calls visit() for each lock, lowest rank first. */
+void sea_lock_each(void (*visit)(struct sea_lock *lock, void *context), void *context);
+
+/* Takes every lock, for a thread that holds none.  Until it resumes, the calling thread passes
+ * through all of them and others wait. */
+void sea_heap_stop(void);
+
+/* Drops every lock; true if somebody slept on one.  In the child of a fork nobody does. */
+bool sea_heap_resume(bool in_child);
+
+/* Claim: the calling thread has stopped the heap. */
+bool sea_heap_is_stopped(void);
 
 #endif

@@ -39,6 +39,7 @@ static struct {
 	size_t nr, nr_left;
 	size_t lost;		 /* bytes in caches of threads that a fork left behind */
 } threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
+const struct sea_locks sea_locks_threads = {.first = &threads.lock, .nr = 1};
 
 /* Threads lock held, or no other thread there. */
 static void unlink_cache(struct sea_cache *cache)
@@ -274,5 +275,3 @@ void sea_threads_forget_others(void)
 		sea_shard_leave(cache->shard);
 	}
 }
-
-void sea_threads_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&threads.lock, context); }

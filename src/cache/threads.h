@@ -61,7 +61,4 @@ void sea_threads_stats(struct sea_threads_stats *stats);
 /* In the child of a fork: other threads are gone, and so is what they had cached. */
 void sea_threads_forget_others(void);
 
-struct sea_lock;
-void sea_threads_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
-
 #endif

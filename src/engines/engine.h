@@ -70,14 +70,11 @@ extern const size_t sea_engine_account_step;
 void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats);
 void sea_engine_count_rest(struct sea_stats *stats);
 
-/* Hands each lock to `apply`, lowest rank first. */
-struct sea_lock;
-void sea_engine_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
-
 /* When the process ends: looks at what the calling thread has freed and not looked at. */
 void sea_engine_send_waiting(void);
 
-/* In the child of a fork, with all locks dropped: other threads are gone. */
+/* In the child of a fork, with all locks dropped: other threads are gone.  All that a child repairs
+ * is called from here. */
 void sea_engine_in_child(void);
 
 /* Claim: every structure keeps its invariants.  No other thread may be active. */

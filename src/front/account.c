@@ -41,18 +41,6 @@
 
 /* --- all locks ------------------------------------------------------------------- */
 
-static void take(struct sea_lock *lock, void *context)
-{
-	(void)context;
-	sea_lock_fork_take(lock);
-}
-
-static void take_all(void)
-{
-	sea_engine_each_lock(take, NULL);
-	sea_lock_fork_begin();
-}
-
 static void give_way(void)
 {
 	uint64_t begun = sea_os_now_us();
@@ -61,10 +49,9 @@ static void give_way(void)
 }
 
 /* Who has slept until now comes next: else this thread would take the locks again first. */
-static void drop_all(void)
+static void resume(void)
 {
-	sea_lock_fork_end();
-	if (sea_lock_fork_drop_all(false))
+	if (sea_heap_resume(false))
 		give_way();
 }
 
@@ -241,7 +228,7 @@ static void count_rest(struct sea_stats *stats)
 	stats->reserved += stats->purged;
 	stats->given_back = pages.purged;
 	stats->refaulted = pages.refaulted;
-	sea_engine_each_lock(count_contended, &stats->nr_contended);
+	sea_lock_each(count_contended, &stats->nr_contended);
 }
 
 /* AC4.  False: all is counted. */
@@ -256,15 +243,15 @@ static bool do_step(const char **next, struct sea_stats *stats)
 /* In a fork handler the locks are ours already. */
 void sea_account(struct sea_stats *stats)
 {
-	bool is_mine = sea_lock_owns_all(), are_more = true;
+	bool is_mine = sea_heap_is_stopped(), are_more = true;
 	const char *next = NULL;
 	memset(stats, 0, sizeof(*stats));
 	while (are_more && !sea_lock_holds_any()) {
 		if (!is_mine)
-			take_all();
+			sea_heap_stop();
 		are_more = do_step(&next, stats);
 		if (!is_mine)
-			drop_all();
+			resume();
 	}
 }
 

@@ -31,28 +31,20 @@ extern void _IO_list_resetlock(void) __attribute__((weak));
 
 static bool has_stream_list(void) { return _IO_list_lock && _IO_list_unlock && _IO_list_resetlock; }
 
-static void take(struct sea_lock *lock, void *context)
-{
-	(void)context;
-	sea_lock_fork_take(lock);
-}
-
 static void before_fork(void)
 {
 	if (sea_is_alone() || sea_lock_holds_any())
 		return;
 	if (has_stream_list())
 		_IO_list_lock();
-	sea_engine_each_lock(take, NULL);
-	sea_lock_fork_begin();
+	sea_heap_stop();
 }
 
 static void after_fork_in_parent(void)
 {
-	if (!sea_lock_owns_all())
+	if (!sea_heap_is_stopped())
 		return;
-	sea_lock_fork_end();
-	sea_lock_fork_drop_all(false);
+	sea_heap_resume(false);
 	if (has_stream_list())
 		_IO_list_unlock();
 }
@@ -61,10 +53,9 @@ static void after_fork_in_parent(void)
  * had several threads. */
 static void after_fork_in_child(void)
 {
-	if (!sea_lock_owns_all())
+	if (!sea_heap_is_stopped())
 		return;
-	sea_lock_fork_end();
-	sea_lock_fork_drop_all(true);
+	sea_heap_resume(true);
 	sea_engine_in_child();
 	if (has_stream_list())
 		_IO_list_resetlock();

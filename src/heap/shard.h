@@ -105,6 +105,4 @@ unsigned sea_shard_count(void);
  * thread is sending. */
 bool sea_shard_is_sound(struct sea_shard *shard);
 
-void sea_shard_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
-
 #endif

@@ -7,7 +7,11 @@
 
 struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
 
-static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; atomic */
+static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; threads lock to write; atomic */
+
+const struct sea_locks sea_locks_shard = {
+	.first = &sea_shards[0].lock, .stride = sizeof(sea_shards[0]), .nr = SEA_MAX_SHARDS, .nr_used = &nr_shards,
+};
 
 static uint32_t limit_by_cpus; /* 0: not known yet; atomic */
 
@@ -42,9 +46,3 @@ struct sea_shard *sea_shard_join(void)
 }
 
 void sea_shard_leave(struct sea_shard *shard) { shard->nr_threads--; }
-
-void sea_shard_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
-{
-	for (unsigned i = 0; i < sea_shard_count(); i++)
-		apply(&sea_shards[i].lock, context);
-}

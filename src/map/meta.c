@@ -30,6 +30,7 @@ static struct {
 	size_t next_mapping;
 	size_t nr_used; /* bytes */
 } meta = {.lock = SEA_LOCK_INIT(SEA_RANK_META), .next_mapping = FIRST_MAPPING};
+const struct sea_locks sea_locks_meta = {.first = &meta.lock, .nr = 1};
 
 /* Starts a new mapping; what is left of the old one is forgone. */
 static bool map_more(size_t size)
@@ -86,5 +87,3 @@ size_t sea_meta_size(void)
 	sea_lock_drop(&meta.lock);
 	return used;
 }
-
-void sea_meta_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&meta.lock, context); }

@@ -23,7 +23,4 @@ void *sea_meta_alloc_pages(size_t size);
 /* Bytes handed out so far. */
 size_t sea_meta_size(void);
 
-struct sea_lock;
-void sea_meta_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
-
 #endif

@@ -27,6 +27,7 @@ static struct {
 	struct sea_region *table;
 	size_t nr, capacity;
 } map = {SEA_LOCK_INIT(SEA_RANK_REGION), first_table, 0, NR_STATIC};
+const struct sea_locks sea_locks_region = {.first = &map.lock, .nr = 1};
 
 /* Index of the first range at or above `base`. */
 static size_t lower_bound(const char *base)
@@ -152,5 +153,3 @@ size_t sea_region_table_size(void)
 	sea_lock_drop(&map.lock);
 	return bytes;
 }
-
-void sea_region_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&map.lock, context); }

@@ -47,8 +47,4 @@ size_t sea_region_table_size(void);
 /* Claim: in address order, none empty, none overlapping. */
 bool sea_region_is_sound(void);
 
-/* Hands the lock to `apply`: fork takes and drops all locks. */
-struct sea_lock;
-void sea_region_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
-
 #endif

@@ -42,6 +42,7 @@ static struct {
 	uint32_t is_made;		   /* or could not be; set (release) under the lock */
 	uint64_t writable[NR_PARTS / 64]; /* by part; set (release) once committed */
 } map = {.lock = SEA_LOCK_INIT(SEA_RANK_SEAMS)};
+const struct sea_locks sea_locks_seams = {.first = &map.lock, .nr = 1};
 
 static size_t part_of(uintptr_t bit) { return bit / (PART / SEA_GRANULE); }
 
@@ -137,5 +138,3 @@ void sea_seams_purge(const char *base, size_t size)
 			sea_os_purge((char *)sea_seams + bit / 8, bytes);
 	}
 }
-
-void sea_seams_each_lock(void (*apply)(struct sea_lock *, void *), void *context) { apply(&map.lock, context); }

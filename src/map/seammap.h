@@ -65,7 +65,4 @@ SEA_INLINE uint8_t *sea_seams_start_of(const void *address)
  * as well, but not worth a call. */
 void sea_seams_purge(const char *base, size_t size);
 
-struct sea_lock;
-void sea_seams_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
-
 #endif

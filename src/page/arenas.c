@@ -23,6 +23,7 @@
 #define NR_RELEASED 64
 
 struct sea_arenas sea_arenas = {.lock = SEA_LOCK_INIT(SEA_RANK_PAGES)};
+const struct sea_locks sea_locks_pages = {.first = &sea_arenas.lock, .nr = 1};
 
 static struct {
 	struct sea_arena *spare;    /* structs of released whole arenas */

@@ -652,9 +652,3 @@ bool sea_pages_are_sound(void)
 	sea_lock_drop(&sea_arenas.lock);
 	return sound && used == sea_load_relaxed(&sea_counted.nr_used) && dirty == sea_load_relaxed(&sea_counted.nr_dirty);
 }
-
-void sea_pages_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
-{
-	sea_pcp_each_lock(apply, context);
-	apply(&sea_arenas.lock, context);
-}

@@ -18,7 +18,6 @@
 #include "page/budget.h"
 
 struct sea_arena;
-struct sea_lock;
 
 enum sea_touch {
 	SEA_TOUCH_NOW,	 /* the run counts as written to */
@@ -141,7 +140,5 @@ void sea_pages_in_child(void);
 
 /* Claim: every pool is sound and the counts agree. */
 bool sea_pages_are_sound(void);
-
-void sea_pages_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
 
 #endif

@@ -27,6 +27,7 @@ struct page_list {
 } SEA_LINE_ALIGNED;
 
 static struct page_list lists[NR_LISTS]; /* zeroed, so that unused ones cost nothing */
+const struct sea_locks sea_locks_pcp = {.first = &lists[0].lock, .stride = sizeof(lists[0]), .nr = NR_LISTS};
 
 static void lock_list(struct page_list *list)
 {
@@ -93,10 +94,4 @@ size_t sea_pcp_drain(struct sea_buddy *buddies, size_t capacity)
 	for (unsigned i = 0; i < NR_LISTS && nr < capacity; i++)
 		nr += drain_list(&lists[i], buddies + nr, capacity - nr);
 	return nr;
-}
-
-void sea_pcp_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
-{
-	for (unsigned i = 0; i < NR_LISTS; i++)
-		apply(&lists[i].lock, context);
 }

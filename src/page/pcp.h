@@ -31,6 +31,4 @@ bool sea_pcp_give(struct sea_buddy buddy);
  * that all lists are empty. */
 size_t sea_pcp_drain(struct sea_buddy *buddies, size_t capacity);
 
-void sea_pcp_each_lock(void (*apply)(struct sea_lock *lock, void *context), void *context);
-
 #endif

@@ -167,16 +167,6 @@ void sea_engine_count_rest(struct sea_stats *stats)
 	stats->nr_shards = sea_shard_count();
 }
 
-void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
-{
-	sea_threads_each_lock(apply, context);
-	sea_shard_each_lock(apply, context);
-	sea_pages_each_lock(apply, context);
-	sea_meta_each_lock(apply, context);
-	sea_seams_each_lock(apply, context);
-	sea_region_each_lock(apply, context);
-}
-
 void sea_engine_send_waiting(void)
 {
 	if (!sea_lock_holds_any())
@@ -185,6 +175,13 @@ void sea_engine_send_waiting(void)
 
 void sea_engine_retreat(void) { sea_threads_retreat(); }
 
+/* What the child repairs after the locks are free.  Other threads may have been between two locks:
+ *   page/    buddies that a purge had in hand go back to their pools; the counts of pages are made
+ *            anew from the pools
+ *   heap/    nobody has the turn to reclaim any more
+ *   cache/   caches of other threads are unlinked; what is in them is lost and counts as cached; the
+ *            sums of what all threads were granted are made anew from the caches that are left
+ * Nothing else is between two locks. */
 void sea_engine_in_child(void)
 {
 	sea_pages_in_child();

@@ -23,6 +23,8 @@
 _Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves several of the largest small blocks");
 
 struct sea_small sea_small = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)};
+const struct sea_locks sea_locks_shard = {.first = &sea_small.lock, .nr = 1};
+const struct sea_locks sea_locks_threads = {.nr = 0}; /* nothing belongs to a thread */
 uint64_t sea_chunk_secret;
 
 /* Threads that come here first together store the same value. */
@@ -137,16 +139,9 @@ void sea_engine_count_rest(struct sea_stats *stats)
 	sea_small_each_run(count_chunks, stats);
 }
 
-void sea_engine_each_lock(void (*apply)(struct sea_lock *, void *), void *context)
-{
-	apply(&sea_small.lock, context);
-	sea_pages_each_lock(apply, context);
-	sea_meta_each_lock(apply, context);
-	sea_region_each_lock(apply, context);
-}
-
 /* Nothing of the engine's belongs to a thread. */
 void sea_engine_send_waiting(void) {}
 void sea_engine_retreat(void) {}
 
+/* All that other threads may have been at between two locks is a purge. */
 void sea_engine_in_child(void) { sea_pages_in_child(); }

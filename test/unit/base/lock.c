@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.c - exclusion, ranks, fork */
+/* lock.c - exclusion, ranks, all locks together */
 #include "base/lock.h"
+
+#include "base/options.h"
+#include "heap/shard.h"
+#include "seamalloc.h"
 
 #include <unistd.h>
 
@@ -205,14 +209,14 @@ static void gives_up_all(void)
 	CHECK(got);
 }
 
-static void gives_up_what_a_fork_took(void)
+static bool is_held(const struct sea_locks *locks) { return sea_lock_is_held(locks->first); }
+
+static void gives_up_what_it_stopped(void)
 {
-	sea_lock_fork_take(&low);
-	sea_lock_fork_take(&other);
-	sea_lock_fork_begin();
+	sea_heap_stop();
 	sea_lock_give_up();
-	CHECK(!sea_lock_owns_all());
-	CHECK(!sea_lock_is_held(&low) && !sea_lock_is_held(&other));
+	CHECK(!sea_heap_is_stopped());
+	CHECK(!is_held(&sea_locks_shard) && !is_held(&sea_locks_pages) && !is_held(&sea_locks_region));
 }
 
 static void leaving_with_a_lock(void)
@@ -224,47 +228,173 @@ static void leaving_with_a_lock(void)
 	CHECK(SIM_ABORTS(SEA_LEAVES_HERE()));
 }
 
-/* --- fork ------------------------------------------------------------------------- */
+/* --- all locks ---------------------------------------------------------------------- */
 
-static void the_forking_thread_passes(void)
+struct walk {
+	uint32_t rank; /* of the last lock that has one */
+	size_t nr, nr_held;
+};
+
+static void look(struct sea_lock *lock, void *context)
 {
-	sea_lock_fork_take(&low);
-	sea_lock_fork_take(&high);
-	sea_lock_fork_begin();
-	sea_lock_take(&high); /* in any order */
-	sea_lock_take(&low);
-	CHECK(sea_lock_try(&low));
-	sea_lock_drop(&low);
-	sea_lock_drop(&high);
-	CHECK(sea_lock_is_held(&low));
-	sea_lock_fork_end();
-	sea_lock_fork_drop_all(false);
-	CHECK(!sea_lock_is_held(&low));
-	CHECK(!sea_lock_is_held(&high));
-	sea_lock_take(&low);
-	sea_lock_drop(&low);
+	struct walk *walk = context;
+	walk->nr++;
+	walk->nr_held += sea_lock_is_held(lock);
+	if (lock->rank) {
+		CHECK(lock->rank >= walk->rank);
+		walk->rank = lock->rank;
+	}
 }
 
-static void others_wait_for_the_forking_thread(void)
+static struct walk walk_all(void)
 {
-	bool got = true;
-	sea_lock_fork_take(&low);
-	sea_lock_fork_begin();
-	run_in_thread(try_low, &got);
-	CHECK(!got);
-	sea_lock_fork_end();
-	sea_lock_fork_drop_all(false);
-	run_in_thread(try_low, &got);
-	CHECK(got);
+	struct walk walk = {0};
+	sea_lock_each(look, &walk);
+	return walk;
 }
 
+/* THREADS, PAGES, META, SEAMS and REGION are one lock each. */
+static size_t count_expected(void) { return 5 + sea_shard_count() + sea_locks_pcp.nr; }
+
+static void every_lock_is_found_by_rank(void)
+{
+	CHECK_EQ(walk_all().nr, count_expected());
+	CHECK_EQ(walk_all().nr_held, 0);
+	sea_free(sea_malloc(100));
+	sea_free(sea_malloc(300000));
+	CHECK_EQ(walk_all().nr, count_expected());
+	CHECK_EQ(walk_all().rank, SEA_RANK_REGION);
+}
+
+static void stop_and_resume(void)
+{
+	sea_heap_stop();
+	CHECK(sea_heap_is_stopped());
+	CHECK_EQ(walk_all().nr_held, count_expected());
+	CHECK(!sea_heap_resume(false));
+	CHECK(!sea_heap_is_stopped());
+	CHECK_EQ(walk_all().nr_held, 0);
+}
+
+/* The first thing that a process does may be to fork. */
+static void before_the_first_allocation(void)
+{
+	stop_and_resume();
+	void *block = sea_malloc(100);
+	CHECK(block != NULL);
+	stop_and_resume();
+	sea_free(block);
+}
+
+static pthread_barrier_t barrier;
+
+static void *allocate_and_stay(void *unused)
+{
+	void *block = sea_malloc(100);
+	CHECK(block != NULL);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	sea_free(block);
+	return unused;
+}
+
+static void shards_that_come_later_are_stopped_too(void)
+{
+	pthread_t threads[6];
+	sea_options.shards = 4;
+	stop_and_resume();
+	CHECK_EQ(sea_shard_count(), 1);
+	pthread_barrier_init(&barrier, NULL, NR(threads) + 1);
+	for (size_t i = 0; i < NR(threads); i++)
+		threads[i] = start_thread(allocate_and_stay, NULL);
+	pthread_barrier_wait(&barrier);
+	CHECK_EQ(sea_shard_count(), 4);
+	stop_and_resume();
+	pthread_barrier_wait(&barrier);
+	for (size_t i = 0; i < NR(threads); i++)
+		pthread_join(threads[i], NULL);
+	stop_and_resume();
+}
+
+static void the_thread_that_stopped_passes(void)
+{
+	struct sea_lock *shard = sea_locks_shard.first, *region = sea_locks_region.first;
+	sea_heap_stop();
+	sea_lock_take(region); /* in any order */
+	sea_lock_take(shard);
+	CHECK(sea_lock_try(shard));
+	sea_lock_drop(shard);
+	sea_lock_drop(region);
+	CHECK(sea_lock_is_held(shard));
+	void *block = sea_malloc(100), *large = sea_malloc(300000);
+	CHECK(block && large);
+	sea_free(block);
+	sea_free(large);
+	CHECK_EQ(walk_all().nr_held, count_expected());
+	sea_heap_resume(false);
+	CHECK_EQ(walk_all().nr_held, 0);
+}
+
+static void *allocate(void *is_done)
+{
+	sea_free(sea_malloc(100));
+	__atomic_store_n((bool *)is_done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void others_wait_until_it_resumes(void)
+{
+	bool is_done = false;
+	sea_heap_stop();
+	pthread_t thread = start_thread(allocate, &is_done);
+	while (__atomic_load_n(&sim.nr_waits, __ATOMIC_ACQUIRE) == 0)
+		;
+	CHECK(!__atomic_load_n(&is_done, __ATOMIC_ACQUIRE));
+	CHECK(sea_heap_resume(false)); /* somebody slept */
+	pthread_join(thread, NULL);
+	CHECK(is_done);
+}
+
+/* Its parent's threads sleep on locks that are free here. */
 static void the_child_forgets_who_waited(void)
 {
-	sea_lock_fork_take(&low);
-	low.state = 2;
-	sea_lock_fork_drop_all(true);
+	sea_heap_stop();
+	sea_locks_pages.first->state = 2;
+	sea_heap_resume(true);
 	CHECK_EQ(sim.nr_wakes, 0);
-	CHECK(!sea_lock_is_held(&low));
+	CHECK_EQ(walk_all().nr_held, 0);
+}
+
+static void stopping_with_a_lock(void)
+{
+	if (!IS_DEBUG)
+		test_skip("asserted in debug builds");
+	sea_lock_take(&low);
+	CHECK(SIM_ABORTS(sea_heap_stop()));
+}
+
+static void stopping_twice(void)
+{
+	if (!IS_DEBUG)
+		test_skip("asserted in debug builds");
+	sea_heap_stop();
+	CHECK(SIM_ABORTS(sea_heap_stop()));
+}
+
+static void resuming_what_is_not_stopped(void)
+{
+	if (!IS_DEBUG)
+		test_skip("asserted in debug builds");
+	CHECK(SIM_ABORTS(sea_heap_resume(false)));
+}
+
+static void a_lock_among_those_of_another_rank(void)
+{
+	if (!IS_DEBUG)
+		test_skip("asserted in debug builds");
+	sea_locks_meta.first->rank = SEA_RANK_REGION;
+	CHECK(SIM_ABORTS(sea_heap_stop()));
+	CHECK(strstr(sim.report, "rank") != NULL);
 }
 
 static const struct test_case cases[] = {
@@ -272,8 +402,11 @@ static const struct test_case cases[] = {
 	PASSES(a_waiter_sleeps_and_is_woken), PASSES(wrong_order), PASSES(equal_ranks), PASSES(dropping_a_free_lock),
 	PASSES(ranks_are_forgotten_with_the_lock), PASSES(holds_what_it_took), PASSES(what_others_hold_is_not_its),
 	PASSES(its_own_lock_is_not_waited_for), PASSES(nor_where_there_were_threads), PASSES(gives_up_all),
-	PASSES(gives_up_what_a_fork_took), PASSES(leaving_with_a_lock), PASSES(the_forking_thread_passes),
-	PASSES(others_wait_for_the_forking_thread), PASSES(the_child_forgets_who_waited),
+	PASSES(gives_up_what_it_stopped), PASSES(leaving_with_a_lock), PASSES(every_lock_is_found_by_rank),
+	PASSES(stop_and_resume), PASSES(before_the_first_allocation), PASSES(shards_that_come_later_are_stopped_too),
+	PASSES(the_thread_that_stopped_passes), PASSES(others_wait_until_it_resumes), PASSES(the_child_forgets_who_waited),
+	PASSES(stopping_with_a_lock), PASSES(stopping_twice), PASSES(resuming_what_is_not_stopped),
+	PASSES(a_lock_among_those_of_another_rank),
 };
 
 HARNESS_MAIN(cases)

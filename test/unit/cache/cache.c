@@ -450,7 +450,7 @@ static void expect_free(struct sea_lock *lock, void *unused)
 static void read_without_a_lock(void)
 {
 	nr_reads++;
-	sea_engine_each_lock(expect_free, NULL);
+	sea_lock_each(expect_free, NULL);
 }
 
 /* The second thread reads files of the kernel to learn how many shards there may be. */

@@ -388,7 +388,7 @@ static int nr_handlers_run;
 
 static void check_in_handler(void)
 {
-	CHECK(sea_lock_owns_all());
+	CHECK(sea_heap_is_stopped());
 	check();
 	nr_handlers_run++;
 }
@@ -408,7 +408,7 @@ static void an_account_in_a_fork_handler(void)
 	work(&heaps[0]);
 	check_child(nothing);
 	CHECK_EQ(nr_handlers_run, 1);
-	CHECK(!sea_lock_owns_all());
+	CHECK(!sea_heap_is_stopped());
 	check_all_given_back();
 }
 
@@ -501,8 +501,8 @@ static size_t zones_in_step, most_in_step, nr_locked;
 
 void __real_sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
 void __wrap_sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count);
-void __real_sea_lock_fork_begin(void);
-void __wrap_sea_lock_fork_begin(void);
+void __real_sea_heap_stop(void);
+void __wrap_sea_heap_stop(void);
 
 void __wrap_sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count)
 {
@@ -511,9 +511,9 @@ void __wrap_sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *c
 		most_in_step = zones_in_step;
 }
 
-void __wrap_sea_lock_fork_begin(void)
+void __wrap_sea_heap_stop(void)
 {
-	__real_sea_lock_fork_begin();
+	__real_sea_heap_stop();
 	zones_in_step = 0;
 	nr_locked++;
 }
@@ -537,6 +537,46 @@ static void an_account_is_done_in_steps(void)
 	CHECK(stats.nr_zones >= 400);
 	CHECK_AT_MOST(most_in_step, 16);
 	CHECK(nr_locked >= 400 / 16);
+}
+
+static void expect_free(struct sea_lock *lock, void *unused)
+{
+	(void)unused;
+	CHECK(!sea_lock_is_held(lock));
+}
+
+static void nothing_is_held_after_an_account(void)
+{
+	struct sea_stats stats;
+	make_zones(40);
+	sea_account(&stats);
+	CHECK(!sea_heap_is_stopped());
+	sea_lock_each(expect_free, NULL);
+}
+
+static void *account_often(void *unused)
+{
+	struct sea_stats stats;
+	for (size_t i = 0; i < rounds(40); i++) {
+		sea_account(&stats);
+		CHECK(sea_account_adds_up(&stats));
+		CHECK_EQ(stats.in_transit, 0);
+	}
+	return unused;
+}
+
+/* Each step stops the heap for its own thread. */
+static void accounts_take_turns(void)
+{
+	pthread_t threads[3];
+	make_zones(100);
+	nr_locked = 0;
+	for (size_t i = 0; i < NR(threads); i++)
+		threads[i] = start_thread(account_often, NULL);
+	for (size_t i = 0; i < NR(threads); i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+	CHECK(nr_locked >= NR(threads) * rounds(40) * (100 / 16));
+	sea_lock_each(expect_free, NULL);
 }
 
 static struct {
@@ -660,7 +700,7 @@ static const struct test_case cases[] = {
 	PASSES(a_child_counts_what_other_threads_had_cached),
 	PASSES(an_account_in_a_fork_handler),
 	PASSES(what_is_purged_has_no_memory),
-	PASSES(an_account_is_done_in_steps),
+	PASSES(nothing_is_held_after_an_account), PASSES(accounts_take_turns), PASSES(an_account_is_done_in_steps),
 	PASSES(others_go_on_meanwhile),
 	PASSES(runs_come_and_go_between_steps),
 	PASSES(a_page_in_no_list_is_adrift),
