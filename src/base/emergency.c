@@ -15,6 +15,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/os.h"
 #include "base/page_size.h"
 
@@ -75,6 +76,7 @@ void *sea_emergency_alloc(size_t align, size_t size)
 		return NULL;
 	size = sea_round_up(sea_max(size, 1), ALIGN);
 	align = sea_max(align, ALIGN);
+	SEA_ASSERT(sea_is_power_of_two(align));
 	struct region *region = sea_load_acquire(&newest);
 	char *block;
 	while (!(block = take(region, align, size)))
@@ -86,8 +88,10 @@ void *sea_emergency_alloc(size_t align, size_t size)
 size_t sea_emergency_size(const void *block)
 {
 	for (const struct region *region = sea_load_acquire(&newest); region; region = region->next)
-		if ((const char *)block > region->base && (const char *)block < region->end)
+		if ((const char *)block > region->base && (const char *)block < region->end) {
+			SEA_ASSERT(((const size_t *)block)[-1] <= (size_t)(region->end - (const char *)block));
 			return ((const size_t *)block)[-1];
+		}
 	return 0;
 }
 
@@ -95,4 +99,24 @@ void *sea_emergency_copy(const void *block, size_t usable, size_t size)
 {
 	void *copy = sea_emergency_alloc(ALIGN, size);
 	return copy ? memcpy(copy, block, sea_min(usable, size)) : NULL;
+}
+
+/* N1 and N3 for one region. */
+static bool region_is_sound(const struct region *region)
+{
+	if (region->top < region->base || region->top > region->end || (uintptr_t)region->top % ALIGN)
+		return false;
+	for (const char *byte = region->top; byte < region->end; byte++)
+		if (*byte)
+			return false;
+	return true;
+}
+
+bool sea_emergency_is_sound(void)
+{
+	const struct region *region = sea_load_acquire(&newest);
+	for (; region && region != &first; region = region->next)
+		if (!region_is_sound(region))
+			return false;
+	return region == &first && !first.next && region_is_sound(&first);
 }

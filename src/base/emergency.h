@@ -22,4 +22,7 @@ size_t sea_emergency_size(const void *block);
 /* A copy of a block of `usable` bytes, from wherever, with `size` bytes. */
 void *sea_emergency_copy(const void *block, size_t usable, size_t size);
 
+/* Claim: N1 to N3, as far as they show.  Walks everything; no other thread is here. */
+bool sea_emergency_is_sound(void);
+
 #endif

@@ -95,3 +95,26 @@ size_t sea_outbox_send(struct sea_outbox *box)
 		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, bundles[i].nr_granules);
 	return (size_t)nr_granules * SEA_GRANULE;
 }
+
+/* X1 and X2 for the chunk at this place. */
+static bool entry_is_sound(const struct sea_outbox *box, uint32_t i)
+{
+	const struct sea_link *chunk = box->chunk[i];
+	const struct sea_zone *zone = (uintptr_t)chunk % SEA_GRANULE ? NULL : sea_zone_of(chunk);
+	if (!zone || (i < box->nr_marked && !sea_link_is_marked(chunk)))
+		return false;
+	return box->length[i] && sea_zone_chunk_size(zone, sea_granule_of(chunk)) == box->length[i];
+}
+
+bool sea_outbox_is_sound(const struct sea_outbox *box)
+{
+	uint32_t nr_granules = 0;
+	if (box->nr > SEA_OUTBOX_CHUNKS || box->nr_marked > box->nr)
+		return false;
+	for (uint32_t i = 0; i < box->nr; i++) {
+		if (!entry_is_sound(box, i))
+			return false;
+		nr_granules += box->length[i];
+	}
+	return box->nr_granules == nr_granules;
+}

@@ -15,6 +15,7 @@
  *     delivers what was in the box, and may come at any moment: a marked chunk is counted as
  *     marked before it is counted, a chunk is in the box before it is, and all are out of it
  *     before the first is marked or sent.
+ * X2  nr_granules is the sum of the lengths; each chunk is so long, and used to its zone.
  */
 #ifndef SEA_OUTBOX_H
 #define SEA_OUTBOX_H
@@ -106,5 +107,8 @@ SEA_INLINE struct sea_shard *sea_outbox_shard(const struct sea_outbox *box)
 /* Marks all chunks and sends them to their zones; the box is empty.  Returns the bytes that
  * went.  Ends the process if a chunk was freed before.  No lock. */
 size_t sea_outbox_send(struct sea_outbox *box);
+
+/* Claim: X1 and X2, for the box's thread or while that does not run. */
+bool sea_outbox_is_sound(const struct sea_outbox *box);
 
 #endif

@@ -141,6 +141,7 @@ bool sea_bin_refill(struct sea_cache *cache, unsigned c)
 		return false;
 	account_refill(cache, bin, batch.nr_chunks, size);
 	adopt(cache, c, &batch);
+	SEA_ASSERT(sea_bins_seem_sound(cache));
 	return true;
 }
 
@@ -174,5 +175,7 @@ bool sea_bin_refill_aligned(struct sea_cache *cache, unsigned c, size_t align)
 		return false;
 	account_refill(cache, bin, batch.nr_chunks, size);
 	adopt_aligned(cache, c, &batch);
+	SEA_ASSERT(cache->head[c]);
+	SEA_ASSERT(sea_bins_seem_sound(cache));
 	return true;
 }

@@ -2,6 +2,8 @@
 /* send.c - sending what a cache holds back
  *
  * K4  Every chunk that is sent back carries its mark before its bit is set (X1).
+ * K6  A bin that was emptied has neither chunks nor room for any.  A cache that was emptied has no other
+ *     bins, no run parked, nothing in its outbox, and nothing is granted to it.
  *
  * A thread that sends much back helps to merge it now and then, and one that is clearing up
  * keeps nothing back.
@@ -129,6 +131,7 @@ size_t sea_send_bin(struct sea_cache *cache, unsigned c, size_t most)
 	bin->limit = 0;
 	bin->drawn = 0;
 	bin->is_shut = 0;
+	SEA_ASSERT(!sea_bin_has_any(cache, c));
 	return nr;
 }
 
@@ -148,8 +151,15 @@ bool sea_send_some(struct sea_cache *cache, size_t most)
 void sea_send_all(struct sea_cache *cache)
 {
 	sea_send_some(cache, SIZE_MAX);
-	SEA_ASSERT(cache->usage.granted == 0);
-	SEA_ASSERT(sea_parked_bytes(&cache->parked) == 0);
+	SEA_ASSERT(sea_cache_is_empty(cache));
+}
+
+bool sea_cache_is_empty(const struct sea_cache *cache)
+{
+	bool empty = !cache->outbox.nr && !cache->usage.granted && !sea_cache_bytes(cache);
+	for (unsigned c = 1; c < SEA_NR_CLASSES && empty; c++)
+		empty = !sea_bin_has_any(cache, c) && !cache->room[c];
+	return empty;
 }
 
 void sea_send_purge_spills(struct sea_cache *cache)
@@ -222,6 +232,7 @@ void sea_send_and_merge(struct sea_cache *cache)
 	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);
 	sea_send_outbox(cache);
 	bool goes_on = is_worth_merging(&cache->usage) && help(cache, shard);
+	SEA_ASSERT(sea_bins_seem_sound(cache));
 	cache->waits_below = unlikely(goes_on && is_nearly_done(&cache->usage)) ? 1 : SEA_WAITS_BELOW;
 	sea_idle_look();
 }

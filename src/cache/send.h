@@ -34,6 +34,9 @@ bool sea_send_some(struct sea_cache *cache, size_t most);
 /* Empties the cache. */
 void sea_send_all(struct sea_cache *cache);
 
+/* Claim: the cache holds nothing, and may hold nothing (K6). */
+bool sea_cache_is_empty(const struct sea_cache *cache);
+
 /* Gives the memory of spills that are empty back.  No lock may be held. */
 void sea_send_purge_spills(struct sea_cache *cache);
 

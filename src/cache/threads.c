@@ -9,6 +9,7 @@
  * T3  A cache that was left has chunks in stacks, spills and fresh runs only, not more bytes of them,
  *     and limits of not more bytes, than the option `cache` says; there are at most as many
  *     as shards, and SEA_BUDGET_MOST_LEFT.  The shard in it is not its own any more.
+ * T4  The caches of threads that have none hold nothing, and have room for nothing.
  *
  * The lists are under the threads lock.  What a cache holds is its thread's, and read
  * without a lock by who counts it.
@@ -274,4 +275,45 @@ void sea_threads_forget_others(void)
 		unlink_cache(cache);
 		sea_shard_leave(cache->shard);
 	}
+}
+
+/* T1 and T2 for the caches in use.  Threads lock. */
+static bool used_are_sound(void)
+{
+	size_t nr = 0;
+	struct sea_cache *const *link = &threads.first;
+	for (const struct sea_cache *cache; (cache = *link); link = &cache->next, nr++)
+		if (cache->link != link || !cache->shard || !sea_bins_are_sound(cache))
+			return false;
+	return nr == threads.nr;
+}
+
+/* T3.  Threads lock. */
+static bool left_are_sound(void)
+{
+	size_t nr = 0;
+	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next, nr++)
+		if (cache->outbox.nr || sea_parked_bytes(&cache->parked) || !sea_bins_are_sound(cache) ||
+		    sea_max(sea_cache_bytes(cache), cache->usage.granted) > sea_options.cache)
+			return false;
+	return nr == threads.nr_left && nr <= sea_min(sea_shard_count(), SEA_BUDGET_MOST_LEFT);
+}
+
+/* T4. */
+static bool holds_nothing(const struct sea_cache *cache)
+{
+	bool nothing = !cache->shard && !cache->outbox.nr;
+	for (unsigned c = 0; c < SEA_NR_CLASSES; c++)
+		nothing &= !cache->head[c] && cache->room[c] <= 0 && cache->bin[c].cur == cache->bin[c].end;
+	return nothing;
+}
+
+bool sea_threads_are_sound(void)
+{
+	sea_lock_take(&threads.lock);
+	bool sound = used_are_sound() && left_are_sound() && holds_nothing(&sea_threads_nobody) && holds_nothing(&departed);
+	for (const struct sea_cache *cache = threads.spare; cache && sound; cache = cache->next)
+		sound = sea_cache_is_empty(cache);
+	sea_lock_drop(&threads.lock);
+	return sound;
 }

@@ -51,4 +51,20 @@ SEA_INLINE bool sea_queue_is_empty(const struct sea_queue *queue)
 	return !sea_load_relaxed(&queue->pushed) && !sea_load_relaxed(&queue->taken);
 }
 
+/* How often the zone is in a list of a queue. */
+static inline unsigned sea_queue_count(const struct sea_zone *first, enum sea_which_queue q, const struct sea_zone *zone)
+{
+	unsigned nr = 0;
+	for (const struct sea_zone *each = first; each; each = each->queue_next[q])
+		nr += each == zone;
+	return nr;
+}
+
+/* Claim: Q1 for this zone.  Shard lock; no other thread pushes. */
+static inline bool sea_queue_is_sound(const struct sea_queue *queue, enum sea_which_queue q, const struct sea_zone *zone)
+{
+	unsigned nr = sea_queue_count(sea_load_acquire(&queue->pushed), q, zone) + sea_queue_count(queue->taken, q, zone);
+	return nr == zone->is_queued[q];
+}
+
 #endif

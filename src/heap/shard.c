@@ -645,24 +645,12 @@ static bool anything_is_pending(const struct sea_zone *zone)
 	return sea_bits_find(zone->pending, 0, SEA_ZONE_GRANULES, true) < SEA_ZONE_GRANULES;
 }
 
-/* How often the zone is in a list of a queue. */
-static unsigned count_in(const struct sea_zone *first, enum sea_which_queue q, const struct sea_zone *zone)
-{
-	unsigned nr = 0;
-	for (const struct sea_zone *each = first; each; each = each->queue_next[q])
-		nr += each == zone;
-	return nr;
-}
-
 /* Q1 and S4. */
 static bool is_queued_soundly(const struct sea_shard *shard, const struct sea_zone *zone)
 {
 	bool sound = !anything_is_pending(zone) || zone->is_queued[SEA_QUEUE_ANY];
-	for (unsigned q = 0; q < SEA_NR_QUEUES; q++) {
-		const struct sea_queue *queue = &shard->queue[q];
-		unsigned nr = count_in(sea_load_acquire(&queue->pushed), q, zone) + count_in(queue->taken, q, zone);
-		sound &= nr == zone->is_queued[q];
-	}
+	for (unsigned q = 0; q < SEA_NR_QUEUES; q++)
+		sound &= sea_queue_is_sound(&shard->queue[q], q, zone);
 	return sound;
 }
 

@@ -21,4 +21,10 @@
 #include "map/seammap.h"
 #include "map/span.h"
 
+/* Claim: every table of this room is sound.  No other thread is active. */
+static inline bool sea_map_is_sound(void)
+{
+	return sea_region_is_sound() && sea_meta_is_sound() && sea_pagemap_is_sound() && sea_seams_are_sound();
+}
+
 #endif

@@ -5,6 +5,7 @@
  *    base                 top                    end
  *
  * M1  Bytes at and above top have never been handed out and read as zero.
+ * M2  [top, end) lies in one mapping, which is in the region map.
  */
 #include "map/meta.h"
 
@@ -86,4 +87,18 @@ size_t sea_meta_size(void)
 	size_t used = meta.nr_used;
 	sea_lock_drop(&meta.lock);
 	return used;
+}
+
+bool sea_meta_is_sound(void)
+{
+	struct sea_region region;
+	sea_lock_take(&meta.lock);
+	bool sound = meta.top <= meta.end && (uintptr_t)meta.top % SEA_CACHE_LINE == 0;
+	if (meta.top < meta.end)
+		sound &= sea_region_find(meta.top, &region) && region.kind == SEA_REGION_METADATA &&
+			 meta.end == region.base + region.size;
+	for (const char *byte = meta.top; byte < meta.end; byte++)
+		sound &= !*byte;
+	sea_lock_drop(&meta.lock);
+	return sound;
 }

@@ -23,4 +23,7 @@ void *sea_meta_alloc_pages(size_t size);
 /* Bytes handed out so far. */
 size_t sea_meta_size(void);
 
+/* Claim: M1 and M2 of meta.c.  Walks what is left of the last mapping. */
+bool sea_meta_is_sound(void);
+
 #endif

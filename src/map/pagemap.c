@@ -90,3 +90,36 @@ struct sea_zone *sea_pagemap_zone(const void *address)
 	struct sea_window *window = sea_pagemap_window(address);
 	return window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : NULL;
 }
+
+/* PM3: addresses that blocks are in. */
+static bool is_for_blocks(const char *address)
+{
+	struct sea_region region;
+	return sea_region_find(address, &region) && region.kind != SEA_REGION_METADATA;
+}
+
+static bool slots_are_sound(const struct sea_window *window, size_t number)
+{
+	for (size_t slot = 0; slot < SEA_WINDOW_SLOTS; slot++) {
+		const char *address = (const char *)((number << SEA_WINDOW_SHIFT) + (slot << SEA_SLOT_SHIFT));
+		bool is_used = sea_load_relaxed(&window->arena[slot]) || sea_load_relaxed(&window->zone[slot]);
+		if (is_used && !is_for_blocks(address))
+			return false;
+	}
+	return true;
+}
+
+bool sea_pagemap_is_sound(void)
+{
+	struct sea_region region;
+	for (size_t number = 0; number < NR_WINDOWS; number++) {
+		const struct sea_window *window = sea_load_acquire(&directory[number]);
+		if (!window)
+			continue;
+		if (!sea_region_find((const char *)window, &region) || region.base != (const char *)window)
+			return false;
+		if (region.kind != SEA_REGION_METADATA || region.size != window_bytes() || !slots_are_sound(window, number))
+			return false;
+	}
+	return true;
+}

@@ -9,7 +9,9 @@
  * in.  Of an arena with one block only the first slot is entered.  The fast paths do without this map: they read the seams (seammap.h).
  *
  * PM1  A slot is written before the first block in it is handed out; the program
- *     that passes a block to another thread orders that for us.
+ *      that passes a block to another thread orders that for us.
+ * PM2  Each window is a mapping of its own in the region map.
+ * PM3  A slot that has an arena lies in a range of the region map, and so does one that has a zone.
  */
 #ifndef SEA_PAGEMAP_H
 #define SEA_PAGEMAP_H
@@ -55,5 +57,8 @@ SEA_INLINE size_t sea_slot_of(const void *address)
 {
 	return (uintptr_t)address >> SEA_SLOT_SHIFT & (SEA_WINDOW_SLOTS - 1);
 }
+
+/* Claim: PM2 and PM3.  Walks every slot; no other thread enters or removes any. */
+bool sea_pagemap_is_sound(void);
 
 #endif

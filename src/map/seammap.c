@@ -3,6 +3,8 @@
  *
  * W1  A part whose bit in `writable` is set is writable; the others read as zero.
  * W2  Once `is_made`, the four public variables do not change.
+ * W3  The table of zones agrees with the page map on each slot that it describes, and a slot that
+ *     has a zone is in a writable part.
  *
  * The map as a whole is mapped for reading only: neither overcommit nor RLIMIT_DATA
  * counts that.
@@ -137,4 +139,23 @@ void sea_seams_purge(const char *base, size_t size)
 		if (bit < sea_load_relaxed(&sea_seams_nr) && is_writable(part_of(bit)) && whole_pages)
 			sea_os_purge((char *)sea_seams + bit / 8, bytes);
 	}
+}
+
+/* W3 for the slot with this number in the table. */
+static bool slot_is_sound(size_t slot)
+{
+	uintptr_t bit = slot * (SEA_SLOT_SIZE / SEA_GRANULE);
+	const struct sea_zone *zone = sea_load_relaxed(&sea_seams_zone[slot]);
+	if (bit >= sea_seams_nr)
+		return !zone;
+	const char *address = (const char *)((sea_seams_first + bit) << SEA_GRANULE_SHIFT);
+	return zone == sea_pagemap_zone(address) && (!zone || is_writable(part_of(bit)));
+}
+
+bool sea_seams_are_sound(void)
+{
+	for (size_t slot = 0; slot < SEA_SEAMS_SLOTS; slot++)
+		if (!slot_is_sound(slot))
+			return false;
+	return true;
 }

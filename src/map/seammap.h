@@ -65,4 +65,7 @@ SEA_INLINE uint8_t *sea_seams_start_of(const void *address)
  * as well, but not worth a call. */
 void sea_seams_purge(const char *base, size_t size);
 
+/* Claim: W3 of seammap.c.  Walks every slot; no other thread enters or removes any. */
+bool sea_seams_are_sound(void);
+
 #endif

@@ -3,6 +3,12 @@
  *
  * A regular arena that goes back to the system leaves its metadata to the next of its
  * size, as metadata is never given back.
+ *
+ * AR1  The list leads from `first` to `last`, and is empty if both are NULL.  Each arena in it has a
+ *      pool and lies in a range AVAILABLE of the region map.
+ * AR2  A regular arena that was released has its metadata still.
+ * AR3  nr_whole and `whole` are the number of whole arenas and the bytes of their blocks.  Each lies in
+ *      a range WHOLE of the region map, and is in the page map.
  */
 #include "page/arenas.h"
 
@@ -239,4 +245,52 @@ bool sea_arenas_was_released(const char *address)
 		found |= (size_t)(address - state.released[i].base) < state.released[i].size;
 	sea_lock_drop(&sea_arenas.lock);
 	return found;
+}
+
+/* AR1.  Page lock. */
+static bool list_is_sound(void)
+{
+	const struct sea_arena *last = NULL;
+	struct sea_region region;
+	bool sound = true;
+	for (const struct sea_arena *arena = sea_arenas.first; sound && arena; last = arena, arena = arena->next)
+		sound = arena->pool && !arena->block_size && sea_region_find(arena->base, &region) &&
+			region.kind == SEA_REGION_AVAILABLE && region.size == arena->size;
+	return sound && last == sea_arenas.last;
+}
+
+/* AR2.  Page lock. */
+static bool released_are_sound(void)
+{
+	bool sound = true;
+	for (const struct sea_arena *arena = state.equipped; arena; arena = arena->next)
+		sound &= arena->meta && arena->meta_size > sizeof(struct sea_pool);
+	return sound;
+}
+
+struct whole_count {
+	size_t nr, bytes;
+	bool is_sound;
+};
+
+static void count_whole_range(const struct sea_region *region, void *context)
+{
+	struct whole_count *count = context;
+	if (region->kind != SEA_REGION_WHOLE)
+		return;
+	const struct sea_arena *arena = sea_pagemap_arena(region->base);
+	count->nr++;
+	count->bytes += arena ? arena->block_size : 0;
+	count->is_sound &= arena && arena->base == region->base && arena->block_size <= region->size;
+}
+
+bool sea_arenas_are_sound(void)
+{
+	struct whole_count count = {.is_sound = true};
+	sea_lock_take(&sea_arenas.lock);
+	bool sound = list_is_sound() && released_are_sound();
+	sea_region_walk(count_whole_range, &count);
+	sea_lock_drop(&sea_arenas.lock);
+	return sound && count.is_sound && count.nr == sea_load_relaxed(&sea_arenas.nr_whole) &&
+	       count.bytes == sea_load_relaxed(&sea_arenas.whole);
 }

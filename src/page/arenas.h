@@ -43,4 +43,7 @@ void sea_arenas_lose_whole(struct sea_arena *arena);
 /* Claim: the address was in an arena released not long ago. */
 bool sea_arenas_was_released(const char *address);
 
+/* Claim: AR1 to AR3 of arenas.c.  No other thread makes or frees an arena. */
+bool sea_arenas_are_sound(void);
+
 #endif

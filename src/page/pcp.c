@@ -95,3 +95,31 @@ size_t sea_pcp_drain(struct sea_buddy *buddies, size_t capacity)
 		nr += drain_list(&lists[i], buddies + nr, capacity - nr);
 	return nr;
 }
+
+static bool list_is_sound(const struct page_list *list)
+{
+	size_t nr_pages = 0;
+	for (unsigned order = 0; order <= SEA_PCP_MAX_ORDER; order++) {
+		if (list->nr[order] > DEPTH)
+			return false;
+		for (unsigned i = 0; i < list->nr[order]; i++) {
+			struct sea_buddy buddy = list->stack[order][i];
+			const struct page *page = &buddy.arena->pool->pages[buddy.pfn];
+			if (sea_load_relaxed(&page->state) != SEA_PAGE_CACHED || page->order != order)
+				return false;
+			nr_pages += (size_t)1 << order;
+		}
+	}
+	return list->nr_pages == nr_pages && nr_pages <= HIGH_PAGES;
+}
+
+bool sea_pcp_is_sound(void)
+{
+	bool sound = true;
+	for (unsigned i = 0; i < NR_LISTS; i++) {
+		lock_list(&lists[i]);
+		sound &= list_is_sound(&lists[i]);
+		sea_lock_drop(&lists[i].lock);
+	}
+	return sound;
+}

@@ -31,4 +31,7 @@ bool sea_pcp_give(struct sea_buddy buddy);
  * that all lists are empty. */
 size_t sea_pcp_drain(struct sea_buddy *buddies, size_t capacity);
 
+/* Claim: C1 and C2 of pcp.c.  Walks every list. */
+bool sea_pcp_is_sound(void);
+
 #endif

@@ -263,3 +263,13 @@ void sea_purge_in_child(void)
 	state.goes_on = 0;
 	state.nr_owed = 0;
 }
+
+bool sea_purge_is_sound(void)
+{
+	sea_lock_take(&sea_arenas.lock);
+	bool sound = state.nr_hand <= (sea_load_relaxed(&state.is_running) ? STEP_BUDDIES : 0);
+	for (size_t i = 0; sound && i < state.nr_hand; i++)
+		sound = sea_load_relaxed(&state.hand[i].arena->pool->pages[state.hand[i].pfn].state) == SEA_PAGE_INSIDE;
+	sea_lock_drop(&sea_arenas.lock);
+	return sound;
+}

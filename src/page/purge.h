@@ -66,4 +66,7 @@ size_t sea_purge_take_owed(size_t most);
 /* In the child of a fork: what others had in hand goes back. */
 void sea_purge_in_child(void);
 
+/* Claim: U1 of purge.c. */
+bool sea_purge_is_sound(void);
+
 #endif

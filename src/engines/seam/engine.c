@@ -192,7 +192,7 @@ void sea_engine_in_child(void)
 
 bool sea_engine_is_sound(void)
 {
-	bool sound = sea_region_is_sound() && sea_pages_are_sound();
+	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sound &= sea_shard_is_sound(&sea_shards[i]);
 	return sound;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cache.c - thread caches against a list of blocks, with a pattern in each
  *
- * Tests stack.h, flush.c, stock.c and threads.c as well: what they do shows in which blocks
- * come and go.
- *
- * K1 to K3 are checked by walking the calling thread's cache.  Calls of
- * sea_shard_send() pass through this file, which can let "another thread" run right
+ * What refill.c, growth.c and send.c do shows in which blocks come and go.  K1 to K3 are checked
+ * by walking the calling thread's cache, in random tests after every step.  Calls of sea_shard_send() pass through this file, which can let "another thread" run right
  * behind them.
  */
 #include "cache/cache.h"
@@ -107,44 +104,10 @@ static struct sea_stats stats(void)
 	return stats;
 }
 
-/* K2: the chunk is used, long enough, and marked. */
-static void check_chunk(const void *chunk, unsigned c, bool marked)
-{
-	const struct sea_zone *zone = sea_zone_of(chunk);
-	CHECK(zone != NULL);
-	unsigned g = sea_granule_of(chunk);
-	CHECK(sea_bit_test(zone->used, g));
-	CHECK(!sea_bit_test(zone->pending, g));
-	CHECK(sea_zone_chunk_size(zone, g) >= sea_class_granules(c));
-	if (marked)
-		CHECK_EQ(((const struct sea_link *)chunk)->mark, sea_mark_of(chunk, sea_seams));
-}
-
-static void check_class(const struct sea_cache *cache, unsigned c)
-{
-	const struct sea_bin *bin = &cache->bin[c];
-	int64_t length = 0;
-	size_t size = sea_class_granules(c) * SEA_GRANULE;
-	for (const struct sea_link *chunk = cache->head[c]; chunk; chunk = chunk->next, length++)
-		check_chunk(chunk, c, true);
-	if (cache->room[c] + length != bin->limit)
-		test_fail(__FILE__, __LINE__, "class %u: room %d, length %d, limit %u", c, cache->room[c], (int)length,
-			  bin->limit);
-	CHECK(bin->cur == bin->end || size);
-	for (const char *chunk = bin->cur; chunk < bin->end; chunk += size)
-		check_chunk(chunk, c, false);
-}
-
 static void check_cache(void)
 {
 	const struct sea_cache *cache = sea_threads_own();
-	for (unsigned c = 0; cache->shard && c < SEA_NR_CLASSES; c++)
-		check_class(cache, c);
-	for (unsigned c = 0; cache->shard && c < SEA_SPILL_CLASSES; c++)
-		CHECK(!cache->spill[c] || sea_spill_is_sound(cache->spill[c]));
-	CHECK(!sea_threads_nobody.shard);
-	for (unsigned c = 0; c < SEA_NR_CLASSES; c++)
-		CHECK(!sea_threads_nobody.head[c] && sea_threads_nobody.room[c] <= 0);
+	CHECK(!cache->shard || sea_bins_are_sound(cache));
 }
 
 static void check_all(void)
@@ -672,6 +635,7 @@ static void random_operations(void)
 	sea_options.cache = 200000;
 	for (size_t step = 0; step < rounds(30000); step++) {
 		step_randomly(&seed);
+		check_cache();
 		if (step % 64 == 0)
 			check_all();
 		if (step % 1024 == 0)
@@ -698,6 +662,7 @@ static void with_random_faults(void)
 			sim_fail((enum sim_call)below(&seed, SIM_NR_CALLS + 1), 1 + below(&seed, 3), below(&seed, 2));
 		step_randomly(&seed);
 		sim_heal();
+		check_cache();
 		if (step % 64 == 0)
 			check_all();
 	}

@@ -32,6 +32,7 @@ static void check_left(size_t nr_threads)
 	CHECK_EQ(now.nr_threads, nr_threads);
 	CHECK_EQ(now.live, 0);
 	CHECK_AT_MOST(now.cached, (sea_shard_count() + nr_threads) * sea_options.cache);
+	CHECK(sea_threads_are_sound());
 	CHECK_EQ(now.live + now.cached + now.pending + now.free + now.metadata + now.reserved, now.mapped);
 	CHECK(sea_engine_is_sound());
 }
