@@ -25,6 +25,7 @@ UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 # Calls that a test looks in on.
 UNIT_LDFLAGS_account := -Wl,--wrap=sea_zone_count,--wrap=sea_heap_stop
 UNIT_LDFLAGS_cache   := -Wl,--wrap=sea_shard_send
+UNIT_LDFLAGS_outbox  := -Wl,--wrap=sea_shard_send
 UNIT_LDFLAGS_reclaim := -Wl,--wrap=sea_pages_purge_range
 
 # An array on the stack lies on the stack: gcc 13 and later would put it into memory of the sanitizer's.
