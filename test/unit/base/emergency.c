@@ -19,6 +19,7 @@ static void blocks_are_apart_and_zero(void)
 		CHECK(sea_emergency_size(blocks[i]) >= i * 7 && sea_emergency_size(blocks[i]) > 0);
 		CHECK(test_is_zero(blocks[i], sea_emergency_size(blocks[i])));
 		memset(blocks[i], 0xff, sea_emergency_size(blocks[i]));
+		CHECK(sea_emergency_is_sound());
 	}
 	for (size_t i = 0; i < NR; i++)
 		for (size_t k = 0; k < i; k++)
@@ -34,6 +35,7 @@ static void grows_by_mappings(void)
 		CHECK(block != NULL && (uintptr_t)block % bytes == 0);
 		CHECK(sea_emergency_size(block) > bytes);
 		block[0] = block[bytes] = 1;
+		CHECK(sea_emergency_is_sound());
 	}
 	CHECK(sim.nr_calls[SIM_RESERVE] > 0);
 }
@@ -96,9 +98,19 @@ static void threads_get_blocks_of_their_own(void)
 		pthread_join(threads[i], NULL);
 }
 
+static void who_writes_behind_the_last_block_is_noticed(void)
+{
+	char *block = sea_emergency_alloc(16, 100);
+	memset(block, 0xff, sea_emergency_size(block));
+	CHECK(sea_emergency_is_sound());
+	block[sea_emergency_size(block) + 1000] = 1;
+	CHECK(!sea_emergency_is_sound()); /* N1 */
+}
+
 static const struct test_case cases[] = {
 	PASSES(blocks_are_apart_and_zero), PASSES(grows_by_mappings), PASSES(others_blocks_are_not_its),
 	PASSES(a_copy_has_what_fits), PASSES(no_memory), PASSES(threads_get_blocks_of_their_own),
+	PASSES(who_writes_behind_the_last_block_is_noticed),
 };
 
 HARNESS_MAIN(cases)

@@ -220,6 +220,33 @@ static void a_child_has_it_too(void)
 	check_left(0);
 }
 
+static void unsound_lists_are_noticed(void)
+{
+	run_in_thread(use_many, NULL); /* left its cache */
+	alloc(48);
+	alloc(48);
+	struct sea_cache *cache = sea_threads_own();
+	CHECK(sea_threads_are_sound());
+	struct sea_cache **link = cache->link;
+	cache->link = &cache;
+	CHECK(!sea_threads_are_sound()); /* T1 */
+	cache->link = link;
+	struct sea_shard *shard = cache->shard;
+	cache->shard = NULL;
+	CHECK(!sea_threads_are_sound()); /* T2 */
+	cache->shard = shard;
+	size_t most = sea_options.cache;
+	run_in_thread(use_many, NULL);
+	sea_options.cache = 1;
+	CHECK(!sea_threads_are_sound()); /* T3 */
+	sea_options.cache = most;
+	CHECK(sea_threads_are_sound());
+	sea_threads_nobody.room[5] = 1;
+	CHECK(!sea_threads_are_sound()); /* T4 */
+	sea_threads_nobody.room[5] = -3; /* as it is after three calls of free() */
+	CHECK(sea_threads_are_sound());
+}
+
 /* --- mistakes ------------------------------------------------------------------------------- */
 
 static void twice_with_a_thread_between(void)
@@ -241,6 +268,7 @@ static const struct test_case cases[] = {
 	PASSES(not_more_caches_than_shards),
 	PASSES(scavenging_takes_it),
 	PASSES(a_child_has_it_too),
+	PASSES(unsound_lists_are_noticed),
 	ABORTS(twice_with_a_thread_between, "this block was freed already"),
 };
 

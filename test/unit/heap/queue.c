@@ -143,9 +143,13 @@ static void what_is_forgotten_is_noticed(void)
 	CHECK(!sea_shard_is_sound(shard)); /* S4 */
 	zone->is_queued[SEA_QUEUE_ANY] = 1;
 	zone->is_queued[SEA_QUEUE_WORTH] = 1;
+	CHECK(!sea_queue_is_sound(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone)); /* Q1 */
 	CHECK(!sea_shard_is_sound(shard)); /* Q1 */
 	zone->is_queued[SEA_QUEUE_WORTH] = 0;
 	CHECK(sea_shard_is_sound(shard));
+	for (unsigned q = 0; q < SEA_NR_QUEUES; q++)
+		CHECK(sea_queue_is_sound(&shard->queue[q], q, zone));
+	CHECK_EQ(sea_queue_count(shard->queue[SEA_QUEUE_ANY].pushed, SEA_QUEUE_ANY, zone), 1);
 }
 
 static const struct test_case cases[] = {

@@ -35,6 +35,8 @@ static void blocks_do_not_overlap(void)
 		blocks[i].start = pages ? sea_meta_alloc_pages(size) : sea_meta_alloc(size);
 		check_new(blocks[i].start, size, pages ? sim.page_size : 64);
 		test_fill(blocks[i].start, size, i);
+		if (i % 16 == 0)
+			CHECK(sea_meta_is_sound());
 	}
 	for (size_t i = 0; i < NR_BLOCKS; i++)
 		CHECK(test_is_filled(blocks[i].start, blocks[i].size, i));
@@ -91,7 +93,7 @@ static void no_memory(void)
 		if (kinds[i] != SIM_ANY)
 			CHECK_EQ(sim.reserved, reserved);
 		CHECK(sea_meta_alloc(8 * MiB));
-		CHECK(sea_region_is_sound());
+		CHECK(sea_region_is_sound() && sea_meta_is_sound());
 	}
 }
 
@@ -113,10 +115,26 @@ static void failure_keeps_the_watermark(void)
 	CHECK((char *)sea_meta_alloc(64) == first + 64);
 }
 
+static void who_writes_behind_the_last_is_noticed(void)
+{
+	CHECK(sea_meta_is_sound());
+	char *last = sea_meta_alloc(64);
+	memset(last, 0xff, 64);
+	CHECK(sea_meta_is_sound());
+	last[64] = 1;
+	CHECK(!sea_meta_is_sound()); /* M1 */
+	last[64] = 0;
+	struct sea_region region;
+	CHECK(sea_region_find(last, &region));
+	sea_region_remove(region.base);
+	CHECK(!sea_meta_is_sound()); /* M2 */
+}
+
 static const struct test_case cases[] = {
 	PASSES(blocks_do_not_overlap), PASSES(large_pages), PASSES(larger_than_any_mapping),
 	PASSES(its_size_is_what_it_gave), PASSES(mappings_are_in_the_region_map), PASSES(no_memory),
 	PASSES(little_address_space), PASSES(failure_keeps_the_watermark),
+	PASSES(who_writes_behind_the_last_is_noticed),
 };
 
 HARNESS_MAIN(cases)

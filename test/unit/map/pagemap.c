@@ -4,6 +4,7 @@
 
 #include "page/arena.h"
 #include "base/os.h"
+#include "map/region.h"
 #include "unit.h"
 #include "heap/zone.h"
 
@@ -120,11 +121,37 @@ static void threads_cover_the_same(void)
 	CHECK(sim.reserved / bytes >= 100 && sim.reserved / bytes <= 101);
 }
 
+static void unsound_slots_are_noticed(void)
+{
+	char *base = at(5, 7 * MiB);
+	static struct sea_zone zone;
+	CHECK(sea_pagemap_is_sound());
+	CHECK(sea_pagemap_cover(base, 2 * MiB));
+	CHECK(sea_region_add(base, MiB, SEA_REGION_AVAILABLE));
+	sea_pagemap_set_arena(base, MiB, &first_arena);
+	sea_pagemap_set_zone(base, &zone);
+	CHECK(sea_pagemap_is_sound());
+	sea_pagemap_set_zone(base + MiB, &zone);
+	CHECK(!sea_pagemap_is_sound()); /* PM3: nothing of ours */
+	sea_pagemap_set_zone(base + MiB, NULL);
+	CHECK(sea_pagemap_is_sound());
+	sea_region_remove(base);
+	CHECK(!sea_pagemap_is_sound()); /* PM3 */
+	CHECK(sea_region_add(base, MiB, SEA_REGION_METADATA));
+	CHECK(!sea_pagemap_is_sound()); /* PM3: no memory for blocks */
+	sea_pagemap_set_arena(base, MiB, NULL);
+	sea_pagemap_set_zone(base, NULL);
+	CHECK(sea_pagemap_is_sound());
+	sea_region_remove((char *)sea_pagemap_window(base));
+	CHECK(!sea_pagemap_is_sound()); /* PM2 */
+}
+
 static const struct test_case cases[] = {
 	PASSES(nothing_is_ours_at_first), PASSES(covers_what_it_is_told), PASSES(a_range_over_the_border_of_windows),
 	PASSES(a_range_over_several_windows), PASSES(the_ends_of_the_address_space),
 	PASSES(covering_again_costs_nothing), PASSES(zones),
 	PASSES(no_memory_for_a_window), PASSES(threads_cover_the_same),
+	PASSES(unsound_slots_are_noticed),
 };
 
 HARNESS_MAIN(cases)

@@ -54,6 +54,7 @@ static void each_order_has_its_own_stack(void)
 		CHECK_EQ(fits, order < 9);
 		CHECK_EQ(pool.pages[given[order].pfn].state, SEA_PAGE_CACHED);
 		CHECK_EQ(pool.pages[given[order].pfn].order, order);
+		CHECK(sea_pcp_is_sound());
 	}
 	for (unsigned order = 0; order <= SEA_PCP_MAX_ORDER; order++) {
 		CHECK(sea_pcp_take(order, &got));
@@ -61,6 +62,7 @@ static void each_order_has_its_own_stack(void)
 		CHECK_EQ(got.pfn, given[order].pfn);
 		CHECK_EQ(got.order, order);
 		CHECK(!sea_pcp_take(order, &got));
+		CHECK(sea_pcp_is_sound());
 	}
 }
 
@@ -88,6 +90,7 @@ static void lists_are_bounded(void)
 		nr += fitted << order;
 	}
 	CHECK_AT_MOST(nr, 512);
+	CHECK(sea_pcp_is_sound());
 	CHECK(nr >= 256);
 }
 
@@ -131,6 +134,7 @@ static void drain_empties_all_lists(void)
 		drained += nr;
 	}
 	CHECK_EQ(drained, given);
+	CHECK(sea_pcp_is_sound());
 }
 
 /* A page in a list that does not say so: something has written over our own memory. */
@@ -142,6 +146,22 @@ static void a_wrong_page_state(void)
 	CHECK(sea_pcp_give(block));
 	pool.pages[block.pfn].state = SEA_PAGE_FREE;
 	sea_pcp_take(0, &block);
+}
+
+static void unsound_lists_are_noticed(void)
+{
+	start();
+	struct sea_buddy block = block_of(3);
+	struct page *page = &pool.pages[block.pfn];
+	CHECK(sea_pcp_give(block));
+	CHECK(sea_pcp_is_sound());
+	page->state = SEA_PAGE_FREE;
+	CHECK(!sea_pcp_is_sound()); /* C2 */
+	page->state = SEA_PAGE_CACHED;
+	page->order = 2;
+	CHECK(!sea_pcp_is_sound()); /* C2 */
+	page->order = 3;
+	CHECK(sea_pcp_is_sound());
 }
 
 static void *give_and_take(void *unused)
@@ -178,6 +198,7 @@ static const struct test_case cases[] = {
 	PASSES(processors_have_lists_of_their_own),
 	PASSES(drain_empties_all_lists),
 	ABORTS(a_wrong_page_state, "heap corrupted: sea_load_relaxed(&page->state)"),
+	PASSES(unsound_lists_are_noticed),
 	PASSES(threads_share_a_list),
 };
 
