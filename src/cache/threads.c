@@ -299,6 +299,17 @@ static bool left_are_sound(void)
 	return nr == threads.nr_left && nr <= sea_min(sea_shard_count(), SEA_BUDGET_MOST_LEFT);
 }
 
+/* BU1.  Threads lock. */
+static size_t granted_to_all(void)
+{
+	size_t bytes = 0;
+	for (const struct sea_cache *cache = threads.first; cache; cache = cache->next)
+		bytes += cache->usage.granted;
+	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
+		bytes += cache->usage.granted;
+	return bytes;
+}
+
 /* T4. */
 static bool holds_nothing(const struct sea_cache *cache)
 {
@@ -312,6 +323,7 @@ bool sea_threads_are_sound(void)
 {
 	sea_lock_take(&threads.lock);
 	bool sound = used_are_sound() && left_are_sound() && holds_nothing(&sea_threads_nobody) && holds_nothing(&departed);
+	sound &= granted_to_all() == sea_load_relaxed(&sea_budget.cached);
 	for (const struct sea_cache *cache = threads.spare; cache && sound; cache = cache->next)
 		sound = sea_cache_is_empty(cache);
 	sea_lock_drop(&threads.lock);

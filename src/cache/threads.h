@@ -61,7 +61,7 @@ void sea_threads_stats(struct sea_threads_stats *stats);
 /* In the child of a fork: other threads are gone, and so is what they had cached. */
 void sea_threads_forget_others(void);
 
-/* Claim: T1 to T4 of threads.c.  Walks every cache; other threads do not run. */
+/* Claim: T1 to T4 of threads.c, BU1 of budget.h.  Walks every cache; other threads do not run. */
 bool sea_threads_are_sound(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include "cache/cache.h"
 #include "cache/send.h"
 #include "engines/engine.h"
+#include "page/budget.h"
 #include "unit.h"
 
 enum { SIZE = 64, C = SIZE / 16, FIRST_LIMIT = 64, NR = 300 };
@@ -244,7 +245,7 @@ static void tightening_takes_the_room(void)
 	check_granted();
 	CHECK_AT_MOST(cache->usage.granted, bytes);
 	CHECK_EQ(sea_cache_bytes(cache), bytes);
-	CHECK_EQ(sea_usage_granted, cache->usage.granted);
+	CHECK_EQ(sea_budget.cached, cache->usage.granted); /* BU1 */
 }
 
 /* --- large stacks ------------------------------------------------------------------------------------- */
