@@ -80,7 +80,7 @@ static int write_epoch(size_t i, uintptr_t value)
 	(void)i;
 	(void)value;
 	count();
-	sea_add_relaxed(&epoch, 1);
+	sea_add_relaxed_mt(&epoch, 1);
 	return 0;
 }
 
@@ -104,13 +104,13 @@ static uintptr_t read_nr_arenas(size_t i)
 static uintptr_t create_arena(size_t i)
 {
 	(void)i;
-	return sea_add_relaxed(&nr_created, 1);
+	return sea_add_relaxed_mt(&nr_created, 1);
 }
 
 static uintptr_t create_tcache(size_t i)
 {
 	(void)i;
-	return sea_add_relaxed(&nr_tcaches, 1);
+	return sea_add_relaxed_mt(&nr_tcaches, 1);
 }
 
 static uintptr_t read_thread_arena(size_t i)

@@ -3,6 +3,9 @@
  *
  * The name says the order.  A release in one thread pairs with an acquire in
  * another; the field that is used so names its partner where it is declared.
+ *
+ * What ends in _mt is atomic only while the process has several threads, and a plain instruction
+ * while it has one.
  */
 #ifndef SEA_ATOMIC_H
 #define SEA_ATOMIC_H
@@ -20,8 +23,8 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 #define sea_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define sea_store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define sea_add_relaxed(p, v) (sea_is_alone() ? (*(p) += (v)) : __atomic_add_fetch(p, v, __ATOMIC_RELAXED))
-#define sea_exchange_acq_rel(p, v)                                                                  \
+#define sea_add_relaxed_mt(p, v) (sea_is_alone() ? (*(p) += (v)) : __atomic_add_fetch(p, v, __ATOMIC_RELAXED))
+#define sea_exchange_acq_rel_mt(p, v)                                                              \
 	({                                                                                         \
 		__typeof__(*(p)) old_;                                                             \
 		if (sea_is_alone()) {                                                              \
@@ -34,7 +37,7 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 	})
 /* Ordered with every other of these: who sets a bit and then reads, and who takes the other and
  * then reads the first, do not both miss it. */
-#define sea_or_ordered(p, v)                                                                       \
+#define sea_or_ordered_mt(p, v)                                                                    \
 	((void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
 #define sea_load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
 #define sea_exchange_ordered(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)

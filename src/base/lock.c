@@ -86,7 +86,7 @@ static inline bool take_free(struct sea_lock *lock)
 static inline bool make_free(struct sea_lock *lock)
 {
 	if (!sea_is_alone())
-		return sea_exchange_acq_rel(&lock->state, 0) == 2;
+		return sea_exchange_acq_rel_mt(&lock->state, 0) == 2;
 	sea_store_relaxed(&lock->state, 0);
 	return false;
 }
@@ -98,7 +98,7 @@ static void wait_for(struct sea_lock *lock)
 			return;
 		pause_briefly();
 	}
-	while (sea_exchange_acq_rel(&lock->state, 2))
+	while (sea_exchange_acq_rel_mt(&lock->state, 2))
 		sea_os_wait(&lock->state, 2);
 }
 
@@ -194,7 +194,7 @@ void sea_heap_stop(void)
 /* Drops a lock that is in no list of its holder any more.  In a child nobody sleeps. */
 static bool give_back(struct sea_lock *lock, bool in_child)
 {
-	if (sea_exchange_acq_rel(&lock->state, 0) != 2)
+	if (sea_exchange_acq_rel_mt(&lock->state, 0) != 2)
 		return false;
 	if (!in_child)
 		sea_os_wake(&lock->state);

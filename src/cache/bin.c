@@ -46,5 +46,5 @@ bool sea_bins_are_sound(const struct sea_cache *cache)
 bool sea_bins_seem_sound(const struct sea_cache *cache)
 {
 	static uint32_t nr_asked;
-	return sea_add_relaxed(&nr_asked, 1) % 64 || sea_bins_are_sound(cache);
+	return sea_add_relaxed_mt(&nr_asked, 1) % 64 || sea_bins_are_sound(cache);
 }

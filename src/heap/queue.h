@@ -36,7 +36,7 @@ SEA_INLINE void sea_queue_push(struct sea_queue *queue, enum sea_which_queue q, 
 SEA_INLINE struct sea_zone *sea_queue_pop(struct sea_queue *queue, enum sea_which_queue q)
 {
 	if (!queue->taken && sea_load_relaxed(&queue->pushed))
-		sea_store_relaxed(&queue->taken, sea_exchange_acq_rel(&queue->pushed, NULL));
+		sea_store_relaxed(&queue->taken, sea_exchange_acq_rel_mt(&queue->pushed, NULL));
 	struct sea_zone *zone = queue->taken;
 	if (!zone)
 		return NULL;

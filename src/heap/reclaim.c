@@ -337,10 +337,10 @@ bool sea_reclaim(enum sea_occasion occasion)
 	bool goes_on;
 	unsigned nr_steps = STEPS_FOR_OTHERS;
 	do {
-		uint32_t wanted = sea_exchange_acq_rel(&state.wanted, SEA_NOW_AND_THEN);
+		uint32_t wanted = sea_exchange_acq_rel_mt(&state.wanted, SEA_NOW_AND_THEN);
 		goes_on = reclaim(marks, sea_max(occasion, wanted));
 	} while (goes_on && sea_load_relaxed(&state.wanted) != SEA_NOW_AND_THEN && --nr_steps > 0);
 	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
-	sea_exchange_acq_rel(&state.is_running, 0);
+	sea_exchange_acq_rel_mt(&state.is_running, 0);
 	return goes_on;
 }

@@ -39,7 +39,7 @@ struct sea_shard *sea_shard_join(void)
 		if (sea_shards[i].nr_threads < best->nr_threads)
 			best = &sea_shards[i];
 	if (best->nr_threads && sea_shard_count() < shard_limit())
-		best = &sea_shards[sea_add_relaxed(&nr_shards, 1) - 1];
+		best = &sea_shards[sea_add_relaxed_mt(&nr_shards, 1) - 1];
 	best->lock.rank = SEA_RANK_SHARD;
 	best->nr_threads++;
 	return best;

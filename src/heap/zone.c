@@ -328,7 +328,7 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 {
 	uint64_t pending = sea_load_ordered(&zone->pending[word]);
 	if (pending)
-		pending = sea_exchange_acq_rel(&zone->pending[word], 0);
+		pending = sea_exchange_acq_rel_mt(&zone->pending[word], 0);
 	uint64_t seams = zone->seam[word], used = zone->used[word];
 	uint64_t wrong = pending & ~(seams & used);
 	if (unlikely(wrong))
@@ -486,7 +486,7 @@ static bool merge_lines(struct sea_zone *zone, size_t i, unsigned *left)
 	}
 	lines = lines_pending(zone, i, lines);
 	if (lines)
-		sea_or_ordered(&zone->lines[i], lines);
+		sea_or_ordered_mt(&zone->lines[i], lines);
 	return lines;
 }
 
@@ -496,12 +496,12 @@ unsigned sea_zone_merge(struct sea_zone *zone, unsigned most)
 	bool goes_on = false;
 	SEA_ASSERT(zone->holes && most > 0);
 	/* An exchange, so that bits that are sent from now on are counted anew. */
-	uint32_t nr_pending = sea_exchange_acq_rel(&zone->nr_pending, 0), nr_used = zone->nr_used;
+	uint32_t nr_pending = sea_exchange_acq_rel_mt(&zone->nr_pending, 0), nr_used = zone->nr_used;
 	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
 		goes_on |= merge_lines(zone, i, &left);
 	if (goes_on) {
 		uint32_t nr_freed = nr_used - zone->nr_used;
-		sea_add_relaxed(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
+		sea_add_relaxed_mt(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
 	}
 	sea_store_relaxed(&zone->worth, sea_max(MERGE_LEAST, zone->nr_used / MERGE_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));

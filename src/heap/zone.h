@@ -160,9 +160,9 @@ SEA_INLINE void sea_zone_send_held(struct sea_zone *zone, size_t word, uint64_t 
 {
 	SEA_ASSERT(mask && word < SEA_ZONE_WORDS);
 	size_t line = word / SEA_LINE_WORDS;
-	sea_or_ordered(&zone->pending[word], mask);
+	sea_or_ordered_mt(&zone->pending[word], mask);
 	if (unlikely(!(sea_load_ordered(&zone->lines[line / 64]) >> line % 64 & 1)))
-		sea_or_ordered(&zone->lines[line / 64], 1ull << line % 64);
+		sea_or_ordered_mt(&zone->lines[line / 64], 1ull << line % 64);
 }
 
 /* The same for chunks that were used and have nr_granules together.  The count is not exact

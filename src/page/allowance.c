@@ -79,9 +79,9 @@ void sea_allowance_note_use(size_t in_use, size_t beyond)
 		sea_store_relaxed(&state.period.most_beyond, beyond);
 }
 
-void sea_allowance_note_faulted(size_t nr_pages) { sea_add_relaxed(&state.nr_faulted, nr_pages); }
+void sea_allowance_note_faulted(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_faulted, nr_pages); }
 
-void sea_allowance_note_purged(size_t nr_pages) { sea_add_relaxed(&state.nr_purged, nr_pages); }
+void sea_allowance_note_purged(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_purged, nr_pages); }
 
 /* `ms`, and what so many faults take at worst. */
 static int64_t with_faults(int64_t ms, size_t nr_pages)
@@ -187,7 +187,7 @@ static void start_anew(void)
 static void measure(void)
 {
 	uint64_t now = sea_os_now_ms();
-	bool is_reset = sea_exchange_acq_rel(&state.is_reset, 0);
+	bool is_reset = sea_exchange_acq_rel_mt(&state.is_reset, 0);
 	size_t nr_faulted = sea_load_relaxed(&state.nr_faulted) - state.seen_faulted;
 	bool is_soon = (int64_t)(now - state.measured_ms) < with_faults(RECURS_MS, nr_faulted);
 	size_t refaults = count_refaults(is_soon && !is_reset);
@@ -195,7 +195,7 @@ static void measure(void)
 	if (is_reset)
 		start_anew();
 	state.window_refaults += refaults;
-	sea_add_relaxed(&state.nr_refaults, refaults);
+	sea_add_relaxed_mt(&state.nr_refaults, refaults);
 	size_t more = close_window(now) * sea_page_size();
 	size_t allowed = sea_min(sea_load_relaxed(&state.allowed) + more, bound());
 	sea_store_relaxed(&state.allowed, allowed);

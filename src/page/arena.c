@@ -124,7 +124,7 @@ static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
 	if (!filled)
 		return;
 	uint64_t old = sea_fetch_and_relaxed(&arena->hollow[word], ~filled);
-	sea_add_relaxed(&nr_hollow, -(size_t)sea_count_bits(old & filled));
+	sea_add_relaxed_mt(&nr_hollow, -(size_t)sea_count_bits(old & filled));
 }
 
 size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely)
@@ -197,7 +197,7 @@ static size_t huge_index(const struct sea_arena *arena, size_t pfn)
 static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
-	sea_add_relaxed(&nr_hollow, to - from);
+	sea_add_relaxed_mt(&nr_hollow, to - from);
 	for (size_t w = from / 64; w * 64 < to; w++) {
 		sea_or_release(&arena->hollow[w], sea_mask_in_word(w, from, to));
 		fill_hollow(arena, w, sea_load_acquire(&arena->touched[w]));
@@ -325,7 +325,7 @@ size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
 	split_huge(arena, from, to);
 	if (arena->hollow)
-		sea_add_relaxed(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
+		sea_add_relaxed_mt(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
 	size_t nr = purge_map(arena, arena->touched, from, to);
 	/* What could not be purged is locked, perhaps with all that the process has: it stays. */
 	if (nr && wants_renewal(arena, from, to) && !sea_arena_count_held(arena, from, to))
@@ -397,7 +397,7 @@ void sea_arena_release(struct sea_arena *arena)
 	sea_arena_forget(arena);
 	size_t committed = sea_load_relaxed(&arena->committed);
 	if (arena->hollow)
-		sea_add_relaxed(&nr_hollow, -sea_bits_count(arena->hollow, 0, arena->size >> sea_page_shift()));
+		sea_add_relaxed_mt(&nr_hollow, -sea_bits_count(arena->hollow, 0, arena->size >> sea_page_shift()));
 	if (!sea_span_release(arena->base, arena->size) && committed)
 		sea_os_purge(arena->base, committed);
 }

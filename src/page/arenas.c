@@ -202,8 +202,8 @@ void sea_arenas_link(struct sea_arena *arena)
 
 static void count_whole(intptr_t nr, intptr_t size)
 {
-	sea_add_relaxed(&sea_arenas.nr_whole, (size_t)nr);
-	sea_add_relaxed(&sea_arenas.whole, (size_t)size);
+	sea_add_relaxed_mt(&sea_arenas.nr_whole, (size_t)nr);
+	sea_add_relaxed_mt(&sea_arenas.whole, (size_t)size);
 }
 
 struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve)

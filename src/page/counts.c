@@ -15,12 +15,12 @@ void sea_pages_note_gone(size_t nr_pages)
 	size_t nr_written = sea_load_relaxed(&sea_counted.nr_written);
 	while (nr_written && !sea_swap_if(&sea_counted.nr_written, nr_written, nr_written - sea_min(nr_written, nr_pages)))
 		nr_written = sea_load_relaxed(&sea_counted.nr_written);
-	sea_add_relaxed(&sea_counted.purged, nr_pages << sea_page_shift());
+	sea_add_relaxed_mt(&sea_counted.purged, nr_pages << sea_page_shift());
 }
 
 void sea_pages_note_idle(intptr_t nr_pages)
 {
-	sea_add_relaxed(&sea_counted.nr_idle, (size_t)nr_pages);
+	sea_add_relaxed_mt(&sea_counted.nr_idle, (size_t)nr_pages);
 	if (nr_pages > 0)
 		sea_purge_note_freed((size_t)nr_pages);
 }

@@ -29,7 +29,7 @@ extern SEA_HIDDEN struct sea_page_counts sea_counted;
 void sea_pages_note_idle(intptr_t nr_pages);
 
 /* So many more bytes are parked (or fewer). */
-SEA_INLINE void sea_pages_note_parked(intptr_t bytes) { sea_add_relaxed(&sea_counted.parked, (size_t)bytes); }
+SEA_INLINE void sea_pages_note_parked(intptr_t bytes) { sea_add_relaxed_mt(&sea_counted.parked, (size_t)bytes); }
 
 /* So many touched pages have no memory any more: as if all of them had been written to. */
 void sea_pages_note_gone(size_t nr_pages);

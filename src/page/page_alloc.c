@@ -97,7 +97,7 @@ static bool release_empty(size_t keep, size_t most_dirty)
 {
 	size_t nr_dirty;
 	bool done = sea_arenas_release_empty(keep, most_dirty, &nr_dirty);
-	sea_add_relaxed(&sea_counted.nr_dirty, -nr_dirty);
+	sea_add_relaxed_mt(&sea_counted.nr_dirty, -nr_dirty);
 	sea_pages_note_gone(nr_dirty);
 	return done;
 }
@@ -174,7 +174,7 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 		return;
 	sea_allowance_note_faulted(nr_fresh);
 	if (surely)
-		sea_add_relaxed(&sea_counted.nr_written, nr_fresh);
+		sea_add_relaxed_mt(&sea_counted.nr_written, nr_fresh);
 }
 
 /* A huge page pays once what of all of them may never have been written to is little beside
@@ -205,8 +205,8 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 		return NULL;
 	}
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
-	sea_add_relaxed(&sea_counted.nr_dirty, -nr_touched);
-	sea_add_relaxed(&sea_counted.nr_used, nr_pages);
+	sea_add_relaxed_mt(&sea_counted.nr_dirty, -nr_touched);
+	sea_add_relaxed_mt(&sea_counted.nr_used, nr_pages);
 	sea_budget_note_use();
 	if (touch == SEA_TOUCH_NOW) {
 		touch_pages(run.arena, run.pfn, run.pfn + nr_pages, false);
@@ -225,7 +225,7 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 	size_t was = arena->block_size;
 	if (!sea_arena_resize_whole(arena, sea_round_up(size, sea_page_size())))
 		return false;
-	sea_add_relaxed(&sea_arenas.whole, arena->block_size - was);
+	sea_add_relaxed_mt(&sea_arenas.whole, arena->block_size - was);
 	return true;
 }
 
@@ -249,7 +249,7 @@ static size_t excess(size_t keep)
 static size_t purge_step(size_t want, bool *is_over)
 {
 	struct sea_purged step = sea_purge_step(want);
-	sea_add_relaxed(&sea_counted.nr_dirty, -step.nr_pages);
+	sea_add_relaxed_mt(&sea_counted.nr_dirty, -step.nr_pages);
 	sea_pages_note_gone(step.nr_pages);
 	sea_allowance_note_purged(step.nr_pages);
 	*is_over = step.is_over;
@@ -373,8 +373,8 @@ void sea_pages_free(void *address)
 	}
 	size_t nr_pages = run.arena->pool->pages[run.pfn].nr_pages;
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
-	sea_add_relaxed(&sea_counted.nr_used, -nr_pages);
-	sea_add_relaxed(&sea_counted.nr_dirty, nr_touched);
+	sea_add_relaxed_mt(&sea_counted.nr_used, -nr_pages);
+	sea_add_relaxed_mt(&sea_counted.nr_dirty, nr_touched);
 	run.order = sea_log2_ceil(nr_pages);
 	/* A run that has grown in place may have the size of a buddy and not its place. */
 	bool is_buddy = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
@@ -397,8 +397,8 @@ static bool extend_run(struct sea_buddy run, size_t from, size_t to)
 		give_to_pool((struct sea_buddy){run.arena, tail, 0}, to - from);
 		return false;
 	}
-	sea_add_relaxed(&sea_counted.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
-	sea_add_relaxed(&sea_counted.nr_used, to - from);
+	sea_add_relaxed_mt(&sea_counted.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
+	sea_add_relaxed_mt(&sea_counted.nr_used, to - from);
 	touch_pages(run.arena, tail, run.pfn + to, false);
 	sea_arena_lend(run.arena, run.pfn, run.pfn + to);
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
@@ -410,9 +410,9 @@ static void shrink_run(struct sea_buddy run, size_t from, size_t to)
 	SEA_ASSERT(to > 0 && to < from && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)to;
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
-	sea_add_relaxed(&sea_counted.nr_used, -(from - to));
+	sea_add_relaxed_mt(&sea_counted.nr_used, -(from - to));
 	size_t nr_touched = sea_arena_count_touched(run.arena, tail, run.pfn + from);
-	sea_add_relaxed(&sea_counted.nr_dirty, nr_touched);
+	sea_add_relaxed_mt(&sea_counted.nr_dirty, nr_touched);
 	give_to_pool((struct sea_buddy){run.arena, tail, 0}, from - to);
 	keep_watermarks(nr_touched);
 }

@@ -68,7 +68,7 @@ void sea_purge_end(bool goes_on)
 
 bool sea_purge_goes_on(void) { return sea_load_relaxed(&state.goes_on); }
 
-void sea_purge_note_freed(size_t nr_pages) { sea_add_relaxed(&state.nr_freed, nr_pages); }
+void sea_purge_note_freed(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_freed, nr_pages); }
 
 size_t sea_purge_freed(void) { return sea_load_relaxed(&state.nr_freed); }
 
@@ -110,7 +110,7 @@ bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
 
 bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
 
-void sea_purge_owe(size_t nr_steps) { sea_add_relaxed(&state.nr_owed, nr_steps); }
+void sea_purge_owe(size_t nr_steps) { sea_add_relaxed_mt(&state.nr_owed, nr_steps); }
 
 size_t sea_purge_take_owed(size_t most)
 {
