@@ -8,12 +8,23 @@
 #define SEA_BITS_H
 
 #include "base/atomic.h"
+#include "base/check.h"
 
 #define SEA_WORD_BITS 64u
 
-SEA_INLINE size_t sea_round_up(size_t value, size_t power) { return (value + power - 1) & ~(power - 1); }
-SEA_INLINE size_t sea_round_down(size_t value, size_t power) { return value & ~(power - 1); }
 SEA_INLINE bool sea_is_power_of_two(size_t value) { return value && !(value & (value - 1)); }
+
+SEA_INLINE size_t sea_round_up(size_t value, size_t power)
+{
+	SEA_ASSERT(sea_is_power_of_two(power));
+	return (value + power - 1) & ~(power - 1);
+}
+
+SEA_INLINE size_t sea_round_down(size_t value, size_t power)
+{
+	SEA_ASSERT(sea_is_power_of_two(power));
+	return value & ~(power - 1);
+}
 
 /* Undefined for 0, like the instruction. */
 SEA_INLINE unsigned sea_lowest_bit(uint64_t word) { return (unsigned)__builtin_ctzll(word); }
@@ -37,6 +48,7 @@ SEA_INLINE unsigned sea_log2_ceil(size_t value) { return value <= 1 ? 0 : sea_hi
 /* Bits [from, to) of one word, 0 <= from <= to <= 64. */
 SEA_INLINE uint64_t sea_mask(unsigned from, unsigned to)
 {
+	SEA_ASSERT(from <= to && to <= SEA_WORD_BITS);
 	uint64_t below_to = to == SEA_WORD_BITS ? ~0ull : (1ull << to) - 1;
 	return from == SEA_WORD_BITS ? 0 : below_to & (~0ull << from);
 }
@@ -57,6 +69,7 @@ SEA_INLINE uint64_t sea_mask_in_word(size_t index, size_t from, size_t to)
 /* Sets [from, to), which is not empty. */
 static inline void sea_bits_set(uint64_t *map, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to);
 	size_t first = from / 64, last = (to - 1) / 64;
 	uint64_t in_first = ~0ull << from % 64, in_last = ~0ull >> (63 - (to - 1) % 64);
 	if (first == last) {

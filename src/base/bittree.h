@@ -36,10 +36,12 @@ static inline size_t sea_bittree_words(size_t capacity)
 static inline uint64_t *sea_bittree_init(struct sea_bittree *tree, size_t capacity, uint64_t *memory)
 {
 	tree->nr_levels = 0;
+	SEA_ASSERT(capacity > 0);
 	do {
 		capacity = (capacity + 63) / 64;
 		tree->level[tree->nr_levels++] = memory;
 		memory += capacity;
+		SEA_ASSERT(tree->nr_levels <= SEA_BITTREE_LEVELS);
 	} while (capacity > 1);
 	return memory;
 }
@@ -80,6 +82,7 @@ static inline bool sea_bittree_is_empty(const struct sea_bittree *tree)
 static inline size_t sea_bittree_lowest(const struct sea_bittree *tree)
 {
 	size_t member = 0;
+	SEA_ASSERT(!sea_bittree_is_empty(tree));
 	for (unsigned l = tree->nr_levels; l-- > 0;)
 		member = member * 64 + sea_lowest_bit(tree->level[l][member]);
 	return member;

@@ -41,6 +41,7 @@ bool sea_heap_is_stopped(void) { return sea_load_relaxed(&stopper) == (void *)&s
 /* The rank is compared where the thread is not a signal handler inside itself. */
 static inline void note_take(struct sea_lock *lock)
 {
+	SEA_ASSERT(lock->rank < SEA_NR_RANKS); /* 0: of a shard that no thread has joined */
 	SEA_ASSERT(!sea_lock_last || sea_lock_last->rank < lock->rank);
 	lock->outer = sea_lock_last;
 	sea_lock_last = lock;
@@ -194,6 +195,7 @@ void sea_heap_stop(void)
 /* Drops a lock that is in no list of its holder any more.  In a child nobody sleeps. */
 static bool give_back(struct sea_lock *lock, bool in_child)
 {
+	SEA_ASSERT(sea_lock_is_held(lock));
 	if (sea_exchange_acq_rel_mt(&lock->state, 0) != 2)
 		return false;
 	if (!in_child)

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "base/compiler.h"
+#include "base/check.h"
 
 struct sea_text {
 	char *buffer; /* the caller's, begins with 0 */
@@ -22,6 +22,7 @@ struct sea_text {
 
 static inline void sea_text_put_bytes(struct sea_text *text, const char *bytes, size_t length)
 {
+	SEA_ASSERT(text->length < text->room && !text->buffer[text->length]);
 	size_t fitting = sea_min(length, text->room - 1 - text->length);
 	memcpy(text->buffer + text->length, bytes, fitting);
 	text->length += fitting;
@@ -36,6 +37,7 @@ static inline void sea_text_put(struct sea_text *text, const char *string)
 
 static inline void sea_text_put_number(struct sea_text *text, size_t value, unsigned base)
 {
+	SEA_ASSERT(base >= 2 && base <= 16);
 	char digits[64];
 	size_t first = sizeof(digits);
 	do
@@ -47,6 +49,7 @@ static inline void sea_text_put_number(struct sea_text *text, size_t value, unsi
 /* Takes back all behind the first `length` bytes. */
 static inline void sea_text_shorten(struct sea_text *text, size_t length)
 {
+	SEA_ASSERT(length <= text->length);
 	text->length = length;
 	text->buffer[length] = '\0';
 	text->is_cut = false;
@@ -57,6 +60,7 @@ static inline void sea_text_shorten(struct sea_text *text, size_t length)
 static inline bool sea_text_read_number(const char **at, const char *end, size_t *value)
 {
 	const char *first = *at;
+	SEA_ASSERT(first <= end);
 	*value = 0;
 	for (; *at < end && **at >= '0' && **at <= '9'; ++*at)
 		if (__builtin_mul_overflow(*value, 10, value) ||

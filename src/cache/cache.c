@@ -132,6 +132,7 @@ void *sea_cache_alloc_slow(size_t size)
 
 static bool is_aligned(const void *chunk, size_t align)
 {
+	SEA_ASSERT((uintptr_t)chunk % SEA_GRANULE == 0);
 	SEA_ASSERT(sea_is_power_of_two(align));
 	return ((uintptr_t)chunk & (align - 1)) == 0;
 }
@@ -203,6 +204,7 @@ static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 	SEA_ASSERT(!sea_threads_own()->shard);
 	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
 	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
+	SEA_ASSERT(nr_granules > 0 && sea_zone_of(chunk) == zone);
 	chunk->mark = sea_link_mark(chunk);
 	sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules);
 	sea_shard_merge_some(shard);

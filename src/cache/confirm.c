@@ -87,6 +87,7 @@ SEA_RACE_BY_DESIGN static bool is_in_stack(const struct sea_cache *cache, const 
 
 SEA_RACE_BY_DESIGN static bool is_in_fresh_run(const struct sea_cache *cache, const struct suspect *suspect)
 {
+	SEA_ASSERT(suspect->class < SEA_NR_CLASSES);
 	const struct sea_bin *bin = &cache->bin[suspect->class];
 	return (const char *)suspect->chunk >= bin->cur && (const char *)suspect->chunk < bin->end;
 }

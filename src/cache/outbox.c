@@ -18,6 +18,7 @@ SEA_INLINE struct bundle *bundle_of(uintptr_t word, struct bundle *bundles, uint
 	if (*nr && bundle->word == word)
 		return bundle;
 	last[word % SEA_OUTBOX_CHUNKS] = (uint8_t)*nr;
+	SEA_ASSERT(*nr < SEA_OUTBOX_CHUNKS);
 	bundle = &bundles[(*nr)++];
 	*bundle = (struct bundle){sea_zone_of(chunk), 0, word, 0};
 	__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
@@ -86,6 +87,7 @@ size_t sea_outbox_send(struct sea_outbox *box)
 	uint32_t nr = box->nr, nr_marked = box->nr_marked, nr_granules = box->nr_granules;
 	if (!nr)
 		return 0;
+	SEA_ASSERT(nr_marked <= nr && nr <= SEA_OUTBOX_CHUNKS); /* X1 */
 	box->nr = 0;
 	sea_before_a_signal();
 	box->nr_marked = box->nr_granules = 0;

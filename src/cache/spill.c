@@ -7,6 +7,7 @@
 
 void sea_spill_enter_marked(struct sea_spill *spill, struct sea_link *chunk)
 {
+	SEA_ASSERT(sea_link_is_marked(chunk));
 	if (*sea_spill_word(spill, chunk) >> (uintptr_t)chunk / SEA_GRANULE % 64 & 1)
 		sea_mistake("free", chunk);
 	sea_link_unmark(chunk);
@@ -69,10 +70,12 @@ uint32_t sea_spill_take(struct sea_spill *spill, uint32_t max, struct sea_link *
 		link = append(link, base + w * 64 * SEA_GRANULE, &spill->bits[place][w], &left);
 	}
 	*link = NULL;
+	SEA_ASSERT(spill->count[place] >= max); /* SP1 */
 	spill->count[place] -= (uint16_t)max;
 	if (!spill->count[place])
 		spill->filled[place / 64] &= ~(1ull << place % 64);
 	spill->room += max;
+	SEA_ASSERT(spill->room <= spill->limit); /* SP2 */
 	return max;
 }
 

@@ -68,6 +68,7 @@ SEA_NOINLINE void sea_spill_enter_marked(struct sea_spill *spill, struct sea_lin
 SEA_INLINE void sea_spill_enter(struct sea_spill *spill, struct sea_link *chunk)
 {
 	uintptr_t mark = sea_link_mark(chunk);
+	SEA_ASSERT(spill->count[sea_spill_number(chunk) % SEA_SPILL_PLACES] > 0); /* SP1 */
 	if (unlikely(chunk->mark == mark)) {
 		sea_spill_enter_marked(spill, chunk);
 		return;
@@ -82,6 +83,7 @@ bool sea_spill_has(const struct sea_spill *spill, const void *chunk);
 /* Makes the chunk's region the one that has its place; false: another has it. */
 SEA_INLINE bool sea_spill_claim(struct sea_spill *spill, size_t place, uintptr_t number)
 {
+	SEA_ASSERT(place == number % SEA_SPILL_PLACES);
 	if (likely(spill->count[place]))
 		return spill->number[place] == number;
 	spill->number[place] = number;

@@ -69,6 +69,7 @@ static void link_cache(struct sea_cache *cache)
 /* Threads lock held. */
 static void push(struct sea_cache **list, struct sea_cache *cache)
 {
+	SEA_ASSERT(cache && cache != &sea_threads_nobody && cache != &departed);
 	cache->next = *list;
 	*list = cache;
 }
@@ -131,6 +132,7 @@ static void leave(void *argument)
 	SEA_ASSERT(argument == sea_threads_own());
 	struct sea_cache *cache = argument;
 	struct sea_shard *shard = cache->shard;
+	SEA_ASSERT(shard);
 	sea_own = (struct sea_own){.cache = &departed};
 	sea_send_waiting(cache);
 	sea_parked_clear(&cache->parked);
@@ -160,6 +162,7 @@ static void leave(void *argument)
 static struct sea_cache *take_left(void)
 {
 	struct sea_cache *cache = pop(&threads.left);
+	SEA_ASSERT(!cache || threads.nr_left > 0);
 	threads.nr_left -= cache != NULL;
 	return cache;
 }
@@ -216,6 +219,7 @@ struct sea_cache *sea_threads_enter(void)
 	sea_lock_take(&threads.lock);
 	struct sea_cache *cache = take_struct();
 	if (cache) {
+		SEA_ASSERT(!cache->outbox.nr && !cache->parked.start); /* T2, T3 */
 		cache->waits_below = SEA_WAITS_BELOW;
 		cache->shard = join();
 		cache->clock = sea_os_thread_clock();

@@ -35,7 +35,11 @@ SEA_INLINE bool sea_threads_is_ready(void) { return likely(sea_own.nr_classes); 
 SEA_INLINE void sea_threads_hold_back(void) { sea_own.nr_classes = 0; }
 
 /* None waits any more. */
-SEA_INLINE void sea_threads_resume(void) { sea_own.nr_classes = SEA_SMALL_GRANULES + 1; }
+SEA_INLINE void sea_threads_resume(void)
+{
+	SEA_ASSERT(sea_own.cache && sea_own.cache->shard);
+	sea_own.nr_classes = SEA_SMALL_GRANULES + 1;
+}
 
 /* Gives the calling thread, which has none, a cache; NULL if it has departed or there is no
  * memory. */

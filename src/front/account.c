@@ -69,6 +69,7 @@ static size_t count_free(const struct sea_arena *arena, size_t pfn, size_t nr_pa
 {
 	size_t held = bytes_of(sea_arena_count_held(arena, pfn, pfn + nr_pages));
 	stats->free += held;
+	SEA_ASSERT(held <= bytes_of(nr_pages));
 	stats->purged += bytes_of(nr_pages) - held;
 	return held;
 }
@@ -101,6 +102,7 @@ static void use_metadata(size_t size, struct sea_stats *stats)
 {
 	stats->metadata += size;
 	stats->reserved -= size;
+	SEA_ASSERT(stats->metadata >= size);
 }
 
 /* Bytes of a window that describe so many bytes of addresses: arena and zone of a slot. */
@@ -155,6 +157,7 @@ static size_t count_whole(const struct sea_region *region, struct sea_stats *sta
 {
 	size_t size = sea_min(block_size(sea_pagemap_arena(region->base)), region->size);
 	use_metadata(entries_for(SEA_SLOT_SIZE), stats);
+	SEA_ASSERT(size <= region->size);
 	if (!size)
 		return count_in_transit(region->size, stats);
 	stats->nr_whole++;
@@ -181,6 +184,7 @@ static size_t count_range(const struct sea_region *region, size_t from, size_t *
 /* All below *next has been counted.  Goes on until the work is done; false: there is no more. */
 static bool count_ranges(const char **next, struct sea_stats *stats)
 {
+	SEA_ASSERT(sea_heap_is_stopped());
 	size_t work = sea_engine_account_step;
 	struct sea_region region;
 	while (work > 0) {

@@ -43,8 +43,11 @@ static struct sea_hole *after(const struct sea_hole *hole)
 
 static unsigned bin_of(size_t nr_granules)
 {
+	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN && nr_granules <= SEA_SLOT_SIZE / SEA_GRANULE);
 	unsigned exponent = sea_highest_bit(nr_granules);
-	return (exponent - 6) * 8 + (unsigned)(nr_granules >> (exponent - 3) & 7);
+	unsigned bin = (exponent - 6) * 8 + (unsigned)(nr_granules >> (exponent - 3) & 7);
+	SEA_ASSERT(bin < SEA_HOLE_BINS); /* H1 */
+	return bin;
 }
 
 void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_granules)
@@ -80,6 +83,7 @@ void sea_hole_unlink(struct sea_holes *holes, struct sea_hole *hole)
 		next->prev = prev;
 	if (!holes->first[bin])
 		sea_bit_clear(holes->filled, bin);
+	SEA_ASSERT(sea_bit_test(holes->filled, bin) == (holes->first[bin] != NULL)); /* H2 */
 	hole->next = hole->prev = NULL;
 	hole->nr_granules = 0;
 }

@@ -35,12 +35,14 @@ SEA_INLINE void sea_queue_push(struct sea_queue *queue, enum sea_which_queue q, 
 /* NULL: it is empty.  Shard lock. */
 SEA_INLINE struct sea_zone *sea_queue_pop(struct sea_queue *queue, enum sea_which_queue q)
 {
+	SEA_ASSERT(q < SEA_NR_QUEUES);
 	if (!queue->taken && sea_load_relaxed(&queue->pushed))
 		sea_store_relaxed(&queue->taken, sea_exchange_acq_rel_mt(&queue->pushed, NULL));
 	struct sea_zone *zone = queue->taken;
 	if (!zone)
 		return NULL;
 	sea_store_relaxed(&queue->taken, sea_load_relaxed(&zone->queue_next[q]));
+	SEA_ASSERT(sea_load_relaxed(&zone->is_queued[q])); /* Q1 */
 	sea_exchange_ordered(&zone->is_queued[q], 0);
 	return zone;
 }

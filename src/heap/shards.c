@@ -40,9 +40,14 @@ struct sea_shard *sea_shard_join(void)
 			best = &sea_shards[i];
 	if (best->nr_threads && sea_shard_count() < shard_limit())
 		best = &sea_shards[sea_add_relaxed_mt(&nr_shards, 1) - 1];
+	SEA_ASSERT(sea_shard_count() <= SEA_MAX_SHARDS);
 	best->lock.rank = SEA_RANK_SHARD;
 	best->nr_threads++;
 	return best;
 }
 
-void sea_shard_leave(struct sea_shard *shard) { shard->nr_threads--; }
+void sea_shard_leave(struct sea_shard *shard)
+{
+	SEA_ASSERT(shard->nr_threads > 0);
+	shard->nr_threads--;
+}

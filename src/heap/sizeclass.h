@@ -33,6 +33,7 @@ SEA_INLINE unsigned sea_granules_for(size_t size) { return (unsigned)((size + SE
 /* Granules of a chunk of class c; 0 for a class that holds none. */
 static inline unsigned sea_class_granules(unsigned c)
 {
+	SEA_ASSERT(c < SEA_NR_CLASSES);
 	if (c < SEA_CLASS_MEDIUM)
 		return c <= SEA_SMALL_GRANULES ? c : 0;
 	unsigned step = c - (SEA_CLASS_MEDIUM - 6);
@@ -45,13 +46,18 @@ SEA_INLINE size_t sea_class_size(unsigned c) { return sea_class_granules(c) * SE
 /* The same for more than SEA_SMALL_GRANULES: 8 classes for each doubling. */
 SEA_INLINE unsigned sea_class_for_long(unsigned n)
 {
+	SEA_ASSERT(n > SEA_SMALL_GRANULES && n <= SEA_MEDIUM_GRANULES);
 	unsigned exponent = sea_highest_bit(n - 1);
 	unsigned step = (n - 1) >> (exponent - 3); /* 8 to 15 */
 	return SEA_CLASS_MEDIUM - 6 + (exponent - 6) * 8 + step;
 }
 
 /* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */
-static inline unsigned sea_class_for(unsigned n) { return n <= SEA_SMALL_GRANULES ? n : sea_class_for_long(n); }
+static inline unsigned sea_class_for(unsigned n)
+{
+	SEA_ASSERT(n > 0);
+	return n <= SEA_SMALL_GRANULES ? n : sea_class_for_long(n);
+}
 
 /* The class whose chunks have exactly n granules; 0 if there is none: such a chunk is
  * not cached. */

@@ -178,6 +178,7 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 SEA_INLINE unsigned sea_zone_class_in(const uint8_t *start)
 {
 	unsigned class = sea_load_relaxed(start);
+	SEA_ASSERT(class < SEA_NR_CLASSES);
 	return class > 64 ? class : 0;
 }
 
@@ -185,6 +186,7 @@ SEA_INLINE unsigned sea_zone_class_in(const uint8_t *start)
  * and goes on behind it; or 0.  For the chunk's owner. */
 SEA_INLINE unsigned sea_zone_long_class(const struct sea_zone *zone, unsigned g)
 {
+	SEA_ASSERT(g < SEA_ZONE_GRANULES);
 	bool is_last = sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 == 1;
 	return is_last ? sea_zone_class_in(&zone->start[g / 64]) : 0;
 }

@@ -35,6 +35,7 @@ SEA_INLINE bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr
 /* The first idle page that starts in [word, end), or `end`. */
 static size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, size_t step)
 {
+	SEA_ASSERT(word % step == 0);
 	while (word < end && !page_is_idle(zone, word, step))
 		word += step;
 	return word < end ? word : end;
@@ -51,6 +52,7 @@ static size_t idle_end(const struct sea_zone *zone, size_t word, size_t end, siz
 
 static size_t count_touched(const struct sea_zone *zone, size_t word, size_t end)
 {
+	SEA_ASSERT(word <= end && end <= SEA_ZONE_WORDS);
 	return sea_pages_count_touched(sea_zone_address(zone, word * 64), sea_zone_address(zone, end * 64));
 }
 
@@ -69,6 +71,7 @@ static uint32_t count_idle(const struct sea_zone *zone, size_t word, size_t end)
 static void note_idle(struct sea_zone *zone, uint32_t nr_pages)
 {
 	zone->nr_idle += nr_pages;
+	SEA_ASSERT(zone->nr_idle <= SEA_ZONE_SIZE / sea_page_size()); /* Z9 */
 	sea_pages_note_idle((int32_t)nr_pages);
 }
 

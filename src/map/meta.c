@@ -65,6 +65,7 @@ static void *raise_top(size_t size, size_t align)
 		start = meta.top;
 	}
 	meta.top = start + size;
+	SEA_ASSERT(meta.top <= meta.end); /* M2 */
 	meta.nr_used += size;
 	return start;
 }

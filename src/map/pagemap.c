@@ -69,6 +69,7 @@ bool sea_pagemap_cover(const char *base, size_t size)
 void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *arena)
 {
 	SEA_ASSERT(((uintptr_t)base | size) % SEA_SLOT_SIZE == 0);
+	SEA_ASSERT(sea_pagemap_window(base) && sea_pagemap_window(base + size - 1));
 	for (const char *slot = base; slot < base + size; slot += SEA_SLOT_SIZE)
 		sea_store_release(&sea_pagemap_window(slot)->arena[sea_slot_of(slot)], arena);
 }

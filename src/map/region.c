@@ -60,6 +60,7 @@ static bool grow(void)
 
 bool sea_region_add(char *base, size_t size, enum sea_region_kind kind)
 {
+	SEA_ASSERT(base);
 	sea_lock_take(&map.lock);
 	bool fits = map.nr < map.capacity || grow();
 	if (fits) {
@@ -68,6 +69,8 @@ bool sea_region_add(char *base, size_t size, enum sea_region_kind kind)
 		memmove(map.table + at + 1, map.table + at, (map.nr - at) * sizeof(*map.table));
 		map.table[at] = (struct sea_region){base, size, kind};
 		map.nr++;
+		SEA_ASSERT(at == 0 || map.table[at - 1].base < base); /* R1 */
+		SEA_ASSERT(at + 1 == map.nr || base < map.table[at + 1].base);
 	}
 	sea_lock_drop(&map.lock);
 	return fits;

@@ -86,7 +86,11 @@ static void make_once(const char *around)
 	sea_lock_drop(&map.lock);
 }
 
-static bool is_writable(size_t part) { return sea_load_acquire(&map.writable[part / 64]) >> part % 64 & 1; }
+static bool is_writable(size_t part)
+{
+	SEA_ASSERT(part < NR_PARTS);
+	return sea_load_acquire(&map.writable[part / 64]) >> part % 64 & 1;
+}
 
 /* Two threads may do this at once: the second commits what is committed. */
 static bool make_writable(size_t part)
@@ -112,6 +116,7 @@ bool sea_seams_cover(const char *slot)
 
 void sea_seams_set_zone(const char *base, struct sea_zone *zone)
 {
+	SEA_ASSERT((uintptr_t)base % SEA_SLOT_SIZE == 0);
 	uintptr_t bit = sea_seams_bit(base);
 	sea_pagemap_set_zone(base, zone);
 	if (bit < sea_load_relaxed(&sea_seams_nr))

@@ -67,6 +67,7 @@ char *sea_span_reserve_plain(size_t size, size_t align) { return reserve(size, a
 
 char *sea_span_reserve_zeros(size_t size)
 {
+	SEA_ASSERT(size > 0 && size % sea_page_size() == 0);
 	size_t guard = sea_span_guard();
 	char *wide = sea_os_reserve_zeros(size + 2 * guard);
 	if (!wide)
@@ -79,6 +80,7 @@ char *sea_span_reserve_zeros(size_t size)
 
 char *sea_span_commit(size_t size)
 {
+	SEA_ASSERT(size > 0 && size % sea_page_size() == 0);
 	char *base = sea_span_reserve(size, sea_page_size());
 	if (!base || sea_os_commit(base, size))
 		return base;
@@ -88,6 +90,7 @@ char *sea_span_commit(size_t size)
 
 bool sea_span_release(char *base, size_t size)
 {
+	SEA_ASSERT(((uintptr_t)base | size) % sea_page_size() == 0 && size > 0);
 	size_t guard = sea_span_guard();
 	return sea_os_release(base - guard, size + 2 * guard);
 }

@@ -42,6 +42,7 @@ static enum sea_huge first_advice(bool whole)
  * map: so its size costs nothing. */
 static bool enter(struct sea_arena *arena, char *base, size_t size, size_t block)
 {
+	SEA_ASSERT(((uintptr_t)base | size) % SEA_SLOT_SIZE == 0); /* A1 */
 	size_t shown = block ? SEA_SLOT_SIZE : size;
 	if (!sea_pagemap_cover(base, shown) ||
 	    !sea_region_add(base, size, block ? SEA_REGION_WHOLE : SEA_REGION_AVAILABLE))
@@ -146,6 +147,7 @@ size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool sur
 
 size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to)
 {
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
 	size_t count = 0;
 	for (size_t w = from / 64; w * 64 < to; w++)
 		count += sea_count_bits(sea_load_relaxed(&arena->touched[w]) & sea_mask_in_word(w, from, to));
@@ -154,6 +156,7 @@ size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_
 
 size_t sea_arena_count_held(const struct sea_arena *arena, size_t from, size_t to)
 {
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
 	size_t count = 0;
 	for (size_t w = from / 64; w * 64 < to; w++) {
 		uint64_t held = sea_load_relaxed(&arena->touched[w]) | sea_load_relaxed(&arena->hollow[w]);
@@ -296,6 +299,7 @@ static void split_huge(struct sea_arena *arena, size_t from, size_t to)
 /* Where the row ends that starts at page `from`: a gap follows, or `to`. */
 static size_t row_end(const uint64_t *map, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to && sea_bit_test(map, from));
 	size_t end, next = from;
 	do {
 		end = sea_bits_find(map, next, to, false);
@@ -381,6 +385,7 @@ bool sea_arena_resize_whole(struct sea_arena *arena, size_t size)
 		sea_os_purge(arena->base + size, arena->block_size - size);
 	arena->block_size = size;
 	cut_whole(arena, size);
+	SEA_ASSERT(arena->block_size <= sea_load_relaxed(&arena->committed)); /* A2 */
 	return true;
 }
 
@@ -388,6 +393,7 @@ bool sea_arena_resize_whole(struct sea_arena *arena, size_t size)
 
 void sea_arena_forget(struct sea_arena *arena)
 {
+	SEA_ASSERT(sea_pagemap_arena(arena->base) == arena);
 	sea_pagemap_set_arena(arena->base, arena->block_size ? SEA_SLOT_SIZE : arena->size, NULL);
 	sea_region_remove(arena->base);
 }

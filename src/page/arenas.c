@@ -174,6 +174,7 @@ bool sea_arenas_release_empty(size_t keep, size_t most_dirty, size_t *nr_dirty)
 	*nr_dirty = 0;
 	for (struct sea_arena *arena = empty, *next; arena; arena = next) {
 		next = arena->next;
+		SEA_ASSERT(arena->meta && arena->pool->nr_free == arena->pool->nr_pages);
 		*nr_dirty += sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
 		sea_seams_purge(arena->base, arena->size); /* before somebody else has the addresses */
 		release(arena);
@@ -204,6 +205,7 @@ static void count_whole(intptr_t nr, intptr_t size)
 {
 	sea_add_relaxed_mt(&sea_arenas.nr_whole, (size_t)nr);
 	sea_add_relaxed_mt(&sea_arenas.whole, (size_t)size);
+	SEA_ASSERT((intptr_t)sea_load_relaxed(&sea_arenas.nr_whole) >= 0); /* AR3 */
 }
 
 struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve)

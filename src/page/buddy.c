@@ -37,11 +37,14 @@ static void link_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_FREE);
 	sea_bittree_add(&pool->free[order], pfn >> order);
 	pool->nr_free += 1ull << order;
+	SEA_ASSERT(pool->nr_free <= pool->nr_pages); /* P4 */
 }
 
 static void unlink_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
 	SEA_ASSERT(is_free_buddy(pool, pfn, order));
+	SEA_ASSERT(sea_bittree_has(&pool->free[order], pfn >> order)); /* P2 */
+	SEA_ASSERT(pool->nr_free >= 1ull << order);
 	sea_store_relaxed(&pool->pages[pfn].state, SEA_PAGE_INSIDE);
 	sea_bittree_remove(&pool->free[order], pfn >> order);
 	pool->nr_free -= 1ull << order;
@@ -64,6 +67,7 @@ static unsigned order_at(pfn_t pfn, size_t nr_pages)
 	unsigned by_size = sea_highest_bit(nr_pages);
 	unsigned by_place = pfn ? sea_lowest_bit(pfn) : SEA_MAX_ORDER;
 	unsigned order = by_size < by_place ? by_size : by_place;
+	SEA_ASSERT(pfn % (1ull << order) == 0 && 1ull << order <= nr_pages);
 	return order < SEA_MAX_ORDER ? order : SEA_MAX_ORDER;
 }
 

@@ -39,6 +39,7 @@ static struct page_list *list_of_cpu(void) { return &lists[sea_os_current_cpu() 
 
 static struct sea_buddy pop(struct page_list *list, unsigned order)
 {
+	SEA_ASSERT(list->nr[order] > 0 && list->nr_pages >= 1ull << order); /* C1 */
 	struct sea_buddy buddy = list->stack[order][--list->nr[order]];
 	struct page *page = &buddy.arena->pool->pages[buddy.pfn];
 	list->nr_pages -= 1ull << order;
@@ -72,6 +73,7 @@ bool sea_pcp_give(struct sea_buddy buddy)
 		sea_store_relaxed(&page->state, SEA_PAGE_CACHED);
 		list->stack[buddy.order][list->nr[buddy.order]++] = buddy;
 		list->nr_pages += 1ull << buddy.order;
+		SEA_ASSERT(list->nr_pages <= HIGH_PAGES); /* C1 */
 	}
 	sea_lock_drop(&list->lock);
 	return fits;

@@ -84,6 +84,7 @@ static bool is_better_in_place(size_t usable, size_t size)
 
 static void *resize_by_copy(void *block, size_t usable, size_t size)
 {
+	SEA_ASSERT(block && usable > 0);
 	void *fresh = sea_engine_alloc(size);
 	if (!fresh)
 		return size <= usable ? block : NULL;
@@ -94,6 +95,7 @@ static void *resize_by_copy(void *block, size_t usable, size_t size)
 
 static void *resize_run(void *run, size_t usable, size_t size)
 {
+	SEA_ASSERT(is_run(run) && usable > 0);
 	if (size <= SEA_RUN_LEAST)
 		return resize_by_copy(run, usable, size);
 	if (sea_pages_resize(run, sea_cache_good_size(size)))
@@ -110,6 +112,7 @@ static void *resize_run(void *run, size_t usable, size_t size)
 void *sea_engine_resize(void *block, size_t size)
 {
 	size_t usable = sea_cache_expect_live("realloc", block);
+	SEA_ASSERT(size > 0);
 	if (size > PTRDIFF_MAX)
 		return NULL;
 	if (sea_lock_holds_any())
@@ -148,6 +151,7 @@ void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 	}
 	struct sea_zone_count count;
 	sea_zone_count(zone, &count);
+	SEA_ASSERT(size == SEA_ZONE_SIZE && count.pending <= count.used);
 	stats->nr_zones++;
 	stats->live += count.used - count.pending; /* and what is cached, for now */
 	stats->pending += count.pending;
