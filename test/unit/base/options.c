@@ -14,10 +14,11 @@ static bool said(const char *text) { return strstr(sim.report, text) != NULL; }
 static const struct {
 	const char *name, *words; /* NULL: a number */
 	size_t value, min, max;
+	bool is_duration;
 } table[] = {
-#define OPTION(name, value, min, max, sentence) {#name, NULL, (value), (min), (max)},
-#define DURATION(name, value, max, sentence) {#name, NULL, (value), 0, (max)},
-#define CHOICE(name, value, words, sentence) {#name, words, (value), 0, 0},
+#define OPTION(name, value, min, max, sentence) {#name, NULL, (value), (min), (max), false},
+#define DURATION(name, value, max, sentence) {#name, NULL, (value), 0, (max), true},
+#define CHOICE(name, value, words, sentence) {#name, words, (value), 0, 0, false},
 #include "base/options.def"
 #undef OPTION
 #undef DURATION
@@ -285,6 +286,15 @@ static bool read_number(const char *text, size_t min, size_t max, size_t *value)
 	return fits;
 }
 
+/* A number, and perhaps an s. */
+static bool read_duration(char *text, size_t max, size_t *value)
+{
+	size_t length = strlen(text);
+	if (length > 1 && text[length - 1] == 's')
+		text[length - 1] = '\0';
+	return strspn(text, "0123456789") == strlen(text) && read_number(text, 0, max, value);
+}
+
 /* True: option number *which is to be *value. */
 static bool read_item(const char *item, size_t length, size_t *which, size_t *value)
 {
@@ -300,6 +310,8 @@ static bool read_item(const char *item, size_t length, size_t *which, size_t *va
 		return false;
 	if (table[*which].words)
 		return read_word(table[*which].words, equals + 1, value);
+	if (table[*which].is_duration)
+		return read_duration(equals + 1, table[*which].max, value);
 	return read_number(equals + 1, table[*which].min, table[*which].max, value);
 }
 
