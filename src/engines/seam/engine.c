@@ -183,8 +183,8 @@ void sea_engine_retreat(void) { sea_threads_retreat(); }
  *   page/    buddies that a purge had in hand go back to their pools; the counts of pages are made
  *            anew from the pools
  *   heap/    nobody has the turn to reclaim any more
- *   cache/   caches of other threads are unlinked; what is in them is lost and counts as cached; the
- *            sums of what all threads were granted are made anew from the caches that are left
+ *   cache/   there is no idle thread; caches of other threads are unlinked: what is in them is lost, and
+ *            counts as cached; the sums over all threads are made anew from the caches that are left
  * Nothing else is between two locks. */
 void sea_engine_in_child(void)
 {
