@@ -368,11 +368,14 @@ bool sea_os_start_thread(void (*body)(void), const char *name)
 	return is_created;
 }
 
-void sea_os_sleep(unsigned ms)
+bool sea_os_sleep(unsigned ms)
 {
 	struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-	while (SEA_CALL(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) == -EINTR)
-		;
+	long result;
+	do
+		result = SEA_CALL(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left);
+	while (result == -EINTR);
+	return result == 0;
 }
 
 /* What C++ registers destructors of thread-local objects with; it calls malloc(). */

@@ -107,8 +107,8 @@ uint64_t sea_os_thread_time(int clock);
  * be held. */
 bool sea_os_start_thread(void (*body)(void), const char *name);
 
-/* Sleeps, for so long at least. */
-void sea_os_sleep(unsigned ms);
+/* Sleeps, for so long at least; false: the system does not let us, and no time has passed. */
+bool sea_os_sleep(unsigned ms);
 
 /* Lets other threads run. */
 void sea_os_yield(void);

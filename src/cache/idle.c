@@ -22,21 +22,24 @@ static uint32_t progress; /* atomic */
 
 static bool is_worth_it(void) { return sea_pages_dirty() >= LEAST_BYTES; }
 
-/* Waits until nobody took a slow path for a period.  False: there is nothing to do any more. */
-static bool wait_for_quiet(void)
+enum outcome { QUIET, NOTHING_LEFT, CANNOT_SLEEP };
+
+/* Waits until nobody took a slow path for a period, or there is nothing to do any more. */
+static enum outcome wait_for_quiet(void)
 {
 	size_t seen = sea_budget_nr_looks();
 	for (unsigned quiet = 0; quiet < LOOKS; quiet++) {
-		sea_os_sleep((unsigned)(sea_load_relaxed(&sea_options.idle) * 1000 / LOOKS));
+		if (!sea_os_sleep((unsigned)(sea_load_relaxed(&sea_options.idle) * 1000 / LOOKS)))
+			return CANNOT_SLEEP;
 		if (!is_worth_it())
-			return false;
+			return NOTHING_LEFT;
 		size_t now = sea_budget_nr_looks();
 		if (now == seen)
 			continue;
 		seen = now;
 		quiet = (unsigned)-1;
 	}
-	return true;
+	return QUIET;
 }
 
 /* Who frees something after we have looked and before we say that we end starts no other thread: so
@@ -45,9 +48,11 @@ static void body(void)
 {
 	sea_threads_retreat();
 	do {
-		if (wait_for_quiet()) {
+		enum outcome outcome = wait_for_quiet();
+		if (outcome == QUIET)
 			sea_cache_trim(0);
-			sea_store_release(&progress, NONE);
+		if (outcome != NOTHING_LEFT) {
+			sea_store_release(&progress, outcome == QUIET ? NONE : REFUSED);
 			return;
 		}
 		sea_store_release(&progress, NONE);

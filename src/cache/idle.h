@@ -7,7 +7,7 @@
  *
  * There is one such thread at most, and none where the option is 0, as it is at first.  It takes no
  * signals, has no thread cache, and is called seamalloc-idle.  Where the system refuses to start
- * one, we do not ask again.  The child of a fork has none until a slow path starts it.
+ * one, or does not let it sleep, we do not ask again.  The child of a fork has none until a slow path starts it.
  *
  * What stays is what the program's threads have cached: their caches have no lock.
  */

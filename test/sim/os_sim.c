@@ -533,11 +533,14 @@ bool sea_os_start_thread(void (*body)(void), const char *name)
 	return true;
 }
 
-void sea_os_sleep(unsigned ms)
+bool sea_os_sleep(unsigned ms)
 {
+	if (sim.refuse_sleep)
+		return false;
 	sim.now_ms += ms;
 	if (sim.while_asleep)
 		sim.while_asleep();
+	return true;
 }
 
 static pthread_key_t exit_key;

@@ -40,6 +40,7 @@ struct sim {
 	uint64_t purge_ms;     /* that each purge takes */
 	bool is_secure;
 	bool refuse_threads;	      /* the system starts none */
+	bool refuse_sleep;	      /* the system lets no thread sleep */
 	void (*while_asleep)(void); /* what the program does while a thread of ours sleeps */
 	bool has_environment;
 	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */

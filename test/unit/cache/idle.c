@@ -116,6 +116,19 @@ static void a_refusal_is_final(void)
 	CHECK_EQ(sim.nr_threads_started, 0);
 }
 
+static void one_that_cannot_sleep_ends_for_good(void)
+{
+	begin(10);
+	work();
+	sim.refuse_sleep = true;
+	size_t dirty = sea_pages_dirty();
+	sim.thread_body();
+	CHECK_EQ(sea_pages_dirty(), dirty);
+	sim.refuse_sleep = false;
+	work();
+	CHECK_EQ(sim.nr_threads_started, 1);
+}
+
 static void a_child_has_none(void)
 {
 	begin(10);
@@ -129,7 +142,8 @@ static const struct test_case cases[] = {
 	PASSES(there_is_none_unless_asked_for), PASSES(one_starts_when_memory_is_free),
 	PASSES(it_gives_all_back_after_a_quiet_period), PASSES(work_puts_it_off),
 	PASSES(it_ends_when_there_is_nothing_to_give), PASSES(another_starts_when_there_is_something_again),
-	PASSES(a_refusal_is_final), PASSES(a_child_has_none),
+	PASSES(a_refusal_is_final), PASSES(one_that_cannot_sleep_ends_for_good),
+	PASSES(a_child_has_none),
 };
 
 HARNESS_MAIN(cases)
