@@ -61,8 +61,8 @@ static void body(void)
 
 void sea_idle_consider(void)
 {
-	if (sea_load_relaxed(&progress) != NONE || !is_worth_it() || sea_lock_holds_any())
-		return;
+	if (sea_load_relaxed(&progress) != NONE || !is_worth_it() || sea_lock_holds_any() || sea_heap_is_stopped())
+		return; /* stopped: a fork handler of the program allocates, and a thread of its child is not known yet */
 	if (sea_swap_if(&progress, NONE, RUNS) && !sea_os_start_thread(body, "seamalloc-idle"))
 		sea_store_relaxed(&progress, REFUSED);
 }

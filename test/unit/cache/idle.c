@@ -2,6 +2,7 @@
 /* idle.c - the thread that gives free memory back: when it starts, what it does, when it ends */
 #include "cache/idle.h"
 
+#include "base/lock.h"
 #include "cache/cache.h"
 #include "page/page_alloc.h"
 #include "unit.h"
@@ -129,6 +130,19 @@ static void one_that_cannot_sleep_ends_for_good(void)
 	CHECK_EQ(sim.nr_threads_started, 1);
 }
 
+static void none_starts_while_the_heap_is_stopped(void)
+{
+	begin(0);
+	work();
+	begin(10);
+	sea_heap_stop();
+	sea_idle_look();
+	CHECK_EQ(sim.nr_threads_started, 0);
+	sea_heap_resume(false);
+	sea_idle_look();
+	CHECK_EQ(sim.nr_threads_started, 1);
+}
+
 static void a_child_has_none(void)
 {
 	begin(10);
@@ -143,7 +157,7 @@ static const struct test_case cases[] = {
 	PASSES(it_gives_all_back_after_a_quiet_period), PASSES(work_puts_it_off),
 	PASSES(it_ends_when_there_is_nothing_to_give), PASSES(another_starts_when_there_is_something_again),
 	PASSES(a_refusal_is_final), PASSES(one_that_cannot_sleep_ends_for_good),
-	PASSES(a_child_has_none),
+	PASSES(none_starts_while_the_heap_is_stopped), PASSES(a_child_has_none),
 };
 
 HARNESS_MAIN(cases)
