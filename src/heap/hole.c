@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* hole.c - segregated doubly linked lists
  *
- * H1  A hole of n granules hangs in bin bin_of(n), and in no other.
+ * H1  A hole of n granules is in bin bin_of(n), and in no other.
  * H2  filled has bit b  <=>  bin b is not empty.
- * H3  hole->next->prev == hole and hole->prev->next == hole, where they exist.
+ * H3  hole->next->prev == hole and hole->prev->next == hole, if they exist.
  *
- * Within a bin a lower address goes in front of a higher one as far as one
- * comparison can tell.  Lists by size after Lea; 8 bins a doubling, so that a hole
- * from the next bin up exceeds the request by 12.5 % at the most.
+ * A new hole goes behind the first hole of its bin if that has a lower address, else in front.
+ * Lists by size are Lea's idea.  With 8 bins for each doubling, a hole of the next bin exceeds
+ * the request by 12.5 % at most.
  */
 #include "heap/hole.h"
 
@@ -15,10 +15,11 @@
 #include "base/check.h"
 #include "map/map.h"
 
-/* Looks at this many holes of the request's own bin, which may be too small. */
+/* The holes of the request's own bin may be too small: a search looks at this many. */
 #define SEARCH_DEPTH 8
 
-/* Claim: it can be read as a hole, wherever the program has let a pointer point to. */
+/* Claim: the pointer leads to a place that can be a hole.  The program may have written any value
+ * to it. */
 static bool is_readable(const struct sea_hole *hole)
 {
 	size_t inside = (uintptr_t)hole % SEA_SLOT_SIZE;
@@ -26,14 +27,14 @@ static bool is_readable(const struct sea_hole *hole)
 	return fits && sea_pagemap_zone(hole);
 }
 
-/* What the program may have broken by a write to what it had freed. */
+/* Stops the process if the claim fails: the program wrote to memory that it had freed. */
 static void expect(bool claim, const struct sea_hole *hole)
 {
 	if (unlikely(!claim))
 		sea_fatal_block("use", hole, "the free memory here was written to", 0, 0);
 }
 
-/* H3, before anybody follows the link. */
+/* Checks H3 before the link is followed. */
 static struct sea_hole *after(const struct sea_hole *hole)
 {
 	struct sea_hole *next = hole->next;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mistake.c - what is this pointer?
  *
- * Reads bitmaps and page states without their locks: the process is about to end,
- * and a thread that holds one may be the one that is wrong.
+ * Reads bitmaps and page states without locks.  The process is about to end, and a thread that
+ * holds a lock may have caused the mistake.
  */
 #include "heap/mistake.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* queue.h - zones that chunks were sent to
+/* queue.h - zones to which chunks were sent
  *
  *    any thread --> pushed --> all at once --> taken --> the lock's holder, one by one
  *
- * Q1  A zone whose is_queued[q] is set is in that queue of its shard once, or about to be
- *     pushed; one whose is_queued[q] is clear is not in it.
- * Q2  Who pops clears is_queued first and then looks at what was sent; who sends does that
- *     first and then looks at is_queued: nothing that was sent is missed.
+ * Q1  If is_queued[q] of a zone is set, the zone is in that queue of its shard once, or is about
+ *     to be pushed.  If it is clear, the zone is not in the queue.
+ * Q2  The thread that pops clears is_queued first and then looks at what was sent.  The thread
+ *     that sends does so first and then looks at is_queued.  So no chunk is missed.
  *
- * What was pushed is popped before what is pushed later than the first of it is popped: no zone
- * waits for ever.  A zone struct that is spare may be in a queue.
+ * All zones in `taken` are popped before the next ones move there, so no zone waits forever.  A
+ * queue may have zone structs that are spare by now.
  */
 #ifndef SEA_QUEUE_H
 #define SEA_QUEUE_H
@@ -21,7 +21,7 @@ struct sea_queue {
 	struct sea_zone *taken;	 /* shard lock to write; atomic */
 };
 
-/* Unless it is queued.  Any thread. */
+/* Adds the zone unless it is in the queue.  Any thread. */
 SEA_INLINE void sea_queue_push(struct sea_queue *queue, enum sea_which_queue q, struct sea_zone *zone)
 {
 	if (likely(sea_load_ordered(&zone->is_queued[q])) || sea_exchange_ordered(&zone->is_queued[q], 1))
@@ -32,7 +32,7 @@ SEA_INLINE void sea_queue_push(struct sea_queue *queue, enum sea_which_queue q, 
 	while (!sea_swap_if(&queue->pushed, first, zone));
 }
 
-/* NULL: it is empty.  Shard lock. */
+/* Removes a zone; NULL if the queue is empty.  Shard lock. */
 SEA_INLINE struct sea_zone *sea_queue_pop(struct sea_queue *queue, enum sea_which_queue q)
 {
 	SEA_ASSERT(q < SEA_NR_QUEUES);
@@ -47,13 +47,13 @@ SEA_INLINE struct sea_zone *sea_queue_pop(struct sea_queue *queue, enum sea_whic
 	return zone;
 }
 
-/* A moment's view.  Any thread. */
+/* May be out of date at once.  Any thread. */
 SEA_INLINE bool sea_queue_is_empty(const struct sea_queue *queue)
 {
 	return !sea_load_relaxed(&queue->pushed) && !sea_load_relaxed(&queue->taken);
 }
 
-/* How often the zone is in a list of a queue. */
+/* How often the zone is in a list. */
 static inline unsigned sea_queue_count(const struct sea_zone *first, enum sea_which_queue q, const struct sea_zone *zone)
 {
 	unsigned nr = 0;

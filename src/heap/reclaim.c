@@ -3,10 +3,10 @@
  *
  *    hole   |desc ...|        |        |   ...|
  *    pages       |   page |   page |  page |
- *                 `--- given back ---------'
+ *                 `--- purged -------------'
  *
- * A page goes back only while nobody can be given it: the pages become a used chunk,
- * the lock is dropped for the system call, and the chunk is freed again.
+ * Nobody may allocate a page while it is purged.  So its row becomes a used chunk, the lock is
+ * dropped for the system call, and then the chunk is freed.
  */
 #include "heap/reclaim.h"
 
@@ -15,33 +15,35 @@
 #include "page/page_alloc.h"
 #include "page/purge.h"
 
-/* Short rows of idle pages go too, but only so many so often: SHORT_RANGES_BYTES in so many ms.
- * When a thread ends, which may be the last moment for long, all of them, and while one clears up,
- * once as much lies idle as is in use and as much has been freed since they went last: before,
- * what is being torn down leaves a page here and there. */
+/* Short rows of idle pages are purged at intervals.  An ordinary call starts a pass at most every
+ * 200 ms, and the pass purges up to SHORT_RANGES_BYTES.  When a thread ends, the program may make
+ * no call for long: the interval is 10 ms, and there is no bound.  A thread that frees much starts
+ * a pass without a bound as soon as the idle bytes, and the bytes freed since the last pass, both
+ * reach the bytes in use.  Earlier passes would mostly find scattered pages that soon join longer
+ * rows. */
 #define SHORT_RANGES_MS 200
 #define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
-/* If what was worth it is gone, nothing is looked for until so much more is idle. */
+/* If a pass ends above the high watermark, ordinary calls wait until so much more is dirty. */
 #define RETRY_BYTES SEA_MIB
-/* Page ranges that one step takes out of a zone, a system call each. */
+/* Ranges that one step purges in zones, each with one system call. */
 #define STEP_RANGES 16
-/* Zones that a step looks at for short rows: 60 ns each. */
+/* Zones that a step looks at for short rows, 60 ns each. */
 #define STEP_LOOKS 256
-/* How often a thread that tears down lets others run before it gives up: they are at a step of 0.1 ms
- * each. */
+/* How often a thread that frees much, or ends, yields before it gives up waiting for another
+ * thread's step of 0.1 ms. */
 #define TURN_TRIES 100
-/* Steps that a thread does at once if others came in vain meanwhile. */
+/* Steps that one call makes if other threads had to give up meanwhile. */
 #define STEPS_FOR_OTHERS 8
-/* Spare zones whose metadata goes in a step, a system call each. */
+/* Spare zones whose metadata one step purges, each with one system call. */
 #define STEP_SPARES 2
 
-/* What a step may still do, and what it does in one zone. */
+/* The bounds of a step, and the ranges that it purges in one zone. */
 struct purge {
-	size_t least;	/* bytes that a range must have */
-	uint64_t until;	/* when it will have had its time, in us */
-	bool is_late;	/* it has had it */
-	unsigned most;	/* ranges */
+	size_t least;	/* minimum bytes of a range */
+	uint64_t until;	/* the end of the step's time, in us */
+	bool is_late;	/* the time is over */
+	unsigned most;	/* ranges that the step may still purge */
 	unsigned nr;
 	struct {
 		char *from, *to; /* whole pages inside a hole, behind its descriptor */
@@ -59,7 +61,7 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 	purge->range[purge->nr++].to = last;
 }
 
-/* The ranges become used chunks while the lock is dropped for the system calls. */
+/* Holds the ranges as used chunks, and drops the lock for the system calls. */
 static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
 {
 	size_t bytes = 0;
@@ -85,7 +87,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	return bytes;
 }
 
-/* The zone at index i gives back ranges of pages, as far as the step has room and time for them. */
+/* Purges ranges of the zone at index i, within the step's bounds. */
 static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 {
 	struct sea_zone *zone = shard->zones[i];
@@ -106,11 +108,12 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 
 /* A pass over a shard's zones, from the last to the first. */
 struct pass {
-	size_t least;	    /* bytes that a range must have */
-	uint32_t end;	    /* zones from this one on have been looked at */
+	size_t least;	    /* minimum bytes of a range */
+	uint32_t end;	    /* the zones from this index on are done */
 };
 
-/* The next zone that may have ranges of the pass; false: there is none. */
+/* Finds the next zone that may have ranges for the pass; false if there is none, or no looks are
+ * left. */
 static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned *looks)
 {
 	uint32_t end = (uint32_t)sea_min(pass->end, shard->nr_zones);
@@ -127,7 +130,7 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 	return end > 0 && *looks > 0;
 }
 
-/* One step of a pass; *bytes: what went.  False: the pass is over. */
+/* One step of a pass.  *bytes: what was purged.  False: the pass is over. */
 static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
 {
 	unsigned looks = STEP_LOOKS;
@@ -158,8 +161,7 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
 	return bytes;
 }
 
-/* The bitmaps of an empty zone need no memory: zeros are as good, but for bits that
- * sea_zone_init() sets. */
+/* An empty zone's bitmaps can be zeros: sea_zone_init() sets the bits that must be set. */
 static void purge_bitmaps(struct sea_zone *zone)
 {
 	SEA_ASSERT(!zone->shard && !zone->nr_used);
@@ -197,17 +199,19 @@ uint32_t sea_reclaim_under_way;
 
 static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
-	uint32_t wanted;     /* enum sea_occasion: why somebody came meanwhile; atomic */
-	size_t floor;	     /* dirty bytes that the last attempt left; 0: as it wanted; atomic */
+	uint32_t wanted;     /* enum sea_occasion: the reason of another thread that had to give up;
+				atomic */
+	size_t floor;	     /* dirty bytes that the last pass left, if above the high watermark; else 0;
+				atomic */
 
-	/* The running thread's. */
+	/* For the thread that is running. */
 	struct sea_round {
 		struct pass pass;
-		unsigned shard; /* the pass is at this one; at none if there are not so many */
+		unsigned shard; /* the shard at which the pass is; past the last one: no pass */
 	} rows, shorts;
-	uint64_t short_ms;   /* when the last pass for short rows began */
-	size_t short_freed;  /* pages freed before that */
-	size_t short_left;   /* bytes that it may still give back */
+	uint64_t short_ms;   /* start of the last pass for short rows */
+	size_t short_freed;  /* pages freed before that start */
+	size_t short_left;   /* bytes that the pass may still purge */
 } state = {.rows.shard = SEA_MAX_SHARDS, .shorts.shard = SEA_MAX_SHARDS};
 
 void sea_reclaim_in_child(void)
@@ -225,7 +229,7 @@ static void begin(struct sea_round *round, size_t least)
 
 static bool is_over(const struct sea_round *round) { return round->shard >= sea_shard_count(); }
 
-/* A step of a pass over all shards; returns the bytes that went. */
+/* A step of a pass over all shards.  Returns the bytes that were purged. */
 static size_t go_round(struct sea_round *round, size_t keep)
 {
 	size_t bytes;
@@ -261,7 +265,7 @@ static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasio
 		begin(&state.shorts, sea_page_size());
 	}
 	if (occasion != SEA_NOW_AND_THEN)
-		state.short_left = SIZE_MAX; /* a pass that was under way may have had a bound */
+		state.short_left = SIZE_MAX; /* the pass may have started with a bound */
 	size_t bytes = go_round(&state.shorts, marks.low);
 	state.short_left -= sea_min(state.short_left, bytes);
 	if (!state.short_left)
@@ -269,8 +273,7 @@ static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasio
 	return !is_over(&state.shorts);
 }
 
-/* A step for long rows.  A pass over them is over when all that there were when it began are
- * done. */
+/* A step for long rows.  True: the pass is not over. */
 static bool reclaim_rows(struct sea_watermarks marks)
 {
 	if (is_over(&state.rows))
@@ -314,7 +317,8 @@ static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + RETRY_BYTES);
 }
 
-/* Who tears down may never come again, and so may the others: it waits for them, a step each. */
+/* A thread that ends or frees much may make no further call, and other threads may not either.  So
+ * it waits for its turn. */
 static bool take_turn(enum sea_occasion occasion)
 {
 	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : TURN_TRIES;
@@ -332,7 +336,7 @@ bool sea_reclaim(enum sea_occasion occasion)
 	if (!take_turn(occasion)) {
 		if (occasion != SEA_NOW_AND_THEN)
 			sea_store_relaxed(&state.wanted, occasion);
-		return occasion != SEA_THREAD_ENDS; /* who frees comes again */
+		return occasion != SEA_THREAD_ENDS; /* a thread that frees will call again */
 	}
 	bool goes_on;
 	unsigned nr_steps = STEPS_FOR_OTHERS;

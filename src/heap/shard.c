@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* shard.c - which zone, when to merge, when to grow
+/* shard.c - which zone, when to merge, when to make another zone
  *
- * The way to memory, cheapest first: zones that wait to be merged; the sweep (small
- * chunks) or the lists (others); what is pending anywhere in the shard; a new
- * zone.  Each is a step: it ends when its work is used up, and the next call goes on.
+ * A shard looks for memory in this order, cheapest first: zones in the queue WORTH; the sweep
+ * (small chunks) or the lists (others); whatever is pending in the shard; a new zone.  Each is a
+ * step: it ends when its work is used up, and the next call continues.
  *
- * S1  zones[z->index] == z for each zone of the shard, and the page map leads from
- *     its addresses to it.
+ * S1  zones[z->index] == z for each zone of the shard, and the page map leads from its addresses
+ *     to it.
  * S2  zone_hint[i] is not below any hint of zone i.
- * S3  `unlisted` has the numbers of zones; others have all their large holes in the lists.
- * S4  A zone that something was sent to is in queue ANY, or its sender is about to push it.
- *     A popped struct that is spare by now, or a zone again, has nothing to merge.
- * S5  `rows` has the numbers of zones that may have a long row of idle pages.
+ * S3  If a zone has a large hole that is in no list, its number is in `unlisted`.
+ * S4  A zone with pending chunks is in queue ANY, or the thread that sent them is about to push
+ *     it.  A struct that is popped may be spare by now, or a new zone; it may have nothing pending.
+ * S5  If a zone may have a long row of idle pages, its number is in `rows`.
  *
- * Zones are made and given back to the page allocator when the lock is not held:
- * both may end in system calls.
+ * The lock is not held while a zone is allocated from the page allocator or given to it: both may
+ * make system calls.
  */
 #include "heap/shard.h"
 
@@ -25,34 +25,34 @@
 #include "map/map.h"
 #include "page/page_alloc.h"
 
-/* Sweeps start again at the first zone when so large a part of all zones has been freed:
- * holes behind them are used before memory that never was. */
+/* When this part of all zones has been freed, sweeps start again at the first zone.  So they use
+ * the holes that they passed before memory that was never used. */
 #define EPOCH_SHARE 4
-/* A piece of this many chunks ends a refill: it becomes a fresh run. */
+/* A piece of so many chunks ends a refill: it becomes a fresh run. */
 #define LONG_PIECE 8
 
-/* When a thread ends or clears up, zones with 8 KiB pending are merged, or half of what they
- * hold still: a zone that becomes empty goes as a whole. */
+/* When a thread ends or frees much, it merges zones with 8 KiB pending, or with half of what they
+ * still hold.  A zone that becomes empty is freed as a whole. */
 #define MERGE_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
 #define MERGE_AT_EXIT_SHARE 2
 
-/* A zone that is popped and has nothing: its line is fetched. */
+/* Popping a zone that has nothing pending: a cache miss. */
 #define POP_WORK 2
-/* Work of one step, in words (zone.h), 0.1 to 0.4 us each: of one that is done beside something
- * else, half a zone; and of one that looks for memory, a zone, or two that are searched. */
+/* Work of one step in words (zone.h), 0.1 to 0.4 us each.  A step beside another task merges half
+ * a zone.  A step that looks for memory merges one zone, or searches two. */
 #define MERGE_WORK (SEA_ZONE_WORDS / 2 + POP_WORK)
 #define MERGE_ZONE_WORK (SEA_ZONE_WORDS + POP_WORK)
 #define SEARCH_WORK (2 * SEA_ZONE_WORDS)
-/* An empty zone goes to the page allocator, and a step of purging may come of it. */
+/* Giving an empty zone to the page allocator, which may purge. */
 #define EMPTIED_WORK (MERGE_WORK / 2)
-/* Hints of zones that a sweep passes over for a word of work. */
+/* Zone hints that a sweep can skip for one word of work. */
 #define HINTS_PER_WORK 64
-/* Zones that are looked at in a step when a thread ends or clears up. */
+/* Zones that one step looks at when a thread ends or frees much. */
 #define EXIT_LOOKS 64
 
 /* --- the set of zones --------------------------------------------------------- */
 
-/* An empty set for numbers below `capacity`, or what `old` has, whose capacity is half of that. */
+/* Makes room in a set for numbers below `capacity`, twice as many as before. */
 static bool widen_set(struct sea_bittree *set, uint32_t capacity)
 {
 	struct sea_bittree old = *set;
@@ -66,7 +66,7 @@ static bool widen_set(struct sea_bittree *set, uint32_t capacity)
 	return true;
 }
 
-/* Copies tables: 100 us for 64 GiB of zones, each time they are twice as many. */
+/* Doubles the tables.  Copying takes 100 us for 64 GiB of zones. */
 static bool widen_table(struct sea_shard *shard)
 {
 	uint32_t capacity = shard->capacity ? 2 * shard->capacity : 64;
@@ -102,8 +102,8 @@ static void give_struct(struct sea_shard *shard, struct sea_zone *zone)
 	sea_store_relaxed(&shard->spare, zone);
 }
 
-/* Zeroed words for the seams of the zone at `base`, and a byte for each: in the seam map, or
- * of its own where that does not reach. */
+/* Zeroed words for the seams of the zone at `base`, and *start, a byte for each.  They are in the
+ * seam map, or in own_seam if the map does not reach. */
 static uint64_t *seams_for(struct sea_zone *zone, const char *base, uint8_t **start)
 {
 	uint64_t *seam = sea_seams_of(base);
@@ -126,14 +126,14 @@ static void set_member(struct sea_bittree *set, size_t number, bool is_member)
 		sea_bittree_remove(set, number);
 }
 
-/* The zone at index `from` is at `to` from now on. */
+/* The zone at index `from` moves to `to`. */
 static void move_member(struct sea_bittree *set, size_t from, size_t to)
 {
 	set_member(set, to, sea_bittree_has(set, from));
 	sea_bittree_remove(set, from);
 }
 
-/* Enters the zone at `base`; false if there is no metadata for it. */
+/* Adds the zone at `base`; false if there is no memory for metadata. */
 static bool add_zone(struct sea_shard *shard, char *base)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
@@ -173,7 +173,7 @@ static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 	sea_store_relaxed(&shard->emptied, zone);
 }
 
-/* Emptied zones that are given back between two takes of the lock. */
+/* Emptied zones that are freed between two holds of the lock. */
 #define EMPTIED_BATCH 16
 
 /* Takes emptied zones off the list; returns how many. */
@@ -189,7 +189,7 @@ static unsigned take_emptied(struct sea_shard *shard, char **bases)
 	return nr;
 }
 
-/* Drops the lock, then gives all emptied zones to the page allocator. */
+/* Drops the lock, then gives the emptied zones to the page allocator. */
 void sea_shard_drop_lock(struct sea_shard *shard)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
@@ -206,8 +206,7 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 	}
 }
 
-/* Makes a zone, which chunks of k granules want, and takes the lock again; false if there is no
- * memory. */
+/* Makes a zone for chunks of k granules.  Drops the lock and takes it again.  False: out of memory. */
 static bool make_zone(struct sea_shard *shard, unsigned k)
 {
 	enum sea_touch touch = k <= SEA_SMALL_GRANULES ? SEA_TOUCH_DENSE : SEA_TOUCH_LATER;
@@ -236,7 +235,7 @@ static void note_freed(struct sea_shard *shard, uint32_t granules)
 	shard->epoch++;
 }
 
-/* The zone is merged by others who come, if something is left. */
+/* If something is still pending, other threads will merge it. */
 static void queue_again(struct sea_shard *shard, struct sea_zone *zone)
 {
 	if (likely(!sea_load_relaxed(&zone->nr_pending)))
@@ -263,11 +262,11 @@ unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, un
 	return work;
 }
 
-/* The next of a queue; NULL: it is empty. */
+/* The next zone of a queue; NULL if it is empty. */
 static struct sea_zone *pop(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
-	*work = *work > POP_WORK ? *work - POP_WORK : 1; /* enough for a line */
+	*work = *work > POP_WORK ? *work - POP_WORK : 1; /* at least one line */
 	return sea_queue_pop(&shard->queue[q], q);
 }
 
@@ -276,7 +275,7 @@ static bool has_pending(const struct sea_shard *shard, const struct sea_zone *zo
 	return zone->shard == shard && sea_load_acquire(&zone->nr_pending);
 }
 
-/* Drains zones of a queue until the work is done; true if there was one. */
+/* Merges zones of a queue until the work is used up.  True: it merged one. */
 static bool merge_queued(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
 {
 	bool any = false;
@@ -294,8 +293,8 @@ static bool is_empty(const struct sea_shard *shard, enum sea_which_queue q)
 	return sea_queue_is_empty(&shard->queue[q]);
 }
 
-/* What is sent while it runs could keep it for ever: it ends after as many steps as zones take that are
- * all full, two for each, in both queues. */
+/* Chunks that are sent meanwhile could make this endless.  So it ends after the steps that full
+ * zones would need: two for each zone, in both queues. */
 void sea_shard_merge(struct sea_shard *shard)
 {
 	unsigned steps = 2;
@@ -331,7 +330,7 @@ bool sea_shard_merge_worth(struct sea_shard *shard)
 		else
 			sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
 		if (!shard->queue[SEA_QUEUE_ANY].taken)
-			break; /* what is pushed now has been looked at */
+			break; /* zones that were pushed meanwhile have been looked at */
 	}
 	bool goes_on = shard->queue[SEA_QUEUE_ANY].taken || !is_empty(shard, SEA_QUEUE_WORTH);
 	sea_shard_drop_lock(shard);
@@ -350,8 +349,8 @@ bool sea_shard_merge_some(struct sea_shard *shard)
 	return !is_empty(shard, SEA_QUEUE_WORTH);
 }
 
-/* The zone may be gone, and its struct another's, once it has the chunks: what is read of it
- * then is a hint. */
+/* As soon as the zone has the chunks, another thread may free it and reuse its struct.  What is
+ * read from the struct then is a hint. */
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	struct sea_shard *shard = zone->shard;
@@ -371,15 +370,14 @@ static uint8_t largest_hint(const struct sea_zone *zone)
 	return largest;
 }
 
-/* The sweep for k goes on at the start of this zone. */
+/* The next sweep for k starts at the first stripe of this zone. */
 static void move_cursor(struct sea_shard *shard, unsigned k, uint32_t zone)
 {
 	if (k <= SEA_SMALL_GRANULES)
 		shard->cursor[k] = (struct sea_cursor){zone, 0, shard->epoch};
 }
 
-/* The number of the next zone that may have a hole of k granules; nr_zones if there is none, or
- * the work is used up before. */
+/* The number of the next zone that may have a hole of k granules; nr_zones if there is none. */
 static uint32_t next_hint(const struct sea_shard *shard, uint32_t from, unsigned k, unsigned *work)
 {
 	uint32_t i = from;
@@ -389,8 +387,8 @@ static uint32_t next_hint(const struct sea_shard *shard, uint32_t from, unsigned
 	return i;
 }
 
-/* The next hole for small chunks, from where the last sweep for k stopped.  None: there is none
- * up to the last zone, or the work is used up. */
+/* Takes small chunks from the next hole behind the last sweep for k.  An empty piece: there is no
+ * hole up to the last zone, or the work is used up. */
 static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max, unsigned *work)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
@@ -417,7 +415,7 @@ static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max,
 	return (struct sea_piece){NULL, 0};
 }
 
-/* Lists the holes of one zone that has been merged; false if there is none. */
+/* Lists the holes of one merged zone; false if there is none. */
 static bool list_next(struct sea_shard *shard, unsigned *work)
 {
 	if (!shard->nr_zones || sea_bittree_is_empty(&shard->unlisted))
@@ -429,8 +427,8 @@ static bool list_next(struct sea_shard *shard, unsigned *work)
 	return true;
 }
 
-/* A listed hole of at least nr_granules.  Lists what merges have made, a zone each time, and as
- * many as it takes while there is work left. */
+/* A listed hole of at least nr_granules.  Before each look-up lists the holes of one merged zone,
+ * if work is left. */
 static struct sea_hole *find_hole(struct sea_shard *shard, size_t nr_granules, unsigned *work)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
@@ -453,7 +451,7 @@ static struct sea_piece carve_from(struct sea_shard *shard, struct sea_hole *hol
 	return (struct sea_piece){sea_zone_carve(zone, hole, (char *)hole, k, count), count};
 }
 
-/* Small chunks come from a listed hole only where the sweep has not come to its end. */
+/* Small chunks come from a listed hole only if the work ended before the sweep. */
 static struct sea_piece take_piece(struct sea_shard *shard, unsigned k, unsigned max, unsigned *work)
 {
 	if (k > SEA_SMALL_GRANULES)
@@ -464,7 +462,7 @@ static struct sea_piece take_piece(struct sea_shard *shard, unsigned k, unsigned
 	return carve_from(shard, sea_hole_find(&shard->holes, SEA_HOLE_MIN), k, max);
 }
 
-/* Fills the batch from what is free now; true if it got anything. */
+/* Fills the batch from free chunks.  True: it has at least one. */
 static bool fill(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch, unsigned *work)
 {
 	while (batch->nr_chunks < want && batch->nr_pieces < SEA_BATCH_PIECES) {
@@ -479,7 +477,7 @@ static bool fill(struct sea_shard *shard, unsigned k, unsigned want, struct sea_
 	return batch->nr_chunks > 0;
 }
 
-/* Fills it from the zone that was made last; a sweep that is under way goes on where it was. */
+/* Fills the batch from the newest zone.  A sweep that was in progress stays where it was. */
 static bool fill_from_new(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
 {
 	unsigned work = SEARCH_WORK;
@@ -492,7 +490,7 @@ static bool fill_from_new(struct sea_shard *shard, unsigned k, unsigned want, st
 	return found;
 }
 
-/* A sweep that has come to its end starts again. */
+/* A sweep that is at its end starts again. */
 static void sweep_again(struct sea_shard *shard, unsigned k)
 {
 	if (k <= SEA_SMALL_GRANULES && shard->cursor[k].zone >= shard->nr_zones)
@@ -524,7 +522,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 /* Alignments from one granule to half a zone. */
 #define NR_ALIGNMENTS (SEA_SLOT_SHIFT - SEA_GRANULE_SHIFT)
 
-/* Where the sweep goes on; NULL: no memory. */
+/* The cursor for this size and alignment; NULL: out of memory. */
 static struct sea_cursor *aligned_cursor(struct sea_shard *shard, unsigned k, unsigned align)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
@@ -533,7 +531,7 @@ static struct sea_cursor *aligned_cursor(struct sea_shard *shard, unsigned k, un
 	return shard->aligned ? &shard->aligned[sea_highest_bit(align)][sea_class_for(k)] : NULL;
 }
 
-/* The next hole that has room, small or large, as sweep() does. */
+/* Takes from the next hole with room, small or large.  Otherwise like sweep(). */
 static struct sea_piece sweep_aligned(struct sea_shard *shard, struct sea_cursor *cursor, unsigned k, unsigned align,
 				      unsigned max, unsigned *work)
 {
@@ -555,7 +553,7 @@ static struct sea_piece sweep_aligned(struct sea_shard *shard, struct sea_cursor
 	return (struct sea_piece){NULL, 0};
 }
 
-/* From a hole that has room wherever it lies. */
+/* Takes from a listed hole that has room at any start. */
 static struct sea_piece carve_aligned(struct sea_shard *shard, unsigned k, unsigned align, unsigned max, unsigned *work)
 {
 	struct sea_hole *hole = find_hole(shard, (size_t)k + align - 1, work);
@@ -587,7 +585,7 @@ static bool fill_aligned(struct sea_shard *shard, unsigned k, unsigned want, uns
 	return batch->nr_chunks > 0;
 }
 
-/* What has been freed behind the cursor is looked for again, if it has come to the end. */
+/* A sweep that is at its end starts again: chunks may have been freed behind it. */
 static void restart_aligned(struct sea_shard *shard, unsigned k, unsigned align)
 {
 	struct sea_cursor *cursor = aligned_cursor(shard, k, align);

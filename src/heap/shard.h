@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* shard.h - independent heaps that threads are spread over
  *
- * A shard is a set of zones and a lock.  A thread is assigned to one for life; a
- * block may be freed by any thread, which sets a bit in the block's zone and needs
- * no lock.  There are up to two shards for each processor that the process may use, and
- * one where that is one processor.
+ * A shard is a set of zones and a lock.  A thread is assigned to one shard for its life.  Any
+ * thread may free a block: it sets a bit in the block's zone and needs no lock.  There are up to
+ * two shards for each processor that the process may use, but one if it may use one processor.
  *
- * Sizes are in granules of 16 bytes.  Functions take the shard's lock themselves.
+ * Sizes are in granules of 16 bytes.  Functions take the shard's lock unless they say otherwise.
  */
 #ifndef SEA_SHARD_H
 #define SEA_SHARD_H
@@ -18,91 +17,93 @@
 
 #define SEA_MAX_SHARDS 256
 
-/* Where the sweep for a size goes on; from the first zone if it comes from another epoch. */
+/* Where the sweep for a size continues.  If the epoch is not the shard's, the sweep starts at the
+ * first zone. */
 struct sea_cursor {
 	uint32_t zone, stripe, epoch;
 };
 
 struct sea_shard {
 	struct sea_lock lock;
-	uint32_t nr_threads;	   /* assigned now; threads lock */
+	uint32_t nr_threads;	   /* threads assigned now; threads lock */
 	struct sea_holes holes;
 	struct sea_zone **zones;
-	uint8_t *zone_hint;	   /* by zone: the largest of its hints, or more */
+	uint8_t *zone_hint;	   /* by zone: upper bound for its hints */
 	uint32_t nr_zones, capacity;
-	struct sea_bittree unlisted; /* numbers of zones that were merged since their holes were listed */
-	struct sea_bittree rows;   /* of zones that may have a long row of idle pages */
-	struct sea_zone *emptied;  /* waits until the lock is dropped */
-	struct sea_zone *spare;	   /* structs; atomic */
-	struct sea_zone *purged;   /* the same, whose bitmaps have no memory */
+	struct sea_bittree unlisted; /* zones that may have large holes that are in no list */
+	struct sea_bittree rows;   /* zones that may have a long row of idle pages */
+	struct sea_zone *emptied;  /* go to the page allocator when the lock is dropped */
+	struct sea_zone *spare;	   /* unused structs; atomic */
+	struct sea_zone *purged;   /* unused structs whose bitmaps have no memory */
 	struct sea_queue queue[SEA_NR_QUEUES]; /* zones to merge */
 	size_t nr_freed;	   /* granules freed since the epoch began */
 	uint32_t epoch;
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
-	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* the same by alignment and class; NULL: none was asked for */
+	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* cursors by alignment and class; NULL until the
+							first aligned request */
 } SEA_LINE_ALIGNED;
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
 
-/* What one refill brings. */
+/* The result of one refill. */
 #define SEA_BATCH_PIECES 16
 struct sea_batch {
 	uint32_t nr_pieces, nr_chunks;
 	struct sea_piece piece[SEA_BATCH_PIECES];
 };
 
-/* Takes up to `want` chunks of k granules, one at least.  False: no memory. */
+/* Takes up to `want` chunks of k granules, at least one.  False: out of memory. */
 bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch);
 
-/* The same, and each of them is aligned to `align` bytes, a power of two of at least a granule and
- * less than a zone. */
+/* The same, with each chunk aligned to `align` bytes: a power of two, at least a granule, less
+ * than a zone. */
 bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, size_t align, struct sea_batch *batch);
 
-/* Sends the chunks whose bits are set in `mask` back to their zone: they start in
- * word `word` and have nr_granules together.  Any thread, no lock. */
+/* Sends the chunks whose bits are set in `mask` to their zone.  They start in word `word` and have
+ * nr_granules together.  Any thread, no lock. */
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
-/* A step of merging: zones that are worth it, until the work is done that a step may be.  Does
- * nothing if another thread holds the lock.  True: there is more to do. */
+/* One step of merging the zones that are worth it.  Does nothing if another thread holds the
+ * lock.  True: there is more to do. */
 bool sea_shard_merge_some(struct sea_shard *shard);
 
-/* The same for zones that have more than a little pending, for what they hold; waits for the
- * lock. */
+/* One step that also merges zones with less pending, compared with what they hold.  Waits for the
+ * lock.  True: there is more to do. */
 bool sea_shard_merge_worth(struct sea_shard *shard);
 
-/* Drains every zone, step by step; what is sent meanwhile may stay. */
+/* Merges every zone, step by step.  Chunks that are sent meanwhile may stay pending. */
 void sea_shard_merge(struct sea_shard *shard);
 
-/* For reclaim.c.  Drains one zone, as far as the work of `most` words; the lock is held.  Returns the work.
- * Drops the lock, then gives emptied zones to the page allocator. */
+/* For reclaim.c, with the lock held.  The first merges one zone, up to `most` words of work, and
+ * returns the work.  The second drops the lock, then gives emptied zones to the page allocator. */
 unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
 void sea_shard_drop_lock(struct sea_shard *shard);
 
-/* Lengthens a used chunk in place. */
+/* Lengthens a used chunk in place, from `from` to `to` granules. */
 bool sea_shard_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
-/* Claim: sea_shard_join() knows how many shards there may be, or need not know, for the
- * first thread.  Else sea_shard_learn_limit() comes first, which asks the system: no lock
- * held.  Threads lock held for the others. */
+/* Claim: sea_shard_join() can run: the limit of shards is known, or this is the first thread.  If
+ * not, call sea_shard_learn_limit() first.  It asks the system, so the caller holds no lock.  For
+ * the others it holds the threads lock. */
 bool sea_shard_may_join(void);
 void sea_shard_learn_limit(void);
 
-/* Assigns a thread to the shard with the fewest, and takes it away again. */
+/* Assigns a thread to the shard with the fewest threads, and ends the assignment. */
 struct sea_shard *sea_shard_join(void);
 void sea_shard_leave(struct sea_shard *shard);
 
 struct sea_shard_stats {
 	size_t nr_zones;
-	size_t used;	/* bytes in used chunks, thread caches and what was sent back included */
-	size_t pending; /* of them sent back and not merged yet; roughly */
+	size_t used;	/* bytes in used chunks; those in thread caches and pending ones count */
+	size_t pending; /* part of used: sent, not merged yet; not exact */
 };
 void sea_shard_stats(struct sea_shard *shard, struct sea_shard_stats *stats);
 
 /* Shards in use so far; at least 1. */
 unsigned sea_shard_count(void);
 
-/* Claim: every zone, list and hint is sound, and nothing that was sent is forgotten.  No other
- * thread is sending. */
+/* Claim: every zone, list and hint is sound, and each zone with pending chunks is queued.  No
+ * other thread sends. */
 bool sea_shard_is_sound(struct sea_shard *shard);
 
 #endif

@@ -5,9 +5,9 @@
 #include "base/options.h"
 #include "heap/shard.h"
 
-struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeroed, so that unused ones cost nothing */
+struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeros: unused shards cost no memory */
 
-static uint32_t nr_shards = 1; /* in use so far; grows with threads up to the limit; threads lock to write; atomic */
+static uint32_t nr_shards = 1; /* in use so far, grows up to the limit; threads lock to write; atomic */
 
 const struct sea_locks sea_locks_shard = {
 	.first = &sea_shards[0].lock, .stride = sizeof(sea_shards[0]), .nr = SEA_MAX_SHARDS, .nr_used = &nr_shards,
@@ -15,7 +15,7 @@ const struct sea_locks sea_locks_shard = {
 
 static uint32_t limit_by_cpus; /* 0: not known yet; atomic */
 
-/* Threads that take turns on one processor hardly ever meet at a lock. */
+/* On one processor threads take turns and rarely contend for a lock. */
 static uint32_t limit_for(size_t nr_cpus)
 {
 	return nr_cpus == 1 ? 1 : (uint32_t)sea_min(2 * nr_cpus, SEA_MAX_SHARDS);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* sizeclass.h - the steps in which chunks are sorted
+/* sizeclass.h - the size classes of chunks
  *
- *    class   0         never holds anything: where a pointer that is no chunk leads
+ *    class   0         has no size: a pointer to no chunk leads to it
  *            1..56     1..56 granules: every multiple of 16 bytes up to 896
- *            57..64    never hold anything: what a seam word shows beyond 56
+ *            57..64    have no size: a seam word can show up to 64 granules, but only 56 always
  *            65..130   8 for each doubling up to 256 KiB: 60, 64, 72 ... 16384 granules
  *
- * A chunk of a class is as long as the class says.  Chunks of other lengths are not cached.
+ * A chunk of a class is exactly as long as its class.  Chunks of other lengths are not cached.
  */
 #ifndef SEA_SIZECLASS_H
 #define SEA_SIZECLASS_H
@@ -14,11 +14,12 @@
 #include "base/bits.h"
 #include "map/map.h"
 
-/* Small chunks are found by sweeping bitmaps, up to this many granules (896 bytes):
- * as much as one unaligned word of a seam map always shows. */
+/* A sweep of the bitmaps finds small chunks, up to this many granules (896 bytes).  An unaligned
+ * word of a seam map always shows that many. */
 #define SEA_SMALL_GRANULES 56
 
-/* Chunks up to 256 KiB come from zones (some of the largest are page runs: cache.h), larger blocks are page runs. */
+/* Chunks up to 256 KiB come from zones (some of the largest are page runs: cache.h).  Larger
+ * blocks are page runs. */
 #define SEA_ZONE_CHUNK_MAX (256 * SEA_KIB / SEA_GRANULE)
 
 #define SEA_CLASS_MEDIUM 65
@@ -30,7 +31,7 @@
 
 SEA_INLINE unsigned sea_granules_for(size_t size) { return (unsigned)((size + SEA_GRANULE - 1) / SEA_GRANULE); }
 
-/* Granules of a chunk of class c; 0 for a class that holds none. */
+/* Granules of a chunk of class c; 0 if the class has no size. */
 static inline unsigned sea_class_granules(unsigned c)
 {
 	SEA_ASSERT(c < SEA_NR_CLASSES);
@@ -40,10 +41,10 @@ static inline unsigned sea_class_granules(unsigned c)
 	return (9 + step % 8) << (2 + step / 8);
 }
 
-/* The same in bytes. */
+/* Bytes of a chunk of class c. */
 SEA_INLINE size_t sea_class_size(unsigned c) { return sea_class_granules(c) * SEA_GRANULE; }
 
-/* The same for more than SEA_SMALL_GRANULES: 8 classes for each doubling. */
+/* sea_class_for() for n above SEA_SMALL_GRANULES: 8 classes for each doubling. */
 SEA_INLINE unsigned sea_class_for_long(unsigned n)
 {
 	SEA_ASSERT(n > SEA_SMALL_GRANULES && n <= SEA_MEDIUM_GRANULES);
@@ -59,8 +60,7 @@ static inline unsigned sea_class_for(unsigned n)
 	return n <= SEA_SMALL_GRANULES ? n : sea_class_for_long(n);
 }
 
-/* The class whose chunks have exactly n granules; 0 if there is none: such a chunk is
- * not cached. */
+/* The class whose chunks have exactly n granules; 0 if there is none. */
 static inline unsigned sea_class_of(unsigned n)
 {
 	if (n > SEA_MEDIUM_GRANULES)

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* zone.c - split, send back, merge in bulk
  *
- * Z1  Bit g of `seam` is set  <=>  a chunk starts at granule g.  Behind the last
- *     granule the map may go on with another zone, or with zeros.
- * Z2  `used` is constant over a chunk.  Its bit behind the last granule is set.
+ * Z1  Bit g of `seam` is set  <=>  a chunk starts at granule g.  Behind the last granule the
+ *     map has the seams of another zone, or zeros.
+ * Z2  All bits of `used` in a chunk are equal.  The bit behind the last granule is set.
  * Z3  No two free chunks touch.
- * Z4  start[w] up to 64 names a hole of SEA_HOLE_MIN granules or more that starts in word
- *     w; exactly these holes hang in the shard's lists.  A hole of that size that is not
- *     listed came from a merge since the last sea_zone_list(), and starts in a word of
- *     `unlisted`.
- * Z5  A hole that starts in the words of hint h is not longer than hint[h], or
- *     hint[h] is SEA_HINT_UNKNOWN.
+ * Z4  start[w] from 1 to 64 names a hole of SEA_HOLE_MIN granules or more that starts in word w.
+ *     Exactly these holes are in the shard's lists.  A hole of that size that is not listed
+ *     came from a merge since the last sea_zone_list(), and starts in a word of `unlisted`.
+ * Z5  A hole that starts in the words of hint h is not longer than hint[h], or hint[h] is
+ *     SEA_HINT_UNKNOWN.
  * Z6  nr_used is the number of set bits in `used`.
- * Z7  A hole's second word is its mark (sea_mark_of).
- * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w, and its
- *     last granule.
+ * Z7  The second word of a hole is its mark (sea_mark_of).
+ * Z8  start[w] above 64 is the class of the used chunk that has the last seam of word w and
+ *     the last granule of word w.
  *
- * The shard's lock is held, but for sea_zone_send().  Z2 to Z4 fail only inside
- * these functions.
+ * Callers hold the shard's lock, except for sea_zone_send().  Z2 to Z4 fail only inside these
+ * functions.
  *
- * Merging a word of chunks at once.  P has the chunks to free, S the seams, U the
- * used granules.  Freeing a chunk means filling upward from its start to the next
- * seam that stays: the carry of an addition does that for 64 granules,
+ * Merging works on a word of chunks at once.  P has the chunks to free, S the seams.  To free a
+ * chunk is to fill its granules from its start up to the next seam that stays.  The carry of an
+ * addition does that for 64 granules:
  *
  *     X = ~(S & ~P)                 granules at which a fill may go on
  *     A = (((X + P) ^ X) | P) & X   granules to free, from each P to the next seam
  *
- * and afterwards a seam between two free granules is erased: S &= ~(F & F << 1).
+ * After that, with F the free granules, each seam between two of them is erased:
+ * S &= ~(F & F << 1).
  */
 #include "heap/zone.h"
 
@@ -49,8 +49,7 @@ static bool has_listed(const struct sea_zone *zone, size_t word) { return zone->
 
 static bool is_free(const struct sea_zone *zone, size_t g) { return !sea_bit_test(zone->used, g); }
 
-/* End of the hole that starts at g: where its descriptor says, if it has one that
- * the bitmap confirms. */
+/* End of the hole that starts at g, by its descriptor if it is listed.  The bitmap must confirm it. */
 static size_t hole_end(const struct sea_zone *zone, size_t g)
 {
 	SEA_ASSERT(g < SEA_ZONE_GRANULES);
@@ -62,7 +61,8 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 	return end;
 }
 
-/* Granules [from, to) are about to be written to: parts of each chunk of k, in whatever order. */
+/* Prepares granules [from, to) for writing, in chunks of k.  The caller writes to parts of each
+ * chunk, in any order. */
 static void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
 	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
@@ -128,7 +128,7 @@ static uint64_t every(unsigned k)
 	return bits;
 }
 
-/* [g, end) becomes chunks of k granules, less than a word: a word of them at once. */
+/* Splits [g, end) into chunks of k granules, fewer than a word has.  One word at a time. */
 static void put_short_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
 {
 	SEA_ASSERT(k > 0 && k < 64);
@@ -140,15 +140,15 @@ static void put_short_chunks(struct sea_zone *zone, size_t g, size_t end, unsign
 	}
 }
 
-/* The used chunk at g is k granules long, and of this class (0: of none).  What has its last granule
- * in the word that it starts in is seen by its seams. */
+/* Notes the class of the used chunk of k granules at g (0: none), if it has the last granule of
+ * its first word.  The length of other chunks shows in the seams of that word. */
 static void name_class(struct sea_zone *zone, size_t g, size_t k, unsigned class)
 {
 	if (g % 64 + k >= 64)
 		set_start(zone, g / 64, class);
 }
 
-/* [g, end) becomes chunks of k granules. */
+/* Splits [g, end) into chunks of k granules. */
 static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
 {
 	SEA_ASSERT(end - g >= k);
@@ -162,8 +162,8 @@ static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
 	}
 }
 
-/* Takes `count` chunks of k granules at g out of the hole [from, to).  What is left
- * in front and behind stays a hole. */
+/* Takes `count` chunks of k granules at g out of the hole [from, to).  The rest in front and
+ * behind stays free. */
 static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, unsigned k, unsigned count)
 {
 	size_t end = g + (size_t)k * count;
@@ -181,8 +181,8 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 		list_hole(zone, from, g);
 }
 
-/* A zone is worth merging when an eighth of what it holds is pending, or 16 KiB: some
- * 100 of the usual chunks, that may have neighbours among them. */
+/* A zone is worth merging when so much is pending: an eighth of what is used, but at least 16 KiB.
+ * 16 KiB are some 100 chunks of the usual sizes, and neighbours among them are likely. */
 #define MERGE_SHARE 8u
 #define MERGE_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
 
@@ -220,7 +220,7 @@ void sea_zone_retire(struct sea_zone *zone)
 
 /* --- allocating ------------------------------------------------------------- */
 
-/* The same as hole_end(), from the seams if the hole ends near. */
+/* hole_end(), faster if the hole ends near: by the seams. */
 static size_t hole_end_near(const struct sea_zone *zone, size_t g)
 {
 	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
@@ -230,8 +230,8 @@ static size_t hole_end_near(const struct sea_zone *zone, size_t g)
 	return next ? sea_round_down(g, 64) + 64 + sea_lowest_bit(next) : hole_end(zone, g);
 }
 
-/* Chunks of k granules, at most `max`, that the hole [from, to) has room for at multiples of
- * `align`; *at is where the first is. */
+/* How many chunks of k granules at multiples of `align` the hole [from, to) has room for, at most
+ * `max`.  *at: the first one. */
 static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align, unsigned max, size_t *at)
 {
 	*at = sea_round_up(from, align);
@@ -240,8 +240,8 @@ static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align
 	return k % align ? 1 : (unsigned)sea_min((to - *at) / k, max);
 }
 
-/* Takes from the first hole that starts in the words of a hint and has room; if there is none the hint
- * learns how long the longest there is. */
+/* Takes from the first hole with room that starts in the stripe.  If there is none, the hint
+ * becomes the length of the longest hole there. */
 SEA_INLINE struct sea_piece take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned k, unsigned align, unsigned max)
 {
 	size_t word = (size_t)stripe * SEA_HINT_WORDS, longest = 0;
@@ -322,8 +322,8 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 
 /* --- freeing ---------------------------------------------------------------- */
 
-/* Frees the chunks pending in one word, and what a chunk of the word before has in
- * it (carry).  Returns the granules freed. */
+/* Frees the chunks that are pending in one word.  carry: the chunk that is freed in the word
+ * before goes on in this one.  Returns the granules freed, as bits. */
 static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 {
 	uint64_t pending = sea_load_ordered(&zone->pending[word]);
@@ -344,7 +344,7 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 	return freed;
 }
 
-/* The chunk that is freed has all of the word, and goes on. */
+/* The freed chunk fills this word and goes on behind it. */
 static void empty_word(struct sea_zone *zone, size_t word)
 {
 	SEA_ASSERT(zone->used[word] == ~0ull && !zone->start[word]);
@@ -359,7 +359,7 @@ static void merge_in_word(struct sea_zone *zone, size_t word)
 	sea_store_relaxed(&zone->seam[word], zone->seam[word] & ~(holes & (holes << 1 | before)));
 }
 
-/* The hole that starts in `word` and reaches its end, if there is one: where it starts. */
+/* Claim: a hole starts in `word` and reaches the word's end.  *from: its start. */
 static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 {
 	uint64_t used = zone->used[word];
@@ -369,7 +369,7 @@ static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 	return *from % 64 || !word || !is_free(zone, *from - 1);
 }
 
-/* Words that are looked at, and holes that are listed, for a unit of work: 6 and 100 ns. */
+/* One unit of work is so many words looked at (6 ns each); a listed hole is so many units (100 ns). */
 #define LOOKS_PER_WORK 8
 #define WORK_PER_HOLE 2
 
@@ -402,7 +402,8 @@ static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
 		zone->hint[hint] = SEA_HINT_UNKNOWN;
 }
 
-/* First word of the hole that reaches into `word` from the left, unlisted; or `word`. */
+/* If a hole reaches into `word` from the left, removes it from its list and returns its first
+ * word.  Else returns `word`. */
 static size_t unlist_left(struct sea_zone *zone, size_t word)
 {
 	if (!word || !is_free(zone, word * 64 - 1))
@@ -412,8 +413,8 @@ static size_t unlist_left(struct sea_zone *zone, size_t word)
 	return from / 64;
 }
 
-/* Drains words from `word` on, as long as they hang together; where so many are done, to the end
- * of the chunk.  Returns the next. */
+/* Merges words from `word` on, up to the first that has nothing pending and no freed chunk going
+ * on.  After `most` words, goes on only to the end of the chunk.  Returns the next word. */
 static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
 {
 	SEA_ASSERT(word < SEA_ZONE_WORDS);
@@ -439,8 +440,8 @@ static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
 	return end;
 }
 
-/* Drains what is pending in a line of words, and in those behind it as far as it hangs together;
- * returns the word behind. */
+/* Merges what is pending in a line of words, and in the words behind it that follow without a
+ * gap.  Returns the next word. */
 static size_t merge_line(struct sea_zone *zone, size_t line, unsigned *left)
 {
 	size_t word = line * SEA_LINE_WORDS, end = word + SEA_LINE_WORDS;
@@ -464,7 +465,8 @@ static bool line_is_pending(const struct sea_zone *zone, size_t line)
 	return any;
 }
 
-/* Those of 64 lines that have something pending: some may have been merged with others before. */
+/* The lines of a word of `lines` that have something pending.  Others were merged together with
+ * lines before them. */
 static uint64_t lines_pending(const struct sea_zone *zone, size_t i, uint64_t lines)
 {
 	uint64_t pending = 0;
@@ -473,8 +475,9 @@ static uint64_t lines_pending(const struct sea_zone *zone, size_t i, uint64_t li
 	return pending;
 }
 
-/* Drains 64 lines, as far as there is work left.  True: some are left.  Who sends a chunk to a line
- * after the exchange sets its bit again; who did it before is seen in what is pending. */
+/* Merges 64 lines while work is left.  True: some are left.  A thread that sends to a line after
+ * the exchange sets the line's bit again.  A chunk that was sent before the exchange is in
+ * `pending`. */
 static bool merge_lines(struct sea_zone *zone, size_t i, unsigned *left)
 {
 	if (!sea_load_ordered(&zone->lines[i]))
@@ -495,7 +498,7 @@ unsigned sea_zone_merge(struct sea_zone *zone, unsigned most)
 	unsigned left = most;
 	bool goes_on = false;
 	SEA_ASSERT(zone->holes && most > 0);
-	/* An exchange, so that bits that are sent from now on are counted anew. */
+	/* An exchange: chunks that are sent from now on count from 0. */
 	uint32_t nr_pending = sea_exchange_acq_rel_mt(&zone->nr_pending, 0), nr_used = zone->nr_used;
 	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
 		goes_on |= merge_lines(zone, i, &left);
@@ -532,7 +535,7 @@ bool sea_zone_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned 
 
 /* --- looking ------------------------------------------------------------------ */
 
-/* What the seams say: granules from the one at g to the next; 0 if there is none at g. */
+/* Granules from the seam at g to the next seam; 0 if there is no seam at g. */
 static unsigned seam_distance(const struct sea_zone *zone, unsigned g)
 {
 	if (!(sea_load_relaxed(&zone->seam[g / 64]) >> g % 64 & 1))

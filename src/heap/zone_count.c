@@ -5,7 +5,7 @@
 #include "page/page_alloc.h"
 #include "heap/zone.h"
 
-/* Granules in the chunks that were sent back and start in `word`. */
+/* Granules of the pending chunks that start in `word`. */
 static size_t count_pending(const struct sea_zone *zone, size_t word)
 {
 	size_t granules = 0;
@@ -15,7 +15,7 @@ static size_t count_pending(const struct sea_zone *zone, size_t word)
 	return granules;
 }
 
-/* A page that is not touched has used granules only while they are held. */
+/* If a page is not touched, its used granules are in chunks that are held. */
 static void count_page(const struct sea_zone *zone, size_t from, size_t to, struct sea_zone_count *count)
 {
 	size_t bytes = (to - from) * SEA_GRANULE;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* zone_idle.c - pages of a zone in which nothing is in use
  *
- * A page is idle if all of its granules are free, and none of them has to hold the descriptor of its
- * hole.  Its memory may go back to the system.
+ * A page is idle if all of its granules are free and none of them may hold the descriptor of a
+ * hole.  Idle pages can be purged.
  */
 #include "heap/zone_idle.h"
 
 #include "base/os.h"
 #include "page/page_alloc.h"
 
-/* Words of a row of idle pages that is worth being given back by itself. */
+/* Words in a long row of idle pages. */
 #define LONG_ROW (SEA_ZONE_LONG_ROW / SEA_GRANULE / 64)
 
 static size_t words_per_page(const struct sea_zone *zone)
@@ -17,11 +17,12 @@ static size_t words_per_page(const struct sea_zone *zone)
 	return ((size_t)1 << zone->touched.page_shift) / SEA_GRANULE / 64;
 }
 
-/* What used[word] shows of the granules behind it that a descriptor there may reach into. */
+/* The used bits of the last granules of a word, as many as a descriptor has.  If one is set, a
+ * descriptor may start behind it and reach into the next word. */
 static uint64_t descriptor_part(uint64_t used) { return used >> (64 - SEA_DESCRIPTOR_GRANULES); }
 
-/* The page that starts at `word` is free, and so is what stands before it as far as a
- * descriptor may reach. */
+/* Claim: the page that starts at `word` is free, and so are the granules before it from which a
+ * descriptor could reach into it. */
 SEA_INLINE bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
 {
 	if (zone->used[word + nr_words - 1] || !word || descriptor_part(zone->used[word - 1]))
@@ -41,7 +42,7 @@ static size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, si
 	return word < end ? word : end;
 }
 
-/* Where the row of idle pages ends that starts at `word`. */
+/* End of the row of idle pages that starts at `word`. */
 static size_t idle_end(const struct sea_zone *zone, size_t word, size_t end, size_t step)
 {
 	do
@@ -56,7 +57,7 @@ static size_t count_touched(const struct sea_zone *zone, size_t word, size_t end
 	return sea_pages_count_touched(sea_zone_address(zone, word * 64), sea_zone_address(zone, end * 64));
 }
 
-/* Touched pages of those that are idle and start in [word, end). */
+/* How many idle pages that start in [word, end) are touched. */
 static uint32_t count_idle(const struct sea_zone *zone, size_t word, size_t end)
 {
 	size_t nr = 0, step = words_per_page(zone), to;
@@ -93,8 +94,8 @@ void sea_zone_leave_idle(struct sea_zone *zone, size_t from, size_t to)
 	note_idle(zone, -count_idle(zone, first, (to + SEA_DESCRIPTOR_GRANULES + 63) / 64));
 }
 
-/* Pages of [from, to) and of the rows of idle pages on both sides, as far as it matters; 0 if
- * none is touched. */
+/* Pages of the row that [from, to) makes with the idle pages on both sides, which are counted up
+ * to a long row. 0 if none is touched. */
 static size_t row_around(const struct sea_zone *zone, size_t from, size_t to, size_t step)
 {
 	size_t least = from - sea_min(from, LONG_ROW), most = sea_min(to + LONG_ROW, SEA_ZONE_WORDS);
@@ -110,7 +111,7 @@ void sea_zone_join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_
 	SEA_ASSERT(first < end);
 	size_t step = words_per_page(zone), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
 	if (end - from < step && zone->used[end - 1])
-		return; /* part of one page, in which something is left */
+		return; /* less than a page, and it still has used granules */
 	if (next_idle(zone, from, to, step) == to)
 		return;
 	if (zone->longest_idle < LONG_ROW / step)
@@ -137,7 +138,7 @@ static void note_longest(const struct sea_zone *zone, size_t from, size_t to, vo
 		*longest = to - from;
 }
 
-/* Pages in the longest row of idle ones, of which one is touched. */
+/* Pages in the longest row of idle pages with a touched one. */
 static uint32_t longest_row(const struct sea_zone *zone)
 {
 	size_t longest = 0;

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* zone_idle.h - pages of a zone in which nothing is in use: kept up to date
  *
- * Z9  nr_idle is the number of touched pages inside holes, behind a descriptor; no row of pages
- *     there, of which one is touched, is longer than longest_idle, but for those of
- *     SEA_ZONE_LONG_ROW or more.
+ * Z9  nr_idle is the number of touched pages inside holes, behind a descriptor.  A row of such
+ *     pages, touched or not, with at least one touched, has at most longest_idle pages.  Rows of
+ *     SEA_ZONE_LONG_ROW or more may be longer than that; then longest_idle is at least a long row.
  *
- * For zone.c; what others may ask is in zone.h.
+ * Only zone.c includes this.  The functions for others are in zone.h.
  */
 #ifndef SEA_ZONE_IDLE_H
 #define SEA_ZONE_IDLE_H
 
 #include "heap/zone.h"
 
-/* Granules of a hole that its descriptor takes. */
+/* Granules at the start of a hole that a descriptor covers. */
 #define SEA_DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
 
-/* The zone is one hole; and then it is no zone any more. */
+/* start: the zone is new, one hole.  end: the zone is about to be retired. */
 void sea_zone_start_idle(struct sea_zone *zone);
 void sea_zone_end_idle(struct sea_zone *zone);
 
-/* Granules [from, to) of a hole come into use, and a descriptor may come behind them. */
+/* Granules [from, to) of a hole will be used, and a descriptor may be written behind them. */
 void sea_zone_leave_idle(struct sea_zone *zone, size_t from, size_t to);
 
-/* Words [first, end) have been merged; each had used granules, or lies behind a word that had,
- * and the last of them looked so.  The page behind may have been idle before. */
+/* Words [first, end) were merged.  Each of them had used granules, or is behind a word that had
+ * some. last_was: used[end - 1] before the merge.  The page behind may have been idle already. */
 void sea_zone_join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t last_was);
 
-/* Claim: the zone's counts of idle pages are right. */
+/* Claim: Z9 holds. */
 bool sea_zone_idle_is_sound(const struct sea_zone *zone);
 
 #endif
