@@ -16,7 +16,7 @@ static bool stack_is_sound(const struct sea_cache *cache, unsigned c)
 	return cache->room[c] + length == (int64_t)cache->bin[c].limit;
 }
 
-/* K3, but for the mark. */
+/* K3, without the mark. */
 static bool fresh_run_is_sound(const struct sea_bin *bin, unsigned c)
 {
 	size_t size = sea_class_size(c);

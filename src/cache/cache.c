@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cache.c - what the fast paths leave over
+/* cache.c - what the fast paths cannot serve
  *
- * An allocation is served from the stack, else the bin, else by a refill; when memory has
- * run out, once more after all that was cached or pending has been merged.  A chunk that is
- * freed goes on the stack if there is room or the stack may grow, else into the outbox.  A run
- * of pages is parked or goes to the page allocator, and comes from there.
+ * An allocation is served from the stack, else from the bin, else by a refill.  When memory runs
+ * out, it is tried again after everything cached or pending was merged.  A freed chunk goes on the
+ * stack if there is room or the stack may grow, else into the spill or the outbox.  A run of pages
+ * comes from the parked run or the page allocator, and goes there.
  */
 #include "cache/cache.h"
 
@@ -19,14 +19,14 @@
 #include "cache/bin.h"
 #include "cache/idle.h"
 
-/* The calling thread's cache; NULL if it cannot have one. */
+/* The calling thread's cache.  NULL: it cannot have one. */
 static struct sea_cache *own(void)
 {
 	struct sea_cache *cache = sea_threads_own();
 	return likely(cache->shard) ? cache : sea_threads_enter();
 }
 
-/* Marks what waits for it (K5). */
+/* Marks the chunks that wait for it (K5). */
 static SEA_NOINLINE void resume(struct sea_cache *cache)
 {
 	SEA_ASSERT(cache->shard);
@@ -35,7 +35,7 @@ static SEA_NOINLINE void resume(struct sea_cache *cache)
 	sea_threads_resume();
 }
 
-/* The same as own(), for who takes from a stack, or makes room in one. */
+/* own() for code that takes from a stack or makes room in it. */
 static struct sea_cache *own_ready(void)
 {
 	struct sea_cache *cache = own();
@@ -46,7 +46,7 @@ static struct sea_cache *own_ready(void)
 
 /* --- malloc ------------------------------------------------------------------------ */
 
-/* One chunk from any shard: for a thread without cache, or whose own shard can get no zone. */
+/* Takes one chunk from any shard.  For a thread without cache, or if its shard can get no zone. */
 static void *alloc_alone(unsigned c, size_t align)
 {
 	struct sea_batch batch;
@@ -59,8 +59,8 @@ static void *alloc_alone(unsigned c, size_t align)
 	return chunk;
 }
 
-/* Wipes the mark that old bytes may hold where the run starts: a program that never writes there
- * may shrink the run into a chunk that comes to lie where the mark was made. */
+/* Clears a mark that old bytes may hold at the run's start.  The program may never write there and
+ * shrink the run into a chunk; that chunk may start at the address for which the mark was made. */
 SEA_INLINE void *unmarked(void *run, bool is_zero)
 {
 	if (run && !is_zero)
@@ -79,8 +79,8 @@ SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
 
 static unsigned class_of(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
 
-/* Medium blocks between two steps of giving memory back, while there is something to do.  Where caches
- * serve nearly all, 60 refills a second and fewer are too rare for it. */
+/* While reclaim has work left, one allocation of a medium block in so many makes a step.  If
+ * caches serve nearly all, refills are too rare for it: 60 a second or fewer. */
 #define PASSED_PER_STEP 64
 
 SEA_COLD static void give_more_back(struct sea_cache *cache)
@@ -89,7 +89,7 @@ SEA_COLD static void give_more_back(struct sea_cache *cache)
 		sea_reclaim(SEA_NOW_AND_THEN);
 }
 
-/* *zeroed says whether the block is known to read as zero. */
+/* *zeroed: the block is known to read as zero. */
 static void *alloc_anew(size_t size, bool *zeroed)
 {
 	*zeroed = false;
@@ -126,8 +126,7 @@ void *sea_cache_alloc_slow(size_t size)
 
 /* --- aligned ----------------------------------------------------------------------- */
 
-/* Chunks of a stack that are looked at for one that is aligned by chance, or because it
- * was asked for before. */
+/* Chunks of a stack that are checked for an aligned one. */
 #define ALIGNED_DEPTH 4
 
 static bool is_aligned(const void *chunk, size_t align)
@@ -137,7 +136,7 @@ static bool is_aligned(const void *chunk, size_t align)
 	return ((uintptr_t)chunk & (align - 1)) == 0;
 }
 
-/* Takes an aligned chunk from the top of a stack; NULL: there is none. */
+/* Takes an aligned chunk near the top of a stack.  NULL: there is none. */
 static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
 {
 	struct sea_link **link = &cache->head[c], *above = NULL;
@@ -198,29 +197,29 @@ void *sea_cache_alloc_aligned(size_t align, size_t size)
 
 /* --- free -------------------------------------------------------------------------- */
 
-/* Past the caches: the thread has none any more. */
+/* Sends a chunk for a thread that has no cache any more. */
 static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 {
 	SEA_ASSERT(!sea_threads_own()->shard);
 	struct sea_link *chunk = (struct sea_link *)sea_zone_address(zone, g);
-	struct sea_shard *shard = zone->shard; /* the zone may be gone once it has the chunk */
+	struct sea_shard *shard = zone->shard; /* once the zone has the chunk, it may be freed */
 	SEA_ASSERT(nr_granules > 0 && sea_zone_of(chunk) == zone);
 	chunk->mark = sea_link_mark(chunk);
 	sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules);
 	sea_shard_merge_some(shard);
 }
 
-/* Puts a used chunk beside a full stack; false: there is no place for it. */
+/* Puts a used chunk into the spill of a full stack.  False: another region has its place. */
 SEA_INLINE bool spill(struct sea_spill *spill, void *chunk)
 {
 	sea_threads_hold_back();
 	return sea_spill_put(spill, chunk);
 }
 
-/* Looks at the mark of a chunk that leaves. */
+/* Checks the mark of a chunk that leaves. */
 SEA_COLD static void leave_marked(struct sea_cache *cache, struct sea_bin *bin, void *chunk, size_t nr_granules);
 
-/* There is no room in the stack, and it may not grow. */
+/* The stack has no room and may not grow: the chunk goes into the outbox. */
 SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_bin *bin, void *chunk, size_t nr_granules)
 {
 	SEA_ASSERT(cache->shard);
@@ -246,7 +245,7 @@ static void leave_marked(struct sea_cache *cache, struct sea_bin *bin, void *chu
 	leave_stack(cache, bin, chunk, nr_granules);
 }
 
-/* A chunk of class c (0: of none) for which there is no room; it may be free already. */
+/* A chunk of class c (0: no class) finds no room.  It may be free already. */
 static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned c, size_t nr_granules)
 {
 	struct sea_bin *bin = &cache->bin[c];
@@ -276,8 +275,8 @@ static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
 		overflow(cache, block, c, nr_granules);
 }
 
-/* Granules of the live chunk at `block`; 0 if there is none.  Free chunks of every kind
- * carry the mark: in a stack or a fresh run (K2, K3), sent back (K4), or a hole (Z7). */
+/* Granules of the live chunk at `block`; 0 if there is none.  All free chunks have the mark: in a
+ * stack or a fresh run (K2, K3), sent (K4), or in a hole (Z7). */
 static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 {
 	if ((uintptr_t)block % SEA_GRANULE || (sea_link_is_marked(block) && sea_confirm_freed(block)))
@@ -311,14 +310,14 @@ void sea_cache_free_slow(void *block)
 		unsigned n = live_chunk(zone, block);
 		if (unlikely(!n))
 			sea_mistake("free", block);
-		((struct sea_link *)block)->mark = 0; /* it said nothing */
+		((struct sea_link *)block)->mark = 0; /* a false mark */
 		free_chunk(zone, block, n);
 	} else {
 		free_run(block);
 	}
 }
 
-/* A chunk of class c (0: of none), or a pointer to none, that the fast path made nothing of. */
+/* A chunk of class c (0: no class), or a pointer to no chunk, that the fast path could not free. */
 SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c, uintptr_t mark)
 {
 	if (unlikely(!c || ((struct sea_link *)block)->mark == mark))
@@ -331,9 +330,9 @@ SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c, uint
 		sea_cache_free_slow(block);
 }
 
-/* The block is no small chunk that the thread's cache has a class for: its seams show one of so
- * many granules, or none.  Nobody's cache is shared by all who have none: counting it up again
- * would not be exact.  Classes that hold nothing have no room either. */
+/* The block is not a small chunk, or the thread has no cache: its seams show `shown` granules.
+ * All threads without cache share one, so counting its room up again would not be exact.  Classes
+ * without a size have no room either. */
 static SEA_NOINLINE void free_shown(struct sea_cache *cache, void *block, size_t shown, uintptr_t mark)
 {
 	cache->room[shown] = 0;
@@ -346,7 +345,7 @@ void sea_cache_free_marked(void *block, size_t c)
 	sea_cache_free_slow(block);
 }
 
-/* A chunk of class c meets a full stack beside which there is room. */
+/* A chunk of class c finds a full stack whose spill has room. */
 static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, size_t c)
 {
 	cache->room[c]++;
@@ -354,9 +353,9 @@ static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, siz
 		leave_stack(cache, &cache->bin[c], block, c);
 }
 
-/* What it is, likeliest first: a chunk longer than its seam word shows; no small chunk; a small one
- * whose stack is full and has a spill; one whose stack may not grow; one of a thread without
- * cache; one whose stack may grow. */
+/* The cases, likeliest first: a chunk longer than its seam word shows; not a small chunk; a small
+ * one whose stack is full and has a spill with room; one whose stack may not grow; one of a thread
+ * without cache; one whose stack may grow. */
 void sea_cache_free_full(void *block, size_t c, uintptr_t mark)
 {
 	struct sea_cache *cache = sea_own.cache;

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* cache.h - per-thread caches: deferred coalescing
  *
- *    free(p) --> stack of p's class --> malloc()       most blocks never go further
+ *    free(p) --> stack of p's class --> malloc()       most blocks go no further
  *                      | no room
  *                      v
  *                one bit in the zone, merged later, in bulk
  *
- * A thread's cache has a stack of free chunks for each class, linked through the
- * chunks; to their zone they are still used.  A stack grows only by proven
- * recurrence (growth.c).
+ * A thread's cache has a stack of free chunks for each class, linked through the chunks.  To their
+ * zone these chunks are still used.  A stack grows only if a pattern recurs (growth.c).
  *
- * The mark.  The second word of a free chunk holds a value that depends on its
- * address, and is wiped when the chunk is handed out: a second free() finds it, and
- * asks whether it is what it seems (confirm.h).
+ * The mark.  The second word of a free chunk holds a value that depends on its address.  malloc()
+ * clears it.  A second free() finds the mark and checks whether the chunk is really free
+ * (confirm.h).
  *
- * The fast paths below are whole; everything else is behind calls that are not inlined.
- * They read and write only what the thread owns, and read the seams of the chunk at hand,
- * which do not change while its owner has it.
+ * The fast paths are complete in this file; all other code is in functions that are not inlined.
+ * Fast paths write only what the thread owns.  They also read the seams of the chunk at hand, which
+ * do not change while the thread owns the chunk.
  */
 #ifndef SEA_CACHE_H
 #define SEA_CACHE_H
@@ -30,13 +29,13 @@ _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the me
 SEA_NOINLINE void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
 
-/* The same after the room of class c has been counted down: below 0, or the chunk has a mark.  `mark`
- * is what the chunk carries if it is free: the caller has it in a register. */
+/* The same after room[c] was counted down: for full, it is below 0; for marked, the chunk has a
+ * mark.  `mark` is the mark of a free chunk at this address, which the caller has in a register. */
 SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark);
 SEA_COLD void sea_cache_free_marked(void *block, size_t c);
 
-/* 16 instructions on x86-64, two branches; the chunk that will be next is fetched.  NULL:
- * the slow path may have one. */
+/* 16 instructions on x86-64, two branches.  Prefetches the next chunk.  NULL: the slow path may
+ * find a chunk. */
 SEA_INLINE void *sea_cache_pop(size_t size)
 {
 	size_t class = (size + SEA_GRANULE - 1) / SEA_GRANULE;
@@ -55,7 +54,7 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	return chunk;
 }
 
-/* From the stack of class c, else from its fresh run; NULL: both are empty. */
+/* Takes from the stack of class c, else from its fresh run.  NULL: both are empty. */
 SEA_INLINE void *sea_cache_pop_bin(struct sea_cache *cache, unsigned c)
 {
 	struct sea_bin *bin = &cache->bin[c];
@@ -64,7 +63,7 @@ SEA_INLINE void *sea_cache_pop_bin(struct sea_cache *cache, unsigned c)
 	return likely(bin->cur < bin->end) ? sea_bin_pop_fresh(bin, sea_class_size(c)) : NULL;
 }
 
-/* For what sea_cache_pop() has left over: what is in a bin, or longer. */
+/* What sea_cache_pop() cannot serve: fresh runs and medium sizes. */
 SEA_INLINE void *sea_cache_pop_more(size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
@@ -77,8 +76,8 @@ SEA_INLINE void *sea_cache_pop_more(size_t size)
 	return NULL;
 }
 
-/* The same for any size, if the chunk on top is aligned by chance, or because it was asked
- * for before. */
+/* Takes the top chunk of any class if it is aligned: by chance, or since an aligned request
+ * brought it. */
 SEA_INLINE void *sea_cache_pop_aligned(size_t align, size_t size)
 {
 	size_t n = (size + SEA_GRANULE - 1) / SEA_GRANULE;
@@ -90,21 +89,21 @@ SEA_INLINE void *sea_cache_pop_aligned(size_t align, size_t size)
 	return chunk && ((uintptr_t)chunk & (align - 1)) == 0 ? sea_bin_pop(cache, c) : NULL;
 }
 
-/* What it cannot serve it leaves to `slow`, so that malloc and operator new share it. */
+/* malloc and operator new share this.  `slow` serves what the stack cannot. */
 SEA_INLINE void *sea_cache_alloc(size_t size, void *(*slow)(size_t size))
 {
 	void *block = sea_cache_pop(size);
 	return likely(block) ? block : slow(size);
 }
 
-/* What the seam map shows of a block. */
+/* What the seam map tells about a block. */
 struct sea_view {
-	size_t nr_granules; /* as sea_seam_distance() has it: the class of a small chunk */
-	uintptr_t mark;     /* that it has if it is free */
+	size_t nr_granules; /* by sea_seam_distance(): the class of a small chunk */
+	uintptr_t mark;     /* the block's mark, if it is free */
 };
 
-/* Looks at so many bits of the map.  False for NULL, for a pointer that is not aligned (the
- * rotation makes it large) and for one whose bit is beyond them. */
+/* Looks at one of the map's first nr_bits bits.  False if the block's bit is not one of them: for
+ * NULL, and for a pointer that is not aligned, which the rotation makes large. */
 SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct sea_view *view)
 {
 	size_t at = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_constant(&sea_seams_first);
@@ -116,9 +115,9 @@ SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct s
 	return true;
 }
 
-/* 25 instructions on x86-64, three branches.  A pointer to no chunk and a chunk too large for
- * a stack lead to a class without room, and are not read.  The slow path puts right what the
- * count lost.  nr_bits is sea_seams_nr or 0; `beyond` takes what lies behind these bits. */
+/* 25 instructions on x86-64, three branches.  A pointer to no chunk, or to a chunk that is too
+ * large for a stack, leads to a class without room, and its memory is not read.  The slow path
+ * corrects the count. nr_bits is sea_seams_nr or 0; `beyond` serves blocks behind these bits. */
 SEA_INLINE void sea_cache_free_within(uintptr_t nr_bits, void *block, void (*beyond)(void *block))
 {
 	struct sea_cache *cache = sea_own.cache;
@@ -147,7 +146,7 @@ SEA_INLINE void sea_cache_free(void *block)
 	sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, sea_cache_free_slow);
 }
 
-/* Bytes of a live small chunk, for its owner; 0: `block` is none. */
+/* Bytes of a live small chunk, for its owner; 0 if `block` is none. */
 SEA_INLINE size_t sea_cache_small_size(const void *block)
 {
 	struct sea_view view;
@@ -159,44 +158,44 @@ SEA_INLINE size_t sea_cache_small_size(const void *block)
 	return view.nr_granules * SEA_GRANULE;
 }
 
-/* A medium block above this is a run of pages, and not a chunk of a zone, unless the thread has
- * freed one of its class that was not asked for since.  The bitmaps of a zone cost 4 KiB a block of 132
- * KiB, those of a run 300 bytes; what comes back is better off in the stacks. */
+/* A medium block above this size is a run of pages, unless the thread has freed one of its class
+ * and did not allocate it again.  A block of 132 KiB costs 4 KiB of bitmaps in a zone, and 300
+ * bytes as a run.  Blocks that recur are faster from a stack. */
 #define SEA_RUN_LEAST (128 * SEA_KIB)
 
-/* More than SEA_RUN_LEAST bytes; *zeroed is set if they read as zero. */
+/* Allocates more than SEA_RUN_LEAST bytes.  *zeroed is set if they read as zero. */
 void *sea_cache_alloc_large(size_t size, bool *zeroed);
 
-/* Any size; contents undefined; NULL: no memory. */
+/* Allocates any size.  The contents are undefined.  NULL: out of memory. */
 void *sea_cache_alloc_aligned(size_t align, size_t size);
 
-/* Ends the process unless `block` is a live block.  `verb` is what the program
- * wanted to do to it.  Returns its usable size. */
+/* The usable size of a live block.  Ends the process if `block` is none.  `verb` is what the
+ * program tried to do with it. */
 size_t sea_cache_expect_live(const char *verb, const void *block);
 
-/* Claim: the calling thread has a chunk for 1 to SEA_MEDIUM_MAX bytes at hand. */
+/* Claim: the calling thread's stack has a chunk for 1 to SEA_MEDIUM_MAX bytes. */
 bool sea_cache_has(size_t size);
 
 /* Makes a live block `size` bytes or longer in place. */
 bool sea_cache_expand(void *block, size_t size);
 
-/* The usable size that a request gets. */
+/* The usable size of the block that a request gets. */
 size_t sea_cache_good_size(size_t size);
 
-/* Sends what the calling thread has in its outbox, and looks at what it was going to look at
- * later: a block that was freed twice is noticed. */
+/* Sends the calling thread's outbox and marks the chunks that wait for it.  This notices a double
+ * free. */
 void sea_cache_send_waiting(void);
 
-/* Sends everything that the calling thread has cached back. */
+/* Sends everything in the calling thread's cache. */
 void sea_cache_send_all(void);
 
-/* Gives free memory back until at most `keep` bytes of it are left, wherever it lies but for the
- * caches of other threads; returns how many went.  No lock may be held.  Cost: all that is free, in
- * steps. */
+/* Purges free memory until at most `keep` bytes of it are left, wherever it is, except in the
+ * caches of other threads.  Returns the bytes that were purged.  The caller holds no lock.  Cost:
+ * all free memory, in steps. */
 size_t sea_cache_trim(size_t keep);
 
-/* When memory has run out: sends everything back that the calling thread has cached, and
- * what ended threads left, and merges all that was sent back by anyone. */
+/* For when memory runs out: sends the caches of the calling thread and of ended threads, and
+ * merges everything that is pending. */
 SEA_COLD void sea_cache_merge_all(void);
 
 #endif

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* confirm.c - what proves that a chunk was freed
  *
- * The caller wants to free, resize or measure a chunk that carries its mark.  If the program is
+ * The caller wants to free, resize or measure a chunk that has its mark.  If the program is
  * correct, it holds the chunk until the call ends.  So the chunk is in none of these places:
  *
- *    place                                      why it is never found there if it is live
+ *    place                                      why a live chunk is never found there
  *    ---------------------------------------    ----------------------------------------------------
- *    a hole; a chunk sent back (used, seam      The bits of a live chunk do not change.  They are
- *    and pending bits of its zone)              out of band.
+ *    a hole; a pending chunk (used, seam and    The bits of a live chunk do not change.  They are
+ *    pending bits of its zone)                  out of band.
  *    this thread's stack, fresh run, spill      The cache's own lists lead there.  This thread alone
  *    and outbox                                 changes them.
  *    the caches that ended threads left         The same, under the threads lock.
- *    another thread's outbox                    The box is an array out of band.  What was in it has
- *                                               been replaced since the chunk was handed out: the
- *                                               owner set `nr` to 0 before it sent the chunk, and
- *                                               counts an entry after it has written it.
+ *    another thread's outbox                    The box is an array out of band.  Its old entries
+ *                                               cannot be found: the owner sets `nr` to 0 before it
+ *                                               sends a chunk, and counts a new entry after writing it.
  *    another thread's stack, fresh run, spill   Only if that thread did not run while we looked.
  *
- * A list through chunks can lead astray while its owner runs: a chunk may be popped, and the program
- * may write any pointer into it, before we read the link.  So we read the CPU time of the owner
- * before and after the walk.  If it is the same to the nanosecond, the owner did not run.  Our own
- * CPU time must have gone on meanwhile, or the clock is too coarse to tell.  (A thread that enters a
- * processor is seen a few cycles late at most: the second of two readings behind the walk sees it.)
+ * While the owner of a list runs, a walk may go astray: the owner may pop a chunk, and the program
+ * may write any pointer into it before we read the link.  So we read the CPU time of the owner
+ * before and after the walk.  If it is equal to the nanosecond, the owner did not run.  Our own CPU
+ * time must have advanced meanwhile, or the clock is too coarse.  (The kernel sees a thread enter a
+ * processor at most a few cycles late; the second of two readings after the walk covers that.)
  *
- * Not noticed, therefore: a chunk in the cache of a thread that keeps running, or on its way from
- * there to its zone at this moment.  And a program that puts old bytes back raises suspicions again
- * and again; after FALSE_MAX of them only the zone's bits, and what was freed last by this thread,
- * are looked at.
+ * So two kinds of freed chunks are not noticed: those in the cache of a thread that keeps running,
+ * and those on their way from there to their zone.  A program that copies old bytes back causes
+ * suspicions again and again.  After FALSE_MAX of them, only the zone's bits, this thread's outbox
+ * and the top of its lists are checked.
  */
 #include "cache/confirm.h"
 
@@ -35,23 +34,24 @@
 #include "cache/bin.h"
 #include "cache/threads.h"
 
-/* Suspicions that may come to nothing before the marks of the process count for little.  One costs
- * 5 ms at worst: a walk through 8 MiB of 16-byte chunks in address order. */
+/* After so many false suspicions in the process, marks count for little.  One costs 5 ms at worst:
+ * a walk through 8 MiB of 16-byte chunks in address order. */
 #define FALSE_MAX 64
-/* Chunks of a stack that are looked at from then on. */
+/* Chunks of a stack that are checked after that. */
 #define DEPTH_OF_FALSE 64
-/* Before: more than a stack can hold. */
+/* Chunks that are checked before that: more than a stack can hold. */
 #define DEPTH_MAX (1u << 24)
-/* A thread that goes to sleep after a free takes some 5 us for it: so often we look again. */
+/* Walks of another thread's list before we give up.  A thread that goes to sleep after a free
+ * needs some 5 us. */
 #define TRIES 2000
 
-static uint32_t nr_false; /* suspicions that came to nothing; atomic, roughly */
+static uint32_t nr_false; /* false suspicions; atomic, not exact */
 
 struct suspect {
 	const struct sea_link *chunk;
 	const struct sea_zone *zone;
-	unsigned granule, class; /* class 0: no cache has such chunks but in an outbox */
-	uint32_t depth;		 /* chunks of a stack that are looked at */
+	unsigned granule, class; /* class 0: only an outbox can have the chunk */
+	uint32_t depth;		 /* chunks of a stack to check */
 };
 
 /* --- the zone -------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static bool bit_of(const uint64_t *map, unsigned granule)
 	return sea_load_relaxed(&map[granule / 64]) >> granule % 64 & 1;
 }
 
-/* Claim: no used chunk starts there, or it was sent back. */
+/* Claim: no used chunk starts there, or it is pending. */
 static bool is_free_in_zone(const struct suspect *suspect)
 {
 	const struct sea_zone *zone = suspect->zone;
@@ -71,7 +71,7 @@ static bool is_free_in_zone(const struct suspect *suspect)
 
 /* --- one cache ------------------------------------------------------------------- */
 
-/* A link that leads into no zone is none of a stack. */
+/* A link that leads to no zone ends the walk: it is not part of the stack. */
 SEA_RACE_BY_DESIGN static bool is_in_stack(const struct sea_cache *cache, const struct suspect *suspect)
 {
 	const struct sea_link *at = sea_load_relaxed(&cache->head[suspect->class]);
@@ -117,7 +117,7 @@ static bool is_listed(const struct sea_cache *cache, const struct suspect *suspe
 
 /* --- other threads ----------------------------------------------------------------- */
 
-/* A walk that goes astray finds memory: no arena is given back meanwhile. */
+/* A walk that goes astray must find memory, so no arena is released meanwhile. */
 static bool is_listed_by_other(const struct sea_cache *cache, const struct suspect *suspect)
 {
 	sea_pages_pin();

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* growth.c - how much a bin may hold
  *
- * A stack grows only when a pattern recurs:
+ * A stack grows only if a pattern recurs:
  *
- *    a chunk finds no room  --> it leaves, and bin->left counts it
- *    a refill of n chunks   --> earns min(n, left) of credit: the thread needs what it had sent away
- *    the next chunk that finds no room --> spends credit: the limit grows, and the chunk stays
+ *    a chunk finds no room       bin->left counts it, and it leaves the cache
+ *    a refill brings n chunks    adds min(n, left) of credit: the thread needs what it had sent
+ *    a later chunk finds no room spends credit: the limit grows, and the chunk stays
  *
- * So a mass of frees goes to the bitmaps, and only what comes again builds a large stack.
+ * So a mass of frees goes to the bitmaps, and only chunks that return build a large stack.
  *
- * A bin from which the thread has drawn nothing keeps nothing.  What it frees was drawn by other
- * threads and may share a cache line with blocks that they still use (passive false sharing:
- * Berger et al., Hoard).
+ * A bin from which the thread has drawn nothing keeps nothing.  The chunks that it frees were drawn
+ * by other threads and may share a cache line with blocks that those still use (passive false
+ * sharing: Berger et al., Hoard).
  *
  * A stack grows only while the thread holds little more, caches included, than was live at its
- * peak.  Where the chunks of a large stack lie scattered, a spill grows in its place (spill.h).
- * Three limits bound all bins together: the thread's budget (usage.h), the room that all threads
- * share, and what was live.
+ * peak.  If the chunks of a large stack are scattered, a spill grows instead (spill.h).  Three
+ * limits bound all bins together: the thread's budget (usage.h), the room that all threads share,
+ * and what was live.
  */
 #include "cache/bin.h"
 
@@ -24,7 +24,7 @@
 #include "page/page_alloc.h"
 #include "cache/send.h"
 
-/* A class starts with room for 4 KiB, within these counts; a larger one with one chunk. */
+/* A class starts with room for 4 KiB, but at most 64 chunks; a class of larger chunks with one. */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
 #define FIRST_LIMIT_MAX 64
 
@@ -37,16 +37,16 @@ static size_t grantable(const struct sea_usage *usage)
 	return sea_min(most - sea_min(most, usage->granted), sea_budget_cache_room());
 }
 
-/* A stack of this size is half or more of what a processor has of its own caches.  It is looked at
- * when it is to grow, to twice its size at most. */
+/* A stack of this size takes half or more of a processor's own caches.  It is checked when it is
+ * about to grow, to twice its size at most. */
 #define SCATTERED_LEAST (512 * SEA_KIB)
-/* Chunks on top of a stack that are looked at. */
+/* Chunks on top of a stack that are checked. */
 #define SCATTERED_DEPTH 8
-/* Two that are so far apart share no page. */
+/* Two chunks at this distance share no page. */
 #define SCATTERED_STEP (4 * SEA_KIB)
 
-/* Claim: the stack is large, and most chunks on its top are far from the next.  Each that is
- * taken makes malloc() wait until memory tells which is next. */
+/* Claim: the stack is large, and most chunks on its top are far from the next one.  Then each
+ * malloc() waits for a cache miss to learn the next chunk. */
 static bool is_scattered(const struct sea_cache *cache, unsigned c)
 {
 	unsigned nr_far = 0;
@@ -61,8 +61,8 @@ static bool is_scattered(const struct sea_cache *cache, unsigned c)
 	return nr_far > SCATTERED_DEPTH / 2;
 }
 
-/* By how many chunks, of those that are left to grant, a class that may hold so many may hold
- * more.  Credit that buys nothing is void. */
+/* By how many chunks the limit of a class may grow: at most to twice itself, at most by `left`.
+ * If it may not grow, the credit is lost. */
 static uint32_t spend_credit(struct sea_bin *bin, size_t limit, size_t left)
 {
 	uint32_t grant = (uint32_t)sea_min(sea_min(bin->credit, limit), left);
@@ -70,8 +70,8 @@ static uint32_t spend_credit(struct sea_bin *bin, size_t limit, size_t left)
 	return grant;
 }
 
-/* The limit of a class that has none, in chunks: small ones are not counted against what is
- * left, and the first large one that comes may have been the last. */
+/* The first limit of a class, in chunks.  Small classes get it even if nothing is left to grant.
+ * A large class gets it when its chunks recur. */
 static uint32_t first_limit(const struct sea_bin *bin, size_t size, size_t left)
 {
 	if (size > FIRST_LIMIT_BYTES)
@@ -79,7 +79,7 @@ static uint32_t first_limit(const struct sea_bin *bin, size_t size, size_t left)
 	return (uint32_t)sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX);
 }
 
-/* So many chunks more may lie beside the stack; false: no memory. */
+/* Lets the spill of class c hold `grant` more chunks.  False: out of memory. */
 static bool widen_spill(struct sea_cache *cache, unsigned c, uint32_t grant)
 {
 	SEA_ASSERT(c < SEA_SPILL_CLASSES);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* idle.c - the thread, and when it is there
+/* idle.c - the thread, and when it exists
  *
  * ID1  A thread of ours runs, or is about to run, only while `progress` is RUNS.
  */
@@ -11,9 +11,9 @@
 #include "page/budget.h"
 #include "cache/cache.h"
 
-/* Less than this that is free is not worth a thread: it has 20 KiB itself. */
+/* Less free memory than this is not worth a thread, which takes 20 KiB. */
 #define LEAST_BYTES (256 * SEA_KIB)
-/* The thread looks so often in each period: memory goes back after 1 to 1.25 periods. */
+/* The thread looks so often in each period, so memory is purged after 1 to 1.25 periods. */
 #define LOOKS 4
 
 enum progress { NONE, RUNS, REFUSED };
@@ -24,7 +24,7 @@ static bool is_worth_it(void) { return sea_pages_dirty() >= LEAST_BYTES; }
 
 enum outcome { QUIET, NOTHING_LEFT, CANNOT_SLEEP };
 
-/* Waits until nobody took a slow path for a period, or there is nothing to do any more. */
+/* Waits until no slow path was taken for a period, or nothing is left to do. */
 static enum outcome wait_for_quiet(void)
 {
 	size_t seen = sea_budget_nr_looks();
@@ -42,8 +42,8 @@ static enum outcome wait_for_quiet(void)
 	return QUIET;
 }
 
-/* Who frees something after we have looked and before we say that we end starts no other thread: so
- * we look again. */
+/* A thread that frees memory between our last look and NONE starts no other thread.  So we look
+ * again after NONE. */
 static void body(void)
 {
 	sea_threads_retreat();
@@ -62,7 +62,7 @@ static void body(void)
 void sea_idle_consider(void)
 {
 	if (sea_load_relaxed(&progress) != NONE || !is_worth_it() || sea_lock_holds_any() || sea_heap_is_stopped())
-		return; /* stopped: a fork handler of the program allocates, and a thread of its child is not known yet */
+		return; /* stopped: a fork handler of the program allocates, before sea_idle_in_child() */
 	if (sea_swap_if(&progress, NONE, RUNS) && !sea_os_start_thread(body, "seamalloc-idle"))
 		sea_store_relaxed(&progress, REFUSED);
 }

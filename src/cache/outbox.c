@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* outbox.c - one OR for the chunks that go to one word */
+/* outbox.c - one OR for all chunks of a word */
 #include "cache/outbox.h"
 
 /* Chunks that start in one word. */
 struct bundle {
 	struct sea_zone *zone;
 	uint64_t mask;
-	uintptr_t word;	     /* of all addresses */
+	uintptr_t word;	     /* granules / 64 from address 0 */
 	uint32_t nr_granules;
 };
 
-/* The bundle of a word.  Two words may share a place in `last`, then the later one has it, and
- * what comes for the other starts anew. */
+/* The bundle of a word.  If two words share a place in `last`, the later one has it; further
+ * chunks of the other word start a new bundle. */
 SEA_INLINE struct bundle *bundle_of(uintptr_t word, struct bundle *bundles, uint8_t *last, uint32_t *nr, const void *chunk)
 {
 	struct bundle *bundle = &bundles[last[word % SEA_OUTBOX_CHUNKS]];
@@ -25,9 +25,8 @@ SEA_INLINE struct bundle *bundle_of(uintptr_t word, struct bundle *bundles, uint
 	return bundle;
 }
 
-/* Bundles those that lie in one word; the words are fetched.  What another thread drew class by
- * class comes back mixed: chunks of one word may lie apart in the box.  Returns how many bundles
- * there are. */
+/* Bundles the chunks by word and prefetches the words.  Chunks of one word may be far apart in the
+ * box: another thread may have drawn them class by class.  Returns the number of bundles. */
 static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
 {
 	uint8_t last[SEA_OUTBOX_CHUNKS] = {0};
@@ -67,8 +66,8 @@ SEA_COLD static void unmark(const struct sea_outbox *box, uint32_t i)
 	sea_link_unmark(box->chunk[i]);
 }
 
-/* Marks the entries that are not.  The box counts none, so that what is asked about is not found in
- * it as itself. */
+/* Marks the entries that have no mark.  box->nr is 0, so that sea_confirm_freed() does not find
+ * the chunk in this box. */
 static void mark_rest(struct sea_outbox *box, uint32_t nr_marked, uint32_t nr)
 {
 	SEA_ASSERT(box->nr == 0);
@@ -98,7 +97,7 @@ size_t sea_outbox_send(struct sea_outbox *box)
 	return (size_t)nr_granules * SEA_GRANULE;
 }
 
-/* X1 and X2 for the chunk at this place. */
+/* X1 and X2 for entry i. */
 static bool entry_is_sound(const struct sea_outbox *box, uint32_t i)
 {
 	const struct sea_link *chunk = box->chunk[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* parked.c - one run a thread, within the budget
+/* parked.c - one run for each thread, within the budget
  *
- * F1  The count of what is parked is the sum of the parked runs' bytes.
+ * F1  The count of parked bytes is the sum over all parked runs.
  * F2  A parked run was not longer than `granted` when it was parked.
  */
 #include "cache/parked.h"
@@ -11,11 +11,11 @@
 #include "base/check.h"
 #include "page/page_alloc.h"
 
-/* A run serves a request that leaves at most this part of it unused. */
+/* A run serves a request that leaves at most this part of the run unused. */
 #define UNUSED_SHARE 8
 
-/* Asks again for a size that was granted only after a tick: two threads that ask at once may both
- * be granted the last bytes. */
+/* Asks the budget again for a size that was granted only after a tick.  Two threads that ask at
+ * once may both get the last bytes. */
 static bool is_granted(struct sea_parked *parked, size_t size)
 {
 	if (likely(size <= parked->granted))
@@ -81,5 +81,5 @@ void sea_parked_in_child(const struct sea_parked *mine)
 	sea_store_relaxed(&sea_counted.parked, sea_parked_bytes(mine));
 }
 
-/* Reads what another thread may write. */
+/* Another thread may write these fields meanwhile. */
 SEA_RACE_BY_DESIGN size_t sea_parked_bytes(const struct sea_parked *parked) { return parked->start ? parked->size : 0; }

@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* refill.c - how a bin gets its chunks
  *
- *    the stack is empty --> what has spilled, 64 chunks at a time
- *                       --> else a batch from the shard: the longest piece becomes the fresh run,
+ *    the stack is empty --> chunks from the spill, 64 at a time
+ *                       --> else a batch from the shard: the last piece becomes the fresh run,
  *                           the other pieces go on the stack
  *
- * A refill that comes after the thread has drawn as much as its budget looks over all bins first.  A
- * bin that has not changed since the last look is emptied.  What the others have counted
- * (growth.c) is halved.
+ * If the thread has drawn more than its budget since the last look, a refill first looks over all
+ * bins.  A bin that has not changed since the last look is emptied.  The counts of all bins
+ * (growth.c) are halved.
  */
 #include "cache/bin.h"
 
 #include "heap/reclaim.h"
 #include "cache/send.h"
 
-/* A refill brings a quarter of what the class has drawn so far, so that not more than
- * that lies unused; within these bounds, and one chunk at least. */
+/* A refill brings a quarter of what the class has drawn so far, so that no more than that lies
+ * unused; within these bounds, and at least one chunk. */
 #define BATCH_SHARE 4
 #define FIRST_BATCH_BYTES 128
 #define LARGEST_BATCH_BYTES (32 * SEA_KIB)
-/* What is live is measured each so many refills (650 instructions, 40 a refill). */
+/* Live bytes are measured once in so many refills (650 instructions, 40 for each refill). */
 #define REFILLS_PER_SAMPLE 16
 
 
-/* In the stack and beside it. */
+/* Chunks that the stack and the spill can still take. */
 static int32_t room_in(const struct sea_cache *cache, unsigned c)
 {
 	const struct sea_spill *spill = sea_bin_spill(cache, c);
 	return cache->room[c] + (spill ? (int32_t)spill->room : 0);
 }
 
-/* Chunks that leave in one look; at the next refills the look goes on.  20 to 60 ns each. */
+/* Chunks that one look sends, 20 to 60 ns each.  The next refills continue the look. */
 #define LOOK_CHUNKS 1024
 
-/* True: up to `most` chunks left, and there may be more. */
+/* Looks at one bin.  True: `most` chunks were sent, and there may be more. */
 static bool look_at(struct sea_cache *cache, unsigned c, size_t *most)
 {
 	struct sea_bin *bin = &cache->bin[c];
@@ -65,7 +65,7 @@ static void look_over(struct sea_cache *cache)
 	sea_send_purge_spills(cache);
 }
 
-/* The longest piece becomes the fresh run, the others go on the stack, lowest address on top. */
+/* The last piece becomes the fresh run.  The others go on the stack, the lowest address on top. */
 static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
 {
 	SEA_ASSERT(batch->nr_pieces > 0);
@@ -89,7 +89,7 @@ static uint32_t next_batch(const struct sea_bin *bin, size_t size)
 	return (uint32_t)sea_max(sea_min(share, LARGEST_BATCH_BYTES / size), 1);
 }
 
-/* Looking over may empty the class that is to be refilled, but not fill it. */
+/* Looking over the bins may empty the class that is about to be refilled, but never fills it. */
 static void before_refill(struct sea_cache *cache)
 {
 	sea_send_outbox(cache);
@@ -111,11 +111,11 @@ static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_
 		sea_parked_tick(&cache->parked);
 		sea_reclaim(SEA_NOW_AND_THEN);
 	} else if (unlikely(sea_reclaim_goes_on())) {
-		sea_reclaim(SEA_NOW_AND_THEN); /* a step: refills may be all that happens for long */
+		sea_reclaim(SEA_NOW_AND_THEN); /* a step: there may be no other slow path for long */
 	}
 }
 
-/* A line each; half of what the processor's first cache has. */
+/* Chunks of one spill batch: one cache line each, 4 KiB together. */
 #define SPILL_BATCH 64
 
 bool sea_bin_unspill(struct sea_cache *cache, unsigned c)
@@ -145,8 +145,8 @@ bool sea_bin_refill(struct sea_cache *cache, unsigned c)
 	return true;
 }
 
-/* On top of the stack, lowest address first.  A long piece but for its first chunk becomes the fresh run, if
- * that is empty. */
+/* Puts the chunks on the stack, lowest address on top.  If the fresh run is empty, a piece keeps
+ * one chunk for the stack and its rest becomes the fresh run. */
 static void adopt_aligned(struct sea_cache *cache, unsigned c, const struct sea_batch *batch)
 {
 	struct sea_bin *bin = &cache->bin[c];

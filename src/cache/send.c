@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* send.c - sending what a cache holds back
+/* send.c - sending chunks from a cache to the zones
  *
- * K4  Every chunk that is sent back carries its mark before its bit is set (X1).
- * K6  A bin that was emptied has neither chunks nor room for any.  A cache that was emptied has no other
- *     bins, no run parked, nothing in its outbox, and nothing is granted to it.
+ * K4  Every chunk that is sent has its mark before its bit is set (X1).
+ * K6  A bin that was emptied has no chunks and no room for any.  A cache that was emptied has only
+ *     such bins, no parked run, an empty outbox, and nothing is granted to it.
  *
- * A thread that sends much back helps to merge it now and then, and one that is clearing up
- * keeps nothing back.
+ * A thread that sends much makes a step of merging at intervals.  A thread that is clearing up keeps
+ * nothing in its cache.
  */
 #include "cache/send.h"
 
@@ -15,12 +15,12 @@
 #include "heap/reclaim.h"
 #include "cache/idle.h"
 
-/* What SEA_MERGE_BYTES is for a thread that is clearing up and has less than that left. */
+/* The same as SEA_MERGE_BYTES for a thread that is clearing up and holds less than that. */
 #define LAST_MERGE_BYTES (32 * SEA_KIB)
-/* Chunks that leave the cache in a step: 20 to 60 ns each. */
+/* Chunks that one step sends, 20 to 60 ns each. */
 #define STEP_CHUNKS 1024
-/* A teardown is near its end when so small a part of the peak is left: what is free by then waits
- * for the last blocks of its pages and zones. */
+/* When this part of the peak is left, the thread is about to finish.  What it still frees
+ * completes pages and zones that are free but for the last blocks. */
 #define LAST_SHARE 8
 
 SEA_RACE_BY_DESIGN size_t sea_cache_bytes(const struct sea_cache *cache)
@@ -51,7 +51,7 @@ void sea_send_waiting(struct sea_cache *cache)
 			sea_spill_enter_all(cache->spill[c]);
 }
 
-/* A marked chunk leaves. */
+/* Sends a marked chunk. */
 static void send(struct sea_cache *cache, struct sea_link *chunk, unsigned c)
 {
 	SEA_ASSERT(sea_zone_of(chunk));
@@ -60,8 +60,8 @@ static void send(struct sea_cache *cache, struct sea_link *chunk, unsigned c)
 		sea_send_outbox(cache);
 }
 
-/* Up to `most` chunks of the stack of class c; the limit goes down with them, as far as they were
- * within it (K1).  How many. */
+/* Sends up to `most` chunks of the stack of class c and lowers the limit with them (K1).  Chunks
+ * above the limit only restore room.  Returns the number. */
 static size_t send_stack(struct sea_cache *cache, unsigned c, size_t most)
 {
 	size_t nr = 0;
@@ -77,7 +77,7 @@ static size_t send_stack(struct sea_cache *cache, unsigned c, size_t most)
 	return nr;
 }
 
-/* Of what class c has spilled, with the room for it. */
+/* The same for the spill of class c, whose limit becomes what it holds. */
 static size_t send_spill(struct sea_cache *cache, unsigned c, size_t most)
 {
 	struct sea_spill *spill = sea_bin_spill(cache, c);
@@ -169,17 +169,17 @@ void sea_send_purge_spills(struct sea_cache *cache)
 			sea_spill_purge(cache->spill[c]);
 }
 
-/* What a thread sends back between two helps.  While it tears down, half of what it holds comes
- * together, as far as so much may stay: the fewer passes. */
+/* Bytes that a thread sends between two steps of merging.  A thread that frees all sends half of
+ * what it holds, as far as `dirty_max` allows: that needs fewer passes. */
 static size_t merge_interval(const struct sea_usage *usage)
 {
 	size_t some = sea_min(sea_usage_net(usage), sea_options.dirty_max) / 2;
 	return sea_max(some, SEA_MERGE_BYTES);
 }
 
-/* The thread may be giving back all it has, and do nothing for long after: a step of merging what
- * it sent, and of giving more back than would go otherwise.  Again when it has sent half of what
- * it held still.  True: there is more to do. */
+/* The thread may be freeing all that it has, and make no call for long.  Sends some of its cache,
+ * then makes a step of merging and of reclaiming more than usual.  The next time is when the
+ * thread has sent half of what it still holds.  True: there is more to do. */
 static bool clear_up(struct sea_cache *cache)
 {
 	struct sea_usage *usage = &cache->usage;
@@ -197,13 +197,13 @@ static bool clear_up(struct sea_cache *cache)
 	return goes_on;
 }
 
-/* A step after sending: merges what has come together.  If there is more to do, the next
- * delivery goes on. */
+/* A step of merging and reclaiming after sending.  True: there is more to do, and the next send
+ * continues. */
 static bool help(struct sea_cache *cache, struct sea_shard *shard)
 {
 	SEA_ASSERT(shard);
 	if (sea_lock_holds_any())
-		return false; /* a signal handler has interrupted who holds it */
+		return false; /* we are in a signal handler, and the interrupted code holds it */
 	struct sea_usage *usage = &cache->usage;
 	bool goes_on = sea_shard_merge_some(shard);
 	goes_on |= sea_usage_is_clearing(usage) ? clear_up(cache) : sea_reclaim(SEA_NOW_AND_THEN);
@@ -224,9 +224,9 @@ static bool is_worth_merging(const struct sea_usage *usage)
 	return usage->sent >= merge_interval(usage) || (is_nearly_done(usage) && sea_usage_is_clearing(usage));
 }
 
-/* The shard that the last chunk goes to gets the help: its zone may be gone once it
- * has the chunk.  Near the end of a teardown, for there may be no call after it, each chunk is sent by
- * itself, and brings a step, until there is nothing to do. */
+/* The shard of the last chunk is read first: once the zone has its chunk, the zone may be freed.
+ * When a thread has nearly freed all, no call may follow.  Then each chunk is sent by itself and
+ * makes a step, until nothing is left to do. */
 void sea_send_and_merge(struct sea_cache *cache)
 {
 	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);

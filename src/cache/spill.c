@@ -36,7 +36,7 @@ SEA_RACE_BY_DESIGN bool sea_spill_has(const struct sea_spill *spill, const void 
 	return word >> (uintptr_t)chunk / SEA_GRANULE % 64 & 1;
 }
 
-/* The first place that a region has; SEA_SPILL_PLACES: none. */
+/* The first place in use; SEA_SPILL_PLACES if there is none. */
 static size_t first_place(const struct sea_spill *spill)
 {
 	for (size_t w = 0; w < SEA_SPILL_PLACES / 64; w++)
@@ -45,7 +45,7 @@ static size_t first_place(const struct sea_spill *spill)
 	return SEA_SPILL_PLACES;
 }
 
-/* Appends the chunks of a word to a list, up to `max`; returns where the list goes on. */
+/* Appends up to `max` chunks of a word to a list.  Returns the end of the list. */
 static struct sea_link **append(struct sea_link **link, char *base, uint64_t *bits, uint32_t *max)
 {
 	for (; *bits && *max > 0; *bits &= *bits - 1, --*max) {
@@ -91,7 +91,7 @@ void sea_spill_purge(struct sea_spill *spill)
 	spill->was_used = false;
 }
 
-/* Chunks of the place that are fetched. */
+/* Prefetched chunks of the place that are not entered. */
 static uint32_t count_fetched(const struct sea_spill *spill, size_t place)
 {
 	uint32_t nr = 0;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* threads.c - which thread has which cache
  *
- * A thread that ends with little in its cache leaves it to the next that starts: where threads
- * come and go, each would fill a cache and empty it for some hundred blocks.
+ * A thread that ends with little in its cache leaves it to the next thread that starts.  Otherwise
+ * short-lived threads would each fill and empty a cache for some hundred blocks.
  *
- * T1  The list holds the cache of each thread that has entered and not left; `nr` counts them.
- * T2  A cache in the list has a shard; a spare struct holds no chunk.
- * T3  A cache that was left has chunks in stacks, spills and fresh runs only, not more bytes of them,
- *     and limits of not more bytes, than the option `cache` says; there are at most as many
- *     as shards, and SEA_BUDGET_MOST_LEFT.  The shard in it is not its own any more.
- * T4  The caches of threads that have none hold nothing, and have room for nothing.
+ * T1  The list has the cache of each thread that has entered and not left; `nr` counts them.
+ * T2  A cache in the list has a shard.  A spare struct has no chunk.
+ * T3  A left cache has chunks only in stacks, spills and fresh runs.  Their bytes and its limits
+ *     are each at most the option `cache`.  There are at most as many left caches as shards, and
+ *     at most SEA_BUDGET_MOST_LEFT.  The shard of a left cache is stale.
+ * T4  The caches of threads without a cache are empty and have no room.
  *
- * The lists are under the threads lock.  What a cache holds is its thread's, and read
- * without a lock by who counts it.
+ * The threads lock protects the lists.  The contents of a cache belong to its thread; observers read
+ * them without a lock.
  */
 #include "cache/threads.h"
 
@@ -28,21 +28,21 @@
 #include "cache/bin.h"
 
 struct sea_cache sea_threads_nobody; /* of a thread that has not allocated yet */
-static struct sea_cache departed;    /* of a thread whose exit hook has run */
+static struct sea_cache departed;    /* of threads whose exit hook has run */
 
 SEA_THREAD_LOCAL struct sea_own sea_own = {.cache = &sea_threads_nobody};
 
 static struct {
 	struct sea_lock lock;
 	struct sea_cache *first; /* all caches */
-	struct sea_cache *left;	 /* by threads that have ended */
-	struct sea_cache *spare; /* structs */
+	struct sea_cache *left;	 /* left by ended threads */
+	struct sea_cache *spare; /* unused structs */
 	size_t nr, nr_left;
-	size_t lost;		 /* bytes in caches of threads that a fork left behind */
+	size_t lost;		 /* bytes in the caches of threads that do not exist after a fork */
 } threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
 const struct sea_locks sea_locks_threads = {.first = &threads.lock, .nr = 1};
 
-/* Threads lock held, or no other thread there. */
+/* Threads lock, unless no other thread exists. */
 static void unlink_cache(struct sea_cache *cache)
 {
 	SEA_ASSERT(*cache->link == cache);
@@ -54,7 +54,7 @@ static void unlink_cache(struct sea_cache *cache)
 	SEA_ASSERT((threads.nr == 0) == (threads.first == NULL));
 }
 
-/* Threads lock held. */
+/* Threads lock. */
 static void link_cache(struct sea_cache *cache)
 {
 	SEA_ASSERT(cache->shard);
@@ -66,7 +66,7 @@ static void link_cache(struct sea_cache *cache)
 	threads.nr++;
 }
 
-/* Threads lock held. */
+/* Threads lock. */
 static void push(struct sea_cache **list, struct sea_cache *cache)
 {
 	SEA_ASSERT(cache && cache != &sea_threads_nobody && cache != &departed);
@@ -82,11 +82,12 @@ static struct sea_cache *pop(struct sea_cache **list)
 	return cache;
 }
 
-/* Steps that the end of a thread may take for each of two things: 100 ms at most, and none but for
- * memory that is free and waits to go.  Nobody waits for more than one of them. */
+/* Steps that the end of a thread makes at most to merge a shard, and to reclaim: 100 ms each, if
+ * so much memory is free.  Another thread waits for one step at most. */
 #define MOST_STEPS 1024
 
-/* All that waits when it begins. */
+/* Merges all that is pending when it begins.  Round 1 covers the zones that the queue has taken,
+ * round 2 those that were pushed. */
 static void merge_worth(struct sea_shard *shard)
 {
 	unsigned steps = MOST_STEPS;
@@ -95,7 +96,7 @@ static void merge_worth(struct sea_shard *shard)
 			steps--;
 }
 
-/* Merges what threads that ended have sent back, and gives back what is free for it. */
+/* Merges what ended threads have sent, and purges what is free. */
 static void clear_up(struct sea_shard *shard, bool is_alone)
 {
 	for (unsigned i = 0; i < sea_shard_count(); i++)
@@ -107,7 +108,7 @@ static void clear_up(struct sea_shard *shard, bool is_alone)
 		;
 }
 
-/* Threads lock held.  False: there are enough (T3). */
+/* Threads lock.  False: there are enough (T3). */
 static bool leave_to_next(struct sea_cache *cache)
 {
 	if (!sea_budget_may_leave(sea_cache_bytes(cache), threads.nr_left, sea_shard_count()))
@@ -117,7 +118,7 @@ static bool leave_to_next(struct sea_cache *cache)
 	return true;
 }
 
-/* Threads lock held, so that what the cache holds is counted; what is sent takes no other. */
+/* Threads lock, so that observers count what the cache holds.  Sending takes no other lock. */
 static void empty(struct sea_cache *cache)
 {
 	sea_send_all(cache);
@@ -128,7 +129,7 @@ static void empty(struct sea_cache *cache)
 static void leave(void *argument)
 {
 	if (sea_lock_holds_any())
-		return; /* it ends the process */
+		return; /* the thread ends the process */
 	SEA_ASSERT(argument == sea_threads_own());
 	struct sea_cache *cache = argument;
 	struct sea_shard *shard = cache->shard;
@@ -158,7 +159,7 @@ static void leave(void *argument)
 		clear_up(shard, is_alone);
 }
 
-/* Threads lock held. */
+/* Threads lock. */
 static struct sea_cache *take_left(void)
 {
 	struct sea_cache *cache = pop(&threads.left);
@@ -175,7 +176,7 @@ void sea_threads_send_left(void)
 	sea_lock_drop(&threads.lock);
 }
 
-/* But for the spills, which are empty. */
+/* Clears a struct but keeps its spills, which are empty. */
 static void clear(struct sea_cache *cache)
 {
 	struct sea_spill *spill[SEA_SPILL_CLASSES];
@@ -184,7 +185,7 @@ static void clear(struct sea_cache *cache)
 	memcpy(cache->spill, spill, sizeof(spill));
 }
 
-/* Threads lock held.  Left by another thread, or all zeros; NULL: no memory. */
+/* Threads lock.  A cache that an ended thread left, or an empty one.  NULL: out of memory. */
 static struct sea_cache *take_struct(void)
 {
 	struct sea_cache *cache = take_left();
@@ -199,7 +200,7 @@ static struct sea_cache *take_struct(void)
 	return cache;
 }
 
-/* Threads lock held, but not while the system is asked how many shards there may be. */
+/* Threads lock.  Drops it while it asks the system for the limit of shards. */
 static struct sea_shard *join(void)
 {
 	if (!sea_shard_may_join()) {
@@ -268,7 +269,7 @@ void sea_threads_forget_others(void)
 	sea_parked_in_child(&sea_threads_own()->parked);
 	sea_usage_in_child(&sea_threads_own()->usage);
 	if (sea_threads_own()->shard)
-		sea_threads_own()->clock = sea_os_thread_clock(); /* the thread has another number */
+		sea_threads_own()->clock = sea_os_thread_clock(); /* the thread has a new id */
 	for (const struct sea_cache *cache = threads.left; cache; cache = cache->next)
 		sea_usage_grant_again(&cache->usage);
 	for (struct sea_cache *cache = threads.first, *next; cache; cache = next) {

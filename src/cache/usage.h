@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* usage.h - what a thread has drawn and sent back, in bytes
+/* usage.h - what a thread has drawn and sent, in bytes
  *
- * From it follow how much the thread holds, how much its caches may hold beside, and
- * whether it is clearing up.  Its owner alone writes it and reads it.
+ * From these numbers follows how much the thread holds, how much its cache may hold, and whether it
+ * is clearing up.  Only its thread reads and writes a usage.
  */
 #ifndef SEA_USAGE_H
 #define SEA_USAGE_H
@@ -12,27 +12,28 @@
 #include "base/options.h"
 #include "page/budget.h"
 
-/* Caches hold at most this part of what is live, or the option `cache`. */
+/* Caches may hold this part of what is live, or the option `cache` if that is more. */
 #define SEA_CACHED_SHARE 4
-/* A thread that sent this much back without one refill, and most of what it held, is
- * clearing up: its stacks are emptied as well, and stay so until it allocates again. */
+/* A thread that sent at least this much, and 3/4 of its peak, without a refill is clearing up: its
+ * stacks are emptied and stay empty until it allocates again. */
 #define SEA_CLEARING_BYTES SEA_MIB
-/* A thread that sent this much back without an allocation that took its slow path tears something
- * down: chunks that leave wait for their memory (outbox.h). */
+/* A thread that sent this much without an allocation on the slow path is tearing down: its chunks
+ * that leave are only prefetched (outbox.h). */
 #define SEA_TEARDOWN_BYTES (64 * SEA_KIB)
 
 struct sea_usage {
 	size_t drawn;	     /* bytes refilled since the last look */
-	size_t sent;	     /* bytes sent back since the last help */
-	size_t unmerged;    /* bytes sent back since a thread cleared up as it ended; outlives it */
-	size_t returned;     /* bytes sent back since the last refill */
-	size_t torn_down;    /* bytes sent back since the last allocation that took its slow path */
-	size_t cleared;	     /* what `returned` is to reach before the thread tidies up again */
-	size_t net;	     /* bytes refilled less bytes sent back, ever; may wrap */
-	size_t peak;	     /* the largest net of late */
-	size_t peak_live;    /* the largest net of late, without what was cached then */
+	size_t sent;	     /* bytes sent since the last step of merging */
+	size_t unmerged;    /* bytes sent since an ending thread last merged; stays with the cache when
+				the thread ends */
+	size_t returned;     /* bytes sent since the last refill */
+	size_t torn_down;    /* bytes sent since the last allocation on the slow path */
+	size_t cleared;	     /* the value of `returned` at which the thread clears up again */
+	size_t net;	     /* bytes refilled minus bytes sent, ever; may wrap */
+	size_t peak;	     /* the largest recent net */
+	size_t peak_live;    /* the largest recent net minus what was cached then */
 	uint32_t nr_refills;
-	size_t granted;	     /* bytes that all limits together allow */
+	size_t granted;	     /* bytes that all limits allow together */
 };
 
 SEA_INLINE void sea_usage_grant(struct sea_usage *usage, size_t bytes)
@@ -48,62 +49,62 @@ SEA_INLINE void sea_usage_revoke(struct sea_usage *usage, size_t bytes)
 	sea_budget_note_cached(-(intptr_t)bytes);
 }
 
-/* In the child of a fork: other usages are gone ... */
+/* In the child of a fork only the calling thread's usage counts ... */
 SEA_INLINE void sea_usage_in_child(const struct sea_usage *mine)
 {
 	sea_store_relaxed(&sea_budget.cached, mine->granted);
 }
 
-/* ... but for those of caches that stay. */
+/* ... and those of left caches. */
 SEA_INLINE void sea_usage_grant_again(const struct sea_usage *usage)
 {
 	sea_budget_note_cached((intptr_t)usage->granted);
 }
 
-/* A new thread has the cache of one that has ended, with so many bytes in it. */
+/* A new thread takes the cache of an ended thread, with `cached` bytes in it. */
 SEA_INLINE void sea_usage_inherit(struct sea_usage *usage, size_t cached)
 {
 	*usage = (struct sea_usage){.net = cached, .peak = cached, .sent = usage->sent,
 				      .unmerged = usage->unmerged, .granted = usage->granted};
 }
 
-/* Bytes that the thread holds, caches included; 0 for one that frees what others drew. */
+/* Bytes that the thread holds, its cache included; 0 if it has sent more than it drew. */
 SEA_INLINE size_t sea_usage_net(const struct sea_usage *usage)
 {
 	return (intptr_t)usage->net > 0 ? usage->net : 0;
 }
 
-/* Bytes that the thread may hold, caches included, for a stack to grow.  A program that
- * frees all and allocates it anew never holds more than at its peak; one that replaces
- * blocks at random would fill its caches beside what is live. */
+/* A stack may grow while the thread holds at most so many bytes, its cache included.  A program
+ * that frees all and allocates it again stays at its peak.  A program that replaces blocks at
+ * random would otherwise fill its caches on top of what is live. */
 SEA_INLINE size_t sea_usage_may_hold(const struct sea_usage *usage)
 {
 	return usage->peak_live + sea_max(usage->peak_live / SEA_CACHED_SHARE, sea_options.cache);
 }
 
-/* Bytes that all limits together may allow, and that are drawn between two looks. */
+/* Bytes that all limits together may allow, and that the thread draws between two looks. */
 SEA_INLINE size_t sea_usage_budget(const struct sea_usage *usage)
 {
 	return sea_budget_of_thread(usage->peak);
 }
 
-/* Claim: the thread is giving back what it holds. */
+/* Claim: the thread is freeing most of what it holds. */
 SEA_INLINE bool sea_usage_is_clearing(const struct sea_usage *usage)
 {
 	return usage->returned >= sea_max(SEA_CLEARING_BYTES, usage->peak / 4 * 3);
 }
 
-/* Claim: the thread frees a mass of blocks, and allocates next to nothing. */
+/* Claim: the thread frees many blocks and allocates next to nothing. */
 SEA_INLINE bool sea_usage_is_tearing_down(const struct sea_usage *usage)
 {
 	return usage->torn_down >= SEA_TEARDOWN_BYTES;
 }
 
-/* It allocates again. */
+/* The thread allocates again. */
 SEA_INLINE void sea_usage_resume(struct sea_usage *usage) { usage->torn_down = 0; }
 
-/* Claim: it had something to give back.  A thread that only frees what others drew clears
- * up for ever. */
+/* Claim: the thread has drawn much itself.  A thread that only frees what others drew is always
+ * clearing up. */
 SEA_INLINE bool sea_usage_held_much(const struct sea_usage *usage) { return usage->peak >= SEA_CLEARING_BYTES; }
 
 /* A refill brought so many bytes. */
@@ -118,7 +119,7 @@ SEA_INLINE void sea_usage_draw(struct sea_usage *usage, size_t bytes)
 	usage->peak = sea_max(usage->peak, sea_usage_net(usage));
 }
 
-/* So many bytes left. */
+/* The thread sent so many bytes. */
 SEA_INLINE void sea_usage_send(struct sea_usage *usage, size_t bytes)
 {
 	usage->net -= bytes;
@@ -128,7 +129,7 @@ SEA_INLINE void sea_usage_send(struct sea_usage *usage, size_t bytes)
 	usage->torn_down += bytes;
 }
 
-/* Looks at what is live while `cached` of what the thread holds is not. */
+/* Measures what is live: what the thread holds minus the `cached` bytes. */
 SEA_INLINE void sea_usage_sample(struct sea_usage *usage, size_t cached)
 {
 	size_t net = sea_usage_net(usage);
@@ -136,7 +137,7 @@ SEA_INLINE void sea_usage_sample(struct sea_usage *usage, size_t cached)
 	SEA_ASSERT(usage->peak_live + cached >= net);
 }
 
-/* At a look: what was of late counts half from now on. */
+/* At a look: recent peaks count half. */
 SEA_INLINE void sea_usage_age(struct sea_usage *usage)
 {
 	usage->drawn = 0;
