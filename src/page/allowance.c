@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* allowance.c - refaults raise it, disuse and time lower it
+/* allowance.c - refaults raise it; time, and memory that stays unused, lower it
  *
  * AL1  nr_refaults <= nr_faulted, and `missing` <= nr_purged.
- * AL2  `allowed` is not above the bound that held when it was last measured.
+ * AL2  `allowed` is at most the bound at the last measurement.
  * AL3  One thread measures at a time.
  */
 #include "page/allowance.h"
@@ -12,59 +12,61 @@
 #include "base/os.h"
 #include "base/page_size.h"
 
-/* A swing that takes longer than this costs little by its faults: 2,500 of them, some 10 MiB, are
- * 3 % of the time. */
+/* Swings slower than this do not count: 2,500 faults, some 10 MiB, are 3 % of this time. */
 #define RECURS_MS 250
-/* On a slow or throttled machine a fault takes up to SLOW_FAULT_US.  For each page that was faulted
- * in meanwhile the times here are that much longer, up to SLOW_FAULTS_MS: without that bound 30
- * swings of 100 MiB were one period of 76 s, and their allowance lasted through a light load. */
+/* On a slow or throttled machine a fault takes up to SLOW_FAULT_US.  The times here grow by that
+ * for each page that was faulted in meanwhile, but at most by SLOW_FAULTS_MS.  Without that limit,
+ * 30 swings of 100 MiB were one period of 76 s, and their allowance lasted through a light load. */
 #define SLOW_FAULT_US 100
 #define SLOW_FAULTS_MS 250
-/* What raises the allowance swings within this time, and so is used within it. */
+/* A swing that raises the allowance takes less than this, so it uses the allowance within a period. */
 #define PERIOD_MS RECURS_MS
-/* Without a look at the watermarks the allowance is halved each time this has passed: after 10 s
- * a thousandth is left. */
+/* While no thread asks for the watermarks, the allowance is halved each time this has passed.
+ * After 10 s a thousandth is left. */
 #define HALVED_MS 1000
-/* A page that is purged and faulted in again costs 2.7 us.  Over windows of this length, refaults
- * that cost 5 % of the time or more raise the allowance. */
+/* A page that is purged and faulted in again costs 2.7 us.  Refaults raise the allowance if they
+ * cost 5 % or more of such a window. */
 #define WINDOW_MS 20
 #define COSTLY_PAGES_PER_MS 18
 
-/* The bound at first: this part of the recent peak, or a buffer of 32 MiB and what is beside it. */
+/* The first bound: this part of the recent peak; at least a buffer of 32 MiB and some more. */
 #define FIRST_SHARE 2
 #define FIRST_MIN (48 * SEA_MIB)
-/* The bound is all of the peak, once so large a part of the allowance was used for a whole period. */
+/* If this part of the allowance was used for a whole period, the bound rises to 5/4 of the peak. */
 #define USED_SHARE 2
-/* A program that starts threads and waits for their end, over and over, is not at the end of its
- * work.  After so many ends, each within RECURS_MS of the last, nothing is reset. */
+/* A program that starts threads and waits for their end again and again has more work.  After so
+ * many ends, each within RECURS_MS of the last, the allowance is not reset. */
 #define ENDS_IN_A_ROW 4
-/* What is kept and what is in use may exceed the peak by this part of it, as far as it lies outside
- * zones: free pages in the wrong places would be exchanged for fresh ones again and again. */
+/* What is kept plus what is in use may exceed the peak by this part of the peak, as far as it is
+ * outside zones.  Otherwise free pages in the wrong places would be purged and other pages faulted
+ * in, again and again. */
 #define SLACK_SHARE 4
 
 static struct {
 	size_t nr_faulted, nr_purged; /* pages, ever; atomic */
-	size_t nr_refaults;	      /* of the faulted ones: soon after as many were purged; atomic */
+	size_t nr_refaults;	      /* faulted pages that followed soon after as many purged ones;
+					atomic */
 	size_t allowed;		      /* bytes; atomic */
 	size_t peak;		      /* recent peak of bytes in use; atomic */
 	struct {
 		uint64_t began_ms;    /* atomic */
-		size_t nr_faulted;    /* when it began; atomic, roughly */
-		size_t most_in_use;   /* bytes; atomic, roughly */
+		size_t nr_faulted;    /* state.nr_faulted at the period's start; atomic, not exact */
+		size_t most_in_use;   /* bytes; atomic, not exact */
 		size_t least_beyond, most_beyond; /* bytes beyond the base; the same */
-		size_t allowed;	      /* when it began; the same */
-		size_t raised_to;     /* in it; the same */
+		size_t allowed;	      /* state.allowed at the period's start; the same */
+		size_t raised_to;     /* the allowance after the last raise in the period; the same */
 	} period;
-	uint32_t is_proven;	      /* half of it or more was used for a whole period; atomic */
-	uint32_t is_reset;	      /* it is 0, and what was purged does not count, until it is measured; atomic */
-	uint32_t nr_ends;	      /* ends of work in a row; atomic, roughly */
-	uint64_t end_ms;	      /* when the last was; the same */
-	uint32_t is_measuring;	      /* a thread is; atomic */
-	size_t seen_faulted, seen_purged; /* pages, when it was last measured; the measuring thread's */
+	uint32_t is_proven;	      /* half of the allowance was used for a whole period; atomic */
+	uint32_t is_reset;	      /* until the next measurement the allowance is 0, and earlier
+					purges do not count; atomic */
+	uint32_t nr_ends;	      /* ends of work in a row; atomic, not exact */
+	uint64_t end_ms;	      /* time of the last one; the same */
+	uint32_t is_measuring;	      /* a thread is measuring; atomic */
+	size_t seen_faulted, seen_purged; /* pages at the last measurement; for the measuring thread */
 	size_t missing;		      /* purged pages that were not faulted in again; the same */
-	size_t window_refaults;	      /* pages, in this window; the same */
-	uint64_t window_ms;	      /* when it began; the same */
-	uint64_t measured_ms;	      /* when it was last measured; the same */
+	size_t window_refaults;	      /* pages in this window; the same */
+	uint64_t window_ms;	      /* the window's start; the same */
+	uint64_t measured_ms;	      /* time of the last measurement; the same */
 } state;
 
 void sea_allowance_note_use(size_t in_use, size_t beyond)
@@ -83,7 +85,7 @@ void sea_allowance_note_faulted(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_
 
 void sea_allowance_note_purged(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_purged, nr_pages); }
 
-/* `ms`, and what so many faults take at worst. */
+/* `ms`, plus the time that so many faults take at worst. */
 static int64_t with_faults(int64_t ms, size_t nr_pages)
 {
 	return ms + (int64_t)sea_min(nr_pages * SLOW_FAULT_US / 1000, SLOW_FAULTS_MS);
@@ -91,7 +93,7 @@ static int64_t with_faults(int64_t ms, size_t nr_pages)
 
 /* --- periods -------------------------------------------------------------------------- */
 
-/* Signed: another thread may have begun a period after we looked at the clock. */
+/* length_ms is signed: another thread may have begun a period after we read the clock. */
 static bool goes_period_on(int64_t length_ms)
 {
 	if (likely(length_ms < PERIOD_MS))
@@ -100,14 +102,14 @@ static bool goes_period_on(int64_t length_ms)
 	return length_ms < with_faults(PERIOD_MS, nr_faulted);
 }
 
-/* What is left of so many bytes after a period of this length. */
+/* Halves the bytes once for each HALVED_MS in the period. */
 static size_t halved(size_t bytes, int64_t length_ms)
 {
 	int64_t times = length_ms / HALVED_MS;
 	return times < 64 ? bytes >> times : 0;
 }
 
-/* What was used in the period stays, and what was raised in it: that could not be used yet. */
+/* Keeps what was used in the period and what was raised in it, which could not be used yet. */
 static void end_period(int64_t length_ms)
 {
 	size_t most = sea_load_relaxed(&state.period.most_beyond), least = sea_load_relaxed(&state.period.least_beyond);
@@ -142,7 +144,7 @@ void sea_allowance_age(size_t in_use, size_t beyond)
 
 /* --- refaults ------------------------------------------------------------------------- */
 
-/* Refaults since the last time. */
+/* Refaults since the last measurement. */
 static size_t count_refaults(bool is_soon)
 {
 	size_t faulted = sea_load_relaxed(&state.nr_faulted), purged = sea_load_relaxed(&state.nr_purged);
@@ -155,13 +157,13 @@ static size_t count_refaults(bool is_soon)
 	return refaults;
 }
 
-/* Refaults of the window if it ends now and they cost enough; else 0. */
+/* The window's refaults if it ends now and they cost enough; else 0. */
 static size_t close_window(uint64_t now)
 {
 	uint64_t length_ms = now - state.window_ms;
 	if (length_ms < WINDOW_MS)
 		return 0;
-	length_ms = sea_min(length_ms, RECURS_MS); /* longer ones are of faults that take long */
+	length_ms = sea_min(length_ms, RECURS_MS); /* a window this long had slow faults */
 	size_t refaults = state.window_refaults;
 	state.window_refaults = 0;
 	state.window_ms = now;

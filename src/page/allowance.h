@@ -1,52 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* allowance.h - how much more may stay, since it recurs
+/* allowance.h - how much more may stay resident in a program whose memory use swings
  *
- * To purge a page and to fault it in again costs some 3 us.  A program that swings between more
- * and less memory would pay that at each swing.  So pages that are faulted in soon after as many
- * were purged raise an allowance, and the budget lets so much more stay.  The idea of a refault
- * distance is that of Linux's workingset.c.
+ * Purging a page and faulting it in again costs some 3 us.  A program that swings between more and
+ * less memory would pay that at each swing.  So pages that are faulted in soon after as many were
+ * purged (refaults) raise an allowance, and the budget keeps so many bytes more.  The idea of a
+ * refault distance is from Linux's workingset.c.
  *
  *    raised by   refaults that cost 5 % of the time or more
- *    bounded by  half of the recent peak or 48 MiB; all of the peak, once the program has used
+ *    bounded by  half of the recent peak or 48 MiB; 5/4 of the peak, once the program has used
  *                half of its allowance or more for a whole period
  *    lowered to  what was used of it, at the end of each period of 250 ms
- *    halved      for each second in which nobody asked for the watermarks
+ *    halved      for each second in which no thread asked for the watermarks
  *    reset       when the program's work seems to have ended
  *
- * Any thread may call these functions; none takes a lock.
+ * Any thread may call these functions.  None takes a lock.
  */
 #ifndef SEA_ALLOWANCE_H
 #define SEA_ALLOWANCE_H
 
 #include "base/compiler.h"
 
-/* So many pages without memory came into use. */
+/* So many untouched pages came into use. */
 void sea_allowance_note_faulted(size_t nr_pages);
 
 /* So many pages were purged. */
 void sea_allowance_note_purged(size_t nr_pages);
 
-/* So many bytes are in use, and so many dirty ones stay beyond the base of the budget. */
+/* So many bytes are in use now, and so many dirty bytes are kept beyond the budget's base. */
 void sea_allowance_note_use(size_t in_use, size_t beyond);
 
-/* The same; and the period ends if it is time.  Reads the clock. */
+/* The same; also ends the period if its time is over.  Reads the clock. */
 void sea_allowance_age(size_t in_use, size_t beyond);
 
-/* Counts what was faulted in since the last time, unless another thread is at it.  Comes before
- * pages are purged: what is not counted soon does not count. */
+/* Counts the refaults since the last call, unless another thread does.  Call it before pages are
+ * purged: only refaults that are counted soon count. */
 void sea_allowance_measure(void);
 
-/* Resets the allowance to 0, unless this comes again and again in short time. */
+/* Resets the allowance to 0, unless this is called again and again in a short time. */
 void sea_allowance_reset(void);
 
-/* In the child of a fork: no other thread measures. */
+/* In the child of a fork no other thread measures. */
 void sea_allowance_in_child(void);
 
-/* The allowance in bytes, while so many bytes are in use and so many are dirty in free pages outside
- * zones: what is kept and what is in use come to little more than the recent peak. */
+/* The allowance in bytes, for so many bytes in use and so many dirty bytes in free pages outside
+ * zones.  The allowance plus the bytes in use exceed the recent peak by a quarter at most. */
 size_t sea_allowance(size_t in_use, size_t free_dirty);
 
-/* Pages that were faulted in soon after as many were purged, ever. */
+/* Refaulted pages, ever. */
 size_t sea_allowance_nr_refaults(void);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* arena.c - reserve, commit, purge, release
  *
- * A1  base and size are multiples of a slot; no two arenas share one.  The page map leads from
- *     each slot to the arena, or from the first slot of a whole one.
+ * A1  base and size are multiples of a slot.  No two arenas share a slot.  The page map leads from
+ *     each slot to the arena; for a whole arena, from its first slot.
  * A2  [base, base + committed) is readable and writable.
  * A3  A page whose bit in `touched` is clear reads as zero.
- * A4  A page whose bits in `touched` and `hollow` are clear holds no memory.
+ * A4  A page whose bits in `touched` and `hollow` are clear has no memory.
  */
 #include "page/arena.h"
 
@@ -17,29 +17,29 @@
 #include "base/page_size.h"
 #include "map/map.h"
 
-/* What is committed at a time: 1/8 of what there is, so that the calls stay few
- * (some 40 for the first GiB), within these bounds. */
+/* An arena commits 1/8 of what it has at a time, within these bounds.  So the first GiB takes some
+ * 40 calls. */
 #define COMMIT_MIN (1 * SEA_MIB)
 #define COMMIT_MAX (64 * SEA_MIB)
 
-/* The kernel splits a mapping at each border between huge ranges and others, and a process
- * may have 65,530 mappings: while an arena (1 GiB, where there are many) has so many borders,
- * none of its ranges is made huge. */
+/* The kernel splits a mapping at each border between huge ranges and others, and a process may
+ * have 65,530 mappings.  If an arena (1 GiB, if there are many) has so many borders, no more of
+ * its ranges are made huge. */
 #define MOST_BORDERS 32
 
-/* Hollow pages of all arenas, roughly; atomic. */
+/* Hollow pages of all arenas, not exact; atomic. */
 static size_t nr_hollow;
 
-/* What option `thp` means for a new arena.  With auto the parts of a regular one are made
- * huge one by one, and the only block of a whole one is left to the system. */
+/* The meaning of option `thp` for a new arena.  With auto, a regular arena makes its ranges huge
+ * one by one, and a whole arena leaves it to the system. */
 static enum sea_huge first_advice(bool whole)
 {
 	enum sea_huge option = (enum sea_huge)sea_options.thp;
 	return option == SEA_HUGE_AUTO && !whole ? SEA_HUGE_NEVER : option;
 }
 
-/* Enters it in the maps.  The addresses inside the only block of a whole arena are found by the region
- * map: so its size costs nothing. */
+/* Enters it in the maps.  The region map finds the addresses inside a whole arena, so only its
+ * first slot is in the page map. */
 static bool enter(struct sea_arena *arena, char *base, size_t size, size_t block)
 {
 	SEA_ASSERT(((uintptr_t)base | size) % SEA_SLOT_SIZE == 0); /* A1 */
@@ -55,7 +55,7 @@ static bool enter(struct sea_arena *arena, char *base, size_t size, size_t block
 	return true;
 }
 
-/* What the system refuses it refuses before anything is made for it. */
+/* The system is asked before anything else is made. */
 bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, size_t block)
 {
 	SEA_ASSERT(size > 0 && sea_is_power_of_two(align));
@@ -80,8 +80,8 @@ static size_t commit_step(const struct sea_arena *arena, size_t committed)
 	return sea_round_up(sea_min(sea_max(committed / 8, COMMIT_MIN), COMMIT_MAX), sea_page_size());
 }
 
-/* Commits [from, to) and publishes `to`.  Two threads may do this at once: whoever
- * publishes a larger value has committed all below it. */
+/* Commits [from, to) and publishes `to`.  Two threads may do this at once: the one that publishes
+ * the larger value has committed everything below it. */
 static bool commit_range(struct sea_arena *arena, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && to <= arena->size);
@@ -93,7 +93,7 @@ static bool commit_range(struct sea_arena *arena, size_t from, size_t to)
 	return true;
 }
 
-/* What could not be committed again when it was renewed. */
+/* Commits pages that could not be committed after a renewal. */
 static bool close_gaps(struct sea_arena *arena, size_t committed)
 {
 	sea_store_relaxed(&arena->has_gaps, 0);
@@ -118,7 +118,7 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end)
 
 /* --- which pages hold memory ------------------------------------------------------ */
 
-/* Their owner writes to these pages. */
+/* The owner of these pages writes to them: they are not hollow any more. */
 static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
 {
 	uint64_t filled = arena->hollow ? sea_load_relaxed(&arena->hollow[word]) & pages : 0;
@@ -183,20 +183,20 @@ void sea_arena_set_hollow(size_t nr_pages) { sea_store_relaxed(&nr_hollow, nr_pa
 
 size_t sea_arena_hollow(void) { return sea_load_relaxed(&nr_hollow) << sea_page_shift(); }
 
-/* Page at which the range begins that page `pfn` lies in; it may lie before the arena. */
+/* First page of the huge range of page `pfn`; may be before the arena. */
 static intptr_t huge_start(const struct sea_arena *arena, size_t pfn)
 {
 	size_t first = (uintptr_t)arena->base >> sea_page_shift();
 	return (intptr_t)(sea_round_down(first + pfn, huge_pages()) - first);
 }
 
-/* Number of the range among those of the arena. */
+/* Index of the huge range of page `pfn` in the arena. */
 static size_t huge_index(const struct sea_arena *arena, size_t pfn)
 {
 	return (((uintptr_t)arena->base >> sea_page_shift()) % huge_pages() + pfn) / huge_pages();
 }
 
-/* But for those that another thread has touched meanwhile. */
+/* Marks pages as hollow, except those that another thread has touched meanwhile. */
 static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
@@ -207,10 +207,10 @@ static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 	}
 }
 
-/* --- advice of the program's ------------------------------------------------------ */
+/* --- advice that the program gives ------------------------------------------------ */
 
-/* A run of a huge page or more is where programs ask for huge pages, and where the system can
- * give one. */
+/* Programs ask for huge pages in runs of a huge page or more, and only there can the system give
+ * one. */
 void sea_arena_lend(struct sea_arena *arena, size_t from, size_t to)
 {
 	SEA_ASSERT(arena->pool && from < to);
@@ -221,7 +221,8 @@ void sea_arena_lend(struct sea_arena *arena, size_t from, size_t to)
 			sea_or_release(&arena->lent[i / 64], 1ull << i % 64);
 }
 
-/* Half a huge page: in shorter pieces no huge page comes, and each may be a mapping. */
+/* Claim: [from, to) is at least half a huge page, and a range of it was lent.  Shorter pieces get
+ * no huge page, and each may add a mapping. */
 static bool wants_renewal(const struct sea_arena *arena, size_t from, size_t to)
 {
 	if (to - from < huge_pages() / 2 || !arena->lent)
@@ -232,7 +233,7 @@ static bool wants_renewal(const struct sea_arena *arena, size_t from, size_t to)
 	return false;
 }
 
-/* The ranges that lie in [from, to). */
+/* Clears the bits of the ranges inside [from, to). */
 static void forget_lent(struct sea_arena *arena, size_t from, size_t to)
 {
 	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++) {
@@ -276,7 +277,7 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 	return true;
 }
 
-/* Ranges that are about to lose memory must not be filled again behind our back. */
+/* Without this the kernel may fill ranges again that are about to lose memory. */
 static void split_huge(struct sea_arena *arena, size_t from, size_t to)
 {
 	if (!arena->huge || from == to)
@@ -290,13 +291,13 @@ static void split_huge(struct sea_arena *arena, size_t from, size_t to)
 	}
 }
 
-/* --- giving back ------------------------------------------------------------------ */
+/* --- purging ---------------------------------------------------------------------- */
 
-/* Pages without memory between two that have some: fewer are asked for with them.  Passing over one
- * takes the kernel some ns, and a call 1 to 2 us. */
+/* If fewer pages without memory lie between two with memory, one call purges all.  The kernel
+ * skips a page in some ns; a call takes 1 to 2 us. */
 #define GAP_PAGES 64
 
-/* Where the row ends that starts at page `from`: a gap follows, or `to`. */
+/* End of the row of set bits that starts at `from`: a gap follows, or `to`. */
 static size_t row_end(const uint64_t *map, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && sea_bit_test(map, from));
@@ -308,7 +309,8 @@ static size_t row_end(const uint64_t *map, size_t from, size_t to)
 	return end;
 }
 
-/* The pages of [from, to) whose bits are set in `map`, and then are clear; how many. */
+/* Purges the pages of [from, to) whose bits are set in `map`, and clears the bits.  Returns how
+ * many. */
 static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, size_t to)
 {
 	size_t purged = 0;
@@ -331,14 +333,14 @@ size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 	if (arena->hollow)
 		sea_add_relaxed_mt(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
 	size_t nr = purge_map(arena, arena->touched, from, to);
-	/* What could not be purged is locked, perhaps with all that the process has: it stays. */
+	/* Pages that could not be purged are locked, perhaps with the whole process: not renewed. */
 	if (nr && wants_renewal(arena, from, to) && !sea_arena_count_held(arena, from, to))
 		sea_arena_renew(arena, from, to);
 	return nr;
 }
 
-/* Reserved, then committed: so that nobody else can get the addresses meanwhile, and so that no step
- * fails that has taken something away. */
+/* First reserves the pages, then commits them.  So no other mapping can get the addresses
+ * meanwhile, and if a step fails, nothing is lost. */
 void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
@@ -360,10 +362,10 @@ void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to)
 
 /* --- whole arenas ------------------------------------------------------------------- */
 
-/* A block that has become shorter than this part of its arena has left what it was. */
+/* A block that becomes shorter than this part of its arena gives up addresses. */
 #define CUT_SHARE 4
 
-/* Keeps the addresses for as much again, and gives the others back. */
+/* Keeps addresses for twice the block, and releases the others. */
 static void cut_whole(struct sea_arena *arena, size_t block)
 {
 	size_t to = sea_round_up(2 * block, SEA_SLOT_SIZE), size = arena->size;

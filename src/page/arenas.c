@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* arenas.c - made, equipped, linked, given back
+/* arenas.c - made, equipped, linked, released
  *
- * A regular arena that goes back to the system leaves its metadata to the next of its
- * size, as metadata is never given back.
+ * Metadata is never released.  So a released regular arena leaves its metadata to the next arena of
+ * its size.
  *
- * AR1  The list leads from `first` to `last`, and is empty if both are NULL.  Each arena in it has a
- *      pool and lies in a range AVAILABLE of the region map.
- * AR2  A regular arena that was released has its metadata still.
- * AR3  nr_whole and `whole` are the number of whole arenas and the bytes of their blocks.  Each lies in
- *      a range WHOLE of the region map, and is in the page map.
+ * AR1  The list leads from `first` to `last`, and is empty if both are NULL.  Each arena in it has
+ *      a pool and is in a range AVAILABLE of the region map.
+ * AR2  A released regular arena keeps its metadata.
+ * AR3  nr_whole and `whole` are the number of whole arenas and the bytes of their blocks.  Each is
+ *      in a range WHOLE of the region map, and in the page map.
  */
 #include "page/arenas.h"
 
@@ -23,9 +23,9 @@
 #include "map/map.h"
 #include "page/buddy.h"
 
-/* So that blocks of a huge page's alignment need no arena of their own. */
+/* Alignment of a huge page, so that such blocks need no arena of their own. */
 #define ARENA_ALIGN (2 * SEA_MIB)
-/* Ranges of released arenas that are remembered, for reports. */
+/* Ranges of released arenas that reports can still name. */
 #define NR_RELEASED 64
 
 struct sea_arenas sea_arenas = {.lock = SEA_LOCK_INIT(SEA_RANK_PAGES)};
@@ -34,7 +34,7 @@ const struct sea_locks sea_locks_pages = {.first = &sea_arenas.lock, .nr = 1};
 static struct {
 	struct sea_arena *spare;    /* structs of released whole arenas */
 	struct sea_arena *equipped; /* released regular arenas, with their metadata */
-	size_t next_size;	    /* bytes of the next arena; 0: as the option says; atomic */
+	size_t next_size;	    /* bytes of the next arena; 0: the option's value; atomic */
 	struct sea_range {
 		const char *base;
 		size_t size;
@@ -63,7 +63,7 @@ static void give_struct(struct sea_arena *arena)
 	sea_lock_drop(&sea_arenas.lock);
 }
 
-/* Gives the addresses back, and remembers them for a while. */
+/* Releases the addresses, and remembers them for a while. */
 static void release(struct sea_arena *arena)
 {
 	SEA_ASSERT(arena->base && arena->size % SEA_SLOT_SIZE == 0);
@@ -73,7 +73,7 @@ static void release(struct sea_arena *arena)
 	sea_arena_release(arena);
 }
 
-/* A released arena whose metadata fits, or NULL. */
+/* Takes a released arena whose metadata fits; NULL if there is none. */
 static struct sea_arena *take_equipped(size_t size)
 {
 	sea_lock_take(&sea_arenas.lock);
@@ -88,8 +88,7 @@ static struct sea_arena *take_equipped(size_t size)
 	return arena;
 }
 
-/* Gives the arena its metadata, in pages of its own: zeroed, or that of a released
- * arena, which has been purged but for its last page. */
+/* Gives the arena its metadata, in pages of its own: new, or that of a released arena, cleared. */
 static bool equip_arena(struct sea_arena *arena)
 {
 	size_t nr_pages = arena->size >> sea_page_shift();
@@ -140,14 +139,14 @@ struct sea_arena *sea_arenas_make(size_t size, size_t align)
 	return arena;
 }
 
-/* Claim: there is no run in it, and not more is touched. */
+/* Claim: the arena has no run, and at most `most_dirty` touched pages. */
 static bool may_go(const struct sea_arena *arena, size_t most_dirty)
 {
 	const struct sea_pool *pool = arena->pool;
 	return pool->nr_free == pool->nr_pages && sea_arena_count_touched(arena, 0, pool->nr_pages) <= most_dirty;
 }
 
-/* Unlinks those that may go, but for the first `keep` of them. */
+/* Unlinks the arenas that may go, except the first `keep` of them. */
 static struct sea_arena *unlink_empty(size_t keep, size_t most_dirty)
 {
 	struct sea_arena *empty = NULL;
@@ -176,7 +175,8 @@ bool sea_arenas_release_empty(size_t keep, size_t most_dirty, size_t *nr_dirty)
 		next = arena->next;
 		SEA_ASSERT(arena->meta && arena->pool->nr_free == arena->pool->nr_pages);
 		*nr_dirty += sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
-		sea_seams_purge(arena->base, arena->size); /* before somebody else has the addresses */
+		sea_seams_purge(arena->base, arena->size); /* before the kernel gives the addresses to
+								others */
 		release(arena);
 		if (arena->meta_size >= sea_page_size())
 			sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));

@@ -2,16 +2,16 @@
 /* buddy.c - the binary buddy system
  *
  *    order 2   [           0           ]
- *    order 1   [     0     ][     2    ]     buddy_of(0, 1) = 2
- *    order 0   [  0  ][  1 ][  2 ][  3 ]     buddy_of(2, 0) = 3
+ *    order 1   [     0     ][     2    ]     partner_of(0, 1) = 2
+ *    order 0   [  0  ][  1 ][  2 ][  3 ]     partner_of(2, 0) = 3
  *
- * P1  A buddy of order o starts at a multiple of 2^o and lies inside the arena.
+ * P1  A buddy of order o starts at a multiple of 2^o and is inside the arena.
  * P2  pfn >> o is in free[o]  <=>  page[pfn] reads SEA_PAGE_FREE with order o.
  * P3  No two free buddies overlap, and no two partners are both free.
  * P4  nr_free is the sum of the free buddies' pages.
  *
- * Takes no lock: the caller holds the page lock.  Knowlton (1965) and Knuth, TAOCP
- * vol. 1, 2.5; lists by order replaced by sets, so that the lowest buddy is taken.
+ * The caller holds the page lock.  After Knowlton (1965) and Knuth, TAOCP vol. 1, 2.5.  The lists by
+ * order are sets here, so that the lowest buddy is taken.
  */
 #include "page/buddy.h"
 
@@ -50,7 +50,7 @@ static void unlink_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 	pool->nr_free -= 1ull << order;
 }
 
-/* Gives one buddy back and merges upward. */
+/* Frees one buddy and merges it upward. */
 static void free_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
 	while (order < SEA_MAX_ORDER && is_free_buddy(pool, partner_of(pfn, order), order)) {
@@ -61,7 +61,7 @@ static void free_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 	link_buddy(pool, pfn, order);
 }
 
-/* The largest buddy that starts at pfn and has at most nr_pages. */
+/* Order of the largest buddy that may start at pfn and has at most nr_pages. */
 static unsigned order_at(pfn_t pfn, size_t nr_pages)
 {
 	unsigned by_size = sea_highest_bit(nr_pages);
@@ -82,7 +82,7 @@ void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 	}
 }
 
-/* The sets lie behind the pages, aligned. */
+/* The sets follow the pages; this length keeps them aligned. */
 static size_t page_bytes(size_t nr_pages) { return sea_round_up(nr_pages * sizeof(struct page), sizeof(uint64_t)); }
 
 size_t sea_buddy_meta_size(size_t nr_pages)
@@ -115,7 +115,7 @@ static pfn_t next_of_order(const struct sea_pool *pool, pfn_t pfn, unsigned orde
 	return found < nr ? (pfn_t)(found << order) : SEA_NO_PFN;
 }
 
-/* The same of the order `least` or any higher one. */
+/* The same among the orders from `least` up. */
 static pfn_t next_buddy(const struct sea_pool *pool, pfn_t pfn, unsigned least)
 {
 	pfn_t lowest = SEA_NO_PFN;
@@ -124,7 +124,7 @@ static pfn_t next_buddy(const struct sea_pool *pool, pfn_t pfn, unsigned least)
 	return lowest;
 }
 
-/* First fit by address: what is low has most likely been in use, and is kept dense. */
+/* First fit by address: low pages have most likely been used, and the arena stays dense. */
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages)
 {
 	SEA_ASSERT(nr_pages > 0);
@@ -182,7 +182,7 @@ bool sea_buddy_take(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 	return true;
 }
 
-/* The row of free buddies that the one at pfn is in: where it starts, and ends. */
+/* Start and end of the row of free buddies around the one at pfn. */
 static pfn_t row_start(const struct sea_pool *pool, pfn_t pfn)
 {
 	unsigned order;
@@ -199,7 +199,7 @@ static pfn_t row_end(const struct sea_pool *pool, pfn_t pfn, size_t enough)
 	return end;
 }
 
-/* Among n pages side by side is a buddy of half the largest power of two in n + 1. */
+/* n pages side by side contain a buddy of half the largest power of two in n + 1. */
 pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages)
 {
 	SEA_ASSERT(nr_pages > 0);
@@ -214,7 +214,7 @@ pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages)
 	return sea_buddy_alloc(pool, nr_pages);
 }
 
-/* P1 to P3 for the buddy at pfn, which must lie at or above `covered`. */
+/* P1 to P3 for the buddy at pfn, which must be at or above `covered`. */
 static bool buddy_is_sound(const struct sea_pool *pool, pfn_t pfn, pfn_t covered)
 {
 	unsigned order = pool->pages[pfn].order;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* budget.c - the rules of budget.h
  *
- * The watermarks are those of Linux's zones, turned around: they bound free pages that still cost
- * memory.
+ * Linux's zones have watermarks for too little free memory.  These watermarks bound free pages that
+ * still have memory.
  */
 #include "page/budget.h"
 
@@ -11,17 +11,17 @@
 
 struct sea_budget sea_budget;
 
-/* Dirty bytes that may stay in any program. */
+/* Dirty bytes that every program may keep. */
 static size_t base(size_t in_use) { return sea_max(sea_options.dirty_max, in_use / sea_options.dirty_ratio); }
 
-/* Dirty bytes that only the allowance lets stay. */
+/* Dirty bytes that stay only because of the allowance. */
 static size_t beyond_base(size_t in_use)
 {
 	size_t dirty = sea_pages_dirty();
 	return dirty - sea_min(dirty, base(in_use));
 }
 
-/* A user who sets dirty_max to 0 wants nothing to stay. */
+/* If dirty_max is 0, the user wants no dirty pages to stay. */
 static size_t allowance(size_t in_use)
 {
 	return sea_options.dirty_max ? sea_allowance(in_use, sea_pages_free_dirty()) : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* page.h - what is known of each page of an arena
+/* page.h - the page allocator's record of each page
  *
- * One struct page for each page, indexed by pfn.  Only the first page of a buddy
- * or run says something; the others read SEA_PAGE_INSIDE.
+ * An arena has one struct page for each page, indexed by pfn.  Only the first page of a buddy or
+ * run has information.  The others read SEA_PAGE_INSIDE.
  */
 #ifndef SEA_PAGE_H
 #define SEA_PAGE_H
@@ -18,15 +18,15 @@ typedef uint32_t pfn_t;
 
 enum sea_page_state {
 	SEA_PAGE_INSIDE, /* not the first page of anything */
-	SEA_PAGE_FREE,	 /* heads a free buddy of 2^order pages, in the pool's set of that order */
-	SEA_PAGE_CACHED, /* heads a free buddy of 2^order pages, in a per-CPU list */
-	SEA_PAGE_RUN,	 /* heads a run of nr_pages, handed out */
-	SEA_PAGE_PARKED,	 /* the same, parked by its owner: no block of the program's */
+	SEA_PAGE_FREE,	 /* first page of a free buddy of 2^order pages, in the pool's set of that order */
+	SEA_PAGE_CACHED, /* first page of a free buddy of 2^order pages, in a per-CPU list */
+	SEA_PAGE_RUN,	 /* first page of a run of nr_pages */
+	SEA_PAGE_PARKED,	 /* the same, parked by its owner: not a block of the program */
 };
 
 struct page {
 	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_PARKED: length of the run */
-	uint8_t state;	   /* enum sea_page_state; atomic: neighbours are looked at while they change */
+	uint8_t state;	   /* enum sea_page_state; atomic: other threads read it while it changes */
 	uint8_t order;	   /* SEA_PAGE_FREE, SEA_PAGE_CACHED */
 } SEA_PACKED_BY_TWO;
 _Static_assert(sizeof(struct page) == 6, "6 bytes a page: 0.15 % of the arena");

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* page_alloc.c - runs: taken, resized, moved, given back
+/* page_alloc.c - runs: taken, resized, moved, freed
  *
  *    request --> per-CPU list --> lowest buddy of the first arena that has one
  *                             --> a new arena --> NULL
  *    free    --> per-CPU list --> pool, merged --> above the high watermark: a step of purging
  *
- * G1  A page is in exactly one of: a run, a per-CPU list, a free buddy, or the
- *     hands of a purge under way.
+ * G1  A page is in exactly one of: a run, a per-CPU list, a free buddy, the hand of a purge.
  *
- * The page lock protects the list of arenas and their pools; the counts are atomic, so that the
- * per-CPU lists can do without it (counts.h).  No system call is made under the lock.
+ * The page lock protects the list of arenas and their pools.  The counts are atomic, because the
+ * per-CPU lists do not take the page lock (counts.h).  No system call is made under the lock.
  */
 #include "page/page_alloc.h"
 
@@ -28,23 +27,23 @@
 #include "page/allowance.h"
 #include "page/budget.h"
 
-/* Moving pages by system call pays from here on. */
+/* From this size on, moving pages by system call is faster than copying. */
 #define MOVE_PAGES_MIN (4 * SEA_MIB)
-/* A whole arena is three to six mappings, and a process may have 65,530: while there are so many, what
- * fits comes from pools, and no pages are moved. */
+/* A whole arena takes three to six mappings, and a process may have 65,530.  With so many whole
+ * arenas, only a run of more than half the largest regular arena gets one, and no pages are moved. */
 #define MOST_WHOLE 128
-/* The kernel fills a huge page in 0.2 ms where 512 small ones take 0.8, unless it has to find
- * the memory first: by compaction, or from a hypervisor that took it (5 to 9 ms).  After one that
- * took longer than the first there is none for so long: one call in a minute at most. */
+/* The kernel fills a huge page in 0.2 ms; 512 small pages take 0.8 ms.  It takes 5 to 9 ms if the
+ * kernel must find the memory first: by compaction, or from a hypervisor that took it.  If one
+ * takes HUGE_SLOW_US, no other is made for HUGE_PAUSE_US: one slow call in a minute at most. */
 #define HUGE_SLOW_US 1000
 #define HUGE_PAUSE_US 60000000
 
-/* Buddies of the per-CPU lists that go to their pools together. */
+/* Buddies that move from the per-CPU lists to their pools at a time. */
 #define FLUSH_BATCH 32
 
 static struct {
-	uint64_t huge_from_us;		    /* no huge page before; atomic */
-	uint32_t cannot_move;		    /* a move that failed has lost its target; atomic */
+	uint64_t huge_from_us;		    /* no huge page is made before this time; atomic */
+	uint32_t cannot_move;		    /* a failed move has lost its target; atomic */
 } state;
 
 static size_t to_pages(size_t size) { return (size + sea_page_size() - 1) >> sea_page_shift(); }
@@ -55,14 +54,15 @@ static char *address_of(const struct sea_arena *arena, pfn_t pfn)
 	return arena->base + ((size_t)pfn << sea_page_shift());
 }
 
-/* The address may be where the arena ends. */
+/* The address may be the arena's end. */
 static pfn_t pfn_of(const struct sea_arena *arena, const void *address)
 {
 	SEA_ASSERT((size_t)((const char *)address - arena->base) <= arena->size);
 	return (pfn_t)((size_t)((const char *)address - arena->base) >> sea_page_shift());
 }
 
-/* More than half of what can be addressed cannot be served, and would overflow. */
+/* Claim: the size is at most half of what can be addressed.  Larger ones cannot be served and
+ * would overflow. */
 static bool is_possible(size_t size) { return size <= (size_t)1 << (SEA_ADDRESS_BITS - 1); }
 
 static bool wants_whole(size_t size, size_t align)
@@ -92,7 +92,8 @@ static void empty_page_lists(void)
 			give_to_pool(buddies[i], 1ull << buddies[i].order);
 }
 
-/* Arenas that are released go with their dirty pages: few, unless it is urgent. */
+/* Releases empty arenas that have at most `most_dirty` dirty pages.  Releasing takes long if many
+ * pages are dirty. */
 static bool release_empty(size_t keep, size_t most_dirty)
 {
 	size_t nr_dirty;
@@ -102,7 +103,7 @@ static bool release_empty(size_t keep, size_t most_dirty)
 	return done;
 }
 
-/* Address space has run out: gives back what is not used. */
+/* Address space has run out: releases unused arenas. */
 static bool give_room(void)
 {
 	empty_page_lists();
@@ -111,7 +112,7 @@ static bool give_room(void)
 
 /* --- runs of pools -------------------------------------------------------- */
 
-/* A buddy of an order that the per-CPU lists take is aligned in any case. */
+/* Claim: the run must be one buddy, since it is aligned or the per-CPU lists take it. */
 static bool wants_buddy(size_t nr_pages, size_t align_pages)
 {
 	return align_pages > 1 || (sea_is_power_of_two(nr_pages) && sea_highest_bit(nr_pages) <= SEA_PCP_MAX_ORDER);
@@ -177,8 +178,8 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 		sea_add_relaxed_mt(&sea_counted.nr_written, nr_fresh);
 }
 
-/* A huge page pays once what of all of them may never have been written to is little beside
- * what surely was. */
+/* A huge page pays if hollow pages, which may never be written to, are few compared with pages
+ * that surely were. */
 static void consider_huge(struct sea_buddy run)
 {
 	SEA_ASSERT(run.arena->pool);
@@ -229,7 +230,7 @@ static bool resize_whole(struct sea_arena *arena, size_t size)
 	return true;
 }
 
-/* --- giving back ------------------------------------------------------------ */
+/* --- freeing and purging ------------------------------------------------------- */
 
 /* The first step of a round. */
 static void begin_round(void)
@@ -239,7 +240,7 @@ static void begin_round(void)
 	sea_purge_restart();
 }
 
-/* Pages to purge so that at most `keep` bytes are dirty, as far as free ones are. */
+/* Pages to purge so that at most `keep` bytes are dirty; 0 if no free page is dirty. */
 static size_t excess(size_t keep)
 {
 	size_t dirty = sea_pages_free_dirty() ? sea_pages_dirty() : 0;
@@ -256,8 +257,8 @@ static size_t purge_step(size_t want, bool *is_over)
 	return step.nr_pages;
 }
 
-/* Purges until at most `keep` bytes are dirty or so many steps are done; the thread has the turn,
- * and gives it back.  Returns how many pages went. */
+/* Purges until at most `keep` bytes are dirty, or for nr_steps steps.  The thread has the turn and
+ * ends it.  Returns the pages that were purged. */
 static size_t purge_some(size_t keep, size_t nr_steps)
 {
 	size_t nr_purged = 0, rest;
@@ -281,10 +282,10 @@ size_t sea_pages_purge_free(size_t keep)
 	return purge_some(keep, SIZE_MAX) << sea_page_shift();
 }
 
-/* Steps that are due when so many pages came to be free: more go back than come. */
+/* Steps for a free of so many touched pages: 5/4 of them, so that more pages go than come. */
 static size_t steps_for(size_t nr_pages) { return 1 + (nr_pages + nr_pages / 4) / SEA_PURGE_STEP_PAGES; }
 
-/* Steps of others that one thread makes up for at once. */
+/* Steps for other threads that one call makes at most. */
 #define OWED_STEPS 2
 
 bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
@@ -356,7 +357,7 @@ size_t sea_pages_size(const void *address)
 	return size;
 }
 
-/* So many touched pages came to be free. */
+/* So many touched pages became free. */
 static void keep_watermarks(size_t nr_pages)
 {
 	sea_purge_note_freed(nr_pages);
@@ -376,7 +377,7 @@ void sea_pages_free(void *address)
 	sea_add_relaxed_mt(&sea_counted.nr_used, -nr_pages);
 	sea_add_relaxed_mt(&sea_counted.nr_dirty, nr_touched);
 	run.order = sea_log2_ceil(nr_pages);
-	/* A run that has grown in place may have the size of a buddy and not its place. */
+	/* A run that grew in place may have the size of a buddy but not its alignment. */
 	bool is_buddy = nr_pages == 1ull << run.order && run.pfn % nr_pages == 0;
 	if (!is_buddy || run.order > SEA_PCP_MAX_ORDER || !sea_pcp_give(run))
 		give_to_pool(run, nr_pages);
@@ -433,16 +434,17 @@ bool sea_pages_resize(void *address, size_t size)
 	return true;
 }
 
-/* The pages of the run have gone elsewhere: those of a pool lie in a mapping that was split for them. */
+/* The pages of the run were moved away.  If it is a run of a pool, they were in a mapping that the
+ * kernel has split; that is undone. */
 static void renew_run(struct sea_buddy run)
 {
 	if (run.arena->pool)
 		sea_arena_renew(run.arena, run.pfn, run.pfn + run.arena->pool->pages[run.pfn].nr_pages);
 }
 
-/* Moves the first `bytes` of a run to an arena of its own, with room for as much again: a block that
- * grew this far goes on growing.  Once a target was lost no pages are moved any more.  NULL: the run
- * is as it was. */
+/* Moves the first `bytes` of a run to a whole arena with room for twice `size`: a block that grew
+ * this far probably grows again.  After a target was lost no pages are moved any more.  NULL: the
+ * run is unchanged. */
 static char *move_pages(struct sea_buddy old, size_t bytes, size_t size)
 {
 	char *from = address_of(old.arena, old.pfn);
@@ -529,7 +531,7 @@ size_t sea_pages_purge_range(void *from, void *to)
 	return nr_pages << sea_page_shift();
 }
 
-/* First page of the run that covers `pfn`, or SEA_NO_PFN. */
+/* First page of the run that covers `pfn`; SEA_NO_PFN if none does. */
 static pfn_t run_of(const struct sea_pool *pool, pfn_t pfn)
 {
 	pfn_t head = pfn;
@@ -540,7 +542,7 @@ static pfn_t run_of(const struct sea_pool *pool, pfn_t pfn)
 	return covers ? head : SEA_NO_PFN;
 }
 
-/* The page map shows the first slot of a whole arena only. */
+/* The page map has only the first slot of a whole arena. */
 static const struct sea_arena *arena_around(const void *address)
 {
 	struct sea_region region;
@@ -608,7 +610,7 @@ const struct sea_arena *sea_pages_arena_at(const char *base)
 	return arena;
 }
 
-/* Adds the arena's pages that are in runs, and its touched ones that are not. */
+/* Adds the arena's pages in runs to *used, and its touched pages in no run to *dirty. */
 static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dirty)
 {
 	const struct sea_pool *pool = arena->pool;
@@ -625,7 +627,7 @@ static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dir
 	*dirty += touched;
 }
 
-/* What other threads had in hand goes back, and what they were counting is counted. */
+/* Frees what other threads had in hand, and counts again what they were counting. */
 void sea_pages_in_child(void)
 {
 	size_t used = 0, dirty = 0, hollow = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* page_alloc.h - the door of the page room
  *
- * Hands out runs of whole pages from arenas, and gives pages that stay unused back
- * to the system.  A run larger than half an arena, or aligned beyond that, gets an
- * arena of its own ("whole"), which goes back to the system when it is freed.
+ * Hands out runs of whole pages from arenas, and purges pages that stay unused.  A run larger than
+ * half an arena, or with a larger alignment, gets a "whole" arena of its own, which is released
+ * when the run is freed.
  *
- * Sizes are bytes and are rounded up to pages; a run's first byte identifies it.
- * Any thread may call any of these; the caller may hold a shard's lock.
+ * Sizes are bytes and are rounded up to pages.  A run's first byte identifies it.  Any thread may
+ * call these functions.  The caller may hold a shard's lock unless a comment says otherwise.
  */
 #ifndef SEA_PAGE_ALLOC_H
 #define SEA_PAGE_ALLOC_H
@@ -21,60 +21,60 @@ struct sea_arena;
 
 enum sea_touch {
 	SEA_TOUCH_NOW,	 /* the run counts as written to */
-	SEA_TOUCH_LATER, /* the caller says so by sea_pages_touch(), page by page */
-	SEA_TOUCH_DENSE, /* the same, and most of it will be: a huge page may pay */
+	SEA_TOUCH_LATER, /* the caller calls sea_pages_touch(), page by page */
+	SEA_TOUCH_DENSE, /* the same, and most pages will be touched: a huge page may pay */
 };
 
-/* `align` is a power of two.  *zeroed (may be NULL) tells whether the run reads as
- * zero.  NULL if there is no memory. */
+/* Allocates a run.  `align` is a power of two.  *zeroed (may be NULL): the run reads as zero.
+ * NULL: out of memory. */
 void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed);
 
-/* Gives a run back.  May return memory to the system. */
+/* Frees a run.  May purge and release memory. */
 void sea_pages_free(void *run);
 
-/* What is known of the run that starts at `address`; NULL: none does, or it has an arena of its
- * own.  *size: its bytes; 0 if there is no run. */
+/* The page record of the run that starts at `address`; NULL if no run does, or if it has an arena
+ * of its own.  *size: its bytes; 0 if there is no run. */
 struct page *sea_pages_run(const void *address, size_t *size);
 
-/* The owner of a run parks it for later: it counts as in use, and is found by none of
- * the functions around this one. */
+/* The owner keeps a run for later.  It stays in use to the page allocator, but the functions here
+ * do not find it. */
 SEA_INLINE void sea_pages_park(struct page *run)
 {
 	SEA_ASSERT(run->state == SEA_PAGE_RUN);
 	sea_store_release(&run->state, (uint8_t)SEA_PAGE_PARKED);
 }
 
-/* Undoes that. */
+/* Ends that. */
 SEA_INLINE void sea_pages_unpark(struct page *run)
 {
 	SEA_ASSERT(run->state == SEA_PAGE_PARKED);
 	sea_store_release(&run->state, (uint8_t)SEA_PAGE_RUN);
 }
 
-/* Bytes of the run that starts at `address`; 0 if none does. */
+/* Bytes of the run that starts at `address`; 0 if there is none. */
 size_t sea_pages_size(const void *address);
 
-/* What lies at an address, for reports of mistakes. */
+/* What is at an address, for reports of mistakes. */
 enum sea_place {
 	SEA_PLACE_FOREIGN, /* not ours */
-	SEA_PLACE_FREE,	   /* ours, in no run; or part of a run freed not long ago */
+	SEA_PLACE_FREE,	   /* ours, in no run; or part of an arena that was released recently */
 	SEA_PLACE_RUN,	   /* in the run [*base, *base + *size) */
 };
 enum sea_place sea_pages_place(const void *address, void **base, size_t *size);
 
-/* Makes the run `size` bytes long in place; it may grow or shrink. */
+/* Makes the run `size` bytes long in place, shorter or longer.  False: it cannot. */
 bool sea_pages_resize(void *run, size_t size);
 
-/* Moves a run to where `size` bytes fit, page by page and without copying where the
- * kernel can; NULL if there is no memory, and then the old run stays. */
+/* Moves a run to where `size` bytes fit.  If the kernel can move pages, long runs are not copied.
+ * NULL: out of memory, and the run stays as it is. */
 void *sea_pages_move(void *run, size_t size);
 
-/* The bytes [from, to) of a run of SEA_TOUCH_LATER or SEA_TOUCH_DENSE may be written from now
- * on; `surely`: something in each of their pages will. */
+/* The bytes [from, to) of a run of SEA_TOUCH_LATER or SEA_TOUCH_DENSE may be written from now on.
+ * `surely`: something in each of their pages will be. */
 void sea_pages_touch(const void *from, const void *to, bool surely);
 
-/* Where the page allocator keeps in mind which pages of a run are touched, for who asks often:
- * as long as the run lives, and it is not one of those with a mapping of their own. */
+/* The page allocator's record of the touched pages of a run, for frequent questions.  Valid as
+ * long as the run; not for runs with an arena of their own. */
 struct sea_touched {
 	const uint64_t *map; /* atomic */
 	size_t first;	     /* bit of the first page */
@@ -82,8 +82,8 @@ struct sea_touched {
 };
 struct sea_touched sea_pages_touched(const void *run);
 
-/* Claim: bytes [from, to) of the run are in touched pages.  May be false where it is not so
- * easy to see, as their bits lie in several words. */
+/* Claim: bytes [from, to) of the run are in touched pages.  Conservative: false if their bits are
+ * in several words. */
 SEA_INLINE bool sea_pages_are_touched(const struct sea_touched *touched, size_t from, size_t to)
 {
 	size_t first = touched->first + (from >> touched->page_shift);
@@ -92,53 +92,51 @@ SEA_INLINE bool sea_pages_are_touched(const struct sea_touched *touched, size_t 
 	return first / 64 == last / 64 && !(wanted & ~sea_load_relaxed(&touched->map[first / 64]));
 }
 
-/* Pages of [from, to) that are touched. */
+/* How many pages of [from, to) are touched. */
 size_t sea_pages_count_touched(const void *from, const void *to);
 
-/* The same, and those that have memory as part of a huge page only. */
+/* The same, and hollow pages count too. */
 size_t sea_pages_count_held(const void *from, const void *to);
 
-/* The bytes [from, to), whole pages inside a run, are not in use: gives their
- * memory back.  Returns how many bytes went.  No lock may be held. */
+/* Purges the bytes [from, to), whole pages inside a run that are not in use.  Returns the bytes
+ * that were purged.  The caller holds no lock. */
 size_t sea_pages_purge_range(void *from, void *to);
 
-/* Gives memory of free pages back until at most `keep` bytes are dirty; returns how
- * many bytes went.  No lock may be held. */
+/* Purges free pages until at most `keep` bytes are dirty.  Returns the bytes that were purged.
+ * The caller holds no lock. */
 size_t sea_pages_purge_free(size_t keep);
 
-/* The same for the low watermark, if more than the high one was dirty and less has gone since:
- * some steps only, as is due for a free of so many pages.  True: there is more to do. */
+/* Purges free pages down to the low watermark, if more than the high one is dirty or a round has
+ * begun.  Makes only the steps that a free of so many pages must make.  True: there is more to do. */
 bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages);
 
 struct sea_page_stats {
 	size_t reserved;  /* bytes of address space in arenas */
-	size_t committed; /* of them usable */
+	size_t committed; /* part of reserved: readable and writable */
 	size_t in_use;	  /* bytes in runs */
-	size_t dirty;	  /* bytes in touched pages that nobody uses, idle ones in runs included */
+	size_t dirty;	  /* bytes in touched pages that the program does not use, also inside runs */
 	size_t nr_whole;  /* runs with an arena of their own */
 	size_t whole;	  /* bytes in them */
-	size_t purged;	  /* bytes given back so far */
-	size_t refaulted; /* bytes of them that were faulted in again soon */
+	size_t purged;	  /* bytes purged, ever */
+	size_t refaulted; /* part of purged: faulted in again soon after */
 };
 void sea_pages_stats(struct sea_page_stats *stats);
 
-/* The arena with a pool that starts at `base`; NULL if there is none, or not yet, or not
- * any more. */
+/* The arena with a pool that starts at `base`; NULL if there is none now. */
 const struct sea_arena *sea_pages_arena_at(const char *base);
 
-/* Claim: the address lies in an arena, in the part that has been committed.  Costs a look-up. */
+/* Claim: the address is in the committed part of an arena.  Costs a look-up. */
 bool sea_pages_is_readable(const void *address);
 
-/* Between these two no arena is given back, so that who follows a pointer into memory that may be
- * free reads memory.  The page lock is held: briefly, and no call into this room. */
+/* No arena is released between these two: whoever follows a pointer into memory that may be free
+ * reads memory.  The page lock is held, so keep it short and call nothing of this room. */
 void sea_pages_pin(void);
 void sea_pages_unpin(void);
 
-/* In the child of a fork: what other threads were doing is undone.  Cost: a look at
- * each buddy. */
+/* In the child of a fork: undoes what other threads were doing.  Cost: a look at each buddy. */
 void sea_pages_in_child(void);
 
-/* Claim: every pool is sound and the counts agree. */
+/* Claim: every pool and list is sound, and the counts are right. */
 bool sea_pages_are_sound(void);
 
 #endif

@@ -2,8 +2,8 @@
 /* pcp.c - a small stack for each order and processor
  *
  * C1  nr_pages is the sum over the stacks of 2^order, and at most HIGH_PAGES.
- * C2  The first page of a buddy in a list reads SEA_PAGE_CACHED; once it is taken out,
- *     SEA_PAGE_RUN, so that at a fork no page is nowhere.
+ * C2  The first page of a buddy in a list reads SEA_PAGE_CACHED.  When the buddy is taken out, it
+ *     reads SEA_PAGE_RUN, so the child of a fork finds every page somewhere.
  */
 #include "page/pcp.h"
 
@@ -12,11 +12,11 @@
 #include "base/os.h"
 #include "page/buddy.h"
 
-/* Processors share a list beyond this many; a power of two. */
+/* Lists, a power of two.  If there are more processors, some share a list. */
 #define NR_LISTS 16
-/* Most buddies of one order in a list. */
+/* Buddies of one order in a list, at most. */
 #define DEPTH 8
-/* Most pages in a list: 2 MiB of 4 KiB pages, the size of two zones. */
+/* Pages in a list, at most: 2 MiB of 4 KiB pages, two zones. */
 #define HIGH_PAGES 512
 
 struct page_list {
@@ -26,7 +26,7 @@ struct page_list {
 	struct sea_buddy stack[SEA_PCP_MAX_ORDER + 1][DEPTH];
 } SEA_LINE_ALIGNED;
 
-static struct page_list lists[NR_LISTS]; /* zeroed, so that unused ones cost nothing */
+static struct page_list lists[NR_LISTS]; /* zeros: unused lists cost no memory */
 const struct sea_locks sea_locks_pcp = {.first = &lists[0].lock, .stride = sizeof(lists[0]), .nr = NR_LISTS};
 
 static void lock_list(struct page_list *list)

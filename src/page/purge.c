@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* purge.c - which free buddies, and how much at a time
  *
- * U1  What is in hand is in no pool (G1), and reads SEA_PAGE_INSIDE.
- * U2  The cursor moves downward in an arena's buddies of one order, then to the next lower order,
- *     then to the next arena.  Until a round is over each buddy is looked at once, but for
- *     those that came about behind the cursor.
+ * U1  A buddy in hand is in no pool (G1), and its first page reads SEA_PAGE_INSIDE.
+ * U2  The cursor moves downward through an arena's buddies of one order, then to the next lower
+ *     order, then to the next arena.  A round looks at each buddy once, except for buddies that
+ *     become free behind the cursor.
  * U3  A step looks at STEP_LOOKS buddies at most, takes STEP_BUDDIES in hand, of
  *     SEA_PURGE_STEP_PAGES together, and begins no system call after SEA_PURGE_STEP_US.
  *
- * Largest buddies first: they are the fewest calls, and whole huge pages.  Highest address first:
- * what is low will be used first.
+ * Largest buddies go first: they need the fewest calls, and they are whole huge pages.  Among them
+ * the highest address goes first: low addresses are allocated first.
  */
 #include "page/purge.h"
 
@@ -22,37 +22,38 @@
 #include "page/buddy.h"
 
 #define STEP_BUDDIES 16
-/* A look takes 5 to 10 ns: 20 us. */
+/* A look takes 5 to 10 ns, so a step looks for 20 us at most. */
 #define STEP_LOOKS 2048
-/* Of a larger buddy, pieces of this order go: a huge page where pages have 4 KiB. */
+/* Larger buddies are purged in pieces of this order: a huge page of 4 KiB pages. */
 #define PIECE_ORDER 9
-/* The system has refused when so many calls in a row were in vain: four steps.  A part that the
- * program has locked may lie among others. */
+/* After so many useless calls in a row, four steps, the system has refused.  Fewer may be a part
+ * that the program has locked. */
 #define REFUSED_CALLS 64
-/* Pages that are to be freed before the system is asked again; the first time. */
+/* After the first refusal the system is asked again when so many pages have been freed. */
 #define RETRY_PAGES 256
 
 _Static_assert(1u << PIECE_ORDER <= SEA_PURGE_STEP_PAGES, "a step has room for a piece");
 
 struct cursor {
-	size_t arena;	/* number in the list */
+	size_t arena;	/* index in the list */
 	unsigned order;
-	size_t end;	/* page above those to look at */
+	size_t end;	/* the page behind those still to look at */
 };
 
 static struct {
-	uint32_t is_running;		    /* somebody has the turn; atomic */
-	uint32_t goes_on;		    /* a round is under way; atomic */
-	size_t nr_owed;			    /* steps; atomic */
+	uint32_t is_running;		    /* a thread has the turn; atomic */
+	uint32_t goes_on;		    /* a round has begun; atomic */
+	size_t nr_owed;			    /* steps that threads without the turn left; atomic */
 	size_t nr_freed;		    /* pages, ever; atomic */
-	size_t quiet_until;		    /* nr_freed before which nothing is tried; atomic */
-	size_t rest_until;		    /* nr_freed before which no round begins; atomic */
-	size_t nr_refused;		    /* calls in a row that were in vain; atomic, roughly */
-	size_t pause;			    /* pages of the last pause; 0: the system takes them; the same */
+	size_t quiet_until;		    /* no purging before nr_freed reaches this; atomic */
+	size_t rest_until;		    /* no new round before nr_freed reaches this; atomic */
+	size_t nr_refused;		    /* useless calls in a row; atomic, not exact */
+	size_t pause;			    /* length of the last pause in pages; 0: the last call was
+						useful; the same */
 	struct sea_buddy hand[STEP_BUDDIES]; /* page lock */
 	size_t nr_hand;
-	struct cursor cursor;		    /* the turn */
-	struct cursor before[STEP_BUDDIES];  /* where the cursor stood before each buddy in hand; the turn */
+	struct cursor cursor;		    /* for the thread with the turn */
+	struct cursor before[STEP_BUDDIES];  /* the cursor before each buddy in hand; the same */
 } state;
 
 /* --- when ------------------------------------------------------------------------ */
@@ -77,7 +78,7 @@ static void pause_for(size_t *until, size_t nr_pages)
 	sea_store_relaxed(until, sea_load_relaxed(&state.nr_freed) + nr_pages);
 }
 
-/* The count may wrap. */
+/* nr_freed may wrap. */
 static bool is_past(const size_t *until)
 {
 	return (intptr_t)(sea_load_relaxed(&state.nr_freed) - sea_load_relaxed(until)) >= 0;
@@ -135,7 +136,7 @@ static struct sea_arena *arena_at(size_t number)
 	return arena;
 }
 
-/* To the next order, or arena. */
+/* Moves the cursor to the next order, or arena. */
 static void move_on(void)
 {
 	state.cursor.end = SIZE_MAX;
@@ -145,7 +146,7 @@ static void move_on(void)
 	state.cursor.arena++;
 }
 
-/* The highest part of the free buddy [start, end) of this order that is touched. */
+/* Finds the highest touched piece of the free pages [start, end).  False: none is touched. */
 static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, struct sea_buddy *piece)
 {
 	size_t touched = sea_bits_find_back(arena->touched, end, true);
@@ -157,7 +158,7 @@ static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, 
 	return true;
 }
 
-/* The next piece that is dirty, of the arena and the order that the cursor is at. */
+/* Finds the next dirty piece of the cursor's arena and order. */
 static bool next_piece(struct sea_arena *arena, struct sea_buddy *piece, size_t *looks)
 {
 	unsigned order = state.cursor.order;
@@ -177,14 +178,14 @@ static bool next_piece(struct sea_arena *arena, struct sea_buddy *piece, size_t 
 	return false;
 }
 
-/* Claim: a piece more is not too much. */
+/* Claim: the step may take one more piece. */
 static bool has_room(size_t taken)
 {
 	size_t piece = (size_t)1 << sea_min(state.cursor.order, PIECE_ORDER);
 	return state.nr_hand == 0 || (state.nr_hand < STEP_BUDDIES && taken + piece <= SEA_PURGE_STEP_PAGES);
 }
 
-/* Takes dirty free buddies in hand; true if there are no more.  Returns how many pages of them
+/* Takes dirty free buddies in hand.  *is_over: no buddy is left.  Returns how many of their pages
  * are dirty. */
 static size_t collect(size_t want, bool *is_over)
 {
@@ -205,7 +206,7 @@ static size_t collect(size_t want, bool *is_over)
 		state.hand[state.nr_hand++] = piece;
 		taken += sea_arena_count_touched(arena, piece.pfn, piece.pfn + (1ull << piece.order));
 		if (piece.order < state.cursor.order)
-			break; /* the rest of the buddy is small buddies until the piece is back */
+			break; /* the rest of the buddy is in smaller buddies until the piece is back */
 	}
 	*is_over = !arena;
 	sea_lock_drop(&sea_arenas.lock);
@@ -223,7 +224,7 @@ static void put_back(void)
 	sea_lock_drop(&sea_arenas.lock);
 }
 
-/* Purges what is in hand, as far as there is time; returns how many pages went. */
+/* Purges what is in hand while the step has time.  Returns the pages that were purged. */
 static size_t purge_hand(bool *is_over)
 {
 	size_t nr_pages = 0;
