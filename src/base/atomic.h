@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* atomic.h - every atomic operation of the project
  *
- * The name says the order.  A release in one thread pairs with an acquire in
- * another; the field that is used so names its partner where it is declared.
+ * The name says the order.  A release in one thread pairs with an acquire in another; a field that
+ * is used so names its partner at its declaration.
  *
- * What ends in _mt is atomic only while the process has several threads, and a plain instruction
- * while it has one.
+ * An operation that ends in _mt is atomic only while the process has several threads.  With one
+ * thread it is a plain instruction.
  */
 #ifndef SEA_ATOMIC_H
 #define SEA_ATOMIC_H
 
 #include "base/compiler.h"
 
-/* Claim: the process has one thread, and stays so while the caller runs: plain instructions
- * do what locked ones do for several.  The C library says so, before a second thread starts
- * (glibc 2.32 and later; others say nothing). */
+/* Claim: the process has one thread, and no other starts while the caller runs, so plain
+ * instructions are enough.  The C library says so, before a second thread starts (glibc 2.32 and
+ * later; others say nothing). */
 extern char __libc_single_threaded __attribute__((weak));
 
 SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_single_threaded; }
@@ -35,8 +35,8 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 		}                                                                                  \
 		old_;                                                                              \
 	})
-/* Ordered with every other of these: who sets a bit and then reads, and who takes the other and
- * then reads the first, do not both miss it. */
+/* These are ordered with each other.  If one thread sets a bit and then reads, and another takes
+ * that bit's partner and then reads the bit, they do not both miss the other's write. */
 #define sea_or_ordered_mt(p, v)                                                                    \
 	((void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
 #define sea_load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
@@ -46,12 +46,12 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 #define sea_and_relaxed(p, v) ((void)sea_fetch_and_relaxed(p, v))
 #define sea_test_and_set_bit(p, bit) (__atomic_fetch_or(p, 1ull << (bit), __ATOMIC_RELAXED) >> (bit) & 1)
 
-/* A word that was written before the caller could ask for it: a plain load, which
- * compilers fold into the instruction that uses it, as they do not with atomics. */
+/* Reads a word that was written before the caller could ask for it.  A plain load: compilers fold
+ * it into the instruction that uses it, which they do not do with atomics. */
 #define sea_load_constant(p) (*(p))
 
-/* Counts a variable of the calling thread down; true if it fell below 0.  One
- * instruction and its flags, where compilers would load, test and store. */
+/* Counts a variable of the calling thread down; true if it fell below 0.  One instruction and its
+ * flags; compilers would load, test and store. */
 #if defined(__x86_64__)
 SEA_INLINE bool sea_count_down(int32_t *count)
 {
@@ -63,14 +63,13 @@ SEA_INLINE bool sea_count_down(int32_t *count)
 SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
 #endif
 
-/* What stands before it is done before what stands behind it, as far as a signal handler of
- * the same thread can see. */
+/* To a signal handler of the same thread, everything before this is done before everything after it. */
 #define sea_before_a_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* Keeps the compiler from joining what comes before with what comes after. */
+/* Keeps the compiler from combining the code before with the code after. */
 #define sea_compute_now(variable) __asm__("" : "+r"(variable))
 
-/* True if *p was `old` and is now `new`. */
+/* If *p is `old`, sets it to `new`.  True: it did. */
 #define sea_swap_if(p, old, new)                                                                   \
 	({                                                                                         \
 		__typeof__(*(p)) expected_ = (old);                                                \
@@ -78,11 +77,11 @@ SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
 					    __ATOMIC_ACQUIRE);                                     \
 	})
 
-/* A count that several threads write and nobody needs exactly; what was written before is
- * visible to whoever takes it with an exchange. */
+/* Counts without a locked instruction.  Several threads write the count and may lose some.  Writes
+ * before it are visible to a thread that takes the count with an exchange. */
 #define sea_count_roughly(p, v) sea_store_release(p, sea_load_relaxed(p) + (v))
 
-/* A counter written by one thread and read by others: no locked instruction. */
+/* Counts what one thread writes and others read: no locked instruction. */
 #define sea_count_own(p, v) sea_store_relaxed(p, sea_load_relaxed(p) + (v))
 
 #endif

@@ -26,14 +26,13 @@ SEA_INLINE size_t sea_round_down(size_t value, size_t power)
 	return value & ~(power - 1);
 }
 
-/* Undefined for 0, like the instruction. */
+/* Undefined for 0, like the instructions. */
 SEA_INLINE unsigned sea_lowest_bit(uint64_t word) { return (unsigned)__builtin_ctzll(word); }
 SEA_INLINE unsigned sea_highest_bit(uint64_t word) { return 63u ^ (unsigned)__builtin_clzll(word); }
 
-/* By halves, quarters and bytes: x86-64 need not have an instruction for it, and without it
- * compilers call a function with a table.  To ask the processor first takes some 4
- * instructions where this takes 12: 1 of 186 in batch_random/100000, and none where caches
- * serve. */
+/* Counts by halves, quarters and bytes.  x86-64 may have no instruction for it, and then compilers
+ * call a function with a table.  This takes 12 instructions; asking the processor first takes some
+ * 4: that would save 1 of 186 in batch_random/100000, and none if caches serve. */
 SEA_INLINE unsigned sea_count_bits(uint64_t word)
 {
 	word -= word >> 1 & 0x5555555555555555ull;
@@ -57,7 +56,7 @@ SEA_INLINE bool sea_bit_test(const uint64_t *map, size_t bit) { return map[bit /
 SEA_INLINE void sea_bit_set(uint64_t *map, size_t bit) { map[bit / 64] |= 1ull << bit % 64; }
 SEA_INLINE void sea_bit_clear(uint64_t *map, size_t bit) { map[bit / 64] &= ~(1ull << bit % 64); }
 
-/* The part of [from, to) that lies in word `index`. */
+/* The part of [from, to) that is in word `index`. */
 SEA_INLINE uint64_t sea_mask_in_word(size_t index, size_t from, size_t to)
 {
 	size_t base = index * 64;
@@ -82,7 +81,7 @@ static inline void sea_bits_set(uint64_t *map, size_t from, size_t to)
 	map[last] |= in_last;
 }
 
-/* Bits outside may change meanwhile. */
+/* Number of set bits in [from, to).  Bits outside may change meanwhile. */
 static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 {
 	size_t count = 0;
@@ -105,7 +104,8 @@ static inline size_t sea_bits_find(const uint64_t *map, size_t from, size_t to, 
 	return bit < to ? bit : to;
 }
 
-/* Last bit in [0, before) that is `value`, plus one; 0 if there is none.  The same. */
+/* Last bit in [0, before) that is `value`, plus one; 0 if there is none.  Bits outside may change
+ * meanwhile. */
 static inline size_t sea_bits_find_back(const uint64_t *map, size_t before, bool value)
 {
 	if (!before)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* bittree.h - a set of small integers whose lowest member is found at once
+/* bittree.h - a set of small integers that finds its lowest member in constant time
  *
  *    level 1      [ 0 1 1 0 ... ]        bit i: word i of level 0 is not zero
  *    level 0      [ 0 ][ 9 ][ 4 ][ 0 ]   bit i: i is a member
  *
  * B1  A bit of level n + 1 is set  <=>  the word it stands for is not zero.
  *
- * Cost: one word for every factor of 64 in the capacity.  Takes no lock.
+ * Cost: one word for every factor of 64 in the capacity.  No lock.
  */
 #ifndef SEA_BITTREE_H
 #define SEA_BITTREE_H
 
 #include "base/bits.h"
 
-/* 64^4 members: more blocks than an arena has pages. */
+/* 64^4 members: more than an arena has pages. */
 #define SEA_BITTREE_LEVELS 4
 
 struct sea_bittree {
@@ -21,7 +21,7 @@ struct sea_bittree {
 	unsigned nr_levels;
 };
 
-/* Words of memory that a set of members [0, capacity) needs. */
+/* Words of memory for a set of members [0, capacity). */
 static inline size_t sea_bittree_words(size_t capacity)
 {
 	size_t words = 0;
@@ -32,7 +32,7 @@ static inline size_t sea_bittree_words(size_t capacity)
 	return words;
 }
 
-/* Makes an empty set in zeroed `memory`; returns the word behind it. */
+/* Makes an empty set in zeroed `memory`.  Returns the word behind it. */
 static inline uint64_t *sea_bittree_init(struct sea_bittree *tree, size_t capacity, uint64_t *memory)
 {
 	tree->nr_levels = 0;

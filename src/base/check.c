@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - the way out
+/* check.c - the fatal report
  *
- * A line is put together on the stack and written with one call: the heap may be
- * broken, so nothing here may need it.
+ * The line is built on the stack and written with one call: the heap may be broken, so nothing here
+ * uses it.
  *
- * Then abort() runs the program's handler of SIGABRT, which may do anything: it allocates,
- * opens files, forks.  So the thread first drops its locks and turns its back on the heap;
- * emergency.h serves it from then on.  Other threads go on.  A handler that makes a mistake
- * itself is not called again.
+ * Then abort() runs the program's handler of SIGABRT, which may do anything: it allocates, opens
+ * files, forks.  So the thread first drops its locks and stops using the heap; from then on
+ * emergency.h serves it.  Other threads go on.  If the handler makes a mistake itself, it is not
+ * called again.
  */
 #include "base/check.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* check.h - our mistakes and the caller's
  *
- * SEA_CHECK   always on, O(1): a broken invariant that memory corruption by the
- *             program can cause.  Ends the process.
+ * SEA_CHECK   always on, O(1): an invariant that the program can break by corrupting memory.
+ *             Ends the process.
  * SEA_ASSERT  debug builds only, O(1).
  * SEA_AUDIT   debug builds only: walks a whole structure.
  */
@@ -15,16 +15,16 @@
 #define SEA_DEBUG 0
 #endif
 
-/* One line on standard error, "seamalloc: WHAT: TEXT", then abort().  Neither
- * allocates nor takes a lock, and drops those that the thread holds. */
+/* Prints one line on standard error, "seamalloc: WHAT: TEXT", then calls abort().  Does not
+ * allocate, takes no lock, and drops the locks that the thread holds. */
 SEA_COLD _Noreturn void sea_fatal(const char *what, const char *text);
 
-/* The same for a block: "seamalloc: VERB of 0xADDRESS: TEXT".  `text` may hold up
- * to two %z, each replaced by one of the numbers in decimal. */
+/* The same for a block: "seamalloc: VERB of 0xADDRESS: TEXT".  Up to two %z in `text` are replaced
+ * by the numbers in decimal. */
 SEA_COLD _Noreturn void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first,
 					size_t second);
 
-/* One line on standard error, "seamalloc: WHAT: TEXT"; the process goes on. */
+/* Prints one line on standard error, "seamalloc: WHAT: TEXT".  The process goes on. */
 SEA_COLD void sea_warn(const char *what, const char *text);
 
 SEA_COLD _Noreturn void sea_check_failed(const char *claim, const char *file, int line);

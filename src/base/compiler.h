@@ -10,26 +10,26 @@
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/* A slow path: never inlined, and laid out away from the code that calls it. */
+/* A slow path: never inlined, and placed away from the code that calls it. */
 #define SEA_COLD __attribute__((noinline, cold))
 #define SEA_NOINLINE __attribute__((noinline))
 #define SEA_INLINE static inline __attribute__((always_inline))
 
-/* Inside the shared object, so that no table stands between code and variable. */
+/* Not exported from the shared object, so the code reaches the variable without a table. */
 #define SEA_HIDDEN __attribute__((visibility("hidden")))
 
 /* One cache line: fields written by different threads are kept this far apart. */
 #define SEA_CACHE_LINE 64
 #define SEA_LINE_ALIGNED __attribute__((aligned(SEA_CACHE_LINE)))
 
-/* No padding, and aligned to two bytes: an array of the struct is as short as can be. */
+/* No padding, aligned to two bytes: keeps an array of the struct short. */
 #define SEA_PACKED_BY_TWO __attribute__((packed, aligned(2)))
 
-/* Thread-local storage reached through one register, also in a shared object.
- * Its size is what the static TLS block of a dlopen()ing program must have left. */
+/* Thread-local storage reached through one register, also in a shared object.  A program that
+ * dlopen()s us must have that much left in its static TLS block. */
 #define SEA_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
-/* Exempt from the thread sanitizer: the contract of the function says why. */
+/* Exempt from the thread sanitizer.  The function's comment says why. */
 #define SEA_RACE_BY_DESIGN __attribute__((no_sanitize("thread")))
 
 #define SEA_KIB ((size_t)1 << 10)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* cpus.c - the affinity mask, and the limits of control groups
  *
- * /proc/self/cgroup has a line for each tree of groups, NUMBER:CONTROLLERS:/GROUP.  A
- * group has a limit where it may have only `quota` us of processor time in each `period`:
+ * /proc/self/cgroup has a line for each tree of groups, NUMBER:CONTROLLERS:/GROUP.  A group has a
+ * limit if it may use only `quota` us of processor time in each `period`:
  *
  *    0::/a/b             version 2   /sys/fs/cgroup/a/b/cpu.max                "QUOTA PERIOD"
  *    4:cpu,cpuacct:/a/b  version 1   /sys/fs/cgroup/cpu/a/b/cpu.cfs_quota_us   "QUOTA"
  *                                    /sys/fs/cgroup/cpu/a/b/cpu.cfs_period_us  "PERIOD"
  *
- * The groups above limit as well: the lowest limit on the way to the root holds.
+ * The groups above it limit it too: the lowest limit on the way to the root counts.
  *
- * What cannot be read or understood is no limit.  So it is with "max" and -1; and in a
- * container that shows the host's names: only the root is there, and is the container's
- * group.  Trees that are mounted elsewhere are not looked for.
+ * A file that cannot be read or understood sets no limit, nor do "max" and -1.  Some containers show
+ * the host's names: there only the root exists, and it is the container's group.  Trees that are
+ * mounted elsewhere are not searched.
  */
 #define _GNU_SOURCE
 #include "base/cpus.h"
@@ -24,14 +24,14 @@
 
 #define NO_LIMIT SIZE_MAX
 
-/* The list of groups is read in pieces of this size.  Of a longer line the first levels
- * count, which limit what is below them. */
+/* The list of groups is read in pieces of this size.  Of a longer line only the first levels are
+ * used; they limit the levels below. */
 #define PIECE_ROOM 512
-/* Any of these lines behind the root of a tree, with the name of a file. */
+/* The root of a tree, the longest line and the name of a file. */
 #define PATH_ROOM (PIECE_ROOM + 64)
-/* Not all of an endless list is read. */
+/* Bytes of the list that are read at most. */
 #define LIST_MAX (16 * SEA_KIB)
-/* Two numbers in a line. */
+/* A line with two numbers. */
 #define FILE_ROOM 64
 
 /* --- one group ----------------------------------------------------------------- */
@@ -41,7 +41,7 @@ static size_t cpus_for(size_t quota, size_t period)
 	return quota && period ? quota / period + (quota % period > 0) : NO_LIMIT;
 }
 
-/* Reads a file of the group; returns the end of its text. */
+/* Reads a file of the group.  Returns the end of its text. */
 static const char *read_file(struct sea_text *group, const char *name, char text[FILE_ROOM])
 {
 	size_t length = group->length;
@@ -64,7 +64,7 @@ static size_t limit_of_v2(struct sea_text *group)
 	return cpus_for(quota, period);
 }
 
-/* Reads the one number of a file. */
+/* Reads a file with one number. */
 static bool read_number(struct sea_text *group, const char *name, size_t *number)
 {
 	char text[FILE_ROOM];
@@ -90,8 +90,8 @@ static void go_up(struct sea_text *group)
 	sea_text_shorten(group, length);
 }
 
-/* The lowest limit of the group [name, end), "" or "/...", and those above it.  A group
- * outside of what the process may see is "/../...": only the root is known of it. */
+/* The lowest limit of the group [name, end), "" or "/...", and of those above it.  A group outside
+ * what the process may see is "/../...": only its root is known. */
 static size_t limit_in_tree(const char *root, const char *name, const char *end,
 			    size_t (*limit_of)(struct sea_text *group))
 {
@@ -114,7 +114,7 @@ static size_t limit_in_tree(const char *root, const char *name, const char *end,
 
 /* --- the list of groups --------------------------------------------------------------- */
 
-/* Is "cpu" in the list "name,name"? */
+/* Claim: the list "name,name" has "cpu". */
 static bool has_cpu(const char *list, const char *end)
 {
 	while (list < end) {
@@ -145,7 +145,7 @@ static size_t limit_of_line(const char *line, const char *end)
 	return NO_LIMIT;
 }
 
-/* The lowest limit in the lines that [text, end) has whole; moves *text behind them. */
+/* The lowest limit in the complete lines of [text, end).  Moves *text behind them. */
 static size_t limit_of_lines(const char **text, const char *end)
 {
 	size_t limit = NO_LIMIT;
@@ -157,7 +157,7 @@ static size_t limit_of_lines(const char **text, const char *end)
 	return limit;
 }
 
-/* A line without an end, up to its last slash. */
+/* For a line that is too long: uses it up to its last slash. */
 static size_t limit_of_first_levels(const char *line, size_t length)
 {
 	const char *slash = memrchr(line, '/', length);

@@ -5,8 +5,8 @@
 
 #include "base/compiler.h"
 
-/* The processors of the affinity mask, or what the control groups allow, rounded up, where
- * that is less; 1 or more.  Some ten system calls or more: not under a lock. */
+/* The processors of the affinity mask, or what the control groups allow, rounded up, if that is
+ * less; at least 1.  Makes ten system calls or more, so hold no lock. */
 unsigned sea_cpus_available(void);
 
 #endif

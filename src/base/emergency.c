@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* emergency.c - a watermark that only rises, without a lock
+/* emergency.c - a pointer that only rises, without a lock
  *
  *    | size | block | size | block |      free      |
  *    base                          top              end
  *
- * N1  What is above `top` reads as zero.
- * N2  Regions are never taken away; the first is static, the others are mappings, the newest
- *     in front.  They are in no map of ours: what is in the maps is under locks.
- * N3  The word before a block is its size; a block is aligned to 16 bytes.
+ * N1  Bytes above `top` read as zero.
+ * N2  Regions are never released.  The first is static; the others are mappings, the newest in
+ *     front.  They are not in the region map, because that has a lock.
+ * N3  The word before a block is its size.  A block is aligned to 16 bytes.
  */
 #include "base/emergency.h"
 
@@ -19,9 +19,9 @@
 #include "base/os.h"
 #include "base/page_size.h"
 
-/* What a crash reporter takes to open a file and start a child is some 10 KiB. */
+/* A crash reporter that opens a file and starts a child takes some 10 KiB. */
 #define FIRST_ROOM (64 * SEA_KIB)
-/* Mapped when that is used up, or as much as a block needs. */
+/* Bytes of each further region, or more if a block needs more. */
 #define REGION_SIZE SEA_MIB
 #define ALIGN ((size_t)16)
 
@@ -35,7 +35,7 @@ static _Alignas(16) char first_room[FIRST_ROOM];
 static struct region first = {.base = first_room, .end = first_room + FIRST_ROOM, .top = first_room};
 static struct region *newest = &first; /* atomic */
 
-/* NULL: the rest is too short. */
+/* Takes a block from the region.  NULL: the rest is too short. */
 static char *take(struct region *region, size_t align, size_t size)
 {
 	for (;;) {
@@ -50,7 +50,7 @@ static char *take(struct region *region, size_t align, size_t size)
 	}
 }
 
-/* A region that has room for the block, unless other threads are quicker. */
+/* Adds a region that has room for the block.  Other threads may use that room first. */
 static struct region *add_region(size_t align, size_t size)
 {
 	size_t head = sea_round_up(sizeof(struct region), ALIGN);

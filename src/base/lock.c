@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* lock.c - spin for a moment, then sleep in the kernel
  *
- * L1  state != 0  <=>  some thread is between take and drop (or has stopped the heap).
+ * L1  state != 0  <=>  a thread is between take and drop (or has stopped the heap).
  * L2  state == 2  whenever a thread sleeps on it (Drepper, "Futexes are tricky").
- * L3  A thread's held ranks ascend; two of one rank are held only by who has stopped the heap.
+ * L3  The ranks of the locks that a thread holds ascend.  Only a thread that has stopped the heap
+ *     holds two of one rank.
  * L4  From sea_lock_last, `outer` leads through all locks that the thread holds.  While the heap is
- *     stopped it leads from `stopped` through all there are, and their ranks do not ascend.
+ *     stopped, it leads from `stopped` through all locks, and their ranks do not ascend.
  */
 #include "base/lock.h"
 
@@ -13,18 +14,18 @@
 #include "base/check.h"
 #include "base/os.h"
 
-/* Rounds of looking before sleeping: about a microsecond, the length of a refill. */
+/* Rounds of spinning before a thread sleeps: about a microsecond, the length of a refill. */
 #define SPIN_ROUNDS 200
 
 SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 
-/* What a thread holds that has given up: no lock, but its mark. */
+/* sea_lock_last of a thread that has given up.  It is only a mark, not a lock. */
 static struct sea_lock given_up;
 
-/* The thread that has stopped the heap, else NULL; written by it alone.  A thread is identified by
- * the address of its own copy of a variable. */
+/* The thread that has stopped the heap, or NULL; only that thread writes it.  The address of a
+ * thread's own copy of a variable identifies the thread. */
 static void *stopper;
-static struct sea_lock *stopped; /* the last of its locks; written by it alone */
+static struct sea_lock *stopped; /* the last of its locks; only that thread writes it */
 
 static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
 	[SEA_RANK_THREADS] = &sea_locks_threads,
@@ -38,16 +39,16 @@ static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
 
 bool sea_heap_is_stopped(void) { return sea_load_relaxed(&stopper) == (void *)&sea_lock_last; }
 
-/* The rank is compared where the thread is not a signal handler inside itself. */
+/* Notes a lock that was taken, and checks its rank. */
 static inline void note_take(struct sea_lock *lock)
 {
-	SEA_ASSERT(lock->rank < SEA_NR_RANKS); /* 0: of a shard that no thread has joined */
+	SEA_ASSERT(lock->rank < SEA_NR_RANKS); /* 0: a shard that no thread has joined */
 	SEA_ASSERT(!sea_lock_last || sea_lock_last->rank < lock->rank);
 	lock->outer = sea_lock_last;
 	sea_lock_last = lock;
 }
 
-/* Locks are dropped in any order, mostly the last first. */
+/* Locks may be dropped in any order; mostly the last one is first. */
 static inline void note_drop(struct sea_lock *lock)
 {
 	struct sea_lock **link = &sea_lock_last;
@@ -72,7 +73,7 @@ static inline void pause_briefly(void)
 #endif
 }
 
-/* True if it was free. */
+/* True: it was free, and is taken now. */
 static inline bool take_free(struct sea_lock *lock)
 {
 	if (!sea_is_alone())
@@ -83,7 +84,7 @@ static inline bool take_free(struct sea_lock *lock)
 	return true;
 }
 
-/* True if somebody sleeps on it. */
+/* Frees it.  True: a thread sleeps on it. */
 static inline bool make_free(struct sea_lock *lock)
 {
 	if (!sea_is_alone())
@@ -103,7 +104,8 @@ static void wait_for(struct sea_lock *lock)
 		sea_os_wait(&lock->state, 2);
 }
 
-/* False: it is the thread's own.  Where there is no other thread, it can be nobody else's. */
+/* Waits for the lock.  False: the thread holds it already, which is certain if there is no other
+ * thread. */
 SEA_COLD static bool take_slow(struct sea_lock *lock)
 {
 	if (sea_is_alone() || is_mine(lock)) {
@@ -156,7 +158,7 @@ static uint32_t count_used(const struct sea_locks *locks)
 	return locks->nr_used ? sea_load_relaxed(locks->nr_used) : locks->nr;
 }
 
-/* L3: the constants say the truth about ranks.  A lock that was never taken has none yet. */
+/* L3: the constants give the right ranks.  A lock that was never taken may have rank 0. */
 static struct sea_lock *lock_at(unsigned rank, uint32_t i)
 {
 	struct sea_lock *lock = (struct sea_lock *)((char *)of_rank[rank]->first + i * of_rank[rank]->stride);
@@ -177,7 +179,7 @@ static void take_to_stop(struct sea_lock *lock, void *unused)
 	(void)unused;
 	if (!sea_swap_if(&lock->state, 0, 1)) {
 		if (sea_is_alone())
-			return; /* a signal handler has interrupted us just there */
+			return; /* we are in a signal handler that interrupted its holder */
 		wait_for(lock);
 	}
 	lock->outer = stopped;
@@ -192,7 +194,7 @@ void sea_heap_stop(void)
 	sea_store_relaxed(&stopper, (void *)&sea_lock_last);
 }
 
-/* Drops a lock that is in no list of its holder any more.  In a child nobody sleeps. */
+/* Drops a lock that is not in its holder's list any more.  In the child of a fork no thread sleeps. */
 static bool give_back(struct sea_lock *lock, bool in_child)
 {
 	SEA_ASSERT(sea_lock_is_held(lock));
@@ -203,7 +205,7 @@ static bool give_back(struct sea_lock *lock, bool in_child)
 	return true;
 }
 
-/* The list is another thread's as soon as the first lock, which is dropped last, is free. */
+/* The first lock is dropped last.  After that another thread may stop the heap and use the list. */
 bool sea_heap_resume(bool in_child)
 {
 	SEA_ASSERT(sea_heap_is_stopped());

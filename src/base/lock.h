@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* lock.h - a ranked mutex
  *
- * Ranks: a thread may take a lock only if its rank is above those of all locks it
- * holds; debug builds trap otherwise.
+ * Ranks: a thread may take a lock only if its rank is above those of all locks that the thread
+ * holds.  Debug builds check that.
  *
- * Fork, and each step of an account, stops the heap: it takes every lock there is, lowest rank
- * first.  If a fork handler of the program allocates then, sea_lock_take() sees that the thread
- * owns all locks, and lets it through: there is no other thread inside.
+ * Fork, and each step of an account, stops the heap: it takes every lock, lowest rank first.  If a
+ * fork handler of the program allocates then, sea_lock_take() sees that the thread owns all locks
+ * and lets it pass: no other thread is inside.
  *
- * A call that enters the heap by its door, while its thread holds a lock already, comes from a
- * signal handler that has interrupted us, or from a thread that ends the process: it must stay
- * outside (emergency.h serves it).  Code that is not ours is called without a lock, so that
- * there is no third case.  Where such a call comes in by another way it is let through to what
- * its own thread holds: rather that than wait for ever.
+ * If a call enters the heap by its door while its thread holds a lock, it comes from a signal handler
+ * that has interrupted us, or from a thread that ends the process.  It must stay outside
+ * (emergency.h serves it).  There is no third case, because we hold no lock while we call code that
+ * is not ours.  A call that enters by another way passes through the locks of its own thread:
+ * otherwise it would wait forever.
  */
 #ifndef SEA_LOCK_H
 #define SEA_LOCK_H
@@ -21,21 +21,21 @@
 
 enum sea_lock_rank {
 	SEA_RANK_THREADS = 1, /* list of thread caches */
-	SEA_RANK_SHARD,	   /* one shard's zones; two are never held together but by fork */
-	SEA_RANK_PCP,	   /* one per-CPU page list; likewise */
-	SEA_RANK_PAGES,	   /* pools */
+	SEA_RANK_SHARD,	   /* one shard's zones; only stopping the heap takes two */
+	SEA_RANK_PCP,	   /* one per-CPU page list; the same */
+	SEA_RANK_PAGES,	   /* the arenas and their pools */
 	SEA_RANK_META,	   /* metadata pages */
-	SEA_RANK_SEAMS,	   /* the seam map, while it is made */
+	SEA_RANK_SEAMS,	   /* the making of the seam map */
 	SEA_RANK_REGION,   /* the region map */
 	SEA_NR_RANKS,
 };
 
 struct sea_lock {
-	uint32_t state; /* 0 free, 1 held, 2 held and somebody sleeps */
+	uint32_t state; /* 0 free, 1 held, 2 held and a thread sleeps on it */
 	uint32_t rank;
-	uint32_t nr_contended; /* takes that found it held; lock held to write */
-	uint32_t nr_inside;    /* takes that were let through to their own thread's lock; lock held */
-	struct sea_lock *outer; /* that the holder took before this one; lock held */
+	uint32_t nr_contended; /* takes that had to wait; the holder writes it */
+	uint32_t nr_inside;    /* takes that passed through their own thread's lock; the holder's */
+	struct sea_lock *outer; /* the lock that the holder took before this one; the holder's */
 };
 
 #define SEA_LOCK_INIT(r) {.rank = (r)}
@@ -44,23 +44,24 @@ void sea_lock_take(struct sea_lock *lock);
 bool sea_lock_try(struct sea_lock *lock);
 void sea_lock_drop(struct sea_lock *lock);
 
-/* The lock that the calling thread has taken last and not dropped, or NULL. */
+/* The lock that the calling thread took last and still holds, or NULL. */
 extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 
-/* Claim: the calling thread holds a lock, or ends the process.  It must not enter the heap. */
+/* Claim: the calling thread holds a lock, or is ending the process.  It must not enter the heap. */
 SEA_INLINE bool sea_lock_holds_any(void) { return unlikely(sea_lock_last != NULL); }
 
-/* The calling thread ends the process: drops all that it holds.  Holds_any is true from now on. */
+/* For a thread that ends the process: drops all locks that it holds.  From then on
+ * sea_lock_holds_any() is true. */
 void sea_lock_give_up(void);
 
 /* Claim: the calling thread has given up. */
 bool sea_lock_gave_up(void);
 
-/* Stands before each call of code that is not ours: a callback, stdio, the dynamic linker,
+/* Use this before each call of code that is not ours: a callback, stdio, the dynamic linker,
  * threads of the C library. */
 #define SEA_LEAVES_HERE() SEA_ASSERT(!sea_lock_holds_any() || sea_lock_gave_up())
 
-/* Claim for asserts: somebody holds it. */
+/* For asserts.  Claim: a thread holds it. */
 bool sea_lock_is_held(const struct sea_lock *lock);
 
 /* --- all locks --------------------------------------------------------------------- */
@@ -68,25 +69,25 @@ bool sea_lock_is_held(const struct sea_lock *lock);
 /* The locks of one rank: an array, or a single one. */
 struct sea_locks {
 	struct sea_lock *first;
-	size_t stride; /* bytes from each to the next */
+	size_t stride; /* bytes from one lock to the next */
 	uint32_t nr;
-	const uint32_t *nr_used; /* only so many of them were ever taken; changes under a lock of a
-				    lower rank; atomic.  NULL: all */
+	const uint32_t *nr_used; /* number of locks that were ever taken; changes under a lock of a lower
+				    rank; atomic.  NULL: all */
 };
 
-/* Each is a constant that the owner of the rank defines (src/README.md), so that nothing has to be
- * registered at run time, and a rank without an owner does not link. */
+/* Each is a constant that the owner of the rank defines (src/README.md).  So no lock is registered
+ * at run time, and a rank without an owner does not link. */
 extern SEA_HIDDEN const struct sea_locks sea_locks_threads, sea_locks_shard, sea_locks_pcp, sea_locks_pages,
 	sea_locks_meta, sea_locks_seams, sea_locks_region;
 
 /* Calls visit() for each lock, lowest rank first. */
 void sea_lock_each(void (*visit)(struct sea_lock *lock, void *context), void *context);
 
-/* Takes every lock, for a thread that holds none.  Until it resumes, the calling thread passes
- * through all of them and others wait. */
+/* Takes every lock, for a thread that holds none.  Until it resumes, the thread passes through all
+ * locks, and other threads wait. */
 void sea_heap_stop(void);
 
-/* Drops every lock; true if somebody slept on one.  In the child of a fork nobody does. */
+/* Drops every lock.  True: a thread slept on one.  In the child of a fork no thread does. */
 bool sea_heap_resume(bool in_child);
 
 /* Claim: the calling thread has stopped the heap. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* machine.h - what only an instruction of the processor can do
  *
- * A system call by the instruction: the functions of the C library may have been replaced
- * by ones that allocate, are points of cancellation, and set errno.
+ * System calls are made by the instruction.  The functions of the C library may have been replaced
+ * by ones that allocate; they are cancellation points and set errno.
  */
 #ifndef SEA_MACHINE_H
 #define SEA_MACHINE_H
@@ -79,8 +79,8 @@ SEA_INLINE char *sea_machine_thread_pointer(void)
 #error "no system call and no thread pointer for this processor: src/machine.h"
 #endif
 
-/* A call of one to six arguments, numbers or pointers; those that are not given are 0.  A
- * negative result is an error's number. */
+/* A call with one to six arguments, numbers or pointers; the others are 0.  A negative result is
+ * an error number. */
 #define SEA_CALL(nr, ...) SEA_CALL_PADDED(nr, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define SEA_CALL_PADDED(nr, a, b, c, d, e, f, ...)                                                  \
 	sea_machine_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))

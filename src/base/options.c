@@ -26,9 +26,9 @@ struct sea_options sea_options = {
 
 struct option {
 	const char *name;
-	const char *words; /* "word|word|...", which the value counts from 0; NULL: a number */
+	const char *words; /* "word|word|...", whose indices are the values; NULL: a number */
 	size_t offset, standard, min, max;
-	bool is_duration; /* in seconds */
+	bool is_duration; /* the number is in seconds */
 };
 
 static const struct option table[] = {
@@ -61,7 +61,7 @@ static const struct option *find(const char *name, size_t length)
 	return NULL;
 }
 
-/* Word number n of "word|word|...", and its length; NULL if there are not so many. */
+/* Word number n of "word|word|...", and its length.  NULL: there are fewer words. */
 static const char *word_of(const char *words, size_t n, size_t *length)
 {
 	for (; n && (words = strchr(words, '|')); n--)
@@ -141,7 +141,7 @@ static bool parse_value(const struct option *option, const char *text, const cha
 	return option->is_duration ? parse_duration(text, end, value) : parse_size(text, end, value);
 }
 
-/* A number with the largest suffix. */
+/* Writes a number with the largest suffix. */
 static void put_size(struct sea_text *line, size_t value)
 {
 	static const char *const suffixes[] = {"", "K", "M", "G"};
@@ -175,10 +175,10 @@ static void put_value(struct sea_text *line, const struct option *option, size_t
 
 /* --- complaints ---------------------------------------------------------------------- */
 
-/* What is longer is cut. */
+/* Longer texts are cut. */
 #define ITEM_SHOWN 40
 #define ORIGIN_SHOWN 120
-/* An origin with more bad lines than this is not what its name says: the rest is not shown. */
+/* Complaints about one origin at most.  With more, it is probably not a file of settings. */
 #define MAX_COMPLAINTS 8
 
 static void put_shown(struct sea_text *line, const char *text, size_t length, size_t most)
@@ -220,11 +220,11 @@ void sea_options_complain(struct sea_origin *origin, const char *text, const cha
 	say(origin, buffer);
 }
 
-/* An item, and what it was cut into. */
+/* An item and its parts. */
 struct item {
 	const char *text, *end;
-	const struct option *option; /* that it names, or NULL */
-	const char *value;	     /* behind its = or, where it has none, its colon; or NULL */
+	const struct option *option; /* the option that it names, or NULL */
+	const char *value;	     /* behind the =, or without one behind the colon; or NULL */
 	bool has_colon;
 };
 
@@ -302,7 +302,7 @@ static struct item cut(const char *text, const char *end)
 	return item;
 }
 
-/* O1.  False if the item is bad, after a complaint if one is wanted. */
+/* O1.  False: the item is bad, and a complaint was made if it may complain. */
 static bool take_item(const struct item *item, struct sea_origin *origin, bool may_complain)
 {
 	size_t value;
@@ -335,9 +335,9 @@ void sea_options_take_number(const char *name, const char *text)
 		sea_options_set_nearest(name, is_negative ? SIZE_MAX : value);
 }
 
-/* --- for people ------------------------------------------------------------------------- */
+/* --- for people to read ---------------------------------------------------------------- */
 
-/* "name=value,name=value" of all that is not as at first. */
+/* "name=value,name=value" of all options that differ from their defaults. */
 static void put_settings(struct sea_text *line)
 {
 	const char *separator = "";

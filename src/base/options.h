@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* options.h - what the user can set
  *
- * Set once while the process starts (sources.h says from where), read without a lock ever
- * after.  mallopt() may change a value later: fields are whole words, readers see the old or
- * the new one.
+ * Options are set while the process starts (sources.h says from where) and then read without a lock.
+ * mallopt() may change a value later.  Fields are whole words, so readers see the old or the new
+ * value.
  */
 #ifndef SEA_OPTIONS_H
 #define SEA_OPTIONS_H
@@ -22,29 +22,28 @@ struct sea_options {
 
 extern SEA_HIDDEN struct sea_options sea_options;
 
-/* Where settings stand, for complaints. */
+/* The place of a setting, for complaints. */
 struct sea_origin {
-	const char *name; /* of a variable, or the path of a file */
-	size_t line;	  /* in the file; 0: it is none */
+	const char *name; /* the name of a variable, or the path of a file */
+	size_t line;	  /* in the file; 0: not a file */
 	size_t nr_complaints;
 };
 
-/* Applies "name=value,name=value" and warns once a call about what it cannot
- * understand; false if there was anything. */
+/* Applies "name=value,name=value".  Warns once in a call about what it cannot understand, and
+ * returns false then. */
 bool sea_options_parse(const char *text, struct sea_origin *origin);
 
-/* One line about something else that cannot be understood: the text (may be empty), why, and what
- * comes of it.  Ends the process if the option `strict` says so. */
+/* Prints one line about another thing that cannot be understood: the text (may be empty), the
+ * reason, and the result.  Ends the process if the option `strict` is set. */
 void sea_options_complain(struct sea_origin *origin, const char *text, const char *why, const char *result);
 
-/* Sets an option that takes numbers to the value, or to the nearest that it takes. */
+/* Sets an option that takes numbers to the value, or to the nearest value that it takes. */
 void sea_options_set_nearest(const char *name, size_t value);
 
-/* The same with a number as text; a negative one stands for one without limit, and what is no
- * number for nothing. */
+/* The same with a number as text.  A negative number means no limit.  Other text is ignored. */
 void sea_options_take_number(const char *name, const char *text);
 
-/* One line: the version, and the settings that are not as at first. */
+/* Prints one line: the version, and the options that differ from their defaults. */
 void sea_options_introduce(void);
 
 #endif

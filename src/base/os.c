@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* os.c - the operating system is Linux
  *
- * The only file of src/ that makes system calls.  Each call that is optional (all
- * but mmap, mprotect and munmap) may be denied by a sandbox: the caller is told
- * and goes on without.  docs/system-calls.md says when each is made.
+ * The only file of src/ that makes system calls.  A sandbox may deny each call that is optional (all
+ * but mmap, mprotect and munmap): the caller learns it and goes on without.  docs/system-calls.md
+ * says when each call is made.
  *
- * By the instruction, not by the functions of the C library: a lock of ours may be held, and
- * a tool that puts other functions in their place may allocate.
+ * Calls are made by the instruction, not by the functions of the C library.  We may hold a lock, and
+ * a tool that replaces those functions may allocate.
  */
 #define _GNU_SOURCE
 #include "base/os.h"
@@ -32,16 +32,16 @@
 #include "base/machine.h"
 #include "base/vdso.h"
 
-/* The Linux in which a mapping for a stack has no huge pages. */
+/* From this Linux on, a mapping for a stack has no huge pages. */
 #define STACKS_ARE_PLAIN 0x60700
-/* Largest machine whose affinity mask we can read, in processors. */
+/* Largest affinity mask that we can read, in processors. */
 #define MAX_CPUS 8192
-/* Assumed where the kernel will not say. */
+/* Assumed if the kernel does not tell. */
 #define FALLBACK_CPUS 4
-/* How far from the stack pointer an address still counts as "on the stack". */
+/* An address so close to the stack pointer counts as "on the stack". */
 #define STACK_REACH (8 * SEA_MIB)
 
-/* A word that the kernel has told the process at its start; 0 if it has not. */
+/* A word that the kernel gave the process at its start; 0 if it did not. */
 static unsigned long told_at_start(unsigned long type)
 {
 	int saved = errno;
@@ -63,7 +63,7 @@ size_t sea_os_page_size(void)
 	return known;
 }
 
-/* What the kernel has in the process, found once.  Two threads may find the same at once. */
+/* The kernel's functions in the process, found once.  Two threads may find them at once. */
 static const struct sea_vdso *vdso(void)
 {
 	static struct sea_vdso found;
@@ -126,7 +126,8 @@ static enum sea_opened opened(long result)
 	}
 }
 
-/* A FIFO is opened without waiting for who writes to it, and a terminal without becoming ours. */
+/* The flags: opening a FIFO must not wait for a writer, and a terminal must not become our
+ * controlling one. */
 enum sea_opened sea_os_open(const char *path, int *file)
 {
 	if (!may_ask())
@@ -179,7 +180,7 @@ static void *map(void *at, size_t size, int protection, int flags)
 
 void *sea_os_reserve(size_t size) { return sea_os_reserve_at(NULL, size, false); }
 
-/* A mapping for a stack gets no huge pages from Linux 6.7 on: no advice is needed. */
+/* From Linux 6.7 on a mapping for a stack gets no huge pages, and needs no advice. */
 void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
 {
 	void *base = map(hint, size, PROT_NONE, is_plain ? MAP_STACK : 0);
@@ -232,8 +233,8 @@ bool sea_os_reset(void *base, size_t size) { return map(base, size, PROT_NONE, M
 
 bool sea_os_release(void *base, size_t size) { return SEA_CALL(SYS_munmap, base, size) == 0; }
 
-/* Kernels before 6.16 unmap the target before they find that they cannot move, and another
- * thread may map something there.  It is proved to be ours only if nothing was there. */
+/* Kernels before 6.16 unmap the target before they find that they cannot move, and then another
+ * thread may map something there.  The target is ours for certain only if nothing is there. */
 enum sea_moved sea_os_move(void *from, void *to, size_t size)
 {
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
@@ -242,7 +243,7 @@ enum sea_moved sea_os_move(void *from, void *to, size_t size)
 	void *again = map(to, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
 	if (again == to)
 		return SEA_STAYED;
-	if (again) /* before Linux 4.17 the address is but a hint */
+	if (again) /* before Linux 4.17 the address is only a hint */
 		sea_os_release(again, size);
 	return SEA_LOST;
 }
@@ -264,8 +265,8 @@ void sea_os_wait(uint32_t *word, uint32_t value)
 
 void sea_os_wake(uint32_t *word) { SEA_CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1); }
 
-/* What the kernel keeps up to date for each thread (rseq), where the C library has asked for
- * it: the second word is the processor, and negative where there is none (glibc 2.35). */
+/* The kernel keeps this up to date for each thread (rseq) if the C library has asked for it (glibc
+ * 2.35).  The second word is the processor; negative: not known. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned __rseq_size __attribute__((weak));
 
@@ -304,7 +305,7 @@ uint64_t sea_os_now_ms(void) { return now_us(CLOCK_MONOTONIC_COARSE) / 1000; }
 
 uint64_t sea_os_now_us(void) { return now_us(CLOCK_MONOTONIC); }
 
-/* Made from the thread's number, which the C library knows: no system call. */
+/* Made from the thread id, which the C library knows: no system call. */
 int sea_os_thread_clock(void)
 {
 	clockid_t clock = 0;
@@ -321,10 +322,11 @@ uint64_t sea_os_thread_time(int clock)
 
 /* --- a thread of ours ------------------------------------------------------------- */
 
-/* Before glibc 2.34 a program may be without it. */
+/* Before glibc 2.34 a program may not have it. */
 #pragma weak pthread_create
 
-/* Addresses only: a thread of ours touches two pages.  The C library puts thread-local data there too. */
+/* Address space only: a thread of ours touches two pages.  The C library also puts thread-local
+ * data there. */
 #define THREAD_STACK (256 * SEA_KIB)
 
 struct thread_start {
@@ -340,7 +342,7 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-/* With all signals blocked, which the new thread inherits. */
+/* The new thread inherits that all signals are blocked. */
 static bool create_thread(const pthread_attr_t *attributes, struct thread_start *start)
 {
 	sigset_t all, before;
@@ -354,7 +356,7 @@ static bool create_thread(const pthread_attr_t *attributes, struct thread_start 
 
 bool sea_os_start_thread(void (*body)(void), const char *name)
 {
-	static struct thread_start start; /* the same each time */
+	static struct thread_start start; /* has the same value each time */
 	pthread_attr_t attributes;
 	int saved = errno;
 	if (!pthread_create || !may_ask() || pthread_attr_init(&attributes))
@@ -378,10 +380,10 @@ bool sea_os_sleep(unsigned ms)
 	return result == 0;
 }
 
-/* What C++ registers destructors of thread-local objects with; it calls malloc(). */
+/* C++ registers the destructors of thread-local objects with it.  It calls malloc(). */
 extern int __cxa_thread_atexit_impl(void (*hook)(void *), void *argument, void *in_library) __attribute__((weak));
 
-/* A key of the process for the hook; false if the program has them all. */
+/* The process's key for the hook.  False: no key is left. */
 static bool find_exit_key(void (*hook)(void *), pthread_key_t *found)
 {
 	static uint32_t progress; /* 0 no key yet, 1 being made, 2 made */
@@ -394,7 +396,7 @@ static bool find_exit_key(void (*hook)(void *), pthread_key_t *found)
 	return sea_load_acquire(&progress) == 2;
 }
 
-/* Keys are few, and most are kept in memory that pthread_setspecific() has to get. */
+/* There are few keys, and pthread_setspecific() must allocate for most of them. */
 void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
 {
 	static char in_library;
@@ -436,7 +438,7 @@ void sea_os_note_error(void)
 	noted.file = status.st_ino;
 }
 
-/* A program may have closed it, and have data of its own behind that number. */
+/* The program may have closed standard error and opened a data file under its number. */
 bool sea_os_error_is_as_noted(void)
 {
 	struct stat status;
@@ -450,14 +452,14 @@ bool sea_os_error_is_as_noted(void)
 
 size_t sea_os_process(void) { return (size_t)SEA_CALL(SYS_getpid, 0); }
 
-static char **told_environment; /* before the C library has found it */
+static char **told_environment; /* used until the C library has found it */
 
 void sea_os_note_environment(char **environment)
 {
 #ifdef __GLIBC__
 	told_environment = environment;
 #else
-	(void)environment; /* others call constructors without arguments */
+	(void)environment; /* other C libraries call constructors without arguments */
 #endif
 }
 
@@ -465,7 +467,7 @@ static char **environment(void) { return environ ? environ : told_environment; }
 
 bool sea_os_has_environment(void) { return environment() != NULL; }
 
-/* Not by getenv(): programs have one of their own. */
+/* Not by getenv(), which some programs replace. */
 const char *sea_os_environment(const char *name)
 {
 	size_t length = strlen(name);
@@ -487,10 +489,11 @@ _Noreturn void sea_os_abort(void (*first)(void))
 	abort();
 }
 
-/* The signal ends the process: by the number of the action that all do by default. */
+/* Sets the signal's default action, which ends the process, and sends the signal. */
 _Noreturn void sea_os_die(void)
 {
-	uint64_t action[4] = {0}, none = 0; /* as the kernel has it: by default, and no signal blocked */
+	uint64_t action[4] = {0}, none = 0; /* in the kernel's layout: the default action, and no signal
+						blocked */
 	SEA_CALL(SYS_rt_sigaction, SIGABRT, action, NULL, sizeof(none));
 	SEA_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 	SEA_CALL(SYS_tgkill, SEA_CALL(SYS_getpid, 0), SEA_CALL(SYS_gettid, 0), SIGABRT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* page_size.c - asked for once */
+/* page_size.c - the size of a page, asked for once */
 #include "base/page_size.h"
 
 #include "base/atomic.h"

@@ -9,10 +9,10 @@
  *    [redis-server]
  *    thp = always
  *
- * It is read while the process starts and never later, in pieces and without memory: what is
- * in hand is one piece and one line.
+ * It is read while the process starts and never later, in pieces and without allocating: only one
+ * piece and one line are in memory.
  *
- * SO1  A line that is not understood, or not for this program, sets nothing.
+ * SO1  A line that is not understood, or is not for this program, sets nothing.
  */
 #include "base/sources.h"
 
@@ -28,11 +28,11 @@
 /* Bytes.  Two hundred programs with ten settings each fit. */
 #define MAX_FILE (64 * SEA_KIB)
 #define PIECE 1024
-/* Bytes of a line without its comment: the longest name of a file (255) in brackets, and blanks. */
+/* Bytes of a line without its comment: a file name of 255 bytes in brackets, and blanks. */
 #define MAX_LINE 320
 
-/* The program may have it: as the user's settings, but weaker than these.  It is found if the
- * linker has seen this library, or by -rdynamic. */
+/* The program may define it: like the user's settings, which override it.  It is found if the
+ * linker has seen this library, or with -rdynamic. */
 extern const char *seamalloc_conf __attribute__((weak));
 
 /* --- a file ---------------------------------------------------------------------------- */
@@ -40,14 +40,14 @@ extern const char *seamalloc_conf __attribute__((weak));
 struct reader {
 	struct sea_origin origin;
 	char buffer[MAX_LINE];
-	struct sea_text line; /* up to here */
-	bool is_comment;      /* so is the rest of the line */
+	struct sea_text line; /* the line so far */
+	bool is_comment;      /* the rest of the line is a comment */
 	bool is_ours;	      /* the section is for this program */
 };
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-/* Moves both ends past blanks. */
+/* Removes blanks at both ends. */
 static void trim(const char **text, const char **end)
 {
 	while (*text < *end && is_blank(**text))
@@ -62,7 +62,7 @@ static void put_trimmed(struct sea_text *to, const char *text, const char *end)
 	sea_text_put_bytes(to, text, (size_t)(end - text));
 }
 
-/* "name = value" is "name=value" to the parser. */
+/* Passes "name = value" to the parser as "name=value". */
 static void take_setting(struct reader *reader, const char *text, const char *end)
 {
 	char buffer[MAX_LINE] = "";
@@ -122,7 +122,7 @@ static void take_byte(struct reader *reader, char c)
 	else if (c == '#')
 		reader->is_comment = true;
 	else if (!reader->is_comment)
-		sea_text_put_bytes(&reader->line, c ? &c : "?", 1); /* a 0 would hide what is behind it */
+		sea_text_put_bytes(&reader->line, c ? &c : "?", 1); /* a 0 would hide what follows */
 }
 
 static void take_file(int file, const char *path)
@@ -142,7 +142,7 @@ static void take_file(int file, const char *path)
 		sea_options_complain(&reader.origin, "", "the file is longer than 64K", "the rest is ignored");
 }
 
-/* A file that nobody has named need not be there, and a sandbox may hide it. */
+/* The standard file may be missing, and a sandbox may hide it. */
 static void take_file_at(const char *path, bool is_named)
 {
 	int file;

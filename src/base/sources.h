@@ -2,20 +2,20 @@
 /* sources.h - where settings come from
  *
  *    /etc/seamalloc.conf, or the file that SEAMALLOC_CONF_FILE names
- *    seamalloc_conf, a string of the program's
- *    MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_        as glibc has them
+ *    seamalloc_conf, a string of the program
+ *    MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_        as in glibc
  *    SEAMALLOC_CONF
  *
- * The later wins.  A process that must not trust its environment (setuid) has the program's
- * string only.
+ * A later one overrides an earlier one.  A process that must not trust its environment (setuid) uses
+ * only the program's string.
  */
 #ifndef SEA_SOURCES_H
 #define SEA_SOURCES_H
 
 #include "base/compiler.h"
 
-/* Reads all of them the first time it is called when there is an environment; until then the
- * defaults hold. */
+/* Reads all of them at the first call at which the environment is known.  Until then the defaults
+ * are used. */
 void sea_sources_load(void);
 
 #endif

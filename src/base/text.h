@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - lines put together, and numbers read, without memory
+/* text.h - building lines and reading numbers without allocating
  *
  * TX1  buffer[length] is 0, and length < room.
- * TX2  What did not fit is left out, and is_cut says so.
+ * TX2  Text that does not fit is left out, and is_cut is set.
  */
 #ifndef SEA_TEXT_H
 #define SEA_TEXT_H
@@ -12,7 +12,7 @@
 #include "base/check.h"
 
 struct sea_text {
-	char *buffer; /* the caller's, begins with 0 */
+	char *buffer; /* the caller's; begins with 0 */
 	size_t room;  /* bytes, the 0 at the end included */
 	size_t length;
 	bool is_cut;
@@ -46,7 +46,7 @@ static inline void sea_text_put_number(struct sea_text *text, size_t value, unsi
 	sea_text_put_bytes(text, digits + first, sizeof(digits) - first);
 }
 
-/* Takes back all behind the first `length` bytes. */
+/* Cuts the text down to its first `length` bytes. */
 static inline void sea_text_shorten(struct sea_text *text, size_t length)
 {
 	SEA_ASSERT(length <= text->length);
@@ -55,8 +55,8 @@ static inline void sea_text_shorten(struct sea_text *text, size_t length)
 	text->is_cut = false;
 }
 
-/* Reads the decimal digits at *at, one at least, and moves *at behind them; false if there
- * is none or the number is too large. */
+/* Reads the decimal digits at *at and moves *at behind them.  False: there is no digit, or the
+ * number is too large. */
 static inline bool sea_text_read_number(const char **at, const char *end, size_t *value)
 {
 	const char *first = *at;

@@ -3,8 +3,8 @@
  *
  *    | ELF header | program headers | notes | symbols | names | ... | code |
  *
- * The linkers put the names behind the symbols: where they begin the symbols end.  (The
- * table that counts them is missing from some kernels.)
+ * Linkers put the names behind the symbols, so the symbols end at the first name.  (Some kernels
+ * lack the table that counts them.)
  */
 #include "base/vdso.h"
 
@@ -16,7 +16,7 @@ struct image {
 	const char *base;
 	const ElfW(Phdr) *headers;
 	size_t nr_headers;
-	uintptr_t bias; /* from what the file says to where it is */
+	uintptr_t bias; /* what to add to an address in the file */
 };
 
 static const ElfW(Phdr) *header_of_type(const struct image *image, ElfW(Word) type)
@@ -40,7 +40,7 @@ static bool open_image(const char *base, struct image *image)
 	return true;
 }
 
-/* An address that the dynamic section has under `tag`. */
+/* The address that the dynamic section has under `tag`. */
 static const char *dynamic(const struct image *image, ElfW(Sxword) tag)
 {
 	const ElfW(Phdr) *header = header_of_type(image, PT_DYNAMIC);
@@ -52,7 +52,7 @@ static const char *dynamic(const struct image *image, ElfW(Sxword) tag)
 	return entry->d_tag == tag ? (const char *)(image->bias + entry->d_un.d_ptr) : NULL;
 }
 
-/* The function that has one of two names: they differ between processors. */
+/* The function with one of two names, which differ between processors. */
 static void *function(const struct image *image, const char *name, const char *other_name)
 {
 	const ElfW(Sym) *symbol = (const ElfW(Sym) *)dynamic(image, DT_SYMTAB);
@@ -65,13 +65,13 @@ static void *function(const struct image *image, const char *name, const char *o
 	return NULL;
 }
 
-/* From one note to the next: both parts behind the header are padded to 4 bytes. */
+/* Bytes from one note to the next.  Both parts behind the header are padded to 4 bytes. */
 static size_t note_size(const ElfW(Nhdr) *note)
 {
 	return sizeof(*note) + ((note->n_namesz + 3u) & ~3u) + ((note->n_descsz + 3u) & ~3u);
 }
 
-/* The kernel's note is the one of type 0 by "Linux". */
+/* The kernel's note has type 0 and the name "Linux". */
 static unsigned kernel_version(const struct image *image)
 {
 	static const char by[] = "Linux";
