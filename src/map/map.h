@@ -6,10 +6,10 @@
  *    to which arena does an address belong?     pagemap.h   a table of slots of 1 MiB
  *    where does a chunk end?                    seammap.h   one bitmap for all zones; the fast paths
  *                                                           read it by seam.h
- *    where do our own structures lie?           meta.h      out of band, by a pointer that only rises
+ *    where are our own structures?              meta.h      out of band, by a pointer that only rises
  *    how is address space taken?                span.h      with a guard on both sides
  *
- * The room hands out no memory of the program's.  It makes no policy.
+ * This room allocates no memory for the program and makes no policy.
  */
 #ifndef SEA_MAP_H
 #define SEA_MAP_H
@@ -21,7 +21,7 @@
 #include "map/seammap.h"
 #include "map/span.h"
 
-/* Claim: every table of this room is sound.  No other thread is active. */
+/* Claim: every table of this room is sound.  No other thread runs. */
 static inline bool sea_map_is_sound(void)
 {
 	return sea_region_is_sound() && sea_meta_is_sound() && sea_pagemap_is_sound() && sea_seams_are_sound();

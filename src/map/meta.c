@@ -5,7 +5,7 @@
  *    base                 top                    end
  *
  * M1  Bytes at and above top have never been handed out and read as zero.
- * M2  [top, end) lies in one mapping, which is in the region map.
+ * M2  [top, end) is in one mapping, which is in the region map.
  */
 #include "map/meta.h"
 
@@ -17,9 +17,9 @@
 #include "map/region.h"
 #include "map/span.h"
 
-/* First mapping; the next ones double up to a MiB, and then are a share of what there is, so
- * that they stay few: some 50 for 100 GiB of zones.  256 KiB serve a process of one arena and
- * some 4 MiB of zones; what the last mapping has left over counts against limits on address
+/* Bytes of the first mapping.  The next ones double up to a MiB, then each is a share of what is
+ * used, so that they stay few: some 50 for 100 GiB of zones.  256 KiB serve a process of one arena
+ * and some 4 MiB of zones.  The unused rest of the last mapping counts against limits on address
  * space. */
 #define FIRST_MAPPING (256 * SEA_KIB)
 #define DOUBLED_MAPPING SEA_MIB
@@ -33,7 +33,7 @@ static struct {
 } meta = {.lock = SEA_LOCK_INIT(SEA_RANK_META), .next_mapping = FIRST_MAPPING};
 const struct sea_locks sea_locks_meta = {.first = &meta.lock, .nr = 1};
 
-/* Starts a new mapping; what is left of the old one is forgone. */
+/* Starts a new mapping.  The rest of the old one is lost. */
 static bool map_more(size_t size)
 {
 	size_t bytes = sea_round_up(sea_max(size, meta.next_mapping), sea_page_size());

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pagemap.c - the directory of windows
  *
- * A window takes 1 MiB of address space and, of memory, the pages that describe
- * slots in use.  Windows are never taken away.
+ * A window takes 1 MiB of address space.  Only its pages that describe slots in use have memory.
+ * Windows are never released.
  */
 #include "map/pagemap.h"
 
@@ -14,7 +14,7 @@
 
 #define NR_WINDOWS ((size_t)1 << (SEA_ADDRESS_BITS - SEA_WINDOW_SHIFT))
 
-/* Pairs: sea_swap_if() of a new window with sea_load_acquire() of a lookup. */
+/* sea_swap_if() of a new window pairs with sea_load_acquire() of a look-up. */
 static struct sea_window *directory[NR_WINDOWS];
 
 static size_t number_of(const void *address) { return (uintptr_t)address >> SEA_WINDOW_SHIFT; }
@@ -92,7 +92,7 @@ struct sea_zone *sea_pagemap_zone(const void *address)
 	return window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : NULL;
 }
 
-/* PM3: addresses that blocks are in. */
+/* PM3: claim: the address is in a range that may have blocks. */
 static bool is_for_blocks(const char *address)
 {
 	struct sea_region region;

@@ -4,14 +4,15 @@
  *    address   47          36 35        20 19         4 3  0
  *             [   window     |    slot    |  granule   |   0 ]
  *
- * A slot is 1 MiB of addresses: one zone, or part of an arena without zones.  A
- * window is 64 GiB of slots; there is one for each 64 GiB that we ever had memory
- * in.  Of an arena with one block only the first slot is entered.  The fast paths do without this map: they read the seams (seammap.h).
+ * A slot is 1 MiB of addresses: one zone, or part of an arena without zones.  A window is a table
+ * for 64 GiB of slots.  One exists for each 64 GiB in which we ever had memory.  Of a whole arena
+ * only the first slot is entered.  The fast paths do not read this map: they read the seams
+ * (seammap.h).
  *
- * PM1  A slot is written before the first block in it is handed out; the program
- *      that passes a block to another thread orders that for us.
+ * PM1  A slot is written before the first block in it is handed out.  When the program passes
+ *      that block to another thread, it orders this write too.
  * PM2  Each window is a mapping of its own in the region map.
- * PM3  A slot that has an arena lies in a range of the region map, and so does one that has a zone.
+ * PM3  A slot that has an arena or a zone is in a range of the region map.
  */
 #ifndef SEA_PAGEMAP_H
 #define SEA_PAGEMAP_H
@@ -26,8 +27,8 @@
 #define SEA_GRANULE_SHIFT 4
 #define SEA_GRANULE ((size_t)1 << SEA_GRANULE_SHIFT)
 
-/* Addresses we can describe: all that Linux gives without being asked for more, on
- * every 64-bit processor. */
+/* Bits of an address that we can describe: all that Linux hands out unless it is asked for more,
+ * on every 64-bit processor. */
 #define SEA_ADDRESS_BITS 48
 
 struct sea_arena;
@@ -41,15 +42,14 @@ struct sea_window {
 /* The window that covers `address`, or NULL. */
 struct sea_window *sea_pagemap_window(const void *address);
 
-/* Makes windows for [base, base + size); false if there is no memory or the range
- * cannot be described. */
+/* Makes windows for [base, base + size).  False: out of memory, or the range cannot be described. */
 bool sea_pagemap_cover(const char *base, size_t size);
 
-/* Enters or removes (NULL) the owner of the slots of a covered range. */
+/* Sets the owner of the slots of a covered range; NULL removes it. */
 void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *arena);
 void sea_pagemap_set_zone(const void *base, struct sea_zone *zone);
 
-/* NULL where the address is not ours. */
+/* NULL if the address is not ours. */
 struct sea_arena *sea_pagemap_arena(const void *address);
 struct sea_zone *sea_pagemap_zone(const void *address);
 
@@ -58,7 +58,7 @@ SEA_INLINE size_t sea_slot_of(const void *address)
 	return (uintptr_t)address >> SEA_SLOT_SHIFT & (SEA_WINDOW_SLOTS - 1);
 }
 
-/* Claim: PM2 and PM3.  Walks every slot; no other thread enters or removes any. */
+/* Claim: PM2 and PM3 hold.  Walks every slot.  No other thread sets any. */
 bool sea_pagemap_is_sound(void);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* region.c - a sorted array of ranges in a mapping of its own
  *
- * R1  Ranges are in address order, not empty and do not overlap.
- * R2  Each mapping of ours but this array's own is in the map from before its first
- *     use until it is given back.
+ * R1  Ranges are in address order, are not empty and do not overlap.
+ * R2  Each mapping of ours, except this array's own, is in the map from before its first use
+ *     until it is released.
  *
- * The array starts in a small static table, and moves to mappings that double.
+ * The array starts in a small static table and moves to mappings that double.
  */
 #include "map/region.h"
 
@@ -81,7 +81,7 @@ bool sea_region_find(const char *address, struct sea_region *region)
 	sea_lock_take(&map.lock);
 	size_t at = lower_bound(address);
 	if (at == map.nr || map.table[at].base != address)
-		at--; /* the one below; SIZE_MAX: there is none */
+		at--; /* the range below; SIZE_MAX: there is none */
 	bool found = at < map.nr && (uintptr_t)address - (uintptr_t)map.table[at].base < map.table[at].size;
 	if (found)
 		*region = map.table[at];

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* seam.h - reading a seam map without a lock
  *
- * A chunk's own seam and the next one stand still while its owner has the chunk;
- * other bits of the same bytes may change.  So the word may be torn, and what we
- * look at is right all the same.
+ * While a thread owns a chunk, the chunk's seam and the next one do not change.  Other bits of the
+ * same bytes may change.  So the word that is read may be torn, but the bits of interest are right.
  */
 #ifndef SEA_SEAM_H
 #define SEA_SEAM_H
@@ -26,8 +25,8 @@ SEA_INLINE uintptr_t sea_rotate_right(uintptr_t word, unsigned by)
 #define SEA_UNDER_TSAN 0
 #endif
 
-/* 57 to 64 bits of the map, from bit `at` on.  Big-endian machines are not
- * supported: byte i has the bits 8i to 8i + 7. */
+/* 57 to 64 bits of the map, from bit `at` on.  Byte i has the bits 8i to 8i + 7, so big-endian
+ * machines are not supported. */
 #if SEA_UNDER_TSAN
 SEA_INLINE uint64_t sea_seam_bits(const char *seams, size_t at)
 {
@@ -45,7 +44,7 @@ SEA_INLINE uint64_t sea_seam_bits(const char *seams, size_t at)
 #endif
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bit order of seam maps");
 
-/* Number of trailing zeros; 64, or on an x86-64 without BMI1 perhaps 0, for 0. */
+/* Number of trailing zeros.  For 0: 64, or maybe 0 on an x86-64 without BMI1. */
 #if defined(__x86_64__)
 SEA_INLINE size_t sea_trailing_zeros(uint64_t word)
 {
@@ -56,12 +55,12 @@ SEA_INLINE size_t sea_trailing_zeros(uint64_t word)
 SEA_INLINE size_t sea_trailing_zeros(uint64_t word) { return word ? (size_t)__builtin_ctzll(word) : 64; }
 #endif
 
-/* No other seam is in sight, nor in the same word of the map. */
+/* No further seam is visible, nor is one in the same word of the map. */
 #define SEA_UNSEEN 64
 
-/* Granules from the seam at bit `at` to the next one; 0 if there is no seam; SEA_UNSEEN
- * (or 0) if the next one is not in sight.  Subtracting 1 takes the seam away, or, if
- * there is none, fills the zeros at the low end. */
+/* Granules from the seam at bit `at` to the next one; 0 if there is no seam at `at`; SEA_UNSEEN
+ * (or 0) if the next one is not visible.  Subtracting 1 clears the seam's bit; without a seam it
+ * sets the low zeros. */
 SEA_INLINE size_t sea_seam_distance(const char *seams, size_t at)
 {
 	return sea_trailing_zeros(sea_seam_bits(seams, at) - 1);

@@ -3,11 +3,10 @@
  *
  * W1  A part whose bit in `writable` is set is writable; the others read as zero.
  * W2  Once `is_made`, the four public variables do not change.
- * W3  The table of zones agrees with the page map on each slot that it describes, and a slot that
- *     has a zone is in a writable part.
+ * W3  The table of zones agrees with the page map on each slot that it describes.  A slot that has
+ *     a zone is in a writable part.
  *
- * The map as a whole is mapped for reading only: neither overcommit nor RLIMIT_DATA
- * counts that.
+ * The whole map is mapped for reading only at first: neither overcommit nor RLIMIT_DATA counts that.
  */
 #include "map/seammap.h"
 
@@ -20,15 +19,15 @@
 #include "map/region.h"
 #include "map/span.h"
 
-/* Addresses described: the map takes as much address space as the first arena. */
+/* Bytes of addresses described.  The map takes about as much address space as the first arena. */
 #define SPAN (SEA_SEAMS_SLOTS * SEA_SLOT_SIZE)
-/* Where the process may have no more than so many bytes of addresses, the map spans
- * this multiple of them: zones lie close together, with libraries between. */
+/* If the process has a limit of address space, the map spans this multiple of it: zones are close
+ * together, with libraries between. */
 #define SPAN_PER_LIMIT 2
 /* The kernel hands out addresses downward from the first (mmap(2), unless the stack is
- * unlimited): so much of the span lies above it. */
+ * unlimited).  So only this part of the span is above the first zone. */
 #define SHARE_ABOVE 8
-/* Becomes writable at once: the seams of a first arena. */
+/* Bytes of addresses whose part becomes writable at once: a first arena. */
 #define PART (64 * SEA_MIB)
 #define NR_PARTS (SPAN / PART)
 
@@ -41,7 +40,7 @@ struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
 
 static struct {
 	struct sea_lock lock;
-	uint32_t is_made;		   /* or could not be; set (release) under the lock */
+	uint32_t is_made;		   /* made, or tried in vain; set (release) under the lock */
 	uint64_t writable[NR_PARTS / 64]; /* by part; set (release) once committed */
 } map = {.lock = SEA_LOCK_INIT(SEA_RANK_SEAMS)};
 const struct sea_locks sea_locks_seams = {.first = &map.lock, .nr = 1};
@@ -54,7 +53,8 @@ static size_t span_here(void)
 	return limit < SPAN / SPAN_PER_LIMIT ? sea_round_up(limit * SPAN_PER_LIMIT, PART) : SPAN;
 }
 
-/* One page between the bits and the bytes: the last of the bits is read with what is behind it. */
+/* A page separates the bits from the bytes, because a read of the last bits also reads what is
+ * behind them. */
 static void make(const char *around)
 {
 	size_t span = span_here();
@@ -77,7 +77,7 @@ static void make(const char *around)
 	sea_store_release(&map.is_made, 1);
 }
 
-/* Whoever comes second waits: the marks of chunks depend on where the map is. */
+/* A second thread waits: the marks of chunks depend on the map's address. */
 static void make_once(const char *around)
 {
 	sea_lock_take(&map.lock);
@@ -92,7 +92,7 @@ static bool is_writable(size_t part)
 	return sea_load_acquire(&map.writable[part / 64]) >> part % 64 & 1;
 }
 
-/* Two threads may do this at once: the second commits what is committed. */
+/* Two threads may do this at once: committing twice does no harm. */
 static bool make_writable(size_t part)
 {
 	const char *first = (const char *)(sea_seams_first << SEA_GRANULE_SHIFT) + part * PART;
@@ -132,7 +132,7 @@ uint64_t *sea_seams_of(const char *base)
 	return (uint64_t *)((char *)sea_seams + bit / 8);
 }
 
-/* One call for each part: that is one for a block of the page allocator, mostly. */
+/* One call for each part.  Mostly that is one for a buddy of the page allocator. */
 void sea_seams_purge(const char *base, size_t size)
 {
 	const char *end = base + sea_round_down(size, SEA_SLOT_SIZE);
@@ -146,7 +146,7 @@ void sea_seams_purge(const char *base, size_t size)
 	}
 }
 
-/* W3 for the slot with this number in the table. */
+/* W3 for the slot with this index. */
 static bool slot_is_sound(size_t slot)
 {
 	uintptr_t bit = slot * (SEA_SLOT_SIZE / SEA_GRANULE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* span.c - reserved with its guards, and given back with them */
+/* span.c - reserved and released with its guards */
 #include "map/span.h"
 
 #include "base/bits.h"
@@ -9,7 +9,7 @@
 
 size_t sea_span_guard(void) { return sea_page_size(); }
 
-/* Gives the ends of a range back, outside [from, to). */
+/* Releases the ends of a range, outside [from, to). */
 static void trim(char *base, char *end, char *from, char *to)
 {
 	SEA_ASSERT(base <= from && from < to && to <= end);
@@ -20,13 +20,13 @@ static void trim(char *base, char *end, char *from, char *to)
 }
 
 enum {
-	/* Places that are tried where there is no room for slack: 64 MiB of them where the multiples are
-	 * of 1 MiB. The holes between a program's libraries are fewer. */
+	/* Places that are tried if there is no room for slack: 64 MiB of them for multiples of 1
+	 * MiB.  The holes between a program's libraries are fewer. */
 	MAX_PLACES = 64
 };
 
-/* Where there is no room for more than is needed: at a multiple of `align` below the place that the
- * system chooses, if one is free. */
+/* For address space without room for slack: tries the multiples of `align` at and below the place
+ * that the system chooses. */
 static char *reserve_exactly(size_t size, size_t align, bool is_plain)
 {
 	size_t guard = sea_span_guard(), bytes = size + 2 * guard;
