@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* account.c - walks everything, a step at a time
  *
- *    arena    | run     | run: a zone            | free  | per-CPU | on the way |
+ *    arena    | run     | run: a zone            | free  | per-CPU | in transit |
  *    touched    live      live, cached, pending,   free    free      free
  *                         free
  *    others     live      purged                   purged  purged    purged
  *
  * AC1  live + cached + pending + free + metadata + reserved == mapped, at any time.
- * AC2  `in_transit` is 0 unless another thread has allocated or freed since the account began, or was
- *     at it when the process forked.
- * AC3  What is purged lies in pages that hold no memory, when they are counted.
- * AC4  No step takes longer than sea_engine_account_step allows.
+ * AC2  `in_transit` is 0 unless another thread has allocated or freed since the account began, or
+ *      was doing so when the process forked.
+ * AC3  Bytes that count as purged are in pages that have no memory at that moment.
+ * AC4  No step walks more than sea_engine_account_step allows, except for its last item.
  *
- * `mapped` is the sum of the ranges that were walked, the rest is counted page by page and bit by
- * bit.  The one difference taken is that of used chunks and those cached or pending.
+ * `mapped` is the sum of the ranges that were walked.  The rest is counted page by page and bit by
+ * bit.  Only `live` in zones is a difference: used chunks minus those cached or pending.
  *
- * In a step all locks are held, as in a fork; what the walk calls passes through them.  Between
- * two steps none is, so that nobody waits for more than a step.  The walk goes by address: what
- * is counted of a range is as it was in that step, and what others do at addresses below is not
- * seen any more.  Threads go on with their caches all the time: some blocks may be counted as
- * cached that are live, or the other way round.
+ * A step holds all locks, like a fork; functions that the walk calls pass through them.  Between two
+ * steps no lock is held, so no thread waits for more than a step.  The walk goes by address.  A range
+ * is counted as it is in its step; later changes at lower addresses are not seen.  Threads use their
+ * caches all the time, so some live blocks may count as cached, or the other way round.
  */
 #include "front/account.h"
 
@@ -32,10 +31,10 @@
 #include "page/buddy.h"
 #include "page/page_alloc.h"
 
-/* Work of a zone; a run, a free block or a page in_transit is 1: some 0.1 us. */
+/* Work of counting a zone.  A run, a free buddy or a page in transit is 1: some 0.1 us. */
 #define ZONE_WORK 64
-/* Microseconds for which the locks are left to others, in which a thread wakes up; and calls of
- * sched_yield() if the clock stands still. */
+/* Microseconds for which the locks are left free so that a thread can wake up; and calls of
+ * sched_yield() at most, if the clock stands still. */
 #define GIVE_WAY_US 50
 #define GIVE_WAY_YIELDS 100
 
@@ -48,7 +47,7 @@ static void give_way(void)
 		sea_os_yield();
 }
 
-/* Who has slept until now comes next: else this thread would take the locks again first. */
+/* If a thread slept on a lock, lets it run.  Otherwise this thread would take the locks again first. */
 static void resume(void)
 {
 	if (sea_heap_resume(false))
@@ -64,7 +63,7 @@ static void count_contended(struct sea_lock *lock, void *context)
 
 static size_t bytes_of(size_t nr_pages) { return nr_pages << sea_page_shift(); }
 
-/* Pages in no run; returns the bytes of them that hold memory. */
+/* Counts pages in no run.  Returns the bytes of those that have memory. */
 static size_t count_free(const struct sea_arena *arena, size_t pfn, size_t nr_pages, struct sea_stats *stats)
 {
 	size_t held = bytes_of(sea_arena_count_held(arena, pfn, pfn + nr_pages));
@@ -74,8 +73,8 @@ static size_t count_free(const struct sea_arena *arena, size_t pfn, size_t nr_pa
 	return held;
 }
 
-/* What begins at this page; returns how many pages it has.  The length of a run may
- * change while its owner resizes it: the pages that come or go are in_transit. */
+/* Counts what begins at this page.  Returns its length in pages.  The owner of a run may be
+ * resizing it: pages that come or go are in transit. */
 SEA_RACE_BY_DESIGN static size_t count_at(const struct sea_arena *arena, size_t pfn, struct sea_stats *stats)
 {
 	const struct page *page = &arena->pool->pages[pfn];
@@ -97,7 +96,8 @@ SEA_RACE_BY_DESIGN static size_t count_at(const struct sea_arena *arena, size_t 
 	}
 }
 
-/* What is in use of the mappings for our own structures.  These count as reserved before or after. */
+/* Counts bytes of the mappings for our structures as used.  All bytes of these mappings count as
+ * reserved, before or after this. */
 static void use_metadata(size_t size, struct sea_stats *stats)
 {
 	stats->metadata += size;
@@ -105,10 +105,10 @@ static void use_metadata(size_t size, struct sea_stats *stats)
 	SEA_ASSERT(stats->metadata >= size);
 }
 
-/* Bytes of a window that describe so many bytes of addresses: arena and zone of a slot. */
+/* Bytes of a window for so many bytes of addresses: an arena and a zone for each slot. */
 static size_t entries_for(size_t size) { return size / SEA_SLOT_SIZE * 2 * sizeof(void *); }
 
-/* Bytes of the seam map that describe the range, if it reaches. */
+/* Bytes of the seam map for the range; 0 if the map does not reach it. */
 static size_t seams_for(const char *base, size_t size)
 {
 	if (sea_seams_bit(base) >= sea_load_relaxed(&sea_seams_nr))
@@ -116,7 +116,7 @@ static size_t seams_for(const char *base, size_t size)
 	return size / SEA_BYTES_PER_SEAMS + size / SEA_BYTES_PER_START;
 }
 
-/* What is counted once for an arena. */
+/* Counts what an arena has once. */
 static void count_head(const struct sea_arena *arena, struct sea_stats *stats)
 {
 	size_t committed = sea_load_relaxed(&arena->committed);
@@ -124,7 +124,7 @@ static void count_head(const struct sea_arena *arena, struct sea_stats *stats)
 	use_metadata(entries_for(committed) + seams_for(arena->base, committed), stats);
 }
 
-/* Nobody's, as far as can be seen. */
+/* Counts bytes that have no visible owner. */
 static size_t count_in_transit(size_t size, struct sea_stats *stats)
 {
 	stats->purged += size;
@@ -132,8 +132,8 @@ static size_t count_in_transit(size_t size, struct sea_stats *stats)
 	return size;
 }
 
-/* Counts what lies from byte `from` of an arena on, until the work is done; returns how many bytes
- * it was.  An arena that is being made or given back is in no list. */
+/* Counts an arena from byte `from` on, until the work is used up.  Returns the bytes counted.  An
+ * arena that is being made or released is in no list. */
 static size_t count_available(const struct sea_region *region, size_t from, size_t *work, struct sea_stats *stats)
 {
 	const struct sea_arena *arena = sea_pages_arena_at(region->base);
@@ -150,7 +150,7 @@ static size_t count_available(const struct sea_region *region, size_t from, size
 	return bytes_of(pfn - first);
 }
 
-/* Its owner may be resizing it. */
+/* The owner may be resizing the block. */
 SEA_RACE_BY_DESIGN static size_t block_size(const struct sea_arena *arena) { return arena ? arena->block_size : 0; }
 
 static size_t count_whole(const struct sea_region *region, struct sea_stats *stats)
@@ -170,7 +170,7 @@ static size_t count_whole(const struct sea_region *region, struct sea_stats *sta
 
 /* --- the whole -------------------------------------------------------------------- */
 
-/* Counts the range from byte `from` on; returns how many bytes were. */
+/* Counts a range from byte `from` on.  Returns the bytes counted. */
 static size_t count_range(const struct sea_region *region, size_t from, size_t *work, struct sea_stats *stats)
 {
 	if (region->kind == SEA_REGION_AVAILABLE)
@@ -181,7 +181,8 @@ static size_t count_range(const struct sea_region *region, size_t from, size_t *
 	return from ? count_in_transit(region->size - from, stats) : count_whole(region, stats);
 }
 
-/* All below *next has been counted.  Goes on until the work is done; false: there is no more. */
+/* All bytes below *next are counted.  Goes on until the work is used up.  False: there are no more
+ * ranges. */
 static bool count_ranges(const char **next, struct sea_stats *stats)
 {
 	SEA_ASSERT(sea_heap_is_stopped());
@@ -202,7 +203,8 @@ static bool count_ranges(const char **next, struct sea_stats *stats)
 	return true;
 }
 
-/* Those for our own structures are counted all together: what is in use is known of all. */
+/* Mappings for our structures are counted together, because their used bytes are known only
+ * together. */
 static void count_metadata(const struct sea_region *region, void *context)
 {
 	struct sea_stats *stats = context;
@@ -235,7 +237,7 @@ static void count_rest(struct sea_stats *stats)
 	sea_lock_each(count_contended, &stats->nr_contended);
 }
 
-/* AC4.  False: all is counted. */
+/* AC4.  False: everything is counted. */
 static bool do_step(const char **next, struct sea_stats *stats)
 {
 	bool are_more = count_ranges(next, stats);
@@ -244,7 +246,7 @@ static bool do_step(const char **next, struct sea_stats *stats)
 	return are_more;
 }
 
-/* In a fork handler the locks are ours already. */
+/* In a fork handler the thread holds the locks already. */
 void sea_account(struct sea_stats *stats)
 {
 	bool is_mine = sea_heap_is_stopped(), are_more = true;

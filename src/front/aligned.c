@@ -8,7 +8,7 @@
 #include "front/front.h"
 #include "seamalloc.h"
 
-/* `align` is a power of two. */
+/* Allocates; `align` is a power of two. */
 SEA_INLINE void *alloc_aligned(size_t align, size_t size)
 {
 	void *block = sea_fast_pop_aligned(align, size);
@@ -29,8 +29,7 @@ void *sea_front_alloc_aligned(size_t align, size_t size)
 
 void *sea_aligned_alloc(size_t align, size_t size) { return sea_front_alloc_aligned(align, size); }
 
-/* The next power of two is the value asked for as well, as in glibc: no program that lives with
- * glibc's is harmed.  What has none is refused. */
+/* Rounds the alignment up to a power of two, as glibc does.  Refuses it if there is none. */
 void *sea_memalign(size_t align, size_t size)
 {
 	if (likely(sea_is_power_of_two(align)) || align > SIZE_MAX / 2 + 1)
@@ -44,7 +43,7 @@ int sea_posix_memalign(void **block, size_t align, size_t size)
 		return EINVAL;
 	void *aligned = alloc_aligned(align, size);
 	if (unlikely(!aligned))
-		return errno = ENOMEM; /* as glibc; POSIX leaves it open */
+		return errno = ENOMEM; /* as glibc does; POSIX leaves it open */
 	*block = aligned;
 	return 0;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fast.h - the fast paths that the front inlines
  *
- * They are those of the product's cache.  The textbook engines have no cache: their fast path
- * is none, and each call goes to the engine.  SEA_HAS_CACHE says which of the two is built, so
- * that the compiler drops the other.
+ * They are those of the product's cache.  The textbook engines have no cache and no fast path: each
+ * call goes to the engine.  SEA_HAS_CACHE says which is built, so that the compiler drops the other.
  */
 #ifndef SEA_FAST_H
 #define SEA_FAST_H
@@ -15,7 +14,7 @@
 #define SEA_HAS_CACHE 1
 #endif
 
-/* NULL: only the slow path can tell. */
+/* NULL: the slow path must decide. */
 SEA_INLINE void *sea_fast_pop(size_t size) { return SEA_HAS_CACHE ? sea_cache_pop(size) : NULL; }
 
 /* `slow` serves what the cache cannot. */
@@ -24,7 +23,7 @@ SEA_INLINE void *sea_fast_alloc(size_t size, void *(*slow)(size_t size))
 	return SEA_HAS_CACHE ? sea_cache_alloc(size, slow) : slow(size);
 }
 
-/* For what sea_fast_alloc() has left over; NULL: sea_engine_alloc() may have it. */
+/* For sizes that sea_fast_alloc() does not serve.  NULL: ask sea_engine_alloc(). */
 SEA_INLINE void *sea_fast_pop_more(size_t size) { return SEA_HAS_CACHE ? sea_cache_pop_more(size) : NULL; }
 
 /* The same at a multiple of `align`. */
@@ -41,7 +40,7 @@ SEA_INLINE void sea_fast_free(void *block)
 		sea_engine_free(block);
 }
 
-/* A free behind a gate, which is shut while it is 0: `slow` takes what does not get through. */
+/* A free through a gate.  While *gate is 0, all blocks go to `slow`. */
 SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, void (*slow)(void *block))
 {
 	if (SEA_HAS_CACHE)
@@ -50,7 +49,7 @@ SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, void (
 		slow(block);
 }
 
-/* Opens it, if there is a seam map by now. */
+/* Opens the gate if there is a seam map. */
 SEA_INLINE void sea_fast_open(uintptr_t *gate)
 {
 	if (SEA_HAS_CACHE)

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* front.h - the C contract's slow ends, shared by sea_malloc and malloc
+/* front.h - the slow paths of the C contract, shared by sea_malloc and malloc
  *
- * The only room that sets errno.
+ * Only this room sets errno.
  */
 #ifndef SEA_FRONT_H
 #define SEA_FRONT_H
 
 #include "front/fast.h"
 
-/* malloc past its fast path: sets errno where there is no memory. */
+/* malloc behind its fast path.  Sets errno if out of memory. */
 SEA_NOINLINE void *sea_front_alloc_slow(size_t size);
 
 SEA_INLINE void *sea_front_malloc(size_t size) { return sea_fast_alloc(size, sea_front_alloc_slow); }
 
-/* Zeroed memory past the fast path: sets errno where there is none. */
+/* Zeroed memory, behind the fast path.  Sets errno if out of memory. */
 SEA_NOINLINE void *sea_front_calloc_slow(size_t size);
 
-/* Larger blocks are cleared faster by memset(), a call. */
+/* memset(), a call, clears larger blocks faster. */
 #define SEA_CLEAR_HERE_MAX 128
 
-/* A granule, as the compiler can store it at once. */
+/* A granule as a vector, which one instruction can store. */
 typedef uint64_t sea_granule __attribute__((vector_size(16), may_alias));
 
-/* Clears the first `size` bytes of a block, up to SEA_CLEAR_HERE_MAX, and what its last
- * granule has beyond: from both ends, so that the stores may overlap. */
+/* Clears the first `size` bytes of a block, at most SEA_CLEAR_HERE_MAX, and the rest of its last
+ * granule.  Works from both ends; the stores may overlap. */
 SEA_INLINE void sea_front_clear(void *block, size_t size)
 {
 	sea_granule *first = block, *last = first + (size - (size > 0)) / sizeof(*first);
@@ -55,10 +55,10 @@ SEA_INLINE void sea_front_free(void *block) { sea_fast_free(block); }
 /* Aligned to the power of two `align`, or NULL with errno set. */
 void *sea_front_alloc_aligned(size_t align, size_t size);
 
-/* Called when the process ends in order: notices late mistakes, and reports. */
+/* Called when the process exits normally: finds late mistakes, and reports. */
 void sea_front_end(void);
 
-/* Prints statistics if the option `stats` asks for them, and it can do no harm. */
+/* Prints statistics if the option `stats` is set and printing does no harm. */
 void sea_front_report_end(void);
 
 #endif

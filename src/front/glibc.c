@@ -17,7 +17,7 @@
 
 int sea_malloc_trim(size_t keep) { return sea_engine_trim(keep) > 0; }
 
-/* Bytes that may hold memory of blocks, live or not. */
+/* Bytes that may have memory of blocks, live or not. */
 static size_t heap_of(const struct sea_stats *stats)
 {
 	return stats->live + stats->cached + stats->pending + stats->free;
@@ -56,7 +56,7 @@ struct mallinfo sea_mallinfo(void)
 	return info;
 }
 
-/* The first six are all of what `aspace` says. */
+/* The first six totals add up to `aspace`. */
 static int print_xml(FILE *stream, const struct sea_stats *stats)
 {
 	return fprintf(stream,
@@ -83,8 +83,8 @@ static int print_xml(FILE *stream, const struct sea_stats *stats)
 		       stats->nr_zones, stats->nr_shards, heap_of(stats), stats->mapped, stats->committed);
 }
 
-/* Counts, and is about to write: no lock is held, and the thread cannot be cancelled halfway.
- * Returns what the end is to be told. */
+/* Counts before a report is written.  No lock is held, and the thread cannot be cancelled
+ * meanwhile.  Returns what end_report() needs. */
 static int begin_report(struct sea_stats *stats)
 {
 	int cancelled;
@@ -109,7 +109,7 @@ int sea_malloc_info(int options, FILE *stream)
 	return done ? 0 : -1;
 }
 
-/* Puts the lines together, the first with a title; returns how long they are. */
+/* Writes the lines, the first one with a title.  Returns their length. */
 static size_t write_lines(const struct sea_stats *stats, const char *title, char *text, size_t room)
 {
 	int length = snprintf(text, room,
@@ -132,12 +132,12 @@ static size_t write_lines(const struct sea_stats *stats, const char *title, char
 	return sea_min((size_t)length, room - 1);
 }
 
-/* Past stdio, whose stream may have a buffer of the program's, and in one go, as far as standard
- * error takes it.  It is no cancellation point. */
+/* Writes without stdio, whose stream may use a buffer of the program, and with as few calls as
+ * standard error allows.  This is no cancellation point. */
 static void report(const char *title)
 {
 	struct sea_stats stats;
-	char text[1536]; /* twenty numbers of 20 digits, a title, and what is around them */
+	char text[1536]; /* sixteen numbers of 20 digits, a title, and the words */
 	int cancelled = begin_report(&stats);
 	sea_os_report(text, write_lines(&stats, title, text, sizeof(text)));
 	end_report(cancelled);
@@ -145,7 +145,7 @@ static void report(const char *title)
 
 void sea_malloc_stats(void) { report(""); }
 
-/* A handler of a signal may end the process inside a call of ours, or while it is being ended. */
+/* A signal handler may end the process inside a call of ours, or while the process is ending. */
 void sea_front_report_end(void)
 {
 	char buffer[320] = ""; /* the name of a file has 255 bytes */
@@ -159,7 +159,8 @@ void sea_front_report_end(void)
 	report(buffer);
 }
 
-/* The only value that glibc refuses. */
+/* M_MXFAST is the only parameter of which glibc refuses values: larger ones than this, and
+ * negative ones. */
 #define MXFAST_MAX (80 * (int)sizeof(size_t) / 4)
 
 int sea_mallopt(int param, int value)

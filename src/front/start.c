@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* start.c - options and fork
  *
- * Our fork handlers run last before the fork and first after it, so that no handler of the
- * program runs while we hold our locks: one may wait for a thread that allocates.  Handlers run
- * before a fork in the reverse order of their registration; so ours are registered by the first
- * call of the process that reaches us, or by our constructor, which is the first to run
- * (`-z initfirst`).  Where a handler of the program is older still (we were opened late, or
- * linked from the archive), it runs while we hold everything, and may allocate: lock.h lets the
- * forking thread through.
+ * Our fork handlers must run last before the fork and first after it.  Otherwise a handler of the
+ * program runs while we hold our locks, and it may wait for a thread that allocates.  Before a fork,
+ * handlers run in the reverse order of their registration.  So the first call of the process that
+ * reaches us registers ours, or our constructor does, which is the first to run (`-z initfirst`).  If
+ * the program has an older handler (we were opened late, or linked from the archive), it runs while
+ * we hold everything, and may allocate: lock.h lets the forking thread pass.
  *
- * Order of locks in fork: the C library's list of open streams, then ours by rank.
- * fork() takes the stream list after it has called our handler; a thread that holds
- * it may be waiting for us.  So we take it first: it is recursive.
+ * Order of locks in fork: the C library's list of open streams, then ours by rank.  fork() takes the
+ * stream list after it has called our handler, and a thread that holds it may be waiting for us.  So
+ * we take it first: it is recursive.
  *
- * With one thread there is nobody whose work could be cut in two.  Then the handlers do nothing,
- * nor in a thread that holds a lock of ours: a signal handler of its own forks.
+ * With one thread the handlers do nothing: no other thread can be in the middle of its work.  They
+ * also do nothing in a thread that holds a lock of ours: there a signal handler forks.
  */
 #include <pthread.h>
 
@@ -49,8 +48,7 @@ static void after_fork_in_parent(void)
 		_IO_list_unlock();
 }
 
-/* The C library makes the stream list's lock anew in the child, but only if the parent
- * had several threads. */
+/* The C library renews the stream list's lock in the child only if the parent had several threads. */
 static void after_fork_in_child(void)
 {
 	if (!sea_heap_is_stopped())
@@ -61,7 +59,8 @@ static void after_fork_in_child(void)
 		_IO_list_resetlock();
 }
 
-/* Also called before the C library has found the environment: then options are read later. */
+/* May be called before the C library has found the environment.  Then a later call reads the
+ * options. */
 void sea_front_start(void)
 {
 	static uint32_t is_started;
