@@ -5,11 +5,11 @@
  *            --> large: run of pages
  *    free    --> hole, merged --> empty zones to the page allocator
  *
- * FE1  sea_small counts the zones, and the live chunks but for those that trim has taken
- *     out of the list.
+ * FE1  sea_small counts the zones and the live chunks, without those that trim has taken out of
+ *      the list.
  *
- * sea_small.lock is held while chunks change.  System calls are made without it, but
- * for one when the table of zones doubles.
+ * sea_small.lock is held while chunks change.  System calls are made without it, except one when the
+ * table of zones doubles.
  */
 #include "engines/engine.h"
 
@@ -29,8 +29,8 @@ const char sea_small_free_text[] = "this block was freed already (double free)";
 
 /* --- allocating ----------------------------------------------------------------- */
 
-/* Frees what is in front of the first place for an aligned block in a live chunk, and
- * returns the chunk of that block.  There is nothing in front, or a chunk. */
+/* Frees the part of a live chunk in front of the first place for an aligned block.  Returns the
+ * chunk of that block.  The part is empty or a chunk. */
 static struct sea_chunk *cut_front(struct sea_chunk *chunk, size_t align)
 {
 	uintptr_t start = (uintptr_t)sea_chunk_block(chunk);
@@ -73,7 +73,7 @@ static void *alloc_small(size_t align, size_t size)
 	return chunk ? sea_chunk_block(chunk) : NULL;
 }
 
-/* Gives the empty zone that is kept to the page allocator; false if there is none. */
+/* Frees the spare empty zone.  False: there is none. */
 static bool give_spare(void)
 {
 	sea_lock_take(&sea_small.lock);
@@ -116,7 +116,7 @@ void *sea_engine_alloc_zeroed(size_t size)
 
 /* --- freeing -------------------------------------------------------------------- */
 
-/* Frees a small block by its chunk; false if that is no live one. */
+/* Frees a small block by its chunk.  False: that is no live chunk. */
 static bool free_small(struct sea_chunk *chunk)
 {
 	void *empty_zone = NULL;
@@ -143,8 +143,7 @@ void sea_engine_free(void *block)
 		sea_mistake("free", block);
 }
 
-/* Gives the memory of the whole pages behind a withheld hole's links back, and the hole
- * to the list. */
+/* Purges the whole pages behind a withheld hole's links, and returns the hole to the list. */
 static size_t purge(struct sea_chunk *chunk)
 {
 	char *from = (char *)sea_round_up((uintptr_t)(chunk + 2), sea_page_size());

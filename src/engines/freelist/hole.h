@@ -2,10 +2,10 @@
 /* freelist/hole.h - the descriptor of a hole
  *
  *    |size|seal|next|prev| free ...
- *    `-- chunk --'`-- in the block, which is 16 bytes at least
+ *    `-- chunk --'`-- in the block, which has at least 16 bytes
  *
- * All holes hang in one list, lowest address first.  So do the marks: a mark has size
- * 0 and ends a zone.  No block fits into it, and it merges with nothing.
+ * All holes are in one list, lowest address first.  So are the marks: a mark has size 0 and ends a
+ * zone.  No block fits into it, and it merges with nothing.
  */
 #ifndef SEA_FREELIST_HOLE_H
 #define SEA_FREELIST_HOLE_H
@@ -14,7 +14,7 @@
 
 struct hole {
 	struct sea_chunk chunk;	  /* free */
-	struct hole *next, *prev; /* NULL: the last, the first */
+	struct hole *next, *prev; /* NULL at the ends of the list */
 };
 
 /* The smallest chunk. */

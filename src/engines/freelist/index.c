@@ -9,10 +9,10 @@
  *
  * FI1  The table has all zones, in address order.
  * FI2  first[s] is the lowest hole or mark that starts in stretch s, or 0.
- * FI3  No hole that starts in stretch s is longer than largest[s], and none in a zone is
- *     longer than the largest of its entry: bounds, raised at once when a hole comes
- *     or grows, lowered only by a search that meant to find more.  So a search passes
- *     the same small holes again only if one of their stretch has changed.
+ * FI3  No hole that starts in stretch s is longer than largest[s], and no hole in a zone is longer
+ *      than `largest` of its entry.  These are bounds: a hole that comes or grows raises them at
+ *      once.  They fall when a search finds less than they say, or a stretch becomes empty.  So a
+ *      search passes the same small holes again only if one in their stretch has changed.
  */
 #include "engines/freelist/index.h"
 
@@ -58,7 +58,7 @@ static uint16_t granules_in(const struct hole *hole) { return (uint16_t)(hole->c
 
 /* --- the table of zones -------------------------------------------------------------- */
 
-/* Number of the first entry whose zone is at or above `zone`. */
+/* Index of the first entry whose zone is at or above `zone`. */
 static size_t lower_bound(const struct zone *zone)
 {
 	size_t low = 0, high = zones.nr;
@@ -79,7 +79,7 @@ static struct entry *entry_of(const struct zone *zone)
 	return &zones.table[number];
 }
 
-/* The old table is forgone: all of them together are smaller than the new one. */
+/* The old table is lost.  All old tables together are smaller than the new one. */
 static bool grow_table(void)
 {
 	size_t capacity = zones.capacity ? 2 * zones.capacity : FIRST_CAPACITY;
@@ -202,8 +202,8 @@ struct hole *sea_index_find(size_t size)
 
 /* --- audit -------------------------------------------------------------------------- */
 
-/* FI2 and FI3 of one stretch, whose first hole or mark would be `hole`; *hole becomes that
- * of the next stretch. */
+/* FI2 and FI3 of one stretch.  *hole is the first hole or mark at or above its start, and becomes
+ * that of the next stretch. */
 static bool stretch_is_sound(const struct entry *entry, size_t s, const struct hole **hole)
 {
 	bool sound = first_in(entry->zone, s) == (is_in_stretch(*hole, entry->zone, s) ? *hole : NULL);

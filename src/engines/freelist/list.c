@@ -4,22 +4,21 @@
  *    zone  |head|size|seal| block |size|seal|next|prev| ... |size|seal| block |0|seal|next|prev|
  *               `---- live ------' `------ hole ----------' `---- live ------'`---- mark -----'
  *
- * The textbook heap (Knuth, The Art of Computer Programming 1, section 2.5, algorithms
- * A and B): a free chunk is a hole and carries the descriptor {size, next, prev} in
- * its own memory.  Allocation takes the lower part of the first hole that is large
- * enough; freeing finds the neighbours in the list and merges with those that touch.
- * What is found is what a walk from the front would find; index.c finds it sooner.
+ * The textbook heap (Knuth, The Art of Computer Programming 1, section 2.5, algorithms A and B).  A
+ * free chunk is a hole and has the descriptor {size, next, prev} in its own memory.  Allocation takes
+ * the lower part of the first hole that is large enough.  Freeing finds the neighbours in the list
+ * and merges with those that touch.  The index finds the same holes as a walk from the front, but
+ * sooner.
  *
- * A zone is 1 MiB, all of it chunks.  It ends in a mark, which is in the list like a
- * hole: so every chunk has a hole or mark above it in its zone, and nothing merges
- * across zones.
+ * A zone is 1 MiB of chunks.  It ends with a mark, which is in the list like a hole.  So every chunk
+ * has a hole or mark above it in its zone, and nothing merges across zones.
  *
  * FL1  Chunks cover a zone from its head to its mark, which is its last 32 bytes.
- * FL2  The list is in address order and holds exactly the holes and marks of all zones.
+ * FL2  The list is in address order and has exactly the holes and marks of all zones.
  * FL3  No two holes touch.
- * FL4  spare is NULL or the one zone that may be empty and stay.
+ * FL4  spare is NULL, or the one zone that may be empty and stay.
  *
- * The lock is held.  FL1 to FL3 fail only inside these functions.
+ * The caller holds the lock.  FL1 to FL3 fail only inside these functions.
  */
 #include "engines/freelist/list.h"
 
@@ -32,7 +31,7 @@ _Static_assert(ZONE_SIZE >= SEA_SMALL_RUN, "a zone serves several of the largest
 
 static struct {
 	struct hole *first; /* the lowest hole or mark */
-	struct zone *spare; /* an empty zone that is kept, or NULL */
+	struct zone *spare; /* an empty zone that stays, or NULL */
 } list;
 
 /* --- links ---------------------------------------------------------------------- */
@@ -85,7 +84,7 @@ static bool add_zone(struct zone *zone)
 	return true;
 }
 
-/* Adds a zone; the lock is dropped meanwhile. */
+/* Adds a zone.  Drops the lock meanwhile. */
 static bool grow(void)
 {
 	sea_lock_drop(&sea_small.lock);
@@ -104,7 +103,7 @@ static bool fills_zone(const struct hole *hole)
 	       touch_each_other(hole, hole->next);
 }
 
-/* Takes a zone out of use that is one hole. */
+/* Takes a zone that is one hole out of use. */
 static struct zone *retire_zone(struct zone *zone)
 {
 	struct hole *hole = (struct hole *)(zone + 1), *mark = mark_of(zone);
@@ -120,7 +119,8 @@ static struct zone *retire_zone(struct zone *zone)
 	return zone;
 }
 
-/* One empty zone stays, so that a block that comes and goes does not take a zone along. */
+/* One empty zone stays, so that a block that is allocated and freed again and again does not cost
+ * a zone each time. */
 static struct zone *retire_or_keep(struct zone *zone)
 {
 	if (list.spare)
@@ -139,8 +139,8 @@ void *sea_list_give_spare(void)
 
 /* --- splitting and merging ---------------------------------------------------------- */
 
-/* Makes the lower part of a hole a live chunk.  What is left stays in the list, or
- * becomes slack where it is too small. */
+/* Makes the lower part of a hole a live chunk.  The rest stays in the list, or becomes slack if it
+ * is too small for a chunk. */
 static struct sea_chunk *split(struct hole *hole, size_t size)
 {
 	struct sea_chunk *chunk = &hole->chunk;
@@ -159,7 +159,7 @@ static struct sea_chunk *split(struct hole *hole, size_t size)
 	return chunk;
 }
 
-/* The program, and the list behind it, may write to a chunk from now on. */
+/* From now on the program, and the list behind the chunk, may write to it. */
 static void touch(const struct sea_chunk *chunk)
 {
 	sea_pages_touch(chunk, (char *)sea_chunk_next(chunk) + CHUNK_MIN, false);
@@ -254,8 +254,8 @@ struct sea_chunk *sea_list_withhold(size_t least)
 
 /* --- audit -------------------------------------------------------------------------- */
 
-/* FL1 to FL3 in one zone, whose first hole or mark is `hole`.  Returns its mark, or NULL if
- * they do not hold. */
+/* FL1 to FL3 for one zone, whose first hole or mark is `hole`.  Returns its mark, or NULL if they
+ * do not hold. */
 static const struct hole *audit_zone(struct zone *zone, const struct hole *hole, struct sea_list_count *count)
 {
 	bool was_hole = false;

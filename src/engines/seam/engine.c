@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* seam/engine.c - the production engine: thread caches over shards over pages
  *
- * A call that must not enter the heap (lock.h) turns round here, but for free(), of which the
- * fast path comes first: in cache.c.
+ * A call that must not enter the heap (lock.h) is served here without it.  Only free() is checked
+ * later, in cache.c, behind its fast path.
  */
 #include "engines/engine.h"
 
@@ -21,10 +21,10 @@
 
 const char sea_engine_name[] = "seam";
 
-/* Chunks below this are copied when they grow: quicker than a lock. */
+/* Shorter chunks are copied when they grow: that is faster than taking a lock. */
 #define GROW_IN_PLACE_MIN SEA_KIB
-/* And up to this into a chunk that the thread has cached: a vector that grows and goes
- * again and again then finds all its sizes in the cache. */
+/* Chunks up to this size are copied if the thread has a cached chunk of the new size.  So a vector
+ * that grows and is freed again and again finds all its sizes in the cache. */
 #define COPY_TO_CACHED_MAX (64 * SEA_KIB)
 
 void *sea_engine_alloc(size_t size)
@@ -67,7 +67,7 @@ size_t sea_engine_expect_live(const char *verb, const void *block) { return sea_
 
 static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }
 
-/* A block of `usable` bytes may serve `size` as it is: nothing is gained by moving. */
+/* Claim: a block of `usable` bytes may serve `size` as it is. */
 static bool fits(size_t usable, size_t size)
 {
 	if (size > usable)
@@ -153,14 +153,14 @@ void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 	sea_zone_count(zone, &count);
 	SEA_ASSERT(size == SEA_ZONE_SIZE && count.pending <= count.used);
 	stats->nr_zones++;
-	stats->live += count.used - count.pending; /* and what is cached, for now */
+	stats->live += count.used - count.pending; /* cached chunks are subtracted later */
 	stats->pending += count.pending;
 	stats->free += count.free;
 	stats->purged += count.purged;
 	stats->dirty += count.idle;
 }
 
-/* Threads that are at work may have more in their caches than the zones say. */
+/* Threads that run may have more in their caches than the zones show. */
 void sea_engine_count_rest(struct sea_stats *stats)
 {
 	struct sea_threads_stats caches;
@@ -179,12 +179,13 @@ void sea_engine_send_waiting(void)
 
 void sea_engine_retreat(void) { sea_threads_retreat(); }
 
-/* What the child repairs after the locks are free.  Other threads may have been between two locks:
- *   page/    buddies that a purge had in hand go back to their pools; the counts of pages are made
- *            anew from the pools
- *   heap/    nobody has the turn to reclaim any more
- *   cache/   there is no idle thread; caches of other threads are unlinked: what is in them is lost, and
- *            counts as cached; the sums over all threads are made anew from the caches that are left
+/* What the child repairs after all locks are free.  Other threads may have been between two locks:
+ *   page/    buddies that a purge had in hand go to their pools; the counts of pages are made anew
+ *            from the pools
+ *   heap/    the turn to reclaim is free
+ *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
+ *            lost and count as cached; the sums over all threads are made anew from the caches that
+ *            are left
  * Nothing else is between two locks. */
 void sea_engine_in_child(void)
 {

@@ -4,7 +4,7 @@
  *    request --> small: the engine's chunks (freelist/engine.c, watermark/engine.c)
  *            --> large: sea_pages_alloc()
  *
- * TB1  A run of chunks starts with a sealed header, a run that is a block does not.
+ * TB1  A run of chunks starts with a sealed header; a run that is a block does not.
  */
 #include "engines/textbook/blocks.h"
 
@@ -24,10 +24,10 @@ _Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves sever
 
 struct sea_small sea_small = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)};
 const struct sea_locks sea_locks_shard = {.first = &sea_small.lock, .nr = 1};
-const struct sea_locks sea_locks_threads = {.nr = 0}; /* nothing belongs to a thread */
+const struct sea_locks sea_locks_threads = {.nr = 0}; /* no lock belongs to a thread */
 uint64_t sea_chunk_secret;
 
-/* Threads that come here first together store the same value. */
+/* If several threads are first here, they store the same value. */
 void sea_blocks_start(void)
 {
 	sea_front_start();
@@ -53,7 +53,8 @@ size_t sea_block_run_size(const void *block)
 
 struct sea_chunk *sea_block_chunk(const void *block)
 {
-	char *header = (char *)((uintptr_t)block - SEA_CHUNK_HEADER); /* as a number: it may be no pointer */
+	char *header = (char *)((uintptr_t)block - SEA_CHUNK_HEADER); /* as a number: it may not be a
+									pointer */
 	if ((uintptr_t)block % SEA_GRANULE || !sea_pages_is_readable(header))
 		return NULL;
 	return (struct sea_chunk *)header;
@@ -69,7 +70,7 @@ void *sea_block_copy(void *block, size_t usable, size_t size)
 	return fresh;
 }
 
-/* A chunk's header is written by the owner of its block alone while it is live. */
+/* While a block is live, only its owner writes its chunk's header. */
 size_t sea_engine_expect_live(const char *verb, const void *block)
 {
 	size_t size = sea_block_run_size(block);
@@ -88,12 +89,12 @@ size_t sea_engine_good_size(size_t size)
 	return size <= SEA_SMALL_MAX ? sea_small_size(size) : sea_round_up(size, sea_page_size());
 }
 
-/* All at once: what is in small runs is sorted at the end. */
+/* One step: the chunks in runs are sorted at the end. */
 const size_t sea_engine_account_step = SIZE_MAX;
 
 void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 {
-	(void)run; /* it may be a block: then it is not ours to read */
+	(void)run; /* it may be a block, which only the program may read */
 	stats->live += size;
 }
 
@@ -112,14 +113,14 @@ static void count_chunk(const struct sea_chunk *chunk, struct sea_stats *stats)
 {
 	const char *block = sea_chunk_block(chunk);
 	bool is_live = sea_chunk_is_live(chunk);
-	stats->metadata += SEA_CHUNK_HEADER + chunk->slack; /* slack is no block's */
+	stats->metadata += SEA_CHUNK_HEADER + chunk->slack; /* slack is in no block */
 	if (is_live)
 		stats->live += chunk->size;
 	else
 		count_free(block, block + chunk->size, stats);
 }
 
-/* A run that was counted as live.  Its head is ours, and what a mark has behind it. */
+/* Corrects a run that was counted as live.  Its head, and what follows a mark, are metadata. */
 static void count_chunks(const void *run, size_t size, void *context)
 {
 	struct sea_stats *stats = context;
@@ -139,9 +140,9 @@ void sea_engine_count_rest(struct sea_stats *stats)
 	sea_small_each_run(count_chunks, stats);
 }
 
-/* Nothing of the engine's belongs to a thread. */
+/* Nothing in these engines belongs to a thread. */
 void sea_engine_send_waiting(void) {}
 void sea_engine_retreat(void) {}
 
-/* All that other threads may have been at between two locks is a purge. */
+/* Between two locks other threads can only have been purging. */
 void sea_engine_in_child(void) { sea_pages_in_child(); }

@@ -4,17 +4,17 @@
  *    run   |size,slack|seal| block ..... |size,slack|seal| block ...
  *          ^ chunk          size + slack ^ next chunk
  *
- * Chunks cover a run of pages from its first byte on; a chunk is live (its block is
- * the program's) or free.
+ * Chunks cover a run of pages from its first byte on.  A chunk is live (its block is the program's)
+ * or free.
  *
- * TC1  A valid seal stands where a chunk starts, and nowhere else in memory of ours.
- *     So one look in front of a pointer tells whether it is a block, and an overrun
- *     of the block before is found at the next look.
+ * TC1  A valid seal is at each start of a chunk, and nowhere else in memory of ours.  So one look
+ *      in front of a pointer tells whether it is a block, and the next look finds an overrun of
+ *      the block before.
  * TC2  A chunk of size 0 is free and the last of its run; no other is.
  *
- * The seal mixes address and size with a number that differs from process to
- * process: data that the program writes or copies is no seal but by a chance of
- * 2^-63.  Whoever makes a start of chunk vanish erases its header.
+ * The seal mixes address and size with a number that differs between processes.  Data that the
+ * program writes or copies is a seal only by a chance of 2^-63.  Code that removes the start of a
+ * chunk erases its header.
  */
 #ifndef SEA_TEXTBOOK_CHUNK_H
 #define SEA_TEXTBOOK_CHUNK_H
@@ -24,14 +24,14 @@
 
 struct sea_chunk {
 	uint32_t size;	/* bytes of the block, a multiple of a granule */
-	uint32_t slack; /* bytes behind it that are too few for a chunk */
-	uint64_t seal;	/* of a live chunk; its complement is that of a free one */
+	uint32_t slack; /* bytes behind it, too few for a chunk */
+	uint64_t seal;	/* of a live chunk; a free chunk has its complement */
 };
 
 #define SEA_CHUNK_HEADER sizeof(struct sea_chunk)
 _Static_assert(SEA_CHUNK_HEADER == SEA_GRANULE, "blocks are aligned to a granule");
 
-/* Set before there is the first chunk, constant ever after; atomic. */
+/* Set before the first chunk is made, then constant; atomic. */
 extern SEA_HIDDEN uint64_t sea_chunk_secret;
 
 SEA_INLINE uint64_t sea_chunk_seal(const struct sea_chunk *chunk)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* textbook/mistake.c - what is this pointer, where blocks have headers?
+/* textbook/mistake.c - what is this pointer, if blocks have headers?
  *
- * Walks the chunks of a run without the lock: the process is about to end, and a
- * thread that holds it may be the one that is wrong.
+ * Walks the chunks of a run without the lock.  The process is about to end, and a thread that holds
+ * the lock may have caused the mistake.
  */
 #include "heap/mistake.h"
 
@@ -14,8 +14,8 @@
 #define FREED "this block was freed already (double free)"
 #define INSIDE "this points inside a block, %z bytes behind the start of a block of %z bytes"
 
-/* The last chunk whose block starts at or below `address`; the first one if none does.
- * A header thus counts to the block before it. */
+/* The last chunk whose block starts at or below `address`; the first chunk if none does.  So a
+ * header counts as part of the block before it. */
 static const struct sea_chunk *find_chunk(const struct sea_chunk *first, const void *address)
 {
 	const struct sea_chunk *chunk = first;

@@ -4,21 +4,20 @@
  *    run     |link|size|seal| block |size|seal| block |size|seal|    rest    |
  *                                              watermark ^                   end
  *
- * The first allocator of a kernel that boots: what is below the watermark has been
- * handed out, what is above has not.  A run that has no room for the next request is
- * left for good, with its rest.  Only the last block of a run, which touches the
- * rest, can change its size; the watermark moves with it.  A large block is the only
- * one of its run of pages, and so the last.
+ * The first allocator of a kernel that boots.  Memory below the watermark has been handed out;
+ * memory above has not.  A run without room for the next request is never used again, nor is its
+ * rest.  Only the last block of a run, which touches the rest, can change its size; the watermark
+ * moves with it.  A large block is the only one of its run of pages, so it is the last.
  *
  * WM1  Chunks cover a run from its first byte to its end.
- * WM2  The last chunk of a run is its rest, free.  The first holds the link to the run
- *     before.  Other free chunks are gaps that alignment made.
- * WM3  What is in use never becomes free, but for the end of a block that shrinks.
- * WM4  `rest` is that of the newest run.  From `fresh` on, the newest run reads as zero.
+ * WM2  The last chunk of a run is its rest, free.  The first holds the link to the run before.
+ *      Other free chunks are gaps that alignment made.
+ * WM3  Used memory never becomes free, except for the end of a block that shrinks.
+ * WM4  `rest` is the rest of the newest run.  From `fresh` on, the newest run reads as zero.
  * WM5  sea_small counts runs and live chunks.
  *
- * sea_small.lock protects all of it.  WM1 and WM2 fail only inside raise_watermark(),
- * begin_run() and move_watermark().
+ * sea_small.lock protects all of it.  WM1 and WM2 fail only inside raise_watermark(), begin_run()
+ * and move_watermark().
  */
 #include "engines/engine.h"
 
@@ -33,9 +32,9 @@ const char sea_engine_name[] = "watermark";
 const char sea_small_free_text[] = "this is not memory of this heap (it lies there, but was not handed out)";
 
 struct run {
-	struct sea_chunk chunk; /* free: nobody's block */
-	struct run *before;	/* the run begun before this one, or NULL */
-	size_t size;		/* bytes, all of the run */
+	struct sea_chunk chunk; /* free, but in no use as a block */
+	struct run *before;	/* the run that was begun before this one, or NULL */
+	size_t size;		/* bytes of the whole run */
 };
 _Static_assert(sizeof(struct run) % SEA_GRANULE == 0, "the next chunk is aligned");
 
@@ -49,14 +48,14 @@ static struct {
 
 static char *end_of(const struct run *run) { return (char *)run + run->size; }
 
-/* Room for `size` bytes at a multiple of `align`, a gap and headers in a new run. */
+/* Bytes of a new run with room for `size` bytes at a multiple of `align`, a gap and headers. */
 static size_t run_size_for(size_t align, size_t size)
 {
 	return sizeof(struct run) + 3 * SEA_CHUNK_HEADER + 2 * align + size;
 }
 
-/* Bytes between the start of the rest's block and the next place for an aligned block:
- * none, or enough for a chunk that is not empty (TC2). */
+/* Bytes between the start of the rest's block and the next place for an aligned block: none, or
+ * enough for a chunk that is not empty (TC2). */
 static size_t gap_before(const struct sea_chunk *rest, size_t align)
 {
 	uintptr_t start = (uintptr_t)sea_chunk_block(rest);
@@ -86,7 +85,7 @@ static size_t count_stale(const char *block, size_t size)
 	return block < heap.fresh ? sea_min((size_t)(heap.fresh - block), size) : 0;
 }
 
-/* Raises the watermark by an aligned block, which fits. */
+/* Takes an aligned block, which fits, and raises the watermark. */
 static void *raise_watermark(size_t align, size_t size, size_t *nr_stale)
 {
 	SEA_ASSERT(sea_lock_is_held(&sea_small.lock));
@@ -118,8 +117,8 @@ static void begin_run(struct run *run, size_t size, bool zeroed)
 	sea_small.run_bytes += size;
 }
 
-/* Begins a run in which an aligned block fits.  The lock is dropped meanwhile; if
- * another thread was quicker, its run serves us too. */
+/* Begins a run in which an aligned block fits.  Drops the lock meanwhile.  If another thread was
+ * faster, its run serves us too. */
 static bool add_run(size_t align, size_t size)
 {
 	bool zeroed;
@@ -173,7 +172,7 @@ void *sea_engine_alloc_zeroed(size_t size)
 	return block && !zeroed ? memset(block, 0, nr_stale) : block;
 }
 
-/* --- the rest of a block's life ----------------------------------------------- */
+/* --- freeing and resizing ------------------------------------------------------ */
 
 void sea_engine_free(void *block)
 {
@@ -181,8 +180,8 @@ void sea_engine_free(void *block)
 		sea_engine_expect_live("free", block);
 }
 
-/* Gives a chunk with free memory behind it `size` bytes, more or fewer.  Some of that
- * memory stays, for a header that is not the last of its run may not have size 0. */
+/* Makes a chunk with free memory behind it `size` bytes long, more or fewer.  Some of that memory
+ * must stay, because only the last header of a run may have size 0. */
 static bool move_watermark(struct sea_chunk *chunk, size_t size)
 {
 	struct sea_chunk *behind = sea_chunk_next(chunk);
@@ -234,7 +233,7 @@ bool sea_engine_expand(void *block, size_t size)
 	return size <= PTRDIFF_MAX && resize_in_place(block, size);
 }
 
-/* No block was given back, so there is nothing to give. */
+/* free() frees nothing, so there is nothing to purge. */
 size_t sea_engine_trim(size_t keep)
 {
 	(void)keep;
@@ -253,7 +252,7 @@ struct count {
 	size_t nr_live, live;
 };
 
-/* WM1 and WM2 in one run, whose rest is returned; NULL if they do not hold. */
+/* WM1 and WM2 for one run.  Returns its rest, or NULL if they do not hold. */
 static const struct sea_chunk *audit_run(const struct run *run, struct count *count)
 {
 	const struct sea_chunk *chunk = &run->chunk;
