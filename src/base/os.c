@@ -364,6 +364,7 @@ bool sea_os_start_thread(void (*body)(void), const char *name)
 	start = (struct thread_start){body, name};
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
+	pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED); /* not real time, if the caller is */
 	bool is_created = create_thread(&attributes, &start);
 	pthread_attr_destroy(&attributes);
 	errno = saved;
@@ -377,7 +378,7 @@ bool sea_os_sleep(unsigned ms)
 	do
 		result = SEA_CALL(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left);
 	while (result == -EINTR);
-	return result == 0;
+	return result == 0 && may_ask();
 }
 
 /* C++ registers the destructors of thread-local objects with it.  It calls malloc(). */

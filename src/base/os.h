@@ -104,7 +104,8 @@ uint64_t sea_os_thread_time(int clock);
  * bytes).  False: the system refuses.  Starting it allocates, so the caller holds no lock. */
 bool sea_os_start_thread(void (*body)(void), const char *name);
 
-/* Sleeps for at least so long.  False: the system does not allow it, and no time has passed. */
+/* Sleeps, for so long at least; false: the system does not let us, or the process has given up
+ * rights meanwhile. */
 bool sea_os_sleep(unsigned ms);
 
 /* Lets other threads run. */

@@ -298,7 +298,6 @@ static void free_run(void *block)
 		cache->bin[sea_class_for(sea_granules_for(size))].left++;
 	if (unlikely(!cache->shard) || !sea_parked_put(&cache->parked, block, run, size))
 		sea_pages_free(block);
-	sea_idle_look();
 }
 
 void sea_cache_free_slow(void *block)

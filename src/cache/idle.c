@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* idle.c - the thread, and when it exists
+/* idle.c - the thread: when it starts, what it does, when it ends
  *
  * ID1  A thread of ours runs, or is about to run, only while `progress` is RUNS.
  */
@@ -11,58 +11,62 @@
 #include "page/budget.h"
 #include "cache/cache.h"
 
-/* Less free memory than this is not worth a thread, which takes 20 KiB. */
+/* A heap that has less than this, used and free, is not worth a thread: so much may stay in any
+ * process. */
+#define SMALL_HEAP (4 * SEA_MIB)
+/* Less than this that is free is not worth a trim. */
 #define LEAST_BYTES (256 * SEA_KIB)
-/* The thread looks so often in each period, so memory is purged after 1 to 1.25 periods. */
+/* The thread looks so often in each period: memory goes back after 1 to 1.25 periods. */
 #define LOOKS 4
 
 enum progress { NONE, RUNS, REFUSED };
 
 static uint32_t progress; /* atomic */
 
-static bool is_worth_it(void) { return sea_pages_dirty() >= LEAST_BYTES; }
+static bool is_small(void) { return sea_pages_in_use() + sea_pages_dirty() < SMALL_HEAP; }
 
-enum outcome { QUIET, NOTHING_LEFT, CANNOT_SLEEP };
-
-/* Waits until no slow path was taken for a period, or nothing is left to do. */
-static enum outcome wait_for_quiet(void)
+/* Waits until nobody took a slow path for a period.  False: the system does not let us sleep. */
+static bool wait_for_quiet(void)
 {
 	size_t seen = sea_budget_nr_looks();
 	for (unsigned quiet = 0; quiet < LOOKS; quiet++) {
 		if (!sea_os_sleep((unsigned)(sea_load_relaxed(&sea_options.idle) * 1000 / LOOKS)))
-			return CANNOT_SLEEP;
-		if (!is_worth_it())
-			return NOTHING_LEFT;
+			return false;
 		size_t now = sea_budget_nr_looks();
 		if (now == seen)
 			continue;
 		seen = now;
 		quiet = (unsigned)-1;
 	}
-	return QUIET;
+	return true;
 }
 
-/* A thread that frees memory between our last look and NONE starts no other thread.  So we look
- * again after NONE. */
+/* A thread that allocates after we have looked and before we say that we end starts no other thread.
+ * So we look again.  False: the thread ends. */
+static bool goes_on_small(void)
+{
+	sea_store_release(&progress, NONE);
+	return !is_small() && sea_swap_if(&progress, NONE, RUNS);
+}
+
 static void body(void)
 {
 	sea_threads_retreat();
-	do {
-		enum outcome outcome = wait_for_quiet();
-		if (outcome == QUIET)
+	while (wait_for_quiet()) {
+		if (sea_pages_dirty() >= LEAST_BYTES)
 			sea_cache_trim(0);
-		if (outcome != NOTHING_LEFT) {
-			sea_store_release(&progress, outcome == QUIET ? NONE : REFUSED);
+		if (is_small() && !goes_on_small())
 			return;
-		}
-		sea_store_release(&progress, NONE);
-	} while (is_worth_it() && sea_swap_if(&progress, NONE, RUNS));
+	}
+	sea_store_release(&progress, REFUSED);
 }
 
+/* Not while the heap is stopped: then a fork handler of the program allocates, and the child would
+ * not know of the thread. */
 void sea_idle_consider(void)
 {
-	if (sea_load_relaxed(&progress) != NONE || !is_worth_it() || sea_lock_holds_any() || sea_heap_is_stopped())
-		return; /* stopped: a fork handler of the program allocates, before sea_idle_in_child() */
+	if (sea_load_relaxed(&progress) != NONE || is_small() || sea_lock_holds_any() || sea_heap_is_stopped())
+		return;
 	if (sea_swap_if(&progress, NONE, RUNS) && !sea_os_start_thread(body, "seamalloc-idle"))
 		sea_store_relaxed(&progress, REFUSED);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* idle.h - free memory is purged although the program makes no call (option `idle`)
  *
- *    a slow path sees free memory                --> a thread of ours starts, and sleeps
- *    no slow path was taken for `idle` seconds   --> it purges all that is free, and ends
- *    the memory is used again before that        --> it ends
+ *    an allocation finds that the heap has 4 MiB  --> a thread of ours starts
+ *    nobody took a slow path for `idle` seconds   --> it gives back all that is free
+ *    the heap has less than 4 MiB                 --> it ends
  *
- * At most one such thread exists.  With option 0, the default, none does.  It takes no signals, has
- * no thread cache, and is called seamalloc-idle.  If the system refuses to start it, or does not let
- * it sleep, we do not try again.  After a fork the child has none until a slow path starts it.
+ * There is one such thread at most, and none if the option is 0, as it is by default.  It takes no
+ * signals, has no thread cache, and is called seamalloc-idle.  If the system refuses to start one,
+ * or to let it sleep, we do not ask again.  The child of a fork has none until it allocates.
+ *
+ * An allocation starts it, never a free: the C library frees the memory of threads that have ended
+ * while it holds the lock that pthread_create() takes.
  *
  * What the program's threads have cached stays: their caches have no lock.
  */
@@ -18,7 +21,8 @@
 
 SEA_COLD void sea_idle_consider(void);
 
-/* For the end of a slow path, when the thread's cache is sound.  No lock is held.  May allocate. */
+/* At the end of an allocation by the slow path, when the thread's cache is sound.  No lock is held.  May
+ * allocate. */
 SEA_INLINE void sea_idle_look(void)
 {
 	if (unlikely(sea_options.idle))

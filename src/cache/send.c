@@ -13,7 +13,6 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/reclaim.h"
-#include "cache/idle.h"
 
 /* The same as SEA_MERGE_BYTES for a thread that is clearing up and holds less than that. */
 #define LAST_MERGE_BYTES (32 * SEA_KIB)
@@ -234,5 +233,4 @@ void sea_send_and_merge(struct sea_cache *cache)
 	bool goes_on = is_worth_merging(&cache->usage) && help(cache, shard);
 	SEA_ASSERT(sea_bins_seem_sound(cache));
 	cache->waits_below = unlikely(goes_on && is_nearly_done(&cache->usage)) ? 1 : SEA_WAITS_BELOW;
-	sea_idle_look();
 }
