@@ -20,7 +20,7 @@ SEA_CFLAGS := -std=gnu11 $(WARNINGS) -fPIC -fvisibility=hidden -ftls-model=initi
               -fno-plt -fno-strict-aliasing -fomit-frame-pointer -fno-semantic-interposition -Iinclude -Isrc
 # The standard names: others may have them too, and C++ exceptions pass through.
 PRELOAD_CFLAGS := -fsemantic-interposition -fexceptions
-SEA_LDFLAGS := -shared -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
+SEA_LDFLAGS := -shared -pthread -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
                -Wl,--version-script=preload/exports.map
 
 # $(call where,COMMAND,WHAT): does WHAT where there is such a command, and says so where there is not.

@@ -34,6 +34,14 @@
 extern "C" {
 #endif
 
+/* What malloc.h of glibc 2.33 and later has. */
+#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 33
+struct mallinfo2 {
+	size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
+};
+struct mallinfo2 mallinfo2(void);
+#endif
+
 #define SEAMALLOC_VERSION "0.1.0"
 
 #define SEA_API __attribute__((visibility("default"), nothrow))

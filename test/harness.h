@@ -31,6 +31,11 @@
 extern "C" {
 #endif
 
+/* glibc before 2.33 has no such function, but the libraries under test do. */
+#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 33
+__attribute__((weak)) struct mallinfo2 mallinfo2(void);
+#endif
+
 enum test_engine {
 	SEAM = 1,
 	FREELIST = 2,

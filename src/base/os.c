@@ -32,6 +32,10 @@
 #include "base/machine.h"
 #include "base/vdso.h"
 
+#ifndef MREMAP_DONTUNMAP /* glibc before 2.32 */
+#define MREMAP_DONTUNMAP 4
+#endif
+
 /* From this Linux on, a mapping for a stack has no huge pages. */
 #define STACKS_ARE_PLAIN 0x60700
 /* Largest affinity mask that we can read, in processors. */

@@ -4,7 +4,6 @@
  */
 #include "../harness.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "seamalloc.h"
 
 enum { NR_BLOCKS = 4000 };
 

@@ -7,13 +7,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "seamalloc.h"
 
 enum { NR_BLOCKS = 64 * 1024, BLOCK_SIZE = 1024, SLACK = 2 * 1024 * 1024 };
 
@@ -107,6 +108,7 @@ static void blocks_of_ended_threads_are_counted(void)
 
 static void mallinfo_agrees_with_itself(void)
 {
+	narrow_mallinfo(); /* older glibc allocates when it first looks up a name */
 	take(NR_BLOCKS);
 	for (size_t i = 0; i < NR_BLOCKS; i += 2)
 		free(blocks[i]);

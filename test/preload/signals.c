@@ -7,7 +7,6 @@
 #include "../harness.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,8 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "seamalloc.h"
 
 enum { NR_KEPT = 20000, NR_BLOCKS = 2000, MOST_USEC = 30000 };
 
