@@ -76,7 +76,7 @@ SEA_INLINE char *sea_machine_thread_pointer(void)
 }
 
 #else
-#error "no system call and no thread pointer for this processor: src/machine.h"
+#error "no system call and no thread pointer for this processor: src/base/machine.h"
 #endif
 
 /* A call with one to six arguments, numbers or pointers; the others are 0.  A negative result is

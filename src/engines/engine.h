@@ -54,8 +54,8 @@ struct sea_stats {
 	size_t whole;	  /* of live: in blocks with a mapping of their own */
 	size_t committed; /* of arenas: readable and writable */
 
-	size_t given_back; /* purged or released, ever */
-	size_t refaulted;  /* of given_back: faulted in again soon after */
+	size_t purged_ever; /* purged or released, ever */
+	size_t refaulted;  /* of purged_ever: faulted in again soon after */
 	size_t nr_whole, nr_zones, nr_shards, nr_threads;
 	size_t nr_contended; /* lock takes that had to wait */
 };

@@ -232,7 +232,7 @@ static void count_rest(struct sea_stats *stats)
 	sea_pages_stats(&pages);
 	use_metadata(sea_meta_size(), stats);
 	stats->reserved += stats->purged;
-	stats->given_back = pages.purged;
+	stats->purged_ever = pages.purged;
 	stats->refaulted = pages.refaulted;
 	sea_lock_each(count_contended, &stats->nr_contended);
 }

@@ -126,7 +126,7 @@ static size_t write_lines(const struct sea_stats *stats, const char *title, char
 		"  %zu zones in %zu shards, %zu blocks with a mapping of their own, %zu lock waits\n",
 		sea_engine_name, title, stats->live, stats->cached, stats->nr_threads, stats->pending, stats->free,
 		stats->dirty, stats->metadata, heap_of(stats) + stats->metadata, stats->reserved, stats->mapped,
-		stats->given_back, stats->refaulted, stats->nr_zones, stats->nr_shards, stats->nr_whole,
+		stats->purged_ever, stats->refaulted, stats->nr_zones, stats->nr_shards, stats->nr_whole,
 		stats->nr_contended);
 	SEA_ASSERT(length > 0 && (size_t)length < room);
 	return sea_min((size_t)length, room - 1);

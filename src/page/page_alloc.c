@@ -286,7 +286,7 @@ size_t sea_pages_purge_free(size_t keep)
 static size_t steps_for(size_t nr_pages) { return 1 + (nr_pages + nr_pages / 4) / SEA_PURGE_STEP_PAGES; }
 
 /* Steps for other threads that one call makes at most. */
-#define OWED_STEPS 2
+#define MISSED_STEPS 2
 
 bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 {
@@ -296,12 +296,12 @@ bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 	if (!sea_pages_free_dirty() || !sea_purge_may_begin())
 		return false;
 	if (!sea_purge_begin()) {
-		sea_purge_owe(steps_for(nr_pages));
+		sea_purge_note_missed(steps_for(nr_pages));
 		return true;
 	}
 	if (!sea_purge_goes_on())
 		begin_round();
-	purge_some(marks.low, steps_for(nr_pages) + sea_purge_take_owed(OWED_STEPS));
+	purge_some(marks.low, steps_for(nr_pages) + sea_purge_take_missed(MISSED_STEPS));
 	return sea_purge_goes_on();
 }
 

@@ -43,7 +43,7 @@ struct cursor {
 static struct {
 	uint32_t is_running;		    /* a thread has the turn; atomic */
 	uint32_t goes_on;		    /* a round has begun; atomic */
-	size_t nr_owed;			    /* steps that threads without the turn left; atomic */
+	size_t nr_missed;			    /* steps that threads without the turn left; atomic */
 	size_t nr_freed;		    /* pages, ever; atomic */
 	size_t quiet_until;		    /* no purging before nr_freed reaches this; atomic */
 	size_t rest_until;		    /* no new round before nr_freed reaches this; atomic */
@@ -111,12 +111,12 @@ bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
 
 bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
 
-void sea_purge_owe(size_t nr_steps) { sea_add_relaxed_mt(&state.nr_owed, nr_steps); }
+void sea_purge_note_missed(size_t nr_steps) { sea_add_relaxed_mt(&state.nr_missed, nr_steps); }
 
-size_t sea_purge_take_owed(size_t most)
+size_t sea_purge_take_missed(size_t most)
 {
-	size_t owed = sea_load_relaxed(&state.nr_owed), taken = sea_min(owed, most);
-	return taken && sea_swap_if(&state.nr_owed, owed, owed - taken) ? taken : 0;
+	size_t missed = sea_load_relaxed(&state.nr_missed), taken = sea_min(missed, most);
+	return taken && sea_swap_if(&state.nr_missed, missed, missed - taken) ? taken : 0;
 }
 
 /* --- which ----------------------------------------------------------------------- */
@@ -262,7 +262,7 @@ void sea_purge_in_child(void)
 	put_back();
 	state.is_running = 0;
 	state.goes_on = 0;
-	state.nr_owed = 0;
+	state.nr_missed = 0;
 }
 
 bool sea_purge_is_sound(void)

@@ -62,8 +62,8 @@ bool sea_purge_may_begin(void);
 
 /* Steps that a thread could not make since another had the turn.  The thread with the next turn
  * takes up to `most` of them. */
-void sea_purge_owe(size_t nr_steps);
-size_t sea_purge_take_owed(size_t most);
+void sea_purge_note_missed(size_t nr_steps);
+size_t sea_purge_take_missed(size_t most);
 
 /* In the child of a fork: frees what other threads had in hand. */
 void sea_purge_in_child(void);
