@@ -236,7 +236,7 @@ static size_t turns_so_far(void) { return __atomic_load_n(&turns.nr, __ATOMIC_RE
 static void others_go_on(void (*count)(void))
 {
 	int nr_good = 0;
-	for (int i = 0; i < 50 && nr_good < 3; i++) {
+	for (int i = 0; i < 150 && nr_good < 3; i++) {
 		size_t before = turns_so_far();
 		count();
 		nr_good += turns_so_far() - before >= 100;
