@@ -197,16 +197,17 @@ $stderr" "$name "
 	EOF
 	script_file "$PWD/turns.py" <<-EOF
 		import sys
-		sys.path.insert(0, "$ROOT/scripts/lib")
-		import bench_gang, bench_watch, measure
+		sys.path[:0] = ["$ROOT/scripts/lib", "$ROOT/bench"]
+		import measure
+		from suite import gang, watch
 		measure.prepare("$BUILD")
 		def run(argv):
-		    with bench_watch.watched(bench_watch.Limits(60, 1 << 40), ""):
+		    with watch.watched(watch.Limits(60, 1 << 40), ""):
 		        return measure.Run(argv).finish().failure
 		def no_program():
 		    return "none"
 		jobs = [lambda count=count: run(["./busy", count]) for count in ("100001", "100002")]
-		results = bench_gang.together([*jobs, lambda: run(["false"]), no_program])
+		results = gang.together([*jobs, lambda: run(["false"]), no_program])
 		print(*(failure for failure, _ in results), sep=",")
 		print(all(active_s > 0.02 for _, active_s in results[:2]), results[3][1])
 	EOF
@@ -292,12 +293,13 @@ $stderr" "$name "
 @test "what takes too long or too much memory is ended with all that it started" {
 	script_file "$PWD/limits.py" <<-EOF
 		import sys
-		sys.path.insert(0, "$ROOT/scripts/lib")
-		import bench_watch, measure
+		sys.path[:0] = ["$ROOT/scripts/lib", "$ROOT/bench"]
+		import measure
+		from suite import watch
 		measure.prepare("$BUILD")
-		for limits, script in ((bench_watch.Limits(0.3, 1 << 40), "sleep 61 & sleep 61"),
-		                       (bench_watch.Limits(60, 64 << 20), "$PWD/hungry; exit 0")):
-		    with bench_watch.watched(limits, ""):
+		for limits, script in ((watch.Limits(0.3, 1 << 40), "sleep 61 & sleep 61"),
+		                       (watch.Limits(60, 64 << 20), "$PWD/hungry; exit 0")):
+		    with watch.watched(limits, ""):
 		        print(measure.Run(["sh", "-c", script]).finish().failure)
 	EOF
 	compile ./hungry <<-'EOF'
@@ -316,13 +318,14 @@ $stderr" "$name "
 @test "a library that is not in the process is noticed, whatever the loader says" {
 	script_file "$PWD/mapped.py" <<-EOF
 		import sys
-		sys.path.insert(0, "$ROOT/scripts/lib")
-		import bench_watch, measure
+		sys.path[:0] = ["$ROOT/scripts/lib", "$ROOT/bench"]
+		import measure
+		from suite import watch
 		measure.prepare("$BUILD")
 		for library in ("$BUILD/libseamalloc.so", ""):
-		    with bench_watch.watched(bench_watch.Limits(9, 1 << 40), "$BUILD/libseamalloc.so") as watch:
+		    with watch.watched(watch.Limits(9, 1 << 40), "$BUILD/libseamalloc.so") as watched:
 		        measure.Run(["sleep", "0.4"], library).finish()
-		        print(watch.absent, watch.mapped is not None)
+		        print(watched.absent, watched.mapped is not None)
 	EOF
 	run python3 -B mapped.py
 	equal "$output" $'False True\nTrue False'
