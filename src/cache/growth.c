@@ -21,7 +21,6 @@
 #include "cache/bin.h"
 
 #include "map/map.h"
-#include "page/page_alloc.h"
 #include "cache/send.h"
 
 /* A class starts with room for 4 KiB, but at most 64 chunks; a class of larger chunks with one. */

@@ -2,7 +2,7 @@
 /* idle.h - free memory is purged although the program makes no call (option `idle`)
  *
  *    an allocation finds that the heap has 4 MiB  --> a thread of ours starts
- *    nobody took a slow path for `idle` seconds   --> it gives back all that is free
+ *    nobody took a slow path for `idle` seconds   --> it merges and purges all that is free
  *    the heap has less than 4 MiB                 --> it ends
  *
  * There is one such thread at most, and none if the option is 0, as it is by default.  It takes no

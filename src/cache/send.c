@@ -198,7 +198,7 @@ static bool clear_up(struct sea_cache *cache)
 
 /* A step of merging and reclaiming after sending.  True: there is more to do, and the next send
  * continues. */
-static bool help(struct sea_cache *cache, struct sea_shard *shard)
+static bool merge_and_reclaim(struct sea_cache *cache, struct sea_shard *shard)
 {
 	SEA_ASSERT(shard);
 	if (sea_lock_holds_any())
@@ -230,7 +230,7 @@ void sea_send_and_merge(struct sea_cache *cache)
 {
 	struct sea_shard *shard = sea_outbox_shard(&cache->outbox);
 	sea_send_outbox(cache);
-	bool goes_on = is_worth_merging(&cache->usage) && help(cache, shard);
+	bool goes_on = is_worth_merging(&cache->usage) && merge_and_reclaim(cache, shard);
 	SEA_ASSERT(sea_bins_seem_sound(cache));
 	cache->waits_below = unlikely(goes_on && is_nearly_done(&cache->usage)) ? 1 : SEA_WAITS_BELOW;
 }

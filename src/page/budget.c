@@ -43,7 +43,8 @@ struct sea_watermarks sea_budget_watermarks(void)
 {
 	size_t in_use = sea_pages_in_use();
 	sea_allowance_age(in_use, beyond_base(in_use));
-	sea_count_roughly(&sea_budget.nr_looks, 1);
+	if (unlikely(sea_options.idle))
+		sea_count_roughly(&sea_budget.nr_looks, 1); /* else nobody asks: no store to a shared line */
 	struct sea_watermarks marks = watermarks_for(in_use);
 	SEA_ASSERT(marks.low <= marks.high);
 	return marks;
@@ -64,10 +65,3 @@ size_t sea_budget_cache_room(void)
 void sea_budget_measure(void) { sea_allowance_measure(); }
 
 void sea_budget_end_of_work(void) { sea_allowance_reset(); }
-
-bool sea_budget_is_sound(void)
-{
-	size_t in_use = sea_pages_in_use();
-	struct sea_watermarks marks = watermarks_for(in_use);
-	return marks.low <= marks.high && marks.high >= base(in_use);
-}

@@ -59,7 +59,8 @@ bool sea_budget_may_park(size_t bytes);
 
 extern SEA_HIDDEN struct sea_budget {
 	size_t cached;	 /* bytes that the limits of all bins allow; atomic */
-	size_t nr_looks; /* calls of sea_budget_watermarks(), not exact; atomic */
+	size_t nr_looks; /* calls of sea_budget_watermarks(), not exact; counted only if the option
+			    `idle` is set; atomic */
 } sea_budget;
 
 /* If the number is the same later, no thread took a slow path that frees or refills. */
@@ -101,8 +102,5 @@ void sea_budget_end_of_work(void);
 
 /* Runs were handed out. */
 void sea_budget_note_use(void);
-
-/* Claim: BU2 holds. */
-bool sea_budget_is_sound(void);
 
 #endif

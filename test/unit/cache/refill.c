@@ -101,7 +101,8 @@ static void break_into_pieces(struct sea_cache *cache)
 	CHECK(!sea_bin_has_any(cache, C));
 }
 
-/* The longest piece becomes the fresh run; the others are on the stack, the lowest on top. */
+/* The last piece, which is the longest here, becomes the fresh run; the others are on the stack, the
+ * lowest on top. */
 static void pieces_are_adopted(void)
 {
 	struct sea_cache *cache = empty_cache();
