@@ -139,6 +139,7 @@ memory-goals: all ## the memory goals beside what each allocator measures; below
 # --- tests -----------------------------------------------------------------------
 
 include test/unit.mk
+include examples/kernel/kernel.mk
 include test/engines/textbook.mk
 
 # What every change must pass, and the rest, in this order; each prints what it finds.
