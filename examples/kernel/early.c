@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* early.c - whole pages before there is a page allocator
  *
- *    |  image  |## run ##|### run ###|  free  ...                  |
- *                                    top                           end of the largest range
+ *    |  image  |## run ##|  gap  |### run ###|  free  ...          |
+ *                                                                  end of the largest range
  *
  * The two textbook engines are linked in a second time under names of their own, and what they ask of
- * the room page/ is answered here (kernel.mk).  Runs lie one behind the other; a run that is freed is
- * used again if it is the last.
+ * the room page/ is answered here (kernel.mk).  A run is in the lowest gap that is long enough.
+ *
+ * E1  Runs are in address order, in one available range, and do not overlap.
  */
 #include "page/page_alloc.h"
 #include "kernel.h"
@@ -15,7 +16,7 @@
 
 static struct run {
 	uintptr_t base, end;
-} runs[NR_RUNS];
+} runs[NR_RUNS + 1];
 static size_t nr_runs;
 static struct run memory; /* the largest available range */
 
@@ -26,14 +27,10 @@ void early_begin(void)
 			memory = (struct run){map[i].base, map[i].end};
 }
 
-uintptr_t early_top(void) { return nr_runs ? runs[nr_runs - 1].end : memory.base; }
-
-size_t early_in_use(void)
+void early_end(void)
 {
-	size_t bytes = 0;
 	for (size_t i = 0; i < nr_runs; i++)
-		bytes += runs[i].end - runs[i].base;
-	return bytes;
+		map_set(runs[i].base, runs[i].end, OCCUPIED, false, "early memory");
 }
 
 /* The run that has the address. */
@@ -51,27 +48,33 @@ size_t early_pages_size(const void *address);
 void early_pages_touch(const void *from, const void *to, bool surely);
 bool early_pages_is_readable(const void *address);
 enum sea_place early_pages_place(const void *address, void **base, size_t *size);
+size_t early_pages_purge_range(void *from, void *to);
+size_t early_pages_purge_free(size_t keep);
+bool early_pages_are_sound(void);
 void *early_meta_alloc(size_t size);
 
 void *early_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
+	uintptr_t base = sea_round_up(memory.base, sea_max(align, PAGE_SIZE));
+	size_t i = 0;
 	(void)touch;
-	uintptr_t base = sea_round_up(early_top(), sea_max(align, PAGE_SIZE)), end = base + sea_round_up(size, PAGE_SIZE);
-	if (frames_must_fail() || nr_runs == NR_RUNS || end > memory.end || end < base)
+	size = sea_round_up(size, PAGE_SIZE);
+	for (; i < nr_runs && (runs[i].base < base || runs[i].base - base < size); i++)
+		base = sea_round_up(sea_max(base, runs[i].end), sea_max(align, PAGE_SIZE));
+	if (frames_must_fail() || nr_runs == NR_RUNS || base > memory.end || memory.end - base < size)
 		return NULL;
-	runs[nr_runs++] = (struct run){base, end};
+	memmove(&runs[i + 1], &runs[i], (nr_runs++ - i) * sizeof(*runs));
+	runs[i] = (struct run){base, base + size};
 	if (zeroed)
 		*zeroed = true;
-	return memset((void *)base, 0, end - base);
+	return memset((void *)base, 0, size);
 }
 
 void early_pages_free(void *address)
 {
 	struct run *run = (struct run *)run_around(address);
 	CHECK(run && run->base == (uintptr_t)address);
-	run->end = run->base;
-	while (nr_runs && runs[nr_runs - 1].base == runs[nr_runs - 1].end)
-		nr_runs--;
+	memmove(run, run + 1, (size_t)(&runs[nr_runs--] - (run + 1)) * sizeof(*run));
 }
 
 size_t early_pages_size(const void *address)
@@ -92,6 +95,19 @@ enum sea_place early_pages_place(const void *address, void **base, size_t *size)
 	*base = (void *)run->base;
 	*size = run->end - run->base;
 	return SEA_PLACE_RUN;
+}
+
+/* Physical memory has nobody to give pages back to. */
+size_t early_pages_purge_range(void *from, void *to) { return (void)from, (void)to, 0; }
+size_t early_pages_purge_free(size_t keep) { return (void)keep, 0; }
+
+bool early_pages_are_sound(void)
+{
+	uintptr_t end = memory.base;
+	bool sound = true;
+	for (size_t i = 0; i < nr_runs; end = runs[i++].end)
+		sound &= runs[i].base >= end && runs[i].end >= runs[i].base && runs[i].end <= memory.end;
+	return sound;
 }
 
 /* The table of zones. */

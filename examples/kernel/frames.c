@@ -33,32 +33,31 @@ size_t frames_nr_requests, frames_fail_at;
 
 bool frames_must_fail(void) { return ++frames_nr_requests == frames_fail_at; }
 
-static void add_pool(uintptr_t base, uintptr_t end, void *records)
+/* Makes a pool of a range, with its records at `records`.  Returns their end. */
+static char *add_pool(const struct range *range, char *records)
 {
-	pools[nr_pools].base = base;
-	sea_buddy_init(&pools[nr_pools].buddies, (end - base) / PAGE_SIZE, records);
-	frames.total += pools[nr_pools++].buddies.nr_free;
+	size_t nr = (range->end - range->base) / PAGE_SIZE;
+	CHECK(nr_pools < NR_POOLS);
+	pools[nr_pools].base = range->base;
+	sea_buddy_init(&pools[nr_pools++].buddies, nr, records);
+	frames.total += nr;
+	return records + sea_buddy_meta_size(nr);
 }
 
-/* The records of all pools come first: they raise the top of early memory. */
+/* The records are allocated before the ranges of the pools are known, because they are in one of
+ * them: rounding costs each pool less than the records of 64 pages. */
 void frames_begin(void *(*alloc)(size_t size))
 {
-	void *records[NR_POOLS];
-	size_t nr = 0;
-	for (size_t i = 0; i < map_nr; i++) {
-		if (map[i].kind != AVAILABLE)
-			continue;
-		CHECK(nr < NR_POOLS);
-		size_t bytes = sea_buddy_meta_size((map[i].end - map[i].base) / PAGE_SIZE);
-		if (!(records[nr] = alloc(bytes)))
-			fail(HALT_OUT_OF_MEMORY, "no memory for the page allocator's records");
-		memset(records[nr++], 0, bytes);
-	}
-	for (size_t i = 0; i < map_nr; i++) {
-		bool is_early = early_top() - map[i].base <= map[i].end - map[i].base;
+	size_t bytes = sea_buddy_meta_size(map_pages(AVAILABLE)) + NR_POOLS * sea_buddy_meta_size(64);
+	char *records = alloc(bytes), *end = records + bytes;
+	if (!records)
+		fail(HALT_OUT_OF_MEMORY, "no memory for the page allocator's records");
+	memset(records, 0, bytes);
+	early_end();
+	for (size_t i = 0; i < map_nr; i++)
 		if (map[i].kind == AVAILABLE)
-			add_pool(is_early ? early_top() : map[i].base, map[i].end, records[nr_pools]);
-	}
+			records = add_pool(&map[i], records);
+	CHECK(records <= end);
 	frames.free = frames.total;
 	frames.min = sea_max(frames.total / MIN_SHARE, MIN_LEAST);
 }

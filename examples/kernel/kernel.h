@@ -59,6 +59,7 @@ extern size_t map_nr;
 void map_set(uintptr_t base, uintptr_t end, enum kind kind, bool is_constant, const char *name);
 void map_round(void);
 void map_print(void);
+size_t map_pages(enum kind kind);
 void map_sum(void);
 
 /* Claim: each constant range has the checksum that it had. */
@@ -68,13 +69,12 @@ bool map_is_unchanged(void);
 
 void early_begin(void);
 
-/* The first page that was not handed out, in the range that early memory comes from. */
-uintptr_t early_top(void);
-size_t early_in_use(void);
+/* Enters what is in use in the map, as occupied. */
+void early_end(void);
 
 /* --- frames.c: the page allocator over physical memory ----------------------------------- */
 
-/* Makes a pool of each available range, above early memory. */
+/* Makes a pool of each range that is available after alloc() has given memory for the records. */
 void frames_begin(void *(*alloc)(size_t size));
 
 /* Promises n pages: later so many calls of frames_take(true) succeed.  False: there are not enough. */

@@ -63,12 +63,18 @@ void map_round(void)
 void map_print(void)
 {
 	static const char *const kinds[] = {"available", "reserved ", "occupied "};
-	size_t bytes[3] = {0};
-	for (size_t i = 0; i < map_nr; i++) {
+	for (size_t i = 0; i < map_nr; i++)
 		print("  %s  0x%x to 0x%x  %s\n", kinds[map[i].kind], map[i].base, map[i].end, map[i].name);
-		bytes[map[i].kind] += map[i].end - map[i].base;
-	}
-	print("  available: %u pages\n", bytes[AVAILABLE] / PAGE_SIZE);
+	print("  available: %u pages\n", map_pages(AVAILABLE));
+}
+
+size_t map_pages(enum kind kind)
+{
+	size_t pages = 0;
+	for (size_t i = 0; i < map_nr; i++)
+		if (map[i].kind == kind)
+			pages += (map[i].end - map[i].base) / PAGE_SIZE;
+	return pages;
 }
 
 /* FNV-1a, by words. */

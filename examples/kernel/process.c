@@ -1,1 +1,2 @@
 #include "kernel.h"
+void processes_run(void) {}
