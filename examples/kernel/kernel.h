@@ -112,6 +112,24 @@ void tables_free_heap(void);
 /* The processor uses the tables of this root from now on; the kernel's part is the same in all. */
 void tables_use(entry_t *root);
 
+extern size_t tables_nr; /* tables that exist, without the roots */
+
+/* --- pages.c: the pages of an address space -------------------------------------------- */
+
+/* Promises what of a range is not there yet.  False: there is not enough memory. */
+bool pages_promise(entry_t *root, uintptr_t base, size_t size);
+
+/* Maps a page that was promised. */
+enum touched { TOUCHED, NOT_PROMISED, NO_PAGE };
+enum touched pages_touch(entry_t *root, uintptr_t address, entry_t rights);
+
+/* Lets an address read as zero.  False: something is mapped there, or there is no memory. */
+bool pages_show_zeros(entry_t *root, uintptr_t address);
+
+/* Gives pages and promises back; gives pages back and promises them again. */
+void pages_give(entry_t *root, uintptr_t base, size_t size);
+void pages_purge(entry_t *root, uintptr_t base, size_t size);
+
 /* --- system.c: what seamalloc's core asks of its system ---------------------------------- */
 
 /* A page fault of the kernel in its heap.  False: this address must not be used. */

@@ -2,17 +2,14 @@
 /* system.c - what seamalloc's core asks of its system, answered by this kernel
  *
  *    reserve   addresses between MACHINE_HEAP and MACHINE_HEAP_END; no memory
- *    commit    the pages are promised: PROMISED is in their entries
+ *    commit    the pages are promised (pages.c)
  *    touch     page fault: a page of those promised is mapped, zeroed
  *    purge     the page goes back, and is promised again
  *    release   pages and promises go back
  *
  * The functions of base/os.h that the core calls, and three others (README.md has the table).
- * Addresses that are only to be read as zero get the entry of one page of zeros, without
- * permission to write.
  *
  * SY1  Spans are in address order, inside the heap, and do not overlap.
- * SY2  An entry of the heap is 0, PROMISED, ZEROS or that of a page which only it has.
  */
 #include "base/os.h"
 
@@ -21,16 +18,12 @@
 #include "kernel.h"
 
 #define NR_SPANS 512
-/* An entry that is not valid: the processor ignores its other bits. */
-#define PROMISED ((entry_t)1 << 8)
-#define ZEROS (ENTRY_OF((uintptr_t)zeros) | (ENTRY_LEAF & ~ENTRY_WRITE))
 
 static struct span {
 	uintptr_t base, end;
 	bool reads_as_zero; /* before it is committed */
 } spans[NR_SPANS + 1];
 static size_t nr_spans;
-static char zeros[4096] __attribute__((aligned(4096)));
 
 /* The one processor runs one thread, so atomic operations may be plain ones (base/atomic.h). */
 char __libc_single_threaded = 1;
@@ -69,81 +62,17 @@ void *sea_os_reserve_zeros(size_t size) { return reserve(size, true); }
 
 /* --- pages ---------------------------------------------------------------------------- */
 
-static bool has_page(entry_t entry) { return entry & ENTRY_VALID && entry != ZEROS; }
-
-/* Calls visit() for each entry of a range that is not 0. */
-static void each_entry(uintptr_t base, size_t size, void (*visit)(entry_t *entry))
-{
-	for (uintptr_t at = base; at < base + size; at += PAGE_SIZE) {
-		entry_t *entry = tables_entry(kernel_root, at, false);
-		if (entry && *entry)
-			visit(entry);
-	}
-	tables_use(current_root);
-}
-
-static void clear(entry_t *entry)
-{
-	if (has_page(*entry))
-		frames_give((void *)ENTRY_ADDRESS(*entry));
-	else if (*entry == PROMISED)
-		frames_unpromise(1);
-	*entry = 0;
-}
-
-/* Room for another promise is there: the page has just become free. */
-static void purge(entry_t *entry)
-{
-	if (!has_page(*entry))
-		return;
-	frames_give((void *)ENTRY_ADDRESS(*entry));
-	frames.promised++;
-	*entry = PROMISED;
-}
-
-static size_t count_missing(uintptr_t base, size_t size)
-{
-	size_t nr = 0;
-	for (uintptr_t at = base; at < base + size; at += PAGE_SIZE) {
-		const entry_t *entry = tables_entry(kernel_root, at, false);
-		nr += !entry || !*entry || *entry == ZEROS;
-	}
-	return nr;
-}
-
-/* Tables that were made stay if a later step fails: the next commit uses them. */
-static bool make_tables(uintptr_t base, size_t size)
-{
-	for (uintptr_t at = base; at < base + size; at = sea_round_down(at, PAGE_SIZE * 512) + PAGE_SIZE * 512)
-		if (!tables_entry(kernel_root, at, true))
-			return false;
-	return true;
-}
-
-bool sea_os_commit(void *base, size_t size)
-{
-	uintptr_t from = (uintptr_t)base;
-	size_t nr = count_missing(from, size);
-	if (nr && (!make_tables(from, size) || !frames_promise(nr)))
-		return false;
-	for (uintptr_t at = from; at < from + size; at += PAGE_SIZE) {
-		entry_t *entry = tables_entry(kernel_root, at, false);
-		if (!*entry || *entry == ZEROS)
-			*entry = PROMISED;
-	}
-	tables_use(current_root);
-	return true;
-}
+bool sea_os_commit(void *base, size_t size) { return pages_promise(kernel_root, (uintptr_t)base, size); }
 
 bool sea_os_purge(void *base, size_t size)
 {
-	each_entry((uintptr_t)base, size, purge);
+	pages_purge(kernel_root, (uintptr_t)base, size);
 	return true;
 }
 
 bool sea_os_reset(void *base, size_t size)
 {
-	each_entry((uintptr_t)base, size, clear);
+	pages_give(kernel_root, (uintptr_t)base, size);
 	return true;
 }
 
@@ -192,21 +121,11 @@ bool system_fault(uintptr_t address, bool is_write)
 	const struct span *span = span_around(address);
 	if (!span)
 		return false;
-	entry_t *entry = tables_entry(kernel_root, address, span->reads_as_zero);
-	if (!entry || has_page(*entry))
-		return false;
-	if (*entry == PROMISED) {
-		void *page = frames_take(true);
-		if (!page)
-			fail(HALT_OUT_OF_MEMORY, "the heap touches a page that was promised, and gets none");
-		*entry = ENTRY_OF((uintptr_t)page) | ENTRY_LEAF | ENTRY_WRITE;
-	} else if (span->reads_as_zero && !is_write && *entry == 0) {
-		*entry = ZEROS;
-	} else {
-		return false;
+	switch (pages_touch(kernel_root, address, ENTRY_WRITE)) {
+	case TOUCHED: return true;
+	case NO_PAGE: fail(HALT_OUT_OF_MEMORY, "the heap touches a page that was promised, and gets none");
+	default: return span->reads_as_zero && !is_write && pages_show_zeros(kernel_root, address);
 	}
-	tables_use(current_root);
-	return true;
 }
 
 void system_end(void)

@@ -11,6 +11,7 @@
 #define SLOTS ((size_t)512)
 
 entry_t *current_root = kernel_root;
+size_t tables_nr;
 
 static entry_t *table_of(entry_t entry) { return (entry_t *)ENTRY_ADDRESS(entry); }
 
@@ -23,6 +24,7 @@ entry_t *tables_entry(entry_t *root, uintptr_t address, bool make)
 			void *fresh = make ? frames_take(false) : NULL;
 			if (!fresh)
 				return NULL;
+			tables_nr++;
 			*entry = ENTRY_OF((uintptr_t)fresh) | ENTRY_TABLE;
 		}
 		table = table_of(*entry);
@@ -38,6 +40,7 @@ static void free_below(entry_t *table, unsigned level, size_t from, size_t to)
 		CHECK(level > 0); /* no page is mapped any more */
 		free_below(table_of(table[i]), level - 1, 0, level > 1 ? SLOTS : 0);
 		frames_give(table_of(table[i]));
+		tables_nr--;
 		table[i] = 0;
 	}
 }
