@@ -27,6 +27,13 @@ void messages_free(void *block)
 	CHECK(sea_segment_free(&messages, (size_t)((char *)block - messages.base)) == SEA_SEGMENT_OK);
 }
 
+size_t messages_count(void)
+{
+	struct sea_segment_counts counts;
+	sea_segment_count(&messages, &counts);
+	return counts.nr_blocks;
+}
+
 bool messages_are_sound(void) { return sea_segment_is_sound(&messages); }
 
 /* --- the trial ---------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ extern struct sea_segment messages;
 void messages_begin(void);
 void *messages_alloc(size_t size);
 void messages_free(void *block);
+size_t messages_count(void);
 bool messages_are_sound(void);
 
 struct heap {

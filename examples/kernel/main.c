@@ -233,6 +233,7 @@ void kernel_main(uintptr_t information)
 	struct heap_cost textbook = keep_list();
 	split_buddies();
 	run_heaps(option(&again, "operations=", 1000000), textbook);
+	begin("rung 6: address spaces");
 	processes_run();
 	end();
 }
