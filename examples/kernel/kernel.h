@@ -123,8 +123,8 @@ bool pages_promise(entry_t *root, uintptr_t base, size_t size);
 enum touched { TOUCHED, NOT_PROMISED, NO_PAGE };
 enum touched pages_touch(entry_t *root, uintptr_t address, entry_t rights);
 
-/* Lets an address read as zero.  False: something is mapped there, or there is no memory. */
-bool pages_show_zeros(entry_t *root, uintptr_t address);
+/* Lets an address that was not promised read as zero. */
+enum touched pages_show_zeros(entry_t *root, uintptr_t address);
 
 /* Gives pages and promises back; gives pages back and promises them again. */
 void pages_give(entry_t *root, uintptr_t base, size_t size);

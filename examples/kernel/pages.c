@@ -83,14 +83,16 @@ enum touched pages_touch(entry_t *root, uintptr_t address, entry_t rights)
 	return TOUCHED;
 }
 
-bool pages_show_zeros(entry_t *root, uintptr_t address)
+enum touched pages_show_zeros(entry_t *root, uintptr_t address)
 {
 	entry_t *entry = tables_entry(root, address, true);
-	if (!entry || *entry)
-		return false;
+	if (!entry)
+		return NO_PAGE;
+	if (*entry)
+		return NOT_PROMISED;
 	*entry = ZEROS;
 	tables_use(current_root);
-	return true;
+	return TOUCHED;
 }
 
 static void give(entry_t *entry)

@@ -121,11 +121,12 @@ bool system_fault(uintptr_t address, bool is_write)
 	const struct span *span = span_around(address);
 	if (!span)
 		return false;
-	switch (pages_touch(kernel_root, address, ENTRY_WRITE)) {
-	case TOUCHED: return true;
-	case NO_PAGE: fail(HALT_OUT_OF_MEMORY, "the heap touches a page that was promised, and gets none");
-	default: return span->reads_as_zero && !is_write && pages_show_zeros(kernel_root, address);
-	}
+	enum touched touched = pages_touch(kernel_root, address, ENTRY_WRITE);
+	if (touched == NOT_PROMISED && span->reads_as_zero && !is_write)
+		touched = pages_show_zeros(kernel_root, address);
+	if (touched == NO_PAGE)
+		fail(HALT_OUT_OF_MEMORY, "the heap touches a page that was promised, and gets none");
+	return touched == TOUCHED;
 }
 
 void system_end(void)

@@ -100,9 +100,9 @@ __attribute__((section(".user.start"))) void user_main(const struct argument *ar
 		touch_every_second();
 		write_messages(argument);
 		if (call(CALL_GROW, argument->memory, 0, 0) == NO)
-			SAY("asked for all memory of the machine, got an error, and goes on", 1);
+			SAY("asked for all memory of the machine, and goes on; errors: ", 1);
 		if (call(CALL_SEND, argument->other, MACHINE_USER - PAGE_SIZE, 8) == NO)
-			SAY("sent memory that is not its own: refused", 1);
+			SAY("sent memory that is not its own; errors: ", 1);
 	}
 	call(CALL_EXIT, 0, 0, 0);
 }

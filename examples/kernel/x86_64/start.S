@@ -31,10 +31,9 @@ enter:
 	or $LARGE, %eax
 	mov %eax, directories - 8(, %ecx, 8)
 	loop 1b
-	movl $directories + TABLE, gibs
-	movl $directories + 0x1000 + TABLE, gibs + 8
-	movl $directories + 0x2000 + TABLE, gibs + 16
-	movl $directories + 0x3000 + TABLE, gibs + 24
+	.irp n, 0, 1, 2, 3
+	movl $directories + 0x1000 * \n + TABLE, gibs + 8 * \n
+	.endr
 	mov $kernel_root, %eax
 	mov %eax, %cr3
 	mov $0x20, %eax		/* PAE */
@@ -75,42 +74,20 @@ trap_entries:
 	.set n, n + 1
 	.endr
 
+	.macro each instruction, registers:vararg
+	.irp register, \registers
+	\instruction %\register
+	.endr
+	.endm
+
 trap:
-	push %rdi
-	push %rsi
-	push %rdx
-	push %rcx
-	push %rax
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	each push, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
 	testb $3, 144(%rsp)	/* the code segment: from a process? */
 	jnz leave_process
 	mov %rsp, %rdi
 	call kernel_trap
 return:
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rsi
-	pop %rdi
+	each pop, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
 	add $16, %rsp
 	iretq
 
@@ -118,24 +95,14 @@ return:
  * frame: its end is the stack of traps (machine.c). */
 	.globl enter_process
 enter_process:
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	each push, rbx, rbp, r12, r13, r14, r15
 	mov %rsp, kernel_stack
 	mov %rdi, %rsp
 	jmp return
 leave_process:
 	mov kernel_stack, %rsp
 	cld
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
+	each pop, r15, r14, r13, r12, rbp, rbx
 	ret
 
 	.data
