@@ -8,7 +8,7 @@
 
 CORE        ?= $(BUILD)/core
 CORE_CFLAGS ?= -O2 -g
-CORE_FLAGS  := -std=gnu11 $(WARNINGS) -ffreestanding -fno-strict-aliasing -fno-stack-protector -ffunction-sections \
+CORE_FLAGS  := -std=gnu11 $(WARNINGS) -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-pic -ffunction-sections \
                -fdata-sections -fno-asynchronous-unwind-tables -Iinclude -Isrc
 CORE_LINUX  := $(addprefix base/,os.o vdso.o cpus.o sources.o)
 CORE_PARTS  := $(filter-out $(CORE_LINUX),$(BELOW)) $(CACHED) $(call room,engines/seam) front/account.o
@@ -41,7 +41,7 @@ KERNEL_OBJCOPY ?= $(if $(filter $(ARCH),$(shell uname -m)),objcopy,$(ARCH)-linux
 # No floating point, no interrupt below the stack pointer, no headers but the compiler's and ours.
 KERNEL_CFLAGS_x86_64  := -mno-red-zone -mgeneral-regs-only -fcf-protection=none
 KERNEL_CFLAGS_riscv64 := -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -mno-relax
-KERNEL_CFLAGS := -O2 -g -fno-pic -no-pie $(KERNEL_CFLAGS_$(ARCH)) -nostdinc \
+KERNEL_CFLAGS := -O2 -g $(KERNEL_CFLAGS_$(ARCH)) -nostdinc \
                  -isystem $(shell $(KERNEL_CC) -print-file-name=include 2>/dev/null) -isystem $(KERNEL_AT)/include
 KERNEL_FLAGS  := $(CORE_FLAGS) $(KERNEL_CFLAGS) -fno-tree-loop-distribute-patterns -I$(KERNEL_AT) -I$(KERNEL_AT)/$(ARCH)
 

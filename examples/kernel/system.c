@@ -7,7 +7,7 @@
  *    purge     the page goes back, and is promised again
  *    release   pages and promises go back
  *
- * The functions of base/os.h that the core calls, and three others (README.md has the table).
+ * The functions of base/os.h that the core and the textbook engines call, and two others (README.md has the table).
  *
  * SY1  Spans are in address order, inside the heap, and do not overlap.
  */
@@ -142,7 +142,6 @@ void system_end(void)
 size_t sea_os_page_size(void) { return PAGE_SIZE; }
 size_t sea_os_address_space(void) { return MACHINE_HEAP_END - MACHINE_HEAP; }
 unsigned sea_cpus_available(void) { return 1; }
-unsigned sea_os_nr_cpus(void) { return 1; }
 unsigned sea_os_current_cpu(void) { return 0; }
 uint64_t sea_os_now_us(void) { return machine_cycles() / (MACHINE_TICKS_PER_MS / 1000); }
 uint64_t sea_os_now_ms(void) { return machine_cycles() / MACHINE_TICKS_PER_MS; }
