@@ -93,4 +93,24 @@ $(KERNEL)/textbook/freelist.whole: $(call textbook_objects,freelist)
 $(KERNEL)/textbook/%.whole:
 	$(Q)$(KERNEL_LD) -r -o $@ $^
 
-.PHONY: core kernel kernel-run
+# --- tests ------------------------------------------------------------------------------------
+
+# As little as can be had: no thread-local storage, no floating point.
+CORE_LEAST_x86_64  := -mgeneral-regs-only
+CORE_LEAST_aarch64 := -mgeneral-regs-only
+$(eval $(call core_rules,$(BUILD)/core-least,$$(CC),ar,-O1 -DSEA_THREAD_LOCAL= $(CORE_LEAST_$(shell uname -m))))
+
+check-core: $(BUILD)/core-least/libseamalloc-core.a ## the core needs what its table lists, and no more
+	$(call where,python3,scripts/check-core --no-thread-local $<)
+
+# A kernel is built where its emulator and its compiler are.
+check-kernel-build-%:
+	$(Q)if command -v qemu-system-$* >/dev/null && \
+		{ [ $* = "$$(uname -m)" ] || command -v $*-linux-gnu-gcc >/dev/null; }; then \
+		$(MAKE) --no-print-directory kernel ARCH=$* && \
+		scripts/check-core --processor $* $(BUILD)/kernel/$*/core/libseamalloc-core.a; fi
+
+check-kernel: check-kernel-build-x86_64 check-kernel-build-riscv64 ## boot the kernel in qemu; LENGTH=long: refuse each request for pages once
+	$(call where,python3,test/kernel/boot.py --length $(or $(LENGTH),quick) $(BUILD)/kernel)
+
+.PHONY: core kernel kernel-run check-core check-kernel
