@@ -21,7 +21,7 @@
 /* How the kernel ends; the exit status of `make kernel-run`. */
 enum { HALT_WELL = 0, HALT_CHECK_FAILED = 1, HALT_OUT_OF_MEMORY = 2, HALT_TRAP = 3 };
 
-/* --- text.c: the serial line ------------------------------------------------------- */
+/* --- text.c: the serial line, the command line ------------------------------------------------------- */
 
 /* %s text, %u decimal, %x hexadecimal; numbers are size_t. */
 void print(const char *format, ...);
@@ -35,8 +35,8 @@ _Noreturn void fail(unsigned code, const char *text);
 			fail(HALT_CHECK_FAILED, "this does not hold: " #claim);                    \
 	} while (0)
 
-/* The number behind `name` on the command line from *at on, with K, M, G; `otherwise` if there is
- * none.  Moves *at behind it. */
+/* A number in decimal with K, M, G; and the one behind `name` on the command line from *at on,
+ * `otherwise` if there is none.  Both move *at behind it. */
 size_t read_number(const char **at);
 size_t option(const char **at, const char *name, size_t otherwise);
 extern const char *command_line;

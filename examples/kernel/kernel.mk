@@ -64,7 +64,7 @@ $(eval $(call core_rules,$(KERNEL)/core,$$(KERNEL_CC),$$(KERNEL_AR),$$(KERNEL_CF
 define kernel_compile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(KERNEL_CC) $(KERNEL_FLAGS) $(1) -c -o $@ $<
+	$(Q)$(KERNEL_CC) $(CPPFLAGS) $(KERNEL_FLAGS) $(1) -c -o $@ $<
 endef
 
 $(KERNEL)/%.o: $(KERNEL_AT)/%.c $(KERNEL_HEADERS)

@@ -194,13 +194,14 @@ static uint64_t call_send(struct process *process, size_t to, uintptr_t text, si
 	return 0;
 }
 
-/* Tries to serve a process that waits.  False: there is no message yet. */
-static bool receive(struct process *process)
+/* Tries to serve a process that waits.  False: there is no message yet.  `in_vain`: nobody runs who
+ * could send one. */
+static bool receive(struct process *process, bool in_vain)
 {
 	struct message *message = process->messages;
 	while (message && message->is_held)
 		message = message->next;
-	if (!message && nr_living > 1)
+	if (!message && !in_vain)
 		return false;
 	uintptr_t to = FRAME_ARGUMENT(&process->frame, 0);
 	size_t room = FRAME_ARGUMENT(&process->frame, 1);
@@ -267,19 +268,28 @@ static void run(struct process *process)
 	tables_use(kernel_root);
 }
 
-/* Gives each process a turn until all have ended. */
+/* Gives each process a turn.  False: all wait, or have ended. */
+static bool give_turns(bool in_vain)
+{
+	bool have_run = false;
+	for (size_t i = 0; i < NR_ROLES; i++) {
+		struct process *process = processes[i];
+		if (!process || process->state == ENDED || (process->state == WAITING && !receive(process, in_vain)))
+			continue;
+		have_run = true;
+		if (process->number == ROLE_READER && process->nr_received == KILL_AFTER)
+			end(process, "is killed");
+		else
+			run(process);
+	}
+	return have_run;
+}
+
 static void schedule(void)
 {
 	while (nr_living)
-		for (size_t i = 0; i < NR_ROLES; i++) {
-			struct process *process = processes[i];
-			if (!process || process->state == ENDED || (process->state == WAITING && !receive(process)))
-				continue;
-			if (process->number == ROLE_READER && process->nr_received == KILL_AFTER)
-				end(process, "is killed");
-			else
-				run(process);
-		}
+		if (!give_turns(false))
+			give_turns(true);
 }
 
 void processes_run(void)

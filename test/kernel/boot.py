@@ -109,7 +109,7 @@ def what_is_wrong_with_map(boot, arch, memory, holes):
 
 def check_boot(kernels, arch, mib, holes):
     holes = [(MEMORY[arch] + base, size) for base, size in holes]
-    boot = Boot(kernels, arch, f"{mib}M", " ".join(f"hole={base:#x}+{size}" for base, size in holes))
+    boot = Boot(kernels, arch, f"{mib}M", " ".join(f"hole={base}+{size}" for base, size in holes))
     what = f"{arch} {mib} MiB, {len(holes)} holes"
     wrong = first_difference(boot.lines)
     if boot.status != 0:

@@ -108,6 +108,7 @@ void machine_read_map(uintptr_t information)
 
 enum { CAUSE_CALL = 8, CAUSE_FETCH_FAULT = 12, CAUSE_READ_FAULT = 13, CAUSE_WRITE_FAULT = 15 };
 #define STATUS_USER_MEMORY (1ull << 18) /* the kernel may use the memory of a process */
+#define STATUS_FLOATING (3ull << 13)	  /* a process may use floating point */
 #define SV39 (8ull << 60)
 
 void enter_process(struct frame *frame);
@@ -116,6 +117,7 @@ void machine_start(void *thread)
 {
 	machine_use_tables(kernel_root);
 	__asm__ volatile("csrs sstatus, %0" : : "r"(STATUS_USER_MEMORY));
+	__asm__ volatile("csrc sstatus, %0" : : "r"(STATUS_FLOATING));
 	__asm__ volatile("mv tp, %0" : : "r"(thread));
 }
 

@@ -98,6 +98,14 @@ extern char trap_entries[];
 extern uint64_t task_descriptor[2];
 void enter_process(struct frame *frame);
 
+static uint64_t thread_pointer;
+
+static void set_thread_pointer(void)
+{
+	uint32_t low = (uint32_t)thread_pointer, high = (uint32_t)(thread_pointer >> 32);
+	__asm__ volatile("wrmsr" : : "c"(MSR_FS_BASE), "a"(low), "d"(high));
+}
+
 static void set_gate(unsigned gate, unsigned entry, uint16_t kind)
 {
 	uintptr_t at = (uintptr_t)trap_entries + 16 * entry;
@@ -119,8 +127,8 @@ void machine_start(void *thread)
 	task_descriptor[0] = (sizeof(task) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
 	task_descriptor[1] = base >> 32;
 	__asm__ volatile("ltr %w0" : : "r"(TASK));
-	uint64_t pointer = (uintptr_t)thread;
-	__asm__ volatile("wrmsr" : : "c"(MSR_FS_BASE), "a"((uint32_t)pointer), "d"((uint32_t)(pointer >> 32)));
+	thread_pointer = (uintptr_t)thread;
+	set_thread_pointer();
 }
 
 void machine_use_tables(entry_t *root) { __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory"); }
@@ -144,6 +152,7 @@ struct trap machine_run(struct frame *frame)
 {
 	task.stack[0] = (uintptr_t)(frame + 1);
 	enter_process(frame);
+	set_thread_pointer(); /* the process may have changed it */
 	if (frame->vector == CALL_VECTOR)
 		return (struct trap){.cause = TRAP_CALL};
 	if (frame->vector != PAGE_FAULT)

@@ -42,7 +42,7 @@ enter:
 	rdmsr
 	or $0x100, %eax
 	wrmsr
-	mov $0x80010001, %eax	/* paging, write protection, protected mode */
+	mov $0x80010005, %eax	/* paging, write protection, no floating point, protected mode */
 	mov %eax, %cr0
 	lgdt descriptors_place
 	ljmp $8, $enter64
