@@ -42,16 +42,8 @@ static const struct run *run_around(const void *address)
 	return NULL;
 }
 
-void *early_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed);
-void early_pages_free(void *run);
-size_t early_pages_size(const void *address);
-void early_pages_touch(const void *from, const void *to, bool surely);
-bool early_pages_is_readable(const void *address);
-enum sea_place early_pages_place(const void *address, void **base, size_t *size);
-size_t early_pages_purge_range(void *from, void *to);
-size_t early_pages_purge_free(size_t keep);
-bool early_pages_are_sound(void);
-void *early_meta_alloc(size_t size);
+/* No header has these functions: kernel.mk makes up their names. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 void *early_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {

@@ -48,15 +48,20 @@ KERNEL_FLAGS  := $(CORE_FLAGS) $(KERNEL_CFLAGS) -fno-tree-loop-distribute-patter
 KERNEL_OBJECTS := $(patsubst $(KERNEL_AT)/%,$(KERNEL)/%.o,$(basename $(wildcard $(KERNEL_AT)/*.c $(KERNEL_AT)/$(ARCH)/*.[cS])))
 KERNEL_HEADERS := $(HEADERS) $(wildcard $(KERNEL_AT)/*.h $(KERNEL_AT)/$(ARCH)/*.h $(KERNEL_AT)/include/*.h)
 
-kernel: $(KERNEL)/kernel ## a small kernel on the same core (examples/kernel); ARCH=riscv64
+KERNEL_OR_NOT := $(if $(wildcard $(KERNEL_AT)/$(ARCH)/kernel.ld),$(KERNEL)/kernel,kernel-unknown)
 
-kernel-run: $(KERNEL)/kernel ## boot it in qemu; MEMORY=64M, APPEND='oom=7': its command line
+kernel: $(KERNEL_OR_NOT) ## a small kernel on the same core (examples/kernel); ARCH=riscv64
+
+kernel-run: $(KERNEL_OR_NOT) ## boot it in qemu; MEMORY=64M, APPEND='oom=7': its command line
 	$(Q)$(KERNEL_AT)/run $(ARCH) $< $(or $(MEMORY),64M) $(APPEND)
+
+kernel-unknown:
+	@echo "there is no kernel for ARCH=$(ARCH); there are x86_64 and riscv64" >&2; exit 1
 
 $(KERNEL)/kernel: $(KERNEL_OBJECTS) $(KERNEL)/watermark.o $(KERNEL)/freelist.o $(KERNEL)/core/libseamalloc-core.a \
                   $(KERNEL_AT)/$(ARCH)/kernel.ld $(KERNEL_AT)/sections.ld
 	$(call say,LINK,$@)
-	$(Q)$(KERNEL_LD) -static -nostdlib --gc-sections --no-relax -z max-page-size=4096 --no-warn-rwx-segments \
+	$(Q)$(KERNEL_LD) -static -nostdlib --gc-sections --no-relax -z max-page-size=4096 \
 		-L$(KERNEL_AT) -T $(KERNEL_AT)/$(ARCH)/kernel.ld -o $@ $(filter %.o %.a,$^)
 
 $(eval $(call core_rules,$(KERNEL)/core,$$(KERNEL_CC),$$(KERNEL_AR),$$(KERNEL_CFLAGS)))
@@ -113,4 +118,4 @@ check-kernel-build-%:
 check-kernel: check-kernel-build-x86_64 check-kernel-build-riscv64 ## boot the kernel in qemu; LENGTH=long: refuse each request for pages once
 	$(call where,python3,test/kernel/boot.py --length $(or $(LENGTH),quick) $(BUILD)/kernel)
 
-.PHONY: core kernel kernel-run check-core check-kernel
+.PHONY: core kernel kernel-run kernel-unknown check-core check-kernel
