@@ -43,7 +43,11 @@ KERNEL_CFLAGS_x86_64  := -mno-red-zone -mgeneral-regs-only -fcf-protection=none
 KERNEL_CFLAGS_riscv64 := -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -mno-relax
 KERNEL_CFLAGS := -O2 -g $(KERNEL_CFLAGS_$(ARCH)) -nostdinc \
                  -isystem $(shell $(KERNEL_CC) -print-file-name=include 2>/dev/null) -isystem $(KERNEL_AT)/include
-KERNEL_FLAGS  := $(CORE_FLAGS) $(KERNEL_CFLAGS) -fno-tree-loop-distribute-patterns -I$(KERNEL_AT) -I$(KERNEL_AT)/$(ARCH)
+KERNEL_FLAGS  := $(CORE_FLAGS) $(KERNEL_CFLAGS) -I$(KERNEL_AT) -I$(KERNEL_AT)/$(ARCH)
+# string.c has no calls of itself.  Clang makes none in freestanding code.
+ifeq (,$(findstring clang,$(KERNEL_CC)))
+KERNEL_FLAGS  += -fno-tree-loop-distribute-patterns
+endif
 
 KERNEL_OBJECTS := $(patsubst $(KERNEL_AT)/%,$(KERNEL)/%.o,$(basename $(wildcard $(KERNEL_AT)/*.c $(KERNEL_AT)/$(ARCH)/*.[cS])))
 KERNEL_HEADERS := $(HEADERS) $(wildcard $(KERNEL_AT)/*.h $(KERNEL_AT)/$(ARCH)/*.h $(KERNEL_AT)/include/*.h)
