@@ -64,12 +64,6 @@ static size_t draw_size(void)
 
 static unsigned char mark_of(const struct slot *slot) { return (unsigned char)(slot - slots) | 1; }
 
-static void fill(struct slot *slot)
-{
-	CHECK((uintptr_t)slot->block % 16 == 0);
-	memset(slot->block, mark_of(slot), slot->size);
-}
-
 static void check(const struct slot *slot)
 {
 	for (size_t i = 0; i < slot->size; i += i < 64 || i + 65 >= slot->size ? 1 : 64)
@@ -98,10 +92,10 @@ size_t heap_try(const struct heap *heap, size_t nr_operations)
 		}
 		slot->size = draw_size();
 		slot->block = heap->alloc(slot->size);
+		CHECK((uintptr_t)slot->block % 16 == 0);
 		if (slot->block)
-			fill(slot);
-		else
-			nr_refused++;
+			memset(slot->block, mark_of(slot), slot->size);
+		nr_refused += !slot->block;
 	}
 	CHECK(heap->is_sound());
 	for (size_t i = 0; i < NR_SLOTS; i++)

@@ -29,6 +29,8 @@ void print(const char *format, ...);
 /* Prints "rung N: what: the text" on a line of its own and halts. */
 _Noreturn void fail(unsigned code, const char *text);
 
+_Noreturn void fail_by_trap(size_t number, uintptr_t place, uintptr_t address);
+
 #define CHECK(claim)                                                                               \
 	do {                                                                                       \
 		if (!(claim))                                                                      \

@@ -24,6 +24,13 @@ void fail(unsigned code, const char *text)
 	machine_halt(code);
 }
 
+void fail_by_trap(size_t number, uintptr_t place, uintptr_t address)
+{
+	print("%s: trap %u of the kernel at 0x%x, address 0x%x\nhalt %u\n", rung, number, place, address,
+	      (size_t)HALT_TRAP);
+	machine_halt(HALT_TRAP);
+}
+
 /* --- 1: bookkeeping ---------------------------------------------------------------------- */
 
 /* hole=BASE+SIZE on the command line, any number of times: memory that is not to be used.  What of it
@@ -167,16 +174,11 @@ static const struct heap messages_heap = {"messages", messages_alloc, messages_f
 static const struct heap engine = {"seamalloc", sea_engine_alloc, sea_engine_free, sea_engine_is_sound};
 
 /* An arena takes an eighth of the memory, not 64 MiB: promises are kept. */
-static void set_options(void)
-{
-	sea_options_set_nearest("arena", sea_round_down(frames.total * PAGE_SIZE / 8, SEA_MIB));
-	sea_options_set_nearest("dirty_max", SEA_MIB);
-}
-
 static void run_heaps(size_t nr_operations, struct heap_cost textbook)
 {
 	begin("rung 5: two heaps: messages, and everything else");
-	set_options();
+	sea_options_set_nearest("arena", sea_round_down(frames.total * PAGE_SIZE / 8, SEA_MIB));
+	sea_options_set_nearest("dirty_max", SEA_MIB);
 	messages_begin();
 	size_t nr_refused = heap_try(&messages_heap, nr_operations / 10) + heap_try(&engine, nr_operations);
 	if (nr_refused)

@@ -21,25 +21,15 @@ static char zeros[4096] __attribute__((aligned(4096)));
 
 static bool has_page(entry_t entry) { return entry & ENTRY_VALID && entry != ZEROS; }
 
-/* Calls visit() for each entry of a range that is not 0. */
+/* Calls visit() for each entry of a range that has a table. */
 static void each_entry(entry_t *root, uintptr_t base, size_t size, void (*visit)(entry_t *entry))
 {
 	for (uintptr_t at = base; at < base + size; at += PAGE_SIZE) {
 		entry_t *entry = tables_entry(root, at, false);
-		if (entry && *entry)
+		if (entry)
 			visit(entry);
 	}
 	tables_use(current_root);
-}
-
-static size_t count_missing(entry_t *root, uintptr_t base, size_t size)
-{
-	size_t nr = 0;
-	for (uintptr_t at = base; at < base + size; at += PAGE_SIZE) {
-		const entry_t *entry = tables_entry(root, at, false);
-		nr += !entry || !*entry || *entry == ZEROS;
-	}
-	return nr;
 }
 
 /* Tables that were made stay if a later step fails: the next promise uses them. */
@@ -52,21 +42,25 @@ static bool make_tables(entry_t *root, uintptr_t base, size_t size)
 	return true;
 }
 
+static size_t nr_missing;
+
+static bool is_missing(entry_t entry) { return !entry || entry == ZEROS; }
+
+static void count_present(entry_t *entry) { nr_missing -= !is_missing(*entry); }
+
+static void promise(entry_t *entry) { *entry = is_missing(*entry) ? PROMISED : *entry; }
+
 bool pages_promise(entry_t *root, uintptr_t base, size_t size)
 {
-	size_t nr = count_missing(root, base, size);
-	if (nr && !frames_promise(nr))
+	nr_missing = size / PAGE_SIZE;
+	each_entry(root, base, size, count_present);
+	if (nr_missing && !frames_promise(nr_missing))
 		return false;
-	if (nr && !make_tables(root, base, size)) {
-		frames_unpromise(nr);
+	if (!make_tables(root, base, size)) {
+		frames_unpromise(nr_missing);
 		return false;
 	}
-	for (uintptr_t at = base; at < base + size; at += PAGE_SIZE) {
-		entry_t *entry = tables_entry(root, at, false);
-		if (!*entry || *entry == ZEROS)
-			*entry = PROMISED;
-	}
-	tables_use(current_root);
+	each_entry(root, base, size, promise);
 	return true;
 }
 

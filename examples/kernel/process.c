@@ -39,14 +39,6 @@ static size_t nr_living;
 
 /* --- memory of a process -------------------------------------------------------------- */
 
-static bool promise(struct process *process, uintptr_t base, size_t size)
-{
-	size_t nr_tables = tables_nr;
-	bool done = pages_promise(process->root, base, size);
-	process->nr_tables += tables_nr - nr_tables;
-	return done;
-}
-
 static enum touched touch(struct process *process, uintptr_t address)
 {
 	enum touched touched = pages_touch(process->root, address, ENTRY_WRITE | ENTRY_USER);
@@ -84,21 +76,13 @@ static bool copy_to(struct process *process, uintptr_t to, const void *from, siz
 /* The code is the same pages in all processes, and part of the kernel's image. */
 static bool map_code(struct process *process)
 {
-	size_t nr_tables = tables_nr;
 	for (size_t at = 0; at < (size_t)(user_end - user_start); at += PAGE_SIZE) {
 		entry_t *entry = tables_entry(process->root, MACHINE_USER + at, true);
 		if (!entry)
 			return false;
 		*entry = ENTRY_OF((uintptr_t)user_start + at) | ((ENTRY_LEAF | ENTRY_USER) & ~ENTRY_WRITE);
 	}
-	process->nr_tables += tables_nr - nr_tables;
 	return true;
-}
-
-static void unmap_code(struct process *process)
-{
-	for (size_t at = 0; at < (size_t)(user_end - user_start); at += PAGE_SIZE)
-		*tables_entry(process->root, MACHINE_USER + at, false) = 0;
 }
 
 /* --- beginning and ending ---------------------------------------------------------------- */
@@ -107,16 +91,18 @@ static void begin(size_t role, size_t other, const char *word)
 {
 	struct process *process = sea_engine_alloc_aligned(16, sizeof(*process));
 	struct argument argument = {role, other, frames.total * PAGE_SIZE, ""};
+	size_t nr_tables = tables_nr;
 	if (!process || !memset(process, 0, sizeof(*process)) || !(process->root = frames_take(false)))
 		fail(HALT_OUT_OF_MEMORY, "no memory for a process");
 	process->number = role;
 	process->heap_end = USER_HEAP;
 	process->frame = FRAME_START(MACHINE_USER, USER_STACK_END, USER_ARGUMENT);
 	memcpy(argument.word, word, strlen(word));
-	if (!map_code(process) || !promise(process, USER_STACK_END - USER_STACK, USER_STACK) ||
-	    !promise(process, USER_ARGUMENT, PAGE_SIZE) || !copy_to(process, USER_ARGUMENT, &argument, sizeof(argument)))
+	if (!map_code(process) || !pages_promise(process->root, USER_STACK_END - USER_STACK, USER_STACK) ||
+	    !pages_promise(process->root, USER_ARGUMENT, PAGE_SIZE) || !copy_to(process, USER_ARGUMENT, &argument, sizeof(argument)))
 		fail(HALT_OUT_OF_MEMORY, "no memory for a process's first pages");
 	print("  the kernel slips into process %u and writes its argument\n", role);
+	process->nr_tables = tables_nr - nr_tables;
 	processes[role] = process;
 	nr_living++;
 }
@@ -139,7 +125,6 @@ static void end(struct process *process, const char *how)
 	pages_give(process->root, USER_HEAP, process->heap_end - USER_HEAP);
 	pages_give(process->root, USER_STACK_END - USER_STACK, USER_STACK);
 	pages_give(process->root, USER_ARGUMENT, PAGE_SIZE);
-	unmap_code(process);
 	tables_free_user(process->root);
 	frames_give(process->root);
 	size_t nr_messages = free_messages(process);
@@ -167,14 +152,15 @@ static uint64_t call_print(struct process *process, uintptr_t text, size_t size,
 /* Memory that the heap keeps for later is given up first, if there is too little. */
 static uint64_t call_grow(struct process *process, size_t size)
 {
-	uint64_t base = process->heap_end;
+	uint64_t base = process->heap_end, nr_tables = tables_nr;
 	if (size > USER_STACK_END - USER_STACK - base)
 		return NO;
 	size = sea_round_up(size, PAGE_SIZE);
-	if (!promise(process, base, size) && (!sea_engine_trim(0) || !promise(process, base, size)))
-		return NO;
-	process->heap_end += size;
-	return base;
+	bool done = pages_promise(process->root, base, size) ||
+		    (sea_engine_trim(0) && pages_promise(process->root, base, size));
+	process->nr_tables += tables_nr - nr_tables;
+	process->heap_end += done ? size : 0;
+	return done ? base : NO;
 }
 
 static uint64_t call_send(struct process *process, size_t to, uintptr_t text, size_t size)

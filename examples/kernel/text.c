@@ -8,20 +8,18 @@
 
 const char *command_line = "";
 
-static void print_number(size_t value, unsigned base)
-{
-	char digits[24], *first = digits + sizeof(digits);
-	do
-		*--first = "0123456789abcdef"[value % base];
-	while (value /= base);
-	for (; first < digits + sizeof(digits); first++)
-		machine_put(*first);
-}
-
 static void print_text(const char *text)
 {
 	while (*text)
 		machine_put(*text++);
+}
+
+static void print_number(size_t value, unsigned base)
+{
+	char digits[24] = "";
+	struct sea_text text = SEA_TEXT_IN(digits);
+	sea_text_put_number(&text, value, base);
+	print_text(digits);
 }
 
 void print(const char *format, ...)

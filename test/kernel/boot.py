@@ -7,9 +7,11 @@ usage: test/kernel/boot.py [--length quick|normal|long] KERNELS
 KERNELS has a folder for each processor, with the file `kernel`.  Each boots with 64 MiB, with 3 GiB
 and holes in its memory, and with one request for pages refused: quick, every 23rd request in turn;
 long, each.  log.txt is the log; # stands for a number, ... for the lines of the map, which are
-checked by themselves.  The last line is "N passed, N failed, N skipped".
+checked by themselves.  Also counts the lines of code of each kernel.  The last line is "N passed, N
+failed, N skipped".
 """
 import argparse
+import glob
 import os
 import re
 import shutil
@@ -29,6 +31,11 @@ OUT_OF_MEMORY = 2
 STRIDE = {"quick": 23, "normal": 7, "long": 1}
 
 RANGE = re.compile(r"  (available|reserved|occupied) +0x(\w+) to 0x(\w+)  (.*)")
+
+# Lines of code of a kernel, without comments and blank lines, at most.  Not counted: the functions
+# of a C library, and the programs of the processes.
+MOST_LINES = 1500
+NOT_COUNTED = {"string.c", "user.c"}
 
 results = {"pass": 0, "FAIL": 0, "skip": 0}
 
@@ -118,6 +125,19 @@ def check_boot(kernels, arch, mib, holes):
     note("FAIL" if wrong else "pass", what, wrong or f"{boot.seconds:.1f} s")
 
 
+def count_lines(path):
+    with open(path, encoding="utf-8") as file:
+        code = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+    return sum(bool(line.strip()) for line in code.splitlines())
+
+
+def check_lines(arch):
+    folder = os.path.dirname(RUN)
+    files = glob.glob(os.path.join(folder, "*.[chS]")) + glob.glob(os.path.join(folder, arch, "*.[chS]"))
+    lines = sum(count_lines(path) for path in files if os.path.basename(path) not in NOT_COUNTED)
+    note("pass" if lines <= MOST_LINES else "FAIL", f"{arch} lines of code", str(lines))
+
+
 def what_is_wrong_without_memory(boot):
     """A boot to which a request was refused; None: nothing."""
     text = "\n".join(boot.lines)
@@ -149,6 +169,7 @@ def main():
     parser.add_argument("kernels")
     args = parser.parse_args()
     for arch in MEMORY:
+        check_lines(arch)
         if not shutil.which(f"qemu-system-{arch}"):
             note("skip", arch, f"there is no qemu-system-{arch} here")
         elif not os.path.exists(os.path.join(args.kernels, arch, "kernel")):

@@ -135,8 +135,7 @@ void kernel_trap(struct frame *frame)
 {
 	if (is_fault(frame) && system_fault(frame->stval, frame->scause == CAUSE_WRITE_FAULT))
 		return;
-	print("trap %u of the kernel at 0x%x, address 0x%x\n", frame->scause, frame->sepc, frame->stval);
-	machine_halt(HALT_TRAP);
+	fail_by_trap(frame->scause, frame->sepc, frame->stval);
 }
 
 struct trap machine_run(struct frame *frame)

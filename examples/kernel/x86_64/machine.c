@@ -4,13 +4,6 @@
 
 static void out(uint16_t port, uint8_t byte) { __asm__ volatile("outb %0, %1" : : "a"(byte), "Nd"(port)); }
 
-static uint8_t in(uint16_t port)
-{
-	uint8_t byte;
-	__asm__ volatile("inb %1, %0" : "=a"(byte) : "Nd"(port));
-	return byte;
-}
-
 #define SERIAL 0x3f8
 #define SERIAL_STATUS (SERIAL + 5)
 #define SERIAL_IS_READY 0x20
@@ -18,8 +11,10 @@ static uint8_t in(uint16_t port)
 
 void machine_put(char c)
 {
-	while (!(in(SERIAL_STATUS) & SERIAL_IS_READY))
-		;
+	uint8_t status;
+	do
+		__asm__ volatile("inb %1, %0" : "=a"(status) : "Nd"((uint16_t)SERIAL_STATUS));
+	while (!(status & SERIAL_IS_READY));
 	out(SERIAL, (uint8_t)c);
 }
 
@@ -144,8 +139,7 @@ void kernel_trap(struct frame *frame)
 {
 	if (frame->vector == PAGE_FAULT && system_fault(fault_address(), frame->error & FAULT_IS_WRITE))
 		return;
-	print("trap %u of the kernel at 0x%x, address 0x%x\n", frame->vector, frame->rip, fault_address());
-	machine_halt(HALT_TRAP);
+	fail_by_trap(frame->vector, frame->rip, fault_address());
 }
 
 struct trap machine_run(struct frame *frame)

@@ -50,8 +50,6 @@ enter:
 	.code64
 enter64:
 	mov $0x10, %eax
-	mov %eax, %ds
-	mov %eax, %es
 	mov %eax, %ss
 	mov $stack_end, %rsp
 	mov %esi, %edi
