@@ -288,6 +288,12 @@ static size_t steps_for(size_t nr_pages) { return 1 + (nr_pages + nr_pages / 4) 
 /* Steps for other threads that one call makes at most. */
 #define MISSED_STEPS 2
 
+/* Claim: a new round would purge. */
+static bool wants_round(struct sea_watermarks marks)
+{
+	return sea_pages_dirty() > marks.high && sea_pages_free_dirty() && sea_purge_may_begin();
+}
+
 bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 {
 	size_t dirty = sea_pages_dirty();
@@ -302,7 +308,7 @@ bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 	if (!sea_purge_goes_on())
 		begin_round();
 	purge_some(marks.low, steps_for(nr_pages) + sea_purge_take_missed(MISSED_STEPS));
-	return sea_purge_goes_on();
+	return sea_purge_goes_on() || wants_round(marks);
 }
 
 /* --- the door -------------------------------------------------------------- */
