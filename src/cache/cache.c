@@ -347,26 +347,29 @@ void sea_cache_free_marked(void *block, size_t c)
 /* A chunk of class c finds a full stack whose spill has room. */
 static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, size_t c)
 {
+	SEA_ASSERT(c > 0 && cache->shard);
 	cache->room[c]++;
 	if (unlikely(!spill(cache->spill[c], block)))
 		leave_stack(cache, &cache->bin[c], block, c);
 }
 
-/* The cases, likeliest first: a chunk longer than its seam word shows; not a small chunk; a small
- * one whose stack is full and has a spill with room; one whose stack may not grow; one of a thread
- * without cache; one whose stack may grow. */
-void sea_cache_free_full(void *block, size_t c, uintptr_t mark)
+void sea_cache_free_unseen(void *block, size_t c, uintptr_t mark, struct sea_cache *cache)
 {
-	struct sea_cache *cache = sea_own.cache;
+	SEA_ASSERT(c == SEA_UNSEEN);
+	cache->room[c] = 0;
+	free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)), mark);
+}
+
+/* The cases: a small chunk whose stack is full and has a spill with room; not a small chunk; one
+ * whose stack may not grow; one of a thread without cache; one whose stack may grow. */
+void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache)
+{
 	struct sea_bin *bin = &cache->bin[c];
 	struct sea_spill *spill = sea_bin_spill(cache, c);
-	if (c == SEA_UNSEEN) {
-		cache->room[c] = 0;
-		free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)), mark);
+	if (spill && spill->room) {
+		free_spilling(cache, block, c);
 	} else if (c - 1 >= SEA_SMALL_GRANULES) {
 		free_shown(cache, block, c, mark);
-	} else if (spill && spill->room) {
-		free_spilling(cache, block, c);
 	} else if (likely(bin->is_shut)) {
 		cache->room[c]++;
 		leave_stack(cache, bin, block, c);

@@ -29,9 +29,11 @@ _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the me
 SEA_NOINLINE void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
 
-/* The same after room[c] was counted down: for full, it is below 0; for marked, the chunk has a
- * mark.  `mark` is the mark of a free chunk at this address, which the caller has in a register. */
-SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark);
+/* The same after room[c] was counted down: for unseen and full, it is below 0; for marked, the
+ * chunk has a mark.  `unseen` is for chunks longer than their seam word shows.  The caller has the
+ * last two arguments in registers: the mark of a free chunk at this address, and its cache. */
+SEA_NOINLINE void sea_cache_free_unseen(void *block, size_t c, uintptr_t mark, struct sea_cache *cache);
+SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache);
 SEA_COLD void sea_cache_free_marked(void *block, size_t c);
 
 /* 16 instructions on x86-64, two branches.  Prefetches the next chunk.  NULL: the slow path may
@@ -129,7 +131,10 @@ SEA_INLINE void sea_cache_free_within(uintptr_t nr_bits, void *block, void (*bey
 	}
 	size_t class = view.nr_granules;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
-		sea_cache_free_full(block, class, view.mark);
+		if (class == SEA_UNSEEN)
+			sea_cache_free_unseen(block, class, view.mark, cache);
+		else
+			sea_cache_free_full(block, class, view.mark, cache);
 		return;
 	}
 	if (unlikely(chunk->mark == view.mark)) {
