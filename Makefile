@@ -28,7 +28,7 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
-BELOW   := $(foreach r,base segment map page,$(call room,$(r)))
+BELOW   := $(foreach r,base segment message map page,$(call room,$(r)))
 CACHED  := $(foreach r,heap cache,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)

@@ -117,6 +117,26 @@ enum sea_segment_error sea_segment_open(struct sea_segment *segment, void *base,
 	return sea_segment_follow(segment, rounded);
 }
 
+size_t sea_segment_metadata(size_t limit)
+{
+	struct sea_segment segment;
+	return lay_out(&segment, NULL, limit) ? (size_t)segment.data : 0;
+}
+
+void sea_segment_find_parts(size_t length, size_t limit, struct sea_segment_parts *parts)
+{
+	struct sea_segment segment;
+	*parts = (struct sea_segment_parts){0};
+	if (!lay_out(&segment, NULL, limit))
+		return;
+	size_t words = granules_in(&segment, length) / 64 + 1;
+	parts->part[0].to = (size_t)(segment.seam + words);
+	parts->part[1].from = (size_t)segment.ends;
+	parts->part[1].to = (size_t)(segment.ends + words);
+	parts->part[2].from = (size_t)segment.data;
+	parts->part[2].to = sea_max(length, (size_t)segment.data);
+}
+
 enum sea_segment_error sea_segment_follow(struct sea_segment *segment, size_t length)
 {
 	size_t nr = sea_load_relaxed(&segment->header->nr_granules);
@@ -126,6 +146,11 @@ enum sea_segment_error sea_segment_follow(struct sea_segment *segment, size_t le
 		return SEA_SEGMENT_TOO_SHORT;
 	segment->nr_granules = nr;
 	return SEA_SEGMENT_OK;
+}
+
+bool sea_segment_is_followed(const struct sea_segment *segment)
+{
+	return sea_load_relaxed(&segment->header->nr_granules) == segment->nr_granules;
 }
 
 void sea_segment_reset(struct sea_segment *segment)
