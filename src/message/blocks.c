@@ -76,11 +76,11 @@ int sea_blocks_set_quota(struct sea_message_view *view, size_t bytes)
 {
 	if (!sea_message_is_ours(view))
 		return ECHILD;
-	sea_message_mutex_take(view);
+	sea_message_mutex_take(&view->mutex);
 	view->quota = bytes;
 	sea_store_relaxed(&my_entry(view)->quota, bytes);
 	sea_message_stored(view);
-	sea_message_mutex_drop(view);
+	sea_message_mutex_drop(&view->mutex);
 	return 0;
 }
 
@@ -259,9 +259,9 @@ int sea_blocks_alloc(struct sea_message_view *view, size_t size, uint64_t *handl
 	if (size > view->maximum)
 		return ENOSPC;
 	size_t bytes = sea_round_up(size + SEA_MESSAGE_OVERHEAD, SEA_SEGMENT_GRANULE);
-	sea_message_mutex_take(view);
+	sea_message_mutex_take(&view->mutex);
 	int error = alloc(view, bytes, (unsigned)(bytes - SEA_MESSAGE_OVERHEAD - size), handle);
-	sea_message_mutex_drop(view);
+	sea_message_mutex_drop(&view->mutex);
 	return error;
 }
 
@@ -329,11 +329,11 @@ int sea_blocks_free(struct sea_message_view *view, uint64_t handle)
 	size_t offset;
 	if (!sea_message_is_ours(view))
 		return ECHILD;
-	sea_message_mutex_take(view);
+	sea_message_mutex_take(&view->mutex);
 	int error = sea_blocks_find(view, handle, &offset);
 	if (!error)
 		error = free_found(view, offset);
-	sea_message_mutex_drop(view);
+	sea_message_mutex_drop(&view->mutex);
 	return error;
 }
 
@@ -341,13 +341,13 @@ int sea_blocks_flush(struct sea_message_view *view)
 {
 	if (!sea_message_is_ours(view))
 		return ECHILD;
-	sea_message_mutex_take(view);
+	sea_message_mutex_take(&view->mutex);
 	int error = sea_message_enter(view);
 	if (!error) {
 		error = flush_all(view);
 		int broken = sea_message_leave(view);
 		error = error ? error : broken;
 	}
-	sea_message_mutex_drop(view);
+	sea_message_mutex_drop(&view->mutex);
 	return error;
 }

@@ -308,8 +308,9 @@ int sea_message_grow(struct sea_message_view *view, size_t size)
 		error = sea_message_measure(view);
 	if (error)
 		return error;
-	if (sea_segment_grow(&view->segment, length))
-		return EBADMSG;
+	enum sea_segment_error refused = sea_segment_grow(&view->segment, length);
+	if (refused)
+		return refused == SEA_SEGMENT_TOO_SHORT ? ENOSPC : EBADMSG;
 	sea_journal_commit(&view->journal);
 	return 0;
 }

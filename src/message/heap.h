@@ -105,9 +105,9 @@ int sea_message_enter_first(struct sea_message_view *view);
 /* Claim: the peer lives, or the kernel cannot be asked. */
 bool sea_message_is_alive(const struct sea_message_view *view, unsigned peer);
 
-/* The threads of this process, one at a time.  Taken before the lock. */
-void sea_message_mutex_take(struct sea_message_view *view);
-void sea_message_mutex_drop(struct sea_message_view *view);
+/* The threads of this process, one at a time.  view->mutex is taken before the lock. */
+void sea_message_mutex_take(uint32_t *mutex);
+void sea_message_mutex_drop(uint32_t *mutex);
 
 /* Claim: this is not the child of a fork. */
 SEA_INLINE bool sea_message_is_ours(const struct sea_message_view *view) { return sea_load_relaxed(view->is_parent); }

@@ -167,9 +167,8 @@ int sea_message_leave(struct sea_message_view *view)
 
 /* --- threads of this process ------------------------------------------------------------- */
 
-void sea_message_mutex_take(struct sea_message_view *view)
+void sea_message_mutex_take(uint32_t *mutex)
 {
-	uint32_t *mutex = &view->mutex;
 	for (int i = 0; i < SPIN_ROUNDS; i++) {
 		if (sea_swap_if(mutex, 0, 1))
 			return;
@@ -179,8 +178,8 @@ void sea_message_mutex_take(struct sea_message_view *view)
 		sea_shared_wait(mutex, 2, -1);
 }
 
-void sea_message_mutex_drop(struct sea_message_view *view)
+void sea_message_mutex_drop(uint32_t *mutex)
 {
-	if (sea_exchange_ordered(&view->mutex, 0) == 2)
-		sea_shared_wake(&view->mutex, 1);
+	if (sea_exchange_ordered(mutex, 0) == 2)
+		sea_shared_wake(mutex, 1);
 }

@@ -223,23 +223,23 @@ int sea_ports_send(struct sea_message_view *view, unsigned port, uint64_t handle
 {
 	if (!sea_message_is_ours(view))
 		return ECHILD;
-	sea_message_mutex_take(view);
+	sea_message_mutex_take(&view->mutex);
 	int error = send(view, port, handle);
-	sea_message_mutex_drop(view);
+	sea_message_mutex_drop(&view->mutex);
 	return error;
 }
 
 /* EAGAIN: no message is there. */
 static int try_receive(struct sea_message_view *view, unsigned port, uint64_t *handle)
 {
-	sea_message_mutex_take(view);
+	sea_message_mutex_take(&view->mutex);
 	int error = sea_blocks_is_within_quota(view, 1) ? sea_message_enter(view) : EDQUOT;
 	if (!error) {
 		error = dequeue(view, port, handle);
 		int is_refused = sea_message_leave(view);
 		error = error ? error : is_refused;
 	}
-	sea_message_mutex_drop(view);
+	sea_message_mutex_drop(&view->mutex);
 	return error;
 }
 

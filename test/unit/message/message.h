@@ -53,17 +53,18 @@ __attribute__((unused)) static uint64_t must_alloc(struct sea_message_view *view
 	return handle;
 }
 
-/* Runs a function in a child, which joins the heap as a peer. */
-__attribute__((unused)) static pid_t start_peer(void (*run)(struct sea_message_view *view, uint64_t argument),
-						uint64_t argument)
+/* Runs a function in a child, which joins a heap as a peer. */
+__attribute__((unused)) static pid_t start_peer_of(struct sea_message_view *parent,
+						   void (*run)(struct sea_message_view *view, uint64_t argument),
+						   uint64_t argument)
 {
 	fflush(stdout);
 	pid_t child = fork();
 	CHECK(child >= 0);
 	if (child)
 		return child;
-	int file = dup(heap->shared_file);
-	sea_message_in_child(heap);
+	int file = dup(parent->shared_file);
+	sea_message_in_child(parent);
 	struct sea_message_view *view;
 	int error = sea_message_attach(&view, file);
 	if (error)
@@ -71,6 +72,12 @@ __attribute__((unused)) static pid_t start_peer(void (*run)(struct sea_message_v
 	close(file);
 	run(view, argument);
 	_exit(0);
+}
+
+__attribute__((unused)) static pid_t start_peer(void (*run)(struct sea_message_view *view, uint64_t argument),
+						uint64_t argument)
+{
+	return start_peer_of(heap, run, argument);
 }
 
 /* How the child ended: its status, or 1000 and the signal. */
