@@ -186,7 +186,7 @@ static int dequeue(struct sea_message_view *view, unsigned port, uint64_t *handl
 	struct sea_message_port *entry = port_at(view, port);
 	size_t offset;
 	if (!sea_load_relaxed(&entry->first))
-		return EAGAIN;
+		return sea_load_relaxed(&entry->nr) ? broken(view) : EAGAIN;
 	int error = unlink_first(view, port, &offset);
 	if (error)
 		return error;
@@ -287,13 +287,13 @@ static int wait_for_message(struct sea_message_view *view, unsigned port, int64_
 	uint32_t sent;
 	bool has_message;
 	int64_t ns;
+	if (!time_left(deadline, &ns))
+		return ETIMEDOUT;
 	if (look_for_message(view, port))
 		return 0;
 	int error = announce_sleep(view, port, &sent, &has_message);
 	if (error || has_message)
 		return error;
-	if (!time_left(deadline, &ns))
-		return ETIMEDOUT;
 	int result = sea_shared_wait(&port_at(view, port)->sent, sent, ns);
 	return result == -EINTR ? EINTR : 0;
 }

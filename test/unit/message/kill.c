@@ -7,6 +7,8 @@
  */
 #include "message.h"
 
+#include <sched.h>
+
 #define NR_WORKERS 8
 #define NR_WAITERS 3 /* of them wait without a limit, and do nothing else */
 #define KILL_EVERY_US 50000
@@ -79,10 +81,19 @@ static bool take_in(struct sea_message_view *view, uint64_t handle)
 	return true;
 }
 
+/* Now and then a worker gives its processor away in the middle of a step, so that some are killed there. */
+static void linger(void)
+{
+	static unsigned nr_stores;
+	if (++nr_stores % 512 == 0)
+		sched_yield();
+}
+
 static void work(struct sea_message_view *view, uint64_t seed)
 {
 	uint64_t random = seed, handle;
 	unsigned port = port_of(view);
+	view->journal.after_store = linger;
 	while (!__atomic_load_n(&ledger->stops, __ATOMIC_RELAXED)) {
 		if (view->file->ports[port].nr < MAX_WAITING && below(&random, 2))
 			produce(view, port, &random);
@@ -96,6 +107,7 @@ static void wait_for_work(struct sea_message_view *view, uint64_t seed)
 {
 	uint64_t handle;
 	unsigned port = port_of(view);
+	view->journal.after_store = linger;
 	(void)seed;
 	for (;;) {
 		if (sea_ports_receive(view, port, -1, &handle))

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ __attribute__((unused)) static pid_t start_peer_of(struct sea_message_view *pare
 	CHECK(child >= 0);
 	if (child)
 		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody */
 	int file = dup(parent->shared_file);
 	sea_message_in_child(parent);
 	struct sea_message_view *view;
