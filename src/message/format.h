@@ -66,6 +66,8 @@ struct sea_message_file {
 	uint64_t maximum; /* bytes to which the file may grow */
 	uint64_t is_broken; /* somebody found contents that this code does not write */
 	uint64_t generation; /* the next that was not given out; atomic */
+	uint64_t nr_takeovers; /* of the lock from dead holders; the lock */
+	uint64_t nr_undone;    /* steps that a dead holder had not ended; the lock */
 	uint32_t lock SEA_LINE_ALIGNED; /* heap.h */
 	uint32_t unused;
 	struct sea_journal_log log SEA_LINE_ALIGNED;

@@ -64,6 +64,8 @@ static bool take_over(struct sea_message_view *view, uint32_t word)
 	uint32_t mine = (word & ~(HOLDER | WAITERS)) + EPOCH + (WAITERS | my_number(view));
 	bool is_taken = sea_swap_if(lock_of(view), word, mine);
 	sea_message_stored(view);
+	if (is_taken)
+		sea_count_own(&view->file->nr_takeovers, 1);
 	return is_taken;
 }
 
@@ -112,10 +114,20 @@ static int refuse(struct sea_message_view *view)
 	return EBADMSG;
 }
 
+/* For people only, so outside of steps. */
+static void count(struct sea_message_view *view, uint64_t *field)
+{
+	sea_store_relaxed(field, sea_load_relaxed(field) + 1);
+	sea_message_stored(view);
+}
+
 /* The open step may have made the file longer, so this looks how long it is. */
 static bool undo_rest(struct sea_message_view *view)
 {
-	return !sea_message_measure(view) && sea_journal_undo(&view->journal) != SEA_JOURNAL_BROKEN;
+	if (sea_message_measure(view) || sea_journal_undo(&view->journal) == SEA_JOURNAL_BROKEN)
+		return false;
+	count(view, &view->file->nr_undone);
+	return true;
 }
 
 /* Behind taking the lock: undoes what a dead holder left, and follows the file's length. */

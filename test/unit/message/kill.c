@@ -7,8 +7,6 @@
  */
 #include "message.h"
 
-#include <sched.h>
-
 #define NR_WORKERS 8
 #define NR_WAITERS 3 /* of them wait without a limit, and do nothing else */
 #define KILL_EVERY_US 50000
@@ -81,19 +79,27 @@ static bool take_in(struct sea_message_view *view, uint64_t handle)
 	return true;
 }
 
-/* Now and then a worker gives its processor away in the middle of a step, so that some are killed there. */
+static struct sea_message_view *mine; /* a worker's own view */
+
+/* Now and then a worker sleeps in the middle of a step, so that some are killed there. */
 static void linger(void)
 {
 	static unsigned nr_stores;
-	if (++nr_stores % 512 == 0)
-		sched_yield();
+	if (mine->journal.nr && ++nr_stores % 300 == 0)
+		usleep(200);
+}
+
+static void linger_in_steps(struct sea_message_view *view)
+{
+	mine = view;
+	view->journal.after_store = linger;
 }
 
 static void work(struct sea_message_view *view, uint64_t seed)
 {
 	uint64_t random = seed, handle;
 	unsigned port = port_of(view);
-	view->journal.after_store = linger;
+	linger_in_steps(view);
 	while (!__atomic_load_n(&ledger->stops, __ATOMIC_RELAXED)) {
 		if (view->file->ports[port].nr < MAX_WAITING && below(&random, 2))
 			produce(view, port, &random);
@@ -107,7 +113,7 @@ static void wait_for_work(struct sea_message_view *view, uint64_t seed)
 {
 	uint64_t handle;
 	unsigned port = port_of(view);
-	view->journal.after_store = linger;
+	linger_in_steps(view);
 	(void)seed;
 	for (;;) {
 		if (sea_ports_receive(view, port, -1, &handle))
@@ -140,7 +146,7 @@ static void note_dead(void)
 	CHECK(sea_message_is_sound(heap));
 	CHECK_EQ(sea_message_leave(heap), 0);
 	CHECK_EQ(sea_peers_reclaim(heap, &nr_dead), 0);
-	CHECK_EQ(nr_dead, 1);
+	CHECK_AT_MOST(nr_dead, 1); /* none: it was killed before it had joined */
 }
 
 static void kill_one(pid_t workers[], uint64_t *random)
@@ -212,8 +218,10 @@ static void killed_peers_lose_nothing(void)
 	stop_all(workers);
 	check_ledger();
 	check_nothing_left();
-	printf("note  %llu peers killed, %llu messages sent, %llu received\n", (unsigned long long)nr_kills,
-	       (unsigned long long)ledger->next, (unsigned long long)ledger->nr_received);
+	printf("note  %llu peers killed, %llu of them with the lock, %llu in a step; %llu messages sent, %llu received\n",
+	       (unsigned long long)nr_kills, (unsigned long long)heap->file->nr_takeovers,
+	       (unsigned long long)heap->file->nr_undone, (unsigned long long)ledger->next,
+	       (unsigned long long)ledger->nr_received);
 	fflush(stdout);
 }
 
