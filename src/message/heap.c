@@ -77,7 +77,7 @@ static void close_files(struct sea_message_view *view)
 	view->lock_file = view->shared_file = -1;
 }
 
-static void drop_view(struct sea_message_view *view)
+void sea_message_drop(struct sea_message_view *view)
 {
 	close_files(view);
 	if (view->file)
@@ -96,20 +96,30 @@ void sea_message_close(struct sea_message_view *view)
 {
 	if (sea_message_is_ours(view))
 		sea_peers_leave(view);
-	drop_view(view);
+	sea_message_drop(view);
 }
 
-/* Becomes a peer of the heap that the view has mapped. */
-static int join(struct sea_message_view *view)
+/* Opens the file through which locks are taken and asked for. */
+static int open_locks(struct sea_message_view *view)
 {
 	int file = sea_shared_reopen(view->shared_file);
 	if (file < 0)
 		return -file;
 	view->lock_file = file;
+	view->peer = SEA_MESSAGE_PEERS; /* none yet */
+	return 0;
+}
+
+/* Becomes a peer of the heap that the view has mapped. */
+static int join(struct sea_message_view *view)
+{
+	int error = open_locks(view);
+	if (error)
+		return error;
 	view->cached_max = sea_min(SEA_MESSAGE_CACHED_MAX, view->maximum / SEA_MESSAGE_CACHED_SHARE);
 	sea_journal_init(&view->journal, (char *)view->file, view->maximum, &view->file->log);
 	view->segment.journal = &view->journal;
-	int error = sea_message_measure(view);
+	error = sea_message_measure(view);
 	return error ? error : sea_peers_join(view);
 }
 
@@ -192,7 +202,7 @@ int sea_message_create(struct sea_message_view **view, const char *name, size_t 
 	if (!error && name)
 		error = give_name(file, path);
 	if (error)
-		drop_view(*view);
+		sea_message_drop(*view);
 	return error;
 }
 
@@ -252,11 +262,11 @@ static int map_file(struct sea_message_view *view)
 	if (sea_segment_open(&view->segment, (char *)view->file + SEA_MESSAGE_HEADER, accessible) ||
 	    view->segment.limit > view->maximum - SEA_MESSAGE_HEADER)
 		return EBADMSG;
-	return join(view);
+	return 0;
 }
 
-/* Takes the file over. */
-static int attach(struct sea_message_view **view, int file)
+/* Maps the file, which becomes the view's, and then joins the heap or only opens the locks. */
+static int attach(struct sea_message_view **view, int file, int (*then)(struct sea_message_view *))
 {
 	*view = make_view(file);
 	if (!*view) {
@@ -264,15 +274,23 @@ static int attach(struct sea_message_view **view, int file)
 		return ENOMEM;
 	}
 	int error = map_file(*view);
+	if (!error)
+		error = then(*view);
 	if (error)
-		drop_view(*view);
+		sea_message_drop(*view);
 	return error;
 }
 
 int sea_message_attach(struct sea_message_view **view, int file)
 {
 	int own = sea_shared_reopen(file);
-	return own < 0 ? -own : attach(view, own);
+	return own < 0 ? -own : attach(view, own, join);
+}
+
+int sea_message_look(struct sea_message_view **view, const char *path)
+{
+	int file = sea_shared_open(path);
+	return file < 0 ? -file : attach(view, file, open_locks);
 }
 
 /* The name may be taken away between opening the file and joining. */
@@ -283,7 +301,7 @@ int sea_message_open(struct sea_message_view **view, const char *name)
 	if (!sea_message_path(name, path))
 		return EINVAL;
 	int file = sea_shared_open(path);
-	int error = file < 0 ? -file : attach(view, file);
+	int error = file < 0 ? -file : attach(view, file, join);
 	if (error)
 		return error;
 	if (sea_shared_length(file, &is_linked) >= 0 && is_linked)

@@ -64,6 +64,11 @@ int sea_message_create(struct sea_message_view **view, const char *name, size_t 
 int sea_message_open(struct sea_message_view **view, const char *name);
 int sea_message_attach(struct sea_message_view **view, int file);
 
+/* Maps a heap's file to look at it, without becoming a peer: for sea_message_count() and the file's own
+ * fields.  The lock cannot be taken.  sea_message_drop() ends it. */
+int sea_message_look(struct sea_message_view **view, const char *path);
+void sea_message_drop(struct sea_message_view *view);
+
 /* Frees what the peer owns, and gives its place to the next one. */
 void sea_message_close(struct sea_message_view *view);
 
