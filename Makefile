@@ -28,7 +28,7 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
-BELOW   := $(foreach r,base map page,$(call room,$(r)))
+BELOW   := $(foreach r,base segment message map page,$(call room,$(r)))
 CACHED  := $(foreach r,heap cache,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
@@ -108,7 +108,11 @@ $(BUILD)/modules: scripts/lib
 	@mkdir -p $(@D)
 	$(Q)ln -sfn $(CURDIR)/scripts/lib $@
 
-$(BUILD)/seamalloc: $(wildcard scripts/launcher/*.c) $(wildcard scripts/launcher/*.h) include/seamalloc.h | $(BUILD)/modules
+# What looks into message heaps: no part of it allocates, or needs the rest of the library.
+LOOKING := src/base/shared.c $(sort $(wildcard src/segment/*.c src/message/*.c))
+
+$(BUILD)/seamalloc: WARNINGS += -Isrc -fno-strict-aliasing
+$(BUILD)/seamalloc: $(wildcard scripts/launcher/*.c) $(wildcard scripts/launcher/*.h) $(LOOKING) $(HEADERS) | $(BUILD)/modules
 	$(static_where_possible)
 
 demo: ## show real programs on seamalloc beside glibc and its peers
@@ -140,11 +144,12 @@ memory-goals: all ## the memory goals beside what each allocator measures; below
 
 include test/unit.mk
 include test/engines/textbook.mk
+include test/fuzz.mk
 
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-memory check-situations check-textbook check-engines check-neighbours check-processors \
+REST   := check-fault check-fuzz check-memory check-situations check-textbook check-engines check-neighbours check-processors \
           check-bench check-builds check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
@@ -159,6 +164,7 @@ check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
 	$(Q)$(MAKE) check-unit check-fault check-processors LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
+	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 
 check-black-box: all ## API, misuse, preload traps and real programs
 	$(call where,python3,test/run-tests --quick --engine seam api misuse preload programs)
@@ -190,7 +196,7 @@ check-engines: all ## the same on the two textbook engines
 	$(call where,python3,test/run-tests --quick --engine freelist --engine watermark)
 
 # Tests of the commands, and those of the benchmarks.
-COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats status.bats use.bats link.bats install.bats)
+COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats status.bats messages.bats use.bats link.bats install.bats)
 DEB_TESTS     := test/scripts/deb.bats
 BENCH_TESTS   := $(filter-out $(COMMAND_TESTS) $(DEB_TESTS),$(wildcard test/scripts/*.bats))
 

@@ -43,6 +43,8 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 #define sea_exchange_ordered(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 #define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
 #define sea_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
+#define sea_fetch_and_release(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELEASE)
+#define sea_fetch_add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define sea_and_relaxed(p, v) ((void)sea_fetch_and_relaxed(p, v))
 #define sea_test_and_set_bit(p, bit) (__atomic_fetch_or(p, 1ull << (bit), __ATOMIC_RELAXED) >> (bit) & 1)
 
@@ -61,6 +63,13 @@ SEA_INLINE bool sea_count_down(int32_t *count)
 }
 #else
 SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
+#endif
+
+/* Tells the processor that the caller waits in a loop. */
+#if defined(__x86_64__)
+SEA_INLINE void sea_pause(void) { __builtin_ia32_pause(); }
+#else
+SEA_INLINE void sea_pause(void) {}
 #endif
 
 /* To a signal handler of the same thread, everything before this is done before everything after it. */
