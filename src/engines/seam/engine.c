@@ -16,6 +16,7 @@
 #include "page/page_alloc.h"
 #include "page/budget.h"
 #include "heap/reclaim.h"
+#include "named/named.h"
 #include "cache/cache.h"
 #include "cache/idle.h"
 
@@ -119,6 +120,9 @@ void *sea_engine_resize(void *block, size_t size)
 		return sea_emergency_copy(block, usable, size);
 	if (unlikely(sea_emergency_size(block)))
 		return resize_by_copy(block, usable, size);
+	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
+	if (unlikely(named))
+		return sea_named_resize(named, block, size);
 	if (usable > SEA_SMALL_MAX && is_run(block))
 		return resize_run(block, usable, size);
 	if (fits(usable, size))
@@ -183,6 +187,7 @@ void sea_engine_retreat(void) { sea_threads_retreat(); }
  *   page/    buddies that a purge had in hand go to their pools; the counts of pages are made anew
  *            from the pools
  *   heap/    the turn to reclaim is free
+ *   named/   shared runs stay the parent's
  *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
  *            lost and count as cached; the sums over all threads are made anew from the caches that
  *            are left
@@ -191,6 +196,7 @@ void sea_engine_in_child(void)
 {
 	sea_pages_in_child();
 	sea_reclaim_in_child();
+	sea_handover_in_child();
 	sea_idle_in_child();
 	sea_threads_forget_others();
 }
@@ -200,5 +206,5 @@ bool sea_engine_is_sound(void)
 	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sound &= sea_shard_is_sound(&sea_shards[i]);
-	return sound;
+	return sound && sea_named_are_sound();
 }
