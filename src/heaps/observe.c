@@ -44,7 +44,7 @@ int sea_heap_each(int (*visit)(sea_heap *heap, const char *name, void *context),
 	char name[SEA_NAME_ROOM];
 	unsigned at = 0;
 	uint64_t handle;
-	while ((handle = sea_named_next(&at, name))) {
+	while (sea_named_next(&at, &handle, name)) {
 		SEA_LEAVES_HERE();
 		int result = visit((sea_heap *)(uintptr_t)handle, name, context);
 		if (result)
@@ -58,7 +58,7 @@ sea_heap *sea_heap_find(const char *name)
 	char each[SEA_NAME_ROOM];
 	unsigned at = 0;
 	uint64_t handle;
-	while ((handle = sea_named_next(&at, each)))
+	while (sea_named_next(&at, &handle, each))
 		if (!strncmp(each, name, SEA_NAME_ROOM - 1))
 			return (sea_heap *)(uintptr_t)handle;
 	return NULL;

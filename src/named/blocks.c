@@ -394,15 +394,9 @@ struct sea_named *sea_named_of(const void *block)
 	return run ? run->named : NULL;
 }
 
-/* The block lives, so its heap does. */
-static struct sea_named *enter(struct sea_named *named, const char *verb)
-{
-	return sea_named_enter(sea_load_relaxed(&named->handle), verb);
-}
-
 void sea_named_free(struct sea_named *named, void *block)
 {
-	enter(named, "free");
+	sea_named_enter_of_block(named, "free", block);
 	free_block(named, "free", block);
 	sea_named_leave(named);
 }
@@ -410,7 +404,7 @@ void sea_named_free(struct sea_named *named, void *block)
 void *sea_named_resize(struct sea_named *named, void *block, size_t size)
 {
 	struct sea_request request = {.size = size, .align = 1};
-	enter(named, "realloc");
+	sea_named_enter_of_block(named, "realloc", block);
 	void *resized = resize(named, "realloc", block, &request);
 	sea_named_leave(named);
 	return resized;
@@ -418,7 +412,7 @@ void *sea_named_resize(struct sea_named *named, void *block, size_t size)
 
 size_t sea_named_size(struct sea_named *named, const char *verb, const void *block)
 {
-	enter(named, verb);
+	sea_named_enter_of_block(named, verb, block);
 	size_t size = size_of(named, block);
 	if (!size)
 		fail(named, verb, block);

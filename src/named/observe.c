@@ -123,7 +123,7 @@ static struct sea_named *lock_slot(unsigned i)
 	if (!named || named->one_thread)
 		return NULL;
 	sea_lock_take(&named->lock);
-	if (sea_load_relaxed(&named->handle))
+	if (sea_named_exists(named))
 		return named;
 	sea_lock_drop(&named->lock);
 	return NULL;
@@ -186,7 +186,7 @@ bool sea_named_are_sound(void)
 	bool sound = true;
 	for (unsigned i = 0; i < sea_apart_count(); i++) {
 		struct sea_named *named = sea_load_acquire(&sea_named_slots[i]);
-		if (named && named->handle)
+		if (named && sea_named_exists(named))
 			sound &= is_sound(named);
 	}
 	return sound;

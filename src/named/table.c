@@ -22,6 +22,9 @@ const struct sea_locks sea_locks_named = {.nth = nth_lock, .nr = SEA_MAX_NAMED, 
 
 /* --- slots -------------------------------------------------------------------------- */
 
+/* NA1: the generation of a handle is never 0, so this is none. */
+static uint64_t no_handle(const struct sea_named *named) { return named->index ^ 1; }
+
 /* Adds a slot.  Index lock. */
 static struct sea_named *add_slot(void)
 {
@@ -31,6 +34,7 @@ static struct sea_named *add_slot(void)
 	if (!named || !sea_apart_add(&named->shard))
 		return NULL;
 	named->index = table.nr_slots;
+	named->handle = no_handle(named);
 	named->lock.rank = SEA_RANK_NAMED;
 	sea_store_release(&sea_named_slots[named->index], named);
 	sea_store_release(&table.nr_slots, table.nr_slots + 1);
@@ -46,7 +50,7 @@ static struct sea_named *take_slot(void)
 	return named;
 }
 
-/* NA1: the generation is never 0, so no handle is. */
+
 static uint64_t next_handle(struct sea_named *named)
 {
 	return (uint64_t)++named->generation << SEA_HANDLE_INDEX_BITS | named->index;
@@ -57,7 +61,7 @@ struct sea_named *sea_named_create(const char *name, struct sea_named_options op
 	sea_lock_take(&sea_named_lock);
 	struct sea_named *named = take_slot();
 	if (named) {
-		SEA_ASSERT(!named->handle && !named->live && !named->runs && !named->plot);
+		SEA_ASSERT(!sea_named_exists(named) && !named->live && !named->runs && !named->plot);
 		sea_text_copy(named->name, SEA_NAME_ROOM, name);
 		named->quota = options.quota;
 		named->one_thread = options.one_thread;
@@ -101,6 +105,15 @@ struct sea_named *sea_named_enter(uint64_t handle, const char *verb)
 	return named;
 }
 
+void sea_named_enter_of_block(struct sea_named *named, const char *verb, const void *block)
+{
+	if (!named->one_thread)
+		sea_lock_take(&named->lock);
+	if (unlikely(!sea_named_exists(named)))
+		sea_fatal_block(verb, block, "the heap of this block was destroyed", 0, 0);
+	sea_store_relaxed(&named->is_inside, 1);
+}
+
 void sea_named_leave(struct sea_named *named)
 {
 	SEA_ASSERT(named->is_inside);
@@ -127,22 +140,23 @@ void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_
 	lock_alone(named, verb);
 	if (sea_load_relaxed(&named->handle) != handle)
 		sea_named_no_heap(verb, handle);
-	sea_store_release(&named->handle, 0);
+	sea_store_release(&named->handle, no_handle(named));
 	end(named);
 	SEA_ASSERT(!named->live && !named->nr_live && !named->runs && !named->plot);
 	sea_lock_drop(&named->lock);
 	give_slot(named);
 }
 
-uint64_t sea_named_next(unsigned *at, char name[SEA_NAME_ROOM])
+bool sea_named_next(unsigned *at, uint64_t *handle, char name[SEA_NAME_ROOM])
 {
-	uint64_t handle = 0;
+	bool found = false;
 	sea_lock_take(&sea_named_lock);
-	for (; !handle && *at < table.nr_slots; ++*at) {
+	for (; !found && *at < table.nr_slots; ++*at) {
 		const struct sea_named *named = sea_named_slots[*at];
-		handle = sea_load_relaxed(&named->handle);
-		memcpy(name, named->name, SEA_NAME_ROOM);
+		*handle = sea_load_relaxed(&named->handle);
+		found = sea_named_exists(named);
+		sea_text_copy(name, SEA_NAME_ROOM, named->name);
 	}
 	sea_lock_drop(&sea_named_lock);
-	return handle;
+	return found;
 }

@@ -7,8 +7,8 @@
  *                         |
  *    sea_named      lock, stock, shard      or a plot in memory that the program brought
  *
- * NA1  slots[i]->handle is 0, or the handle of the heap that has the slot now.  No handle is given
- *      out twice.  So an old handle is noticed.
+ * NA1  slots[i]->handle is the handle of the heap that has the slot now, or, if none has it, a number
+ *      that leads to another slot.  No handle is given out twice.  So an old handle is noticed.
  * NA2  is_inside is set while a thread that holds the lock allocates or frees.
  * NA3  live is the sum of the usable bytes of the blocks that the program holds; nr_live is how
  *      many there are.
@@ -35,7 +35,7 @@ struct sea_run;
 struct sea_plot;
 
 struct sea_named {
-	uint64_t handle;      /* 0: no heap has the slot; atomic */
+	uint64_t handle;      /* NA1; atomic */
 	uint32_t is_inside;   /* NA2; atomic */
 	uint32_t one_thread;
 	size_t live, nr_live; /* NA3 */
@@ -71,7 +71,13 @@ SEA_INLINE struct sea_named *sea_named_at(uint64_t handle)
 	return likely(named && sea_load_relaxed(&named->handle) == handle) ? named : NULL;
 }
 
-/* Claim: a heap exists.  Cheap. */
+/* Claim: a heap has the slot. */
+SEA_INLINE bool sea_named_exists(const struct sea_named *named)
+{
+	return sea_load_relaxed(&named->handle) >= SEA_MAX_NAMED;
+}
+
+/* Claim: some heap exists.  Cheap. */
 SEA_INLINE bool sea_named_any(void) { return unlikely(sea_load_relaxed(&sea_named_nr)); }
 
 struct sea_named_options {
@@ -92,8 +98,11 @@ void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_
 struct sea_named *sea_named_enter(uint64_t handle, const char *verb);
 void sea_named_leave(struct sea_named *named);
 
-/* The handle of the next heap at or behind index *at, and its name; 0: there is none. */
-uint64_t sea_named_next(unsigned *at, char name[SEA_NAME_ROOM]);
+/* The same for the heap of a block. */
+void sea_named_enter_of_block(struct sea_named *named, const char *verb, const void *block);
+
+/* The handle of the next heap at or behind index *at, and its name; false: there is none. */
+bool sea_named_next(unsigned *at, uint64_t *handle, char name[SEA_NAME_ROOM]);
 
 /* Reports a handle that is no heap's, and ends the process. */
 SEA_COLD _Noreturn void sea_named_no_heap(const char *verb, uint64_t handle);
