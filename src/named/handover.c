@@ -30,6 +30,8 @@ static struct {
 	struct transit *first, *unused; /* index lock */
 } transits;
 
+static struct sea_shared mapped; /* atomic */
+
 /* Differs between processes, also between the two of a fork.  Bit 0 is clear. */
 static uint64_t own_token(void)
 {
@@ -40,6 +42,17 @@ static uint64_t own_token(void)
 static size_t head_size(void) { return sea_page_size(); }
 
 static struct head *head_of(const char *block) { return (struct head *)(block - head_size()); }
+
+static void count(size_t blocks, size_t heads)
+{
+	sea_add_relaxed_mt(&mapped.blocks, blocks);
+	sea_add_relaxed_mt(&mapped.heads, heads);
+}
+
+struct sea_shared sea_handover_mapped(void)
+{
+	return (struct sea_shared){sea_load_relaxed(&mapped.blocks), sea_load_relaxed(&mapped.heads)};
+}
 
 /* --- in transit ------------------------------------------------------------------------------- */
 
@@ -53,6 +66,7 @@ static void sweep(void)
 			continue;
 		}
 		sea_os_unshare(each->head, head_size());
+		count(0, -head_size());
 		*link = each->next;
 		each->next = transits.unused;
 		transits.unused = each;
@@ -104,6 +118,7 @@ static bool enter(struct sea_named *named, struct head *head, size_t length, int
 		return false;
 	run->is_shared = 1;
 	run->file = file;
+	count(length, head_size());
 	named->live += length;
 	named->nr_live++;
 	named->most_live = sea_max(named->most_live, named->live);
@@ -154,6 +169,7 @@ enum sea_handed sea_handover_export(struct sea_named *named, void *block, struct
 		return SEA_HANDED_NO_MEMORY;
 	leave(run);
 	sea_os_unshare(block, parcel->length);
+	count(-parcel->length, 0);
 	return SEA_HANDED;
 }
 
@@ -193,6 +209,7 @@ enum sea_handed sea_handover_import(struct sea_named *named, const struct sea_pa
 		return SEA_HANDED;
 	leave(sea_runs_find(*block));
 	sea_os_unshare(head, whole);
+	count(-parcel->length, -head_size());
 	return SEA_HANDED_INVALID;
 }
 
@@ -201,6 +218,7 @@ void sea_handover_release(struct sea_run *run)
 	char *block = run->base;
 	size_t whole = head_size() + run->size;
 	int file = run->file;
+	count(-run->size, -head_size());
 	sea_runs_remove(run);
 	sea_os_unshare(head_of(block), whole);
 	sea_os_close(file);
@@ -223,6 +241,7 @@ static void forget_shared(struct sea_named *named)
 void sea_handover_in_child(void)
 {
 	transits.first = NULL; /* their records are lost to the child */
+	mapped = (struct sea_shared){0, 0};
 	for (unsigned i = 0; i < sea_apart_count(); i++) {
 		struct sea_named *named = sea_load_relaxed(&sea_named_slots[i]);
 		if (named && named->runs)

@@ -38,6 +38,12 @@ enum sea_handed sea_handover_import(struct sea_named *named, const struct sea_pa
 /* Bytes that were exported from this process, and that no process has imported yet. */
 size_t sea_handover_in_transit(void);
 
+/* Bytes that are mapped here: blocks, and heads of those and of what is in transit. */
+struct sea_shared {
+	size_t blocks, heads;
+};
+struct sea_shared sea_handover_mapped(void);
+
 /* Frees a shared run, which the heap does not count any more. */
 void sea_handover_release(struct sea_run *run);
 

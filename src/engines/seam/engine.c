@@ -164,6 +164,15 @@ void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 	stats->dirty += count.idle;
 }
 
+/* Shared runs of heap objects are in no arena. */
+static void count_shared(struct sea_stats *stats)
+{
+	struct sea_shared shared = sea_handover_mapped();
+	stats->live += shared.blocks;
+	stats->metadata += shared.heads;
+	stats->mapped += shared.blocks + shared.heads;
+}
+
 /* Threads that run may have more in their caches than the zones show. */
 void sea_engine_count_rest(struct sea_stats *stats)
 {
@@ -173,6 +182,7 @@ void sea_engine_count_rest(struct sea_stats *stats)
 	stats->live -= stats->cached;
 	stats->nr_threads = caches.nr_threads;
 	stats->nr_shards = sea_shard_count();
+	count_shared(stats);
 }
 
 void sea_engine_send_waiting(void)
@@ -187,7 +197,6 @@ void sea_engine_retreat(void) { sea_threads_retreat(); }
  *   page/    buddies that a purge had in hand go to their pools; the counts of pages are made anew
  *            from the pools
  *   heap/    the turn to reclaim is free
- *   named/   shared runs stay the parent's
  *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
  *            lost and count as cached; the sums over all threads are made anew from the caches that
  *            are left
@@ -196,10 +205,11 @@ void sea_engine_in_child(void)
 {
 	sea_pages_in_child();
 	sea_reclaim_in_child();
-	sea_handover_in_child();
 	sea_idle_in_child();
 	sea_threads_forget_others();
 }
+
+void sea_engine_disown(void) { sea_handover_in_child(); }
 
 bool sea_engine_is_sound(void)
 {

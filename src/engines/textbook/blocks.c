@@ -148,3 +148,6 @@ void sea_engine_retreat(void) {}
 
 /* Between two locks other threads can only have been purging. */
 void sea_engine_in_child(void) { sea_pages_in_child(); }
+
+/* A child has a copy of everything. */
+void sea_engine_disown(void) {}
