@@ -94,7 +94,6 @@ SEA_API sea_heap *sea_heap_of(const void *block);
 struct sea_heap_statistics {
 	size_t live;	  /* in blocks that the program holds, at their usable size */
 	size_t nr_live;	  /* such blocks */
-	size_t most_live; /* the most that `live` has been */
 	size_t quota;	  /* 0: none */
 	size_t stocked;	  /* in chunks that were freed and are kept for the next request */
 	size_t held;	  /* addresses of the heap: zones and large blocks, or the brought memory */

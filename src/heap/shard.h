@@ -42,6 +42,7 @@ struct sea_shard {
 	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* cursors by alignment and class; NULL until the
 							first aligned request */
 	bool is_apart; /* a heap object's (apart.h): the seam map does not show its zones */
+	uint64_t owner; /* the handle of that heap, for its zones; 0: none */
 } SEA_LINE_ALIGNED;
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];

@@ -85,6 +85,7 @@ struct sea_zone {
 						touched one, up to SEA_ZONE_LONG_ROW; untouched pages of
 						the row count */
 	uint32_t is_apart;		     /* a heap object's (apart.h); constant while in use */
+	uint64_t owner;			     /* of its shard, for a heap object; constant while in use */
 	uint32_t is_purged;		     /* a spare struct: its bitmaps have no memory */
 };
 

@@ -142,9 +142,40 @@ static void *alloc(sea_heap *heap, const char *verb, struct sea_request request)
 	return likely(block) ? block : alloc_again(heap, verb, &request);
 }
 
-void *sea_heap_malloc(sea_heap *heap, size_t size)
+/* The heap, if its fast paths need no lock; else NULL. */
+SEA_INLINE struct sea_named *alone(const sea_heap *heap)
+{
+	struct sea_named *named = sea_named_at(sea_handle_of(heap));
+	return likely(named && sea_named_is_alone(named)) ? named : NULL;
+}
+
+static SEA_NOINLINE void *malloc_anew(sea_heap *heap, size_t size)
 {
 	return alloc(heap, "sea_heap_malloc", (struct sea_request){.size = size, .align = 1});
+}
+
+/* Behind the fast path: a fresh run, a medium size, or a heap with a lock. */
+static SEA_NOINLINE void *malloc_slow(sea_heap *heap, size_t size)
+{
+	struct sea_named *named = alone(heap);
+	void *block;
+	if (named) {
+		block = sea_named_pop_more(named, size);
+	} else {
+		if (sea_lock_holds_any())
+			return malloc_anew(heap, size);
+		named = sea_named_enter(sea_handle_of(heap), "sea_heap_malloc");
+		block = sea_named_pop_more(named, size);
+		sea_named_leave(named);
+	}
+	return likely(block) ? block : malloc_anew(heap, size);
+}
+
+void *sea_heap_malloc(sea_heap *heap, size_t size)
+{
+	struct sea_named *named = alone(heap);
+	void *block = likely(named) ? sea_named_pop(named, size) : NULL;
+	return likely(block) ? block : malloc_slow(heap, size);
 }
 
 void *sea_heap_calloc(sea_heap *heap, size_t count, size_t size)
@@ -162,11 +193,19 @@ void *sea_heap_aligned_alloc(sea_heap *heap, size_t align, size_t size)
 	return alloc(heap, "sea_heap_aligned_alloc", (struct sea_request){.size = size, .align = align});
 }
 
-void sea_heap_free(sea_heap *heap, void *block)
+static SEA_NOINLINE void free_slow(sea_heap *heap, void *block)
 {
-	if (!block || sea_lock_holds_any() || unlikely(sea_emergency_size(block)))
+	if (!block || sea_lock_holds_any())
 		return;
 	sea_named_free_in(sea_handle_of(heap), "sea_heap_free", block);
+}
+
+void sea_heap_free(sea_heap *heap, void *block)
+{
+	const struct sea_zone *zone;
+	struct sea_named *named = sea_named_with(sea_handle_of(heap), block, &zone);
+	if (unlikely(!named || !sea_named_is_alone(named) || !sea_named_push(named, zone, block)))
+		free_slow(heap, block);
 }
 
 void *sea_heap_realloc(sea_heap *heap, void *block, size_t size)

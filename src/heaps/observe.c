@@ -15,7 +15,7 @@ void sea_heap_stats(sea_heap *heap, struct sea_heap_statistics *statistics)
 	struct sea_named_stats stats;
 	sea_named_stats(sea_handle_of(heap), "sea_heap_stats", &stats);
 	*statistics = (struct sea_heap_statistics){
-		.live = stats.live, .nr_live = stats.nr_live, .most_live = stats.most_live,
+		.live = stats.live, .nr_live = stats.nr_live,
 		.quota = stats.quota == SIZE_MAX ? 0 : stats.quota, .stocked = stats.stocked, .held = stats.held,
 		.nr_zones = stats.nr_zones, .nr_large = stats.nr_large,
 	};

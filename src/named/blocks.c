@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/emergency.h"
 #include "base/os.h"
 #include "base/text.h"
 #include "heap/mistake.h"
@@ -18,25 +19,19 @@ static size_t plot_granules(size_t size) { return sea_max((size + SEA_GRANULE - 
 
 /* --- counting --------------------------------------------------------------------------- */
 
-static bool has_quota(const struct sea_named *named, size_t bytes)
-{
-	return bytes <= named->quota - sea_min(named->quota, named->live);
-}
-
-/* NA3. */
+/* NA3, for what does not come from the stock. */
 static void count_block(struct sea_named *named, size_t bytes)
 {
-	named->live += bytes;
-	named->nr_live++;
-	if (named->live > named->most_live)
-		named->most_live = named->live;
+	named->drawn += bytes;
+	named->nr_drawn++;
+	SEA_ASSERT(named->drawn <= named->quota);
 }
 
 static void uncount_block(struct sea_named *named, size_t bytes)
 {
-	SEA_ASSERT(named->live >= bytes && named->nr_live > 0);
-	named->live -= bytes;
-	named->nr_live--;
+	SEA_ASSERT(named->drawn >= bytes && named->nr_drawn > 0);
+	named->drawn -= bytes;
+	named->nr_drawn--;
 }
 
 static void recount_block(struct sea_named *named, size_t was, size_t is)
@@ -99,24 +94,21 @@ static void *take_chunk(struct sea_named *named, unsigned c)
 static void *take_aligned_chunk(struct sea_named *named, unsigned c, size_t align)
 {
 	struct sea_batch batch;
-	if (!sea_shard_take_aligned(&named->shard, sea_class_granules(c), 1, align, &batch))
+	if (!sea_stock_has_quota(named, sea_class_size(c)) ||
+	    !sea_shard_take_aligned(&named->shard, sea_class_granules(c), 1, align, &batch))
 		return NULL;
 	struct sea_stocked *chunk = (struct sea_stocked *)batch.piece[0].start;
 	chunk->mark = 0;
+	count_block(named, sea_class_size(c));
 	return chunk;
 }
 
 static void *alloc_chunk(struct sea_named *named, struct sea_request *request)
 {
 	unsigned c = class_for(request->size);
-	size_t bytes = sea_class_size(c);
-	if (unlikely(!has_quota(named, bytes))) {
-		request->is_over_quota = true;
-		return NULL;
-	}
 	void *chunk = request->align <= SEA_GRANULE ? take_chunk(named, c) : take_aligned_chunk(named, c, request->align);
-	if (likely(chunk))
-		count_block(named, bytes);
+	if (unlikely(!chunk))
+		request->is_over_quota = !sea_stock_has_quota(named, sea_class_size(c));
 	return chunk;
 }
 
@@ -134,7 +126,6 @@ static unsigned live_chunk(const struct sea_named *named, const struct sea_zone 
 static void free_chunk(struct sea_named *named, struct sea_zone *zone, void *block, unsigned n)
 {
 	unsigned c = sea_class_of(n);
-	uncount_block(named, (size_t)n * SEA_GRANULE);
 	if (unlikely(!c || !sea_stock_push(named, c, block)))
 		sea_stock_send(named, zone, block, n);
 }
@@ -170,7 +161,7 @@ static void *alloc_run(struct sea_named *named, struct sea_request *request)
 {
 	size_t size = sea_max(request->size, 1), bytes;
 	bool zeroed = false;
-	request->is_over_quota = !has_quota(named, sea_round_up(size, sea_page_size()));
+	request->is_over_quota = !sea_stock_has_quota(named, sea_round_up(size, sea_page_size()));
 	if (request->is_over_quota)
 		return NULL;
 	char *base = sea_pages_alloc(size, request->align, SEA_TOUCH_NOW, &zeroed);
@@ -198,7 +189,7 @@ static void *resize_run(struct sea_named *named, struct sea_run *run, struct sea
 {
 	size_t was = run->size;
 	struct page *page = sea_pages_parked(run->base);
-	request->is_over_quota = request->size > was && !has_quota(named, sea_round_up(request->size, sea_page_size()) - was);
+	request->is_over_quota = request->size > was && !sea_stock_has_quota(named, sea_round_up(request->size, sea_page_size()) - was);
 	if (request->is_over_quota)
 		return NULL;
 	if (page)
@@ -216,7 +207,7 @@ static void *resize_run(struct sea_named *named, struct sea_run *run, struct sea
 static void *alloc_in_plot(struct sea_named *named, struct sea_request *request)
 {
 	size_t k = plot_granules(request->size);
-	request->is_over_quota = !has_quota(named, k * SEA_GRANULE);
+	request->is_over_quota = !sea_stock_has_quota(named, k * SEA_GRANULE);
 	if (request->is_over_quota)
 		return NULL;
 	void *block = sea_plot_take(named->plot, k, sea_max(request->align, SEA_GRANULE));
@@ -253,6 +244,8 @@ static size_t size_of(const struct sea_named *named, const void *block)
 static void free_in_plot(struct sea_named *named, const char *verb, void *block)
 {
 	size_t size = size_of(named, block);
+	if (!size && sea_emergency_size(block))
+		return;
 	if (!size)
 		fail(named, verb, block);
 	uncount_block(named, size);
@@ -267,6 +260,9 @@ static void free_block(struct sea_named *named, const char *verb, void *block)
 		return;
 	}
 	if (likely(zone)) {
+		if (likely(zone->owner == named->shard.owner && (uintptr_t)block % SEA_GRANULE == 0 &&
+			   sea_named_push(named, zone, block)))
+			return;
 		unsigned n = live_chunk(named, zone, block);
 		if (unlikely(!n))
 			fail(named, verb, block);
@@ -274,9 +270,10 @@ static void free_block(struct sea_named *named, const char *verb, void *block)
 		return;
 	}
 	struct sea_run *run = sea_runs_find(block);
-	if (!run || run->named != named)
+	if (run && run->named == named)
+		free_run(named, run);
+	else if (!sea_emergency_size(block))
 		fail(named, verb, block);
-	free_run(named, run);
 }
 
 /* --- resizing ------------------------------------------------------------------------------------------------ */
@@ -295,7 +292,7 @@ static bool extend_chunk(struct sea_named *named, void *block, size_t usable, si
 		return false;
 	unsigned to = sea_class_granules(class_for(size));
 	size_t more = (size_t)(to - from) * SEA_GRANULE;
-	if (g + to > SEA_ZONE_GRANULES || !has_quota(named, more) || !sea_shard_extend(zone, g, from, to))
+	if (g + to > SEA_ZONE_GRANULES || !sea_stock_has_quota(named, more) || !sea_shard_extend(zone, g, from, to))
 		return false;
 	recount_block(named, usable, usable + more);
 	return true;
@@ -304,7 +301,7 @@ static bool extend_chunk(struct sea_named *named, void *block, size_t usable, si
 static bool resize_in_plot(struct sea_named *named, void *block, size_t usable, size_t size)
 {
 	size_t k = plot_granules(size), bytes = k * SEA_GRANULE;
-	if (bytes > usable && !has_quota(named, bytes - usable))
+	if (bytes > usable && !sea_stock_has_quota(named, bytes - usable))
 		return false;
 	if (!sea_plot_resize(named->plot, block, k))
 		return false;
@@ -430,7 +427,7 @@ static void clear(struct sea_named *named)
 		give_run(named->runs);
 	sea_stock_forget(named);
 	sea_shard_clear(&named->shard);
-	named->live = named->nr_live = 0;
+	named->drawn = named->nr_drawn = 0;
 }
 
 void sea_named_reset(uint64_t handle, const char *verb)

@@ -35,10 +35,9 @@ static void attach(struct sea_named *named, struct sea_plot *plot)
 {
 	size_t at = 0, k;
 	while (sea_plot_next(plot, &at, &k)) {
-		named->live += k * SEA_GRANULE;
-		named->nr_live++;
+		named->drawn += k * SEA_GRANULE;
+		named->nr_drawn++;
 	}
-	named->most_live = named->live;
 	named->plot = plot;
 	sea_lock_take(&sea_named_lock);
 	plot->named = named;

@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "base/page_size.h"
 #include "map/map.h"
+#include "named/stock.h"
 
 /* The first page of the file. */
 struct head {
@@ -105,11 +106,6 @@ size_t sea_handover_in_transit(void)
 
 /* --- runs ------------------------------------------------------------------------------------------ */
 
-static bool has_quota(const struct sea_named *named, size_t bytes)
-{
-	return bytes <= named->quota - sea_min(named->quota, named->live);
-}
-
 /* Enters a mapped file in the books of the heap.  False: out of memory. */
 static bool enter(struct sea_named *named, struct head *head, size_t length, int file)
 {
@@ -119,9 +115,8 @@ static bool enter(struct sea_named *named, struct head *head, size_t length, int
 	run->is_shared = 1;
 	run->file = file;
 	count(length, head_size());
-	named->live += length;
-	named->nr_live++;
-	named->most_live = sea_max(named->most_live, named->live);
+	named->drawn += length;
+	named->nr_drawn++;
 	return true;
 }
 
@@ -130,7 +125,7 @@ enum sea_handed sea_handover_alloc(struct sea_named *named, size_t size, char **
 	if (size > PTRDIFF_MAX / 2)
 		return SEA_HANDED_NO_MEMORY;
 	size_t length = sea_round_up(sea_max(size, 1), sea_page_size()), whole = head_size() + length;
-	if (!has_quota(named, length))
+	if (!sea_stock_has_quota(named, length))
 		return SEA_HANDED_OVER_QUOTA;
 	int file = sea_os_share_make(whole);
 	struct head *head = file < 0 ? NULL : sea_os_share(file, whole);
@@ -153,9 +148,9 @@ enum sea_handed sea_handover_alloc(struct sea_named *named, size_t size, char **
 static void leave(struct sea_run *run)
 {
 	struct sea_named *named = run->named;
-	SEA_ASSERT(run->is_shared && named->live >= run->size);
-	named->live -= run->size;
-	named->nr_live--;
+	SEA_ASSERT(run->is_shared && named->drawn >= run->size);
+	named->drawn -= run->size;
+	named->nr_drawn--;
 	sea_runs_remove(run);
 }
 
@@ -193,7 +188,7 @@ enum sea_handed sea_handover_import(struct sea_named *named, const struct sea_pa
 {
 	if (!is_parcel(parcel))
 		return SEA_HANDED_INVALID;
-	if (!has_quota(named, parcel->length))
+	if (!sea_stock_has_quota(named, parcel->length))
 		return SEA_HANDED_OVER_QUOTA;
 	size_t whole = head_size() + parcel->length;
 	struct head *head = sea_os_share(parcel->file, whole);

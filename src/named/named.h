@@ -12,6 +12,7 @@
 #define SEA_NAMED_H
 
 #include "named/brought.h"
+#include "named/fast.h"
 #include "named/handover.h"
 #include "named/runs.h"
 #include "named/spots.h"
@@ -46,7 +47,7 @@ void sea_named_reset(uint64_t handle, const char *verb);
 void sea_named_destroy(uint64_t handle, const char *verb, bool keeps);
 
 struct sea_named_stats {
-	size_t live, nr_live, most_live, quota;
+	size_t live, nr_live, quota;
 	size_t stocked;	 /* freed, and kept for the next request */
 	size_t held;	 /* in zones and large blocks, or the brought memory */
 	size_t nr_zones, nr_large;

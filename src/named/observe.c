@@ -18,9 +18,10 @@ static void count_runs(const struct sea_named *named, struct sea_named_stats *st
 void sea_named_stats(uint64_t handle, const char *verb, struct sea_named_stats *stats)
 {
 	struct sea_named *named = sea_named_enter(handle, verb);
+	size_t nr_stocked, stocked = sea_stock_size(named, &nr_stocked);
 	*stats = (struct sea_named_stats){
-		.live = named->live, .nr_live = named->nr_live, .most_live = named->most_live, .quota = named->quota,
-		.stocked = sea_stock_size(named), .nr_zones = named->shard.nr_zones,
+		.live = named->drawn - stocked, .nr_live = named->nr_drawn - nr_stocked, .quota = named->quota,
+		.stocked = stocked, .nr_zones = named->shard.nr_zones,
 		.held = named->plot ? named->plot->brought.length : (size_t)named->shard.nr_zones * SEA_ZONE_SIZE,
 	};
 	count_runs(named, stats);
@@ -142,8 +143,8 @@ void sea_named_merge_all(void)
 	}
 }
 
-/* Bytes in blocks of zones, by the bitmaps. */
-static size_t live_in_zones(const struct sea_named *named)
+/* Bytes drawn from zones, by the bitmaps. */
+static size_t drawn_from_zones(const struct sea_named *named)
 {
 	size_t bytes = 0;
 	for (uint32_t i = 0; i < named->shard.nr_zones; i++) {
@@ -151,7 +152,7 @@ static size_t live_in_zones(const struct sea_named *named)
 		sea_zone_count(named->shard.zones[i], &count);
 		bytes += count.used - count.pending;
 	}
-	return bytes - sea_stock_size(named);
+	return bytes;
 }
 
 static size_t live_in_plot(const struct sea_plot *plot)
@@ -166,11 +167,12 @@ static size_t live_in_plot(const struct sea_plot *plot)
 static bool is_sound(struct sea_named *named)
 {
 	struct sea_named_stats runs = {0};
-	bool sound = sea_stock_is_sound(named) && sea_runs_are_sound(named) && sea_shard_is_sound(&named->shard);
+	bool sound = named->drawn <= named->quota && named->shard.owner == named->handle; /* NA3, NA4 */
+	sound &= sea_stock_is_sound(named) && sea_runs_are_sound(named) && sea_shard_is_sound(&named->shard);
 	count_runs(named, &runs);
 	if (named->plot)
-		return sound && sea_plot_is_sound(named->plot) && live_in_plot(named->plot) == named->live;
-	return sound && live_in_zones(named) + runs.held == named->live;
+		return sound && sea_plot_is_sound(named->plot) && live_in_plot(named->plot) == named->drawn;
+	return sound && drawn_from_zones(named) + runs.held == named->drawn;
 }
 
 bool sea_named_is_sound(uint64_t handle, const char *verb)

@@ -6,8 +6,9 @@
  *
  * To their zone these chunks are used, as those in a thread's cache are.
  *
- * ST1  Every chunk of list c is of class c and has its mark; there are nr_stocked[c].
- * ST2  [cur[c], end[c]) consists of chunks of class c.
+ * ST1  Every chunk of list c is of class c and has its mark; room[c] more may be there.
+ * ST2  [cur[c], end[c]) consists of chunks of class c.  Once the first has been handed out, the one at
+ *      cur[c] has its mark: of all fresh chunks, a program most likely frees that one by mistake.
  *
  * The caller holds the heap's lock.
  */
@@ -24,10 +25,12 @@ SEA_INLINE void *sea_stock_pop(struct sea_named *named, unsigned c)
 	struct sea_stocked *chunk = named->head[c];
 	if (likely(chunk)) {
 		named->head[c] = chunk->next;
-		named->nr_stocked[c]--;
+		named->room[c]++;
 	} else if (named->cur[c] < named->end[c]) {
 		chunk = (struct sea_stocked *)named->cur[c];
 		named->cur[c] += sea_class_size(c);
+		if (named->cur[c] < named->end[c])
+			((struct sea_stocked *)named->cur[c])->mark = sea_stock_mark(named->cur[c]);
 	} else {
 		return NULL;
 	}
@@ -35,26 +38,29 @@ SEA_INLINE void *sea_stock_pop(struct sea_named *named, unsigned c)
 	return chunk;
 }
 
-/* Bytes of one class that the list may hold. */
-#define SEA_STOCK_MAX (32 * SEA_KIB)
-
 /* Adds a used chunk of class c.  False: the list is full. */
 SEA_INLINE bool sea_stock_push(struct sea_named *named, unsigned c, void *block)
 {
 	struct sea_stocked *chunk = block;
-	if (unlikely((named->nr_stocked[c] + 1) * sea_class_size(c) > SEA_STOCK_MAX))
+	if (unlikely(named->room[c] <= 0))
 		return false;
 	chunk->next = named->head[c];
 	chunk->mark = sea_stock_mark(chunk);
 	named->head[c] = chunk;
-	named->nr_stocked[c]++;
+	named->room[c]--;
 	return true;
 }
 
-/* Brings chunks of class c, at least one.  False: out of memory. */
+/* Chunks in list c. */
+uint32_t sea_stock_length(const struct sea_named *named, unsigned c);
+
+/* Brings chunks of class c, at least one.  False: out of memory, or of quota. */
 SEA_NOINLINE bool sea_stock_refill(struct sea_named *named, unsigned c);
 
-/* Sends a used chunk of n granules to its zone. */
+/* Claim: so many more bytes may be drawn.  Empties the stock if that helps. */
+bool sea_stock_has_quota(struct sea_named *named, size_t bytes);
+
+/* Sends a used chunk of n granules to its zone: it is not drawn any more. */
 void sea_stock_send(struct sea_named *named, struct sea_zone *zone, void *chunk, unsigned n);
 
 /* Claim: the used chunk of class c (0: none) is in the stock.  Walks a list only if the chunk has
@@ -64,11 +70,11 @@ bool sea_stock_has(const struct sea_named *named, unsigned c, const void *chunk)
 /* Sends everything, and merges it. */
 void sea_stock_empty(struct sea_named *named);
 
-/* Forgets everything: the chunks are about to be cleared. */
+/* Forgets everything, for a heap that is new or about to be cleared. */
 void sea_stock_forget(struct sea_named *named);
 
-/* Bytes in the stock. */
-size_t sea_stock_size(const struct sea_named *named);
+/* Bytes and chunks in the stock. */
+size_t sea_stock_size(const struct sea_named *named, size_t *nr_chunks);
 
 /* Claim: ST1 and ST2 hold. */
 bool sea_stock_is_sound(const struct sea_named *named);

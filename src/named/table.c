@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "map/map.h"
+#include "named/stock.h"
 
 struct sea_named *sea_named_slots[SEA_MAX_NAMED];
 uint32_t sea_named_nr;
@@ -61,12 +62,13 @@ struct sea_named *sea_named_create(const char *name, struct sea_named_options op
 	sea_lock_take(&sea_named_lock);
 	struct sea_named *named = take_slot();
 	if (named) {
-		SEA_ASSERT(!sea_named_exists(named) && !named->live && !named->runs && !named->plot);
+		SEA_ASSERT(!sea_named_exists(named) && !named->drawn && !named->runs && !named->plot);
 		sea_text_copy(named->name, SEA_NAME_ROOM, name);
+		sea_stock_forget(named);
 		named->quota = options.quota;
 		named->one_thread = options.one_thread;
-		named->most_live = 0;
-		sea_store_release(&named->handle, next_handle(named));
+		named->shard.owner = next_handle(named);
+		sea_store_release(&named->handle, named->shard.owner);
 		sea_add_relaxed_mt(&sea_named_nr, 1);
 	}
 	sea_lock_drop(&sea_named_lock);
@@ -142,7 +144,7 @@ void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_
 		sea_named_no_heap(verb, handle);
 	sea_store_release(&named->handle, no_handle(named));
 	end(named);
-	SEA_ASSERT(!named->live && !named->nr_live && !named->runs && !named->plot);
+	SEA_ASSERT(!named->drawn && !named->nr_drawn && !named->runs && !named->plot);
 	sea_lock_drop(&named->lock);
 	give_slot(named);
 }

@@ -9,9 +9,11 @@
  *
  * NA1  slots[i]->handle is the handle of the heap that has the slot now, or, if none has it, a number
  *      that leads to another slot.  No handle is given out twice.  So an old handle is noticed.
- * NA2  is_inside is set while a thread that holds the lock allocates or frees.
- * NA3  live is the sum of the usable bytes of the blocks that the program holds; nr_live is how
- *      many there are.
+ * NA2  is_inside is set while a thread that holds the lock allocates or frees.  (Alone, a thread may do
+ *      so on the fast path without both.)
+ * NA3  drawn is the sum of the usable bytes of the blocks that the program holds and of the chunks in
+ *      stock; nr_drawn is how many these are.  drawn <= quota.
+ * NA4  The owner of the heap's shard, and so of each of its zones, is the handle.
  *
  * The lock of a heap protects all of it but what says otherwise.  A heap with `one_thread` takes no
  * lock: the program orders all calls for it.
@@ -36,15 +38,14 @@ struct sea_plot;
 
 struct sea_named {
 	uint64_t handle;      /* NA1; atomic */
-	uint32_t is_inside;   /* NA2; atomic */
+	size_t drawn, nr_drawn; /* NA3 */
+	size_t quota;	      /* bytes */
 	uint32_t one_thread;
-	size_t live, nr_live; /* NA3 */
-	size_t quota;	      /* bytes that `live` may have */
+	uint32_t is_inside;   /* NA2; atomic */
 	struct sea_stocked *head[SEA_NR_CLASSES]; /* stock.h */
 	char *cur[SEA_NR_CLASSES], *end[SEA_NR_CLASSES];
-	uint32_t nr_stocked[SEA_NR_CLASSES];
-	uint32_t nr_drawn[SEA_NR_CLASSES];
-	size_t most_live;
+	int32_t room[SEA_NR_CLASSES]; /* ST1 */
+	uint32_t nr_refilled[SEA_NR_CLASSES]; /* chunks that refills have brought */
 	struct sea_lock lock;
 	struct sea_run *runs;	 /* large blocks (runs.h) */
 	struct sea_plot *plot; /* where all blocks are, or NULL: in zones and runs */
