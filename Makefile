@@ -29,13 +29,13 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
 BELOW   := $(foreach r,base segment message map page,$(call room,$(r)))
-CACHED  := $(foreach r,heap cache,$(call room,$(r)))
+CACHED  := $(foreach r,heap named cache,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
 # What only the dynamic libraries have.
 DYNAMIC := $(patsubst %,preload/%.o,dlopen jemalloc mallctl ctl_tree)
 
-SEAM_OBJECTS      := $(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(NAMES)
+SEAM_OBJECTS      := $(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(call room,heaps) $(NAMES)
 # The textbook engines have no cache, so their front and their names are compiled without its fast paths.
 UNCACHED          := $(BELOW) $(call room,engines/textbook) $(addprefix uncached/,$(FRONT) $(NAMES))
 FREELIST_OBJECTS  := $(UNCACHED) $(call room,engines/freelist)

@@ -252,6 +252,40 @@ enum sea_moved sea_os_move(void *from, void *to, size_t size)
 	return SEA_LOST;
 }
 
+int sea_os_share_make(size_t size)
+{
+	long file = may_ask() ? SEA_CALL(SYS_memfd_create, "seamalloc", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+	if (file < 0)
+		return -1;
+	if (SEA_CALL(SYS_ftruncate, file, size) == 0 &&
+	    SEA_CALL(SYS_fcntl, file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return (int)file;
+	SEA_CALL(SYS_close, file);
+	return -1;
+}
+
+size_t sea_os_share_size(int file)
+{
+	struct stat status;
+	long seals = may_ask() ? SEA_CALL(SYS_fcntl, file, F_GET_SEALS) : -1;
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || SEA_CALL(SYS_fstat, file, &status) != 0)
+		return 0;
+	return status.st_size > 0 ? (size_t)status.st_size : 0;
+}
+
+void *sea_os_share(int file, size_t size)
+{
+	long base = SEA_CALL(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (base < 0 && base > -4096)
+		return NULL;
+	if (advise((void *)base, size, MADV_DONTFORK))
+		return (void *)base;
+	sea_os_release((void *)base, size);
+	return NULL;
+}
+
+void sea_os_unshare(void *base, size_t size) { sea_os_release(base, size); }
+
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 {
 	if (huge == SEA_HUGE_AUTO)

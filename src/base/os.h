@@ -128,6 +128,18 @@ void sea_os_report(const char *text, size_t length);
 void sea_os_note_error(void);
 bool sea_os_error_is_as_noted(void);
 
+/* A file without a name, for memory that another process can map: of `size` bytes, which cannot
+ * change.  Negative: the system refuses. */
+int sea_os_share_make(size_t size);
+
+/* Bytes of such a file, if it cannot shrink; else 0. */
+size_t sea_os_share_size(int file);
+
+/* Maps its first `size` bytes; a child of a fork does not have the mapping.  NULL: the system
+ * refuses. */
+void *sea_os_share(int file, size_t size);
+void sea_os_unshare(void *base, size_t size);
+
 /* The process id. */
 size_t sea_os_process(void);
 

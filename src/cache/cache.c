@@ -12,9 +12,11 @@
 #include "base/emergency.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "page/limit.h"
 #include "page/page_alloc.h"
 #include "heap/mistake.h"
 #include "heap/reclaim.h"
+#include "named/named.h"
 #include "cache/send.h"
 #include "cache/bin.h"
 #include "cache/idle.h"
@@ -284,11 +286,22 @@ static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 	return sea_zone_chunk_size(zone, sea_granule_of(block));
 }
 
+/* Claim: the block belonged to a heap object, and is freed now. */
+static SEA_NOINLINE bool free_named(void *block)
+{
+	struct sea_named *named = sea_named_of(block);
+	if (named)
+		sea_named_free(named, block);
+	return named;
+}
+
 static void free_run(void *block)
 {
 	size_t size;
 	struct page *run = sea_pages_run(block, &size);
 	struct sea_cache *cache = sea_threads_own();
+	if (unlikely(!run && sea_named_any() && free_named(block)))
+		return;
 	if (unlikely(!size)) {
 		if (sea_emergency_size(block))
 			return;
@@ -306,7 +319,11 @@ void sea_cache_free_slow(void *block)
 		return;
 	struct sea_zone *zone = sea_zone_of(block);
 	if (likely(zone)) {
+		if (unlikely(zone->is_apart) && free_named(block))
+			return;
 		unsigned n = live_chunk(zone, block);
+		if (unlikely(!n) && free_named(block))
+			return;
 		if (unlikely(!n))
 			sea_mistake("free", block);
 		((struct sea_link *)block)->mark = 0; /* a false mark */
@@ -384,6 +401,9 @@ void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
 	struct sea_zone *zone = sea_zone_of(block);
+	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
+	if (unlikely(named))
+		return sea_named_size(named, verb, block);
 	size_t size = zone ? live_chunk(zone, block) * SEA_GRANULE : sea_pages_size(block);
 	if (unlikely(!size))
 		size = sea_emergency_size(block);
@@ -409,6 +429,8 @@ bool sea_cache_has(size_t size)
 bool sea_cache_expand(void *block, size_t size)
 {
 	struct sea_zone *zone = sea_zone_of(block);
+	if (unlikely(sea_named_any() && sea_named_of(block)))
+		return false;
 	if (!zone)
 		return sea_pages_resize(block, size);
 	unsigned g = sea_granule_of(block);
@@ -449,23 +471,43 @@ void sea_cache_send_all(void)
 	}
 }
 
-void sea_cache_merge_all(void)
+static size_t trim_shard(struct sea_shard *shard, size_t keep)
+{
+	size_t bytes = sea_reclaim_shard(shard, keep);
+	while (sea_reclaim_metadata(shard))
+		;
+	return bytes;
+}
+
+static size_t purge_all(size_t keep)
+{
+	size_t bytes = sea_pages_purge_free(keep);
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		bytes += trim_shard(&sea_shards[i], keep);
+	for (unsigned i = 0; i < sea_apart_count(); i++)
+		bytes += trim_shard(sea_apart_at(i), keep);
+	return bytes;
+}
+
+static void merge_all(void)
 {
 	sea_cache_send_all();
 	sea_threads_send_left();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_shard_merge(&sea_shards[i]);
+	sea_named_merge_all();
+}
+
+void sea_cache_merge_all(void)
+{
+	merge_all();
+	if (sea_limit_is_set())
+		purge_all(0);
 }
 
 size_t sea_cache_trim(size_t keep)
 {
 	sea_budget_end_of_work();
-	sea_cache_merge_all();
-	size_t bytes = sea_pages_purge_free(keep);
-	for (unsigned i = 0; i < sea_shard_count(); i++) {
-		bytes += sea_reclaim_shard(&sea_shards[i], keep);
-		while (sea_reclaim_metadata(&sea_shards[i]))
-			;
-	}
-	return bytes;
+	merge_all();
+	return purge_all(keep);
 }

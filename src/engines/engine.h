@@ -76,6 +76,10 @@ void sea_engine_send_waiting(void);
  * child are called from here. */
 void sea_engine_in_child(void);
 
+/* In the child of a fork, also if the parent had one thread: forgets what stays the parent's.  The
+ * calling thread is inside no call of ours. */
+void sea_engine_disown(void);
+
 /* Claim: every structure keeps its invariants.  No other thread runs. */
 bool sea_engine_is_sound(void);
 

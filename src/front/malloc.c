@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include "engines/engine.h"
+#include "page/limit.h"
 #include "front/front.h"
 #include "seamalloc.h"
 
 static SEA_NOINLINE void *alloc_or_fail(size_t size)
 {
-	void *block = sea_engine_alloc(size);
+	void *block;
+	do
+		block = sea_engine_alloc(size);
+	while (unlikely(!block) && sea_limit_ask(size));
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;
@@ -42,7 +46,10 @@ void sea_free_aligned_sized(void *block, size_t align, size_t size)
 
 void *sea_front_calloc_slow(size_t size)
 {
-	void *block = sea_engine_alloc_zeroed(size);
+	void *block;
+	do
+		block = sea_engine_alloc_zeroed(size);
+	while (unlikely(!block) && sea_limit_ask(size));
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;

@@ -51,6 +51,8 @@ static void after_fork_in_parent(void)
 /* The C library renews the stream list's lock in the child only if the parent had several threads. */
 static void after_fork_in_child(void)
 {
+	if (!sea_lock_holds_any())
+		sea_engine_disown();
 	if (!sea_heap_is_stopped())
 		return;
 	sea_heap_resume(true);

@@ -30,6 +30,8 @@
  */
 #include "heap/zone.h"
 
+#include <string.h>
+
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/os.h"
@@ -216,6 +218,18 @@ void sea_zone_retire(struct sea_zone *zone)
 	zone->start = NULL;
 	zone->shard = NULL;
 	zone->is_purged = 0;
+}
+
+void sea_zone_clear(struct sea_zone *zone)
+{
+	memset(zone->used, 0, SEA_ZONE_WORDS * sizeof(*zone->used));
+	memset(zone->pending, 0, sizeof(zone->pending));
+	memset(zone->lines, 0, sizeof(zone->lines));
+	memset(zone->seam, 0, SEA_ZONE_WORDS * sizeof(*zone->seam));
+	memset(zone->start, 0, SEA_ZONE_WORDS);
+	zone->seam[0] = 1;
+	zone->nr_used = 0;
+	sea_store_relaxed(&zone->nr_pending, 0);
 }
 
 /* --- allocating ------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "os_sim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -359,6 +361,37 @@ bool sea_os_reset(void *base, size_t size)
 	}
 	pthread_mutex_unlock(&mutex);
 	return done;
+}
+
+int sea_os_share_make(size_t size)
+{
+	int file = memfd_create("simulated", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (file >= 0 && (ftruncate(file, (off_t)size) || fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))) {
+		close(file);
+		return -1;
+	}
+	return file;
+}
+
+size_t sea_os_share_size(int file)
+{
+	struct stat status;
+	int seals = fcntl(file, F_GET_SEALS);
+	return seals >= 0 && seals & F_SEAL_SHRINK && !fstat(file, &status) ? (size_t)status.st_size : 0;
+}
+
+void *sea_os_share(int file, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	void *base = is_faulty(SIM_RESERVE) ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	pthread_mutex_unlock(&mutex);
+	return base == MAP_FAILED || madvise(base, size, MADV_DONTFORK) ? NULL : base;
+}
+
+void sea_os_unshare(void *base, size_t size)
+{
+	if (munmap(base, size))
+		broken("unshare", base, size);
 }
 
 bool sea_os_release(void *base, size_t size)

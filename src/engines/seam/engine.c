@@ -16,6 +16,7 @@
 #include "page/page_alloc.h"
 #include "page/budget.h"
 #include "heap/reclaim.h"
+#include "named/named.h"
 #include "cache/cache.h"
 #include "cache/idle.h"
 
@@ -119,6 +120,9 @@ void *sea_engine_resize(void *block, size_t size)
 		return sea_emergency_copy(block, usable, size);
 	if (unlikely(sea_emergency_size(block)))
 		return resize_by_copy(block, usable, size);
+	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
+	if (unlikely(named))
+		return sea_named_resize(named, block, size);
 	if (usable > SEA_SMALL_MAX && is_run(block))
 		return resize_run(block, usable, size);
 	if (fits(usable, size))
@@ -160,6 +164,15 @@ void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 	stats->dirty += count.idle;
 }
 
+/* Shared runs of heap objects are in no arena. */
+static void count_shared(struct sea_stats *stats)
+{
+	struct sea_shared shared = sea_handover_mapped();
+	stats->live += shared.blocks;
+	stats->metadata += shared.heads;
+	stats->mapped += shared.blocks + shared.heads;
+}
+
 /* Threads that run may have more in their caches than the zones show. */
 void sea_engine_count_rest(struct sea_stats *stats)
 {
@@ -169,6 +182,7 @@ void sea_engine_count_rest(struct sea_stats *stats)
 	stats->live -= stats->cached;
 	stats->nr_threads = caches.nr_threads;
 	stats->nr_shards = sea_shard_count();
+	count_shared(stats);
 }
 
 void sea_engine_send_waiting(void)
@@ -195,10 +209,12 @@ void sea_engine_in_child(void)
 	sea_threads_forget_others();
 }
 
+void sea_engine_disown(void) { sea_handover_in_child(); }
+
 bool sea_engine_is_sound(void)
 {
 	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sound &= sea_shard_is_sound(&sea_shards[i]);
-	return sound;
+	return sound && sea_named_are_sound();
 }

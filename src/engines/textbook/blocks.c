@@ -25,6 +25,8 @@ _Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves sever
 struct sea_small sea_small = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)};
 const struct sea_locks sea_locks_shard = {.first = &sea_small.lock, .nr = 1};
 const struct sea_locks sea_locks_threads = {.nr = 0}; /* no lock belongs to a thread */
+const struct sea_locks sea_locks_named = {.nr = 0}, sea_locks_apart = {.nr = 0}, sea_locks_index = {.nr = 0}; /* no heap
+									objects */
 uint64_t sea_chunk_secret;
 
 /* If several threads are first here, they store the same value. */
@@ -146,3 +148,6 @@ void sea_engine_retreat(void) {}
 
 /* Between two locks other threads can only have been purging. */
 void sea_engine_in_child(void) { sea_pages_in_child(); }
+
+/* A child has a copy of everything. */
+void sea_engine_disown(void) {}
