@@ -143,26 +143,27 @@ memory-goals: all ## the memory goals beside what each allocator measures; below
 # --- tests -----------------------------------------------------------------------
 
 include test/unit.mk
+include examples/kernel/kernel.mk
 include test/engines/textbook.mk
 include test/fuzz.mk
 
 # What every change must pass, and the rest, in this order; each prints what it finds.
-CHECKS := check-layers check-headers check-exports check-docs check-unit check-stress check-black-box \
+CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-fuzz check-memory check-situations check-textbook check-engines check-neighbours check-processors \
-          check-bench check-builds check-deb
+REST   := check-fault check-fuzz check-memory check-situations check-textbook check-engines check-neighbours \
+          check-processors check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
 	$(Q)scripts/setup --for check
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(CHECKS)
 
-check-full: ## the rest: failing system calls, memory, situations, textbook engines, benchmarks, other compilers; installs some 300 packages more; half an hour
+check-full: ## the rest: failing system calls, memory, situations, textbook engines, benchmarks, other compilers, the kernel; installs some 350 packages more; half an hour
 	$(Q)scripts/setup --for check-full
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(REST)
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
-	$(Q)$(MAKE) check-unit check-fault check-processors LENGTH=long
+	$(Q)$(MAKE) check-unit check-fault check-processors check-kernel LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 

@@ -26,8 +26,11 @@
 #define SEA_PACKED_BY_TWO __attribute__((packed, aligned(2)))
 
 /* Thread-local storage reached through one register, also in a shared object.  A program that
- * dlopen()s us must have that much left in its static TLS block. */
+ * dlopen()s us must have that much left in its static TLS block.  Who builds the core for a system
+ * with one thread may define it as nothing. */
+#ifndef SEA_THREAD_LOCAL
 #define SEA_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#endif
 
 /* Exempt from the thread sanitizer.  The function's comment says why. */
 #define SEA_RACE_BY_DESIGN __attribute__((no_sanitize("thread")))
