@@ -29,7 +29,7 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
 BELOW   := $(foreach r,base map page,$(call room,$(r)))
-CACHED  := $(foreach r,heap cache,$(call room,$(r)))
+CACHED  := $(foreach r,guard heap cache,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
 # What only the dynamic libraries have.

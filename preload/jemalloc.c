@@ -36,7 +36,7 @@ static size_t align_of(int flags) { return (size_t)1 << (flags & FLAG_LG_ALIGN);
 static SEA_NOINLINE void *alloc_slow(size_t size)
 {
 	void *block = sea_fast_pop_more(size);
-	return likely(block) ? block : sea_engine_alloc(size);
+	return likely(block) ? block : sea_engine_alloc(sea_engine_good_size(size));
 }
 
 /* Zeroed to the last usable byte: a later rallocx() clears only what is behind it. */

@@ -24,6 +24,9 @@ SEA_COLD _Noreturn void sea_fatal(const char *what, const char *text);
 SEA_COLD _Noreturn void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first,
 					size_t second);
 
+/* Ends the process after a report that was made in another way: abort(), as the two above. */
+SEA_COLD _Noreturn void sea_fatal_end(void);
+
 /* Prints one line on standard error, "seamalloc: WHAT: TEXT".  The process goes on. */
 SEA_COLD void sea_warn(const char *what, const char *text);
 

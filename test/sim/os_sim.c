@@ -543,6 +543,33 @@ bool sea_os_sleep(unsigned ms)
 	return true;
 }
 
+bool sea_os_is_confined(void) { return sim.is_confined; }
+
+size_t sea_os_thread_id(void) { return (size_t)sea_os_thread_clock(); }
+
+bool sea_os_can_read(const void *address)
+{
+	(void)address;
+	return !sim.is_confined && !sim.refuse_stacks;
+}
+
+/* No tables: stacks are followed by frame pointers. */
+bool sea_os_find_code(uintptr_t pc, struct sea_code *code)
+{
+	(void)pc, (void)code;
+	return false;
+}
+
+bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
+{
+	if (sim.handles_faults || sim.is_confined)
+		return false;
+	sim.see_fault = see;
+	return true;
+}
+
+bool sea_os_catches_faults(void) { return !sim.handles_faults && !sim.is_confined && sim.see_fault; }
+
 static pthread_key_t exit_key;
 static void (*exit_hook)(void *);
 
