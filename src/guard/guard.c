@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* guard.c - the places, and who gets one
  *
- *    page     0      1      2      3      4     ...
- *             place  none   place  none   place          and a page of none on both sides (span.h)
+ *    page     0      1      2      3      4      5     ...
+ *             none   place  none   place  none   place      place  none
  *
  * GU1  The page of a place has memory only while its state is IN_WORK or LIVE, or if the system
  *      refused to take it back.
@@ -47,12 +47,12 @@ static size_t nr_freed; /* atomic */
 
 /* --- where ------------------------------------------------------------------------- */
 
-static size_t nr_bytes(void) { return (2 * SEA_GUARD_SLOTS - 1) * sea_page_size(); }
+static size_t nr_bytes(void) { return (2 * SEA_GUARD_SLOTS + 1) * sea_page_size(); }
 
 static char *page_of(const struct sea_slot *slot)
 {
 	SEA_ASSERT(slot >= slots && slot < slots + SEA_GUARD_SLOTS);
-	return (char *)sea_load_relaxed(&sea_guard_first) + (size_t)(slot - slots) * 2 * sea_page_size();
+	return (char *)sea_load_relaxed(&sea_guard_first) + (size_t)(2 * (slot - slots) + 1) * sea_page_size();
 }
 
 /* The place whose block an address is nearest to.  Between two places: the page belongs half to the
@@ -61,9 +61,11 @@ static struct sea_slot *slot_near(const void *address)
 {
 	uintptr_t at = (uintptr_t)address - sea_load_relaxed(&sea_guard_first);
 	size_t page = at >> sea_page_shift();
-	SEA_ASSERT(page < 2 * SEA_GUARD_SLOTS - 1);
-	struct sea_slot *before = &slots[page / 2];
-	if (page % 2 == 0)
+	SEA_ASSERT(page <= 2 * SEA_GUARD_SLOTS);
+	if (page % 2 || !page)
+		return &slots[page / 2];
+	struct sea_slot *before = &slots[page / 2 - 1];
+	if (page == 2 * SEA_GUARD_SLOTS)
 		return before;
 	bool is_near_next = at % sea_page_size() >= sea_page_size() / 2;
 	struct sea_slot *near = before + is_near_next, *far = before + !is_near_next;
