@@ -14,6 +14,9 @@
 #ifndef SEA_DEBUG
 #define SEA_DEBUG 0
 #endif
+#ifndef SEA_AUDITS /* tests that make very many small runs have asserts, but walk less often */
+#define SEA_AUDITS SEA_DEBUG
+#endif
 
 /* Prints one line on standard error, "seamalloc: WHAT: TEXT", then calls abort().  Does not
  * allocate, takes no lock, and drops the locks that the thread holds. */
@@ -46,7 +49,7 @@ SEA_COLD _Noreturn void sea_check_failed(const char *claim, const char *file, in
 
 #define SEA_AUDIT(walk)                                                                            \
 	do {                                                                                       \
-		if (SEA_DEBUG)                                                                     \
+		if (SEA_AUDITS)                                                                    \
 			walk;                                                                      \
 	} while (0)
 

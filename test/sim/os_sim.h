@@ -61,6 +61,7 @@ struct sim {
 	int refusals[24];	   /* for each of them, what sea_os_open() says; 0: it is opened */
 	bool error_is_another;	   /* standard error is not what it was at the start */
 	const char *program;	   /* its name */
+	void (*on_yield)(void);    /* what a thread does that waits for others; NULL: sched_yield() */
 	void (*on_read)(void);     /* called when a file is read */
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
 
@@ -93,6 +94,9 @@ void sim_walk(void (*visit)(char *base, size_t size, bool is_committed, void *co
 /* True if all of [base, base + size) is reserved, or committed. */
 bool sim_is_reserved(const void *base, size_t size);
 bool sim_is_committed(const void *base, size_t size);
+
+/* Does what the end of the calling thread would do, and the thread goes on. */
+void sim_end_thread(void);
 
 void sim_forget_reports(void);
 
