@@ -165,6 +165,10 @@ static void choose_policy(void)
 		now.changes[i] = 1 + below(&now.random, CHANGES_WITHIN >> below(&now.random, 8));
 }
 
+/* The child of a fork has the calling thread only, which goes on without a switch. */
+static void end(void) { now.is_running = false; }
+
+/* Registered before the core's handlers, so that ours is the first to run in a child. */
 bool scheduler_init(void)
 {
 	pthread_t thread;
@@ -176,6 +180,7 @@ bool scheduler_init(void)
 	while (__atomic_load_n(&nr_asleep, __ATOMIC_SEQ_CST) < SCHEDULER_THREADS)
 		usleep(100);
 	sim.on_yield = give_way;
+	pthread_atfork(NULL, NULL, end);
 	return true;
 }
 
@@ -206,5 +211,3 @@ size_t scheduler_run(const struct schedule *schedule)
 	}
 	return now.nr_operations;
 }
-
-void scheduler_end(void) { now.is_running = false; }

@@ -32,9 +32,6 @@ bool scheduler_init(void);
 /* Runs all bodies to their end.  Returns the number of operations at which a switch was possible. */
 size_t scheduler_run(const struct schedule *schedule);
 
-/* For the child of a fork: the calling thread goes on alone. */
-void scheduler_end(void);
-
 /* Switches so far. */
 extern size_t scheduler_switches;
 

@@ -142,7 +142,6 @@ static void end_thread(void)
 /* The child has this thread only.  Its heap is sound, and serves. */
 static void live_in_child(void)
 {
-	scheduler_end();
 	CHECK(sea_engine_is_sound());
 	for (size_t i = 0; i < NR_SLOTS; i++) {
 		drop(slots[i]);
@@ -196,7 +195,7 @@ static void live(unsigned thread)
 {
 	uint64_t seed = seed_now * 0x2545f4914f6cdd1dull + thread * 0x9e3779b97f4a7c15ull;
 	seed |= 1;
-	for (size_t n = 4 + below(&seed, 12); n > 0; n--)
+	for (size_t n = 2 + below(&seed, 8); n > 0; n--)
 		act(&seed);
 	end_thread();
 }
@@ -254,6 +253,7 @@ static void tell_seed(int signal)
 
 static void run_batch(size_t nr, int results)
 {
+	counts = (struct counts){0};
 	signal(SIGABRT, tell_seed);
 	signal(SIGSEGV, tell_seed);
 	sim.others_run = true;
