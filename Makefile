@@ -29,7 +29,7 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
 BELOW   := $(foreach r,base segment message map page,$(call room,$(r)))
-CACHED  := $(foreach r,heap named cache,$(call room,$(r)))
+CACHED  := $(foreach r,guard heap named cache,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
 # What only the dynamic libraries have.
@@ -144,14 +144,15 @@ memory-goals: all ## the memory goals beside what each allocator measures; below
 
 include test/unit.mk
 include examples/kernel/kernel.mk
+include test/assurance.mk
 include test/engines/textbook.mk
 include test/fuzz.mk
 
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-fuzz check-memory check-situations check-textbook check-engines check-neighbours \
-          check-processors check-bench check-builds check-kernel check-deb
+REST   := check-fault check-fuzz check-exhaustive check-memory check-situations check-textbook check-engines \
+          check-neighbours check-processors check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
 	$(Q)scripts/setup --for check
@@ -163,7 +164,7 @@ check-full: ## the rest: failing system calls, memory, situations, textbook engi
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
-	$(Q)$(MAKE) check-unit check-fault check-processors check-kernel LENGTH=long
+	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-processors check-kernel LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 

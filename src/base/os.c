@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -28,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/action.h"
 #include "base/atomic.h"
 #include "base/machine.h"
 #include "base/vdso.h"
@@ -87,6 +89,8 @@ static const struct sea_vdso *vdso(void)
 static uint32_t is_confined;
 
 static bool may_ask(void) { return !sea_load_relaxed(&is_confined); }
+
+bool sea_os_is_confined(void) { return !may_ask(); }
 
 long sea_os_prctl(int operation, const unsigned long arguments[4])
 {
@@ -350,6 +354,14 @@ int sea_os_thread_clock(void)
 	return pthread_getcpuclockid(pthread_self(), &clock) ? 0 : clock;
 }
 
+/* The kernel makes the clock of the id (CPUCLOCK in its sources): ~id in all but the last three
+ * bits. */
+size_t sea_os_thread_id(void)
+{
+	int clock = sea_os_thread_clock();
+	return clock ? (size_t)~(clock >> 3) : 0;
+}
+
 uint64_t sea_os_thread_time(int clock)
 {
 	struct timespec time = {0};
@@ -520,6 +532,92 @@ bool sea_os_is_on_stack(const void *here, const void *address)
 {
 	uintptr_t distance = (uintptr_t)address - (uintptr_t)here;
 	return distance < STACK_REACH;
+}
+
+/* --- faults ----------------------------------------------------------------------- */
+
+static void (*see_fault)(const struct sea_fault *fault);
+
+static bool read_action(struct sea_action *action)
+{
+	*action = (struct sea_action){0};
+	return SEA_CALL(SYS_rt_sigaction, SIGSEGV, NULL, action, sizeof(action->mask)) == 0;
+}
+
+static bool write_action(const struct sea_action *action, struct sea_action *old)
+{
+	return SEA_CALL(SYS_rt_sigaction, SIGSEGV, action, old, sizeof(action->mask)) == 0;
+}
+
+/* Claim: the instruction at fault comes again when the handler returns, and meets the default action. */
+static bool is_of_an_access(const siginfo_t *info)
+{
+	return info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR || info->si_code == SI_KERNEL;
+}
+
+/* Uses little stack if the fault is none of ours: it may run on a small stack for signals. */
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	if (info->si_code == SEGV_ACCERR) {
+		struct sea_fault fault = {info->si_addr, context};
+		see_fault(&fault);
+	}
+	write_action(&(struct sea_action){.handler = NULL}, NULL);
+	if (!is_of_an_access(info))
+		SEA_CALL(SYS_tgkill, SEA_CALL(SYS_getpid, 0), SEA_CALL(SYS_gettid, 0), signal);
+}
+
+bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
+{
+	struct sea_action action, old = {0};
+	if (!may_ask() || !read_action(&action) || action.handler)
+		return false;
+	see_fault = see;
+	action = sea_action_of(on_fault, SA_SIGINFO | SA_ONSTACK);
+	if (!write_action(&action, &old))
+		return false;
+	if (!old.handler)
+		return true;
+	write_action(&old, NULL); /* the program has installed one just now */
+	return false;
+}
+
+bool sea_os_catches_faults(void)
+{
+	struct sea_action action;
+	return may_ask() && read_action(&action) && action.handler == on_fault;
+}
+
+/* The kernel reads the set of signals before it finds that it does not know what to do with it.
+ * Sandboxes allow this call: the C library makes it for each thread.  (The idea is Abseil's.) */
+bool sea_os_can_read(const void *address)
+{
+	return may_ask() && SEA_CALL(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) == -EINVAL;
+}
+
+/* What _dl_find_object() of glibc 2.35 and later fills.  Older headers have neither. */
+struct found_object {
+	unsigned long long flags;
+	void *start, *end;
+	const struct link_map *map;
+	void *frame_table;
+	unsigned long long reserved[7];
+};
+extern int find_object(void *pc, struct found_object *found) __asm__("_dl_find_object") __attribute__((weak));
+
+bool sea_os_find_code(uintptr_t pc, struct sea_code *code)
+{
+	struct found_object found;
+	if (!find_object || find_object((void *)pc, &found) || !found.map)
+		return false;
+	const char *file = found.map->l_name;
+	code->is_library = file && *file;
+	if (!code->is_library)
+		file = (const char *)told_at_start(AT_EXECFN);
+	code->file = file ? file : "";
+	code->base = found.map->l_addr;
+	code->frame_table = found.frame_table;
+	return true;
 }
 
 _Noreturn void sea_os_abort(void (*first)(void))

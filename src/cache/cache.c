@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "page/limit.h"
+#include "guard/guard.h"
 #include "page/page_alloc.h"
 #include "heap/mistake.h"
 #include "heap/reclaim.h"
@@ -91,6 +92,24 @@ SEA_COLD static void give_more_back(struct sea_cache *cache)
 		sea_reclaim(SEA_NOW_AND_THEN);
 }
 
+/* The thread has drawn so many chunks that one allocation is to be guarded.  NULL: not this one. */
+SEA_COLD static void *alloc_guarded(struct sea_cache *cache, size_t size)
+{
+	cache->to_guard = sea_guard_distance();
+	return sea_guard_alloc(sea_guard_keeps_sizes() ? sea_cache_good_size(size) : size);
+}
+
+/* Serves from the bin of class c, which is empty. */
+static void *alloc_by_refill(struct sea_cache *cache, unsigned c, size_t size)
+{
+	void *block = NULL;
+	if (!sea_bin_refill(cache, c))
+		return NULL;
+	if (unlikely(cache->to_guard <= 0))
+		block = alloc_guarded(cache, size);
+	return likely(!block) ? sea_cache_pop_bin(cache, c) : block;
+}
+
 /* *zeroed: the block is known to read as zero. */
 static void *alloc_anew(size_t size, bool *zeroed)
 {
@@ -106,7 +125,7 @@ static void *alloc_anew(size_t size, bool *zeroed)
 	void *block = sea_cache_pop_bin(cache, c);
 	if (!block && size > SEA_RUN_LEAST && !cache->bin[c].left)
 		return alloc_run(sea_class_size(c), zeroed);
-	return block || !sea_bin_refill(cache, c) ? block : sea_cache_pop_bin(cache, c);
+	return block ? block : alloc_by_refill(cache, c, size);
 }
 
 void *sea_cache_alloc_large(size_t size, bool *zeroed) { return alloc_anew(size, zeroed); }
@@ -303,9 +322,11 @@ static void free_run(void *block)
 	if (unlikely(!run && sea_named_any() && free_named(block)))
 		return;
 	if (unlikely(!size)) {
-		if (sea_emergency_size(block))
-			return;
-		sea_mistake("free", block);
+		if (sea_guard_has(block))
+			sea_guard_free(block);
+		else if (!sea_emergency_size(block))
+			sea_mistake("free", block);
+		return;
 	}
 	if (size <= SEA_MEDIUM_MAX && cache->shard)
 		cache->bin[sea_class_for(sea_granules_for(size))].left++;
@@ -406,7 +427,7 @@ static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 		return sea_named_size(named, verb, block);
 	size_t size = zone ? live_chunk(zone, block) * SEA_GRANULE : sea_pages_size(block);
 	if (unlikely(!size))
-		size = sea_emergency_size(block);
+		size = sea_guard_has(block) ? sea_guard_size(block) : sea_emergency_size(block);
 	if (unlikely(!size))
 		sea_mistake(verb, block);
 	return size;

@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "base/upward.h"
 #include "map/map.h"
+#include "guard/guard.h"
 #include "page/page_alloc.h"
 #include "page/budget.h"
 #include "heap/reclaim.h"
@@ -118,7 +119,7 @@ void *sea_engine_resize(void *block, size_t size)
 		return NULL;
 	if (sea_lock_holds_any())
 		return sea_emergency_copy(block, usable, size);
-	if (unlikely(sea_emergency_size(block)))
+	if (unlikely(sea_emergency_size(block) || sea_guard_has(block)))
 		return resize_by_copy(block, usable, size);
 	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
 	if (unlikely(named))
@@ -136,10 +137,16 @@ bool sea_engine_expand(void *block, size_t size)
 {
 	if (sea_cache_expect_live("sea_expand", block) >= size)
 		return true;
-	return !sea_lock_holds_any() && !sea_emergency_size(block) && sea_cache_expand(block, size);
+	if (sea_lock_holds_any() || sea_emergency_size(block) || sea_guard_has(block))
+		return false;
+	return sea_cache_expand(block, size);
 }
 
-size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
+size_t sea_engine_good_size(size_t size)
+{
+	sea_guard_keep_sizes();
+	return sea_cache_good_size(size);
+}
 
 size_t sea_engine_trim(size_t keep) { return sea_lock_holds_any() ? 0 : sea_cache_trim(keep); }
 
@@ -180,6 +187,11 @@ void sea_engine_count_rest(struct sea_stats *stats)
 	sea_threads_stats(&caches);
 	stats->cached = sea_min(caches.cached, stats->live);
 	stats->live -= stats->cached;
+	size_t guarded, pages;
+	sea_guard_count(&guarded, &pages);
+	stats->live += guarded;
+	stats->metadata += pages - guarded;
+	stats->reserved -= pages;
 	stats->nr_threads = caches.nr_threads;
 	stats->nr_shards = sea_shard_count();
 	count_shared(stats);
@@ -213,7 +225,7 @@ void sea_engine_disown(void) { sea_handover_in_child(); }
 
 bool sea_engine_is_sound(void)
 {
-	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound();
+	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound() && sea_guard_is_sound();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sound &= sea_shard_is_sound(&sea_shards[i]);
 	return sound && sea_named_are_sound();
