@@ -30,6 +30,7 @@ static struct sea_lock *stopped; /* the last of its locks; only that thread writ
 static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
 	[SEA_RANK_THREADS] = &sea_locks_threads,
 	[SEA_RANK_SHARD] = &sea_locks_shard,
+	[SEA_RANK_SECURE] = &sea_locks_secure,
 	[SEA_RANK_PCP] = &sea_locks_pcp,
 	[SEA_RANK_PAGES] = &sea_locks_pages,
 	[SEA_RANK_META] = &sea_locks_meta,

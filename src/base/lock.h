@@ -22,6 +22,7 @@
 enum sea_lock_rank {
 	SEA_RANK_THREADS = 1, /* list of thread caches */
 	SEA_RANK_SHARD,	   /* one shard's zones; only stopping the heap takes two */
+	SEA_RANK_SECURE,   /* hardened mode: one of its tables; the same */
 	SEA_RANK_PCP,	   /* one per-CPU page list; the same */
 	SEA_RANK_PAGES,	   /* the arenas and their pools */
 	SEA_RANK_META,	   /* metadata pages */
@@ -77,7 +78,7 @@ struct sea_locks {
 
 /* Each is a constant that the owner of the rank defines (src/README.md).  So no lock is registered
  * at run time, and a rank without an owner does not link. */
-extern SEA_HIDDEN const struct sea_locks sea_locks_threads, sea_locks_shard, sea_locks_pcp, sea_locks_pages,
+extern SEA_HIDDEN const struct sea_locks sea_locks_threads, sea_locks_shard, sea_locks_secure, sea_locks_pcp, sea_locks_pages,
 	sea_locks_meta, sea_locks_seams, sea_locks_region;
 
 /* Calls visit() for each lock, lowest rank first. */

@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "page/page_alloc.h"
+#include "secure/secure.h"
 #include "heap/mistake.h"
 #include "heap/reclaim.h"
 #include "cache/send.h"
@@ -303,6 +304,8 @@ static void free_run(void *block)
 void sea_cache_free_slow(void *block)
 {
 	if (!block || sea_lock_holds_any())
+		return;
+	if (sea_secure_is_on() && sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD))
 		return;
 	struct sea_zone *zone = sea_zone_of(block);
 	if (likely(zone)) {

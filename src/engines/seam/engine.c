@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* seam/engine.c - the production engine: thread caches over shards over pages
  *
- * A call that must not enter the heap (lock.h) is served here without it.  Only free() is checked
- * later, in cache.c, behind its fast path.
+ * A call that must not enter the heap (lock.h) is served here without it, and hardened mode is told
+ * from the other here.  Only free() is checked later, in cache.c, behind its fast path.
  */
 #include "engines/engine.h"
 
@@ -11,10 +11,12 @@
 #include "base/check.h"
 #include "base/emergency.h"
 #include "base/lock.h"
+#include "base/options.h"
 #include "base/upward.h"
 #include "map/map.h"
 #include "page/page_alloc.h"
 #include "page/budget.h"
+#include "secure/secure.h"
 #include "heap/reclaim.h"
 #include "cache/cache.h"
 #include "cache/idle.h"
@@ -27,17 +29,23 @@ const char sea_engine_name[] = "seam";
  * that grows and is freed again and again finds all its sizes in the cache. */
 #define COPY_TO_CACHED_MAX (64 * SEA_KIB)
 
-void *sea_engine_alloc(size_t size)
+static bool is_secure(void) { return sea_secure_may_be_on() && sea_secure_settle(); }
+
+void *sea_engine_alloc_as(enum sea_kind kind, size_t align, size_t size)
 {
+	bool zeroed;
 	if (sea_lock_holds_any())
-		return sea_emergency_alloc(SEA_GRANULE, size);
-	return sea_cache_alloc(size, sea_cache_alloc_slow);
+		return sea_emergency_alloc(align, size);
+	if (is_secure())
+		return sea_secure_alloc(align, size, kind, &zeroed);
+	if (align <= SEA_GRANULE)
+		return sea_cache_alloc(size, sea_cache_alloc_slow);
+	return sea_cache_alloc_aligned(align, size);
 }
 
-void *sea_engine_alloc_aligned(size_t align, size_t size)
-{
-	return sea_lock_holds_any() ? sea_emergency_alloc(align, size) : sea_cache_alloc_aligned(align, size);
-}
+void *sea_engine_alloc(size_t size) { return sea_engine_alloc_as(SEA_KIND_PLAIN, SEA_GRANULE, size); }
+
+void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_engine_alloc_as(SEA_KIND_PLAIN, align, size); }
 
 static void *alloc_large(size_t size, bool *zeroed)
 {
@@ -54,7 +62,9 @@ void *sea_engine_alloc_zeroed(size_t size)
 	void *block;
 	if (sea_lock_holds_any())
 		return sea_emergency_alloc(SEA_GRANULE, size);
-	if (size > SEA_RUN_LEAST && size <= PTRDIFF_MAX)
+	if (is_secure())
+		block = sea_secure_alloc(SEA_GRANULE, size, SEA_KIND_PLAIN, &zeroed);
+	else if (size > SEA_RUN_LEAST && size <= PTRDIFF_MAX)
 		block = alloc_large(size, &zeroed);
 	else
 		block = sea_engine_alloc(size);
@@ -63,7 +73,26 @@ void *sea_engine_alloc_zeroed(size_t size)
 
 void sea_engine_free(void *block) { sea_cache_free(block); }
 
-size_t sea_engine_expect_live(const char *verb, const void *block) { return sea_cache_expect_live(verb, block); }
+void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
+{
+	if (!sea_secure_is_on() || !sea_secure_free(block, kind, size))
+		sea_cache_free(block);
+}
+
+/* In hardened mode the seam map shows no block. */
+static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
+{
+	size_t size;
+	if (sea_secure_is_on() && sea_secure_find(verb, block, &size))
+		return size;
+	return sea_cache_expect_live(verb, block);
+}
+
+size_t sea_engine_expect_live(const char *verb, const void *block)
+{
+	size_t size = sea_cache_small_size(block);
+	return likely(size) ? size : expect_long(verb, block);
+}
 
 static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }
 
@@ -109,10 +138,27 @@ static void *resize_run(void *run, size_t usable, size_t size)
 	return sea_pages_move(run, size);
 }
 
+static SEA_NOINLINE void *resize_secure(void *block, size_t size)
+{
+	size_t usable = expect_long("realloc", block);
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	if (sea_lock_holds_any())
+		return sea_emergency_copy(block, usable, size);
+	if (sea_secure_has(block))
+		return sea_secure_resize(block, size);
+	return resize_by_copy(block, usable, size);
+}
+
 void *sea_engine_resize(void *block, size_t size)
 {
-	size_t usable = sea_cache_expect_live("realloc", block);
+	size_t usable = sea_cache_small_size(block);
 	SEA_ASSERT(size > 0);
+	if (unlikely(!usable)) {
+		if (sea_secure_is_on())
+			return resize_secure(block, size);
+		usable = sea_cache_expect_live("realloc", block);
+	}
 	if (size > PTRDIFF_MAX)
 		return NULL;
 	if (sea_lock_holds_any())
@@ -130,20 +176,42 @@ void *sea_engine_resize(void *block, size_t size)
 
 bool sea_engine_expand(void *block, size_t size)
 {
-	if (sea_cache_expect_live("sea_expand", block) >= size)
+	if (sea_engine_expect_live("sea_expand", block) >= size)
 		return true;
+	if (sea_secure_is_on())
+		return !sea_lock_holds_any() && sea_secure_has(block) && sea_secure_expand(block, size);
 	return !sea_lock_holds_any() && !sea_emergency_size(block) && sea_cache_expand(block, size);
 }
 
-size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
+/* In hardened mode a block has the bytes that were asked for, and no more. */
+size_t sea_engine_good_size(size_t size)
+{
+	return is_secure() && size <= PTRDIFF_MAX ? size : sea_cache_good_size(size);
+}
 
-size_t sea_engine_trim(size_t keep) { return sea_lock_holds_any() ? 0 : sea_cache_trim(keep); }
+size_t sea_engine_trim(size_t keep)
+{
+	if (sea_lock_holds_any())
+		return 0;
+	if (!sea_secure_is_on())
+		return sea_cache_trim(keep);
+	sea_secure_audit(sea_options.secure_audit);
+	return sea_secure_trim(keep);
+}
 
 /* Some 100 us: 16 zones of 7 us each. */
 const size_t sea_engine_account_step = 1024;
 
 void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 {
+	size_t used, free, purged;
+	if (sea_secure_is_on() && sea_secure_count_tract(run, &used, &free, &purged)) {
+		stats->nr_zones++;
+		stats->live += used; /* what is kept is subtracted later */
+		stats->free += free;
+		stats->purged += purged;
+		return;
+	}
 	const struct sea_zone *zone = sea_zone_of(run);
 	if (!zone) {
 		stats->live += size;
@@ -165,6 +233,11 @@ void sea_engine_count_rest(struct sea_stats *stats)
 {
 	struct sea_threads_stats caches;
 	sea_threads_stats(&caches);
+	if (sea_secure_is_on()) {
+		size_t nr_threads;
+		caches.cached += sea_secure_kept(&nr_threads);
+		caches.nr_threads += nr_threads;
+	}
 	stats->cached = sea_min(caches.cached, stats->live);
 	stats->live -= stats->cached;
 	stats->nr_threads = caches.nr_threads;
@@ -177,7 +250,24 @@ void sea_engine_send_waiting(void)
 		sea_cache_send_waiting();
 }
 
-void sea_engine_retreat(void) { sea_threads_retreat(); }
+void sea_engine_start(void)
+{
+	sea_secure_start();
+	if (sea_secure_is_on())
+		sea_threads_hold_back();
+}
+
+void sea_engine_audit(void)
+{
+	if (sea_secure_is_on() && !sea_lock_holds_any())
+		sea_secure_audit(sea_options.secure_audit);
+}
+
+void sea_engine_retreat(void)
+{
+	sea_threads_retreat();
+	sea_secure_retreat();
+}
 
 /* What the child repairs after all locks are free.  Other threads may have been between two locks:
  *   page/    buddies that a purge had in hand go to their pools; the counts of pages are made anew
@@ -186,6 +276,7 @@ void sea_engine_retreat(void) { sea_threads_retreat(); }
  *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
  *            lost and count as cached; the sums over all threads are made anew from the caches that
  *            are left
+ *   secure/  stocks of other threads are lost in the same way
  * Nothing else is between two locks. */
 void sea_engine_in_child(void)
 {
@@ -193,11 +284,13 @@ void sea_engine_in_child(void)
 	sea_reclaim_in_child();
 	sea_idle_in_child();
 	sea_threads_forget_others();
+	sea_secure_in_child();
 }
 
 bool sea_engine_is_sound(void)
 {
-	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound();
+	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound() &&
+		     sea_secure_is_sound();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sound &= sea_shard_is_sound(&sea_shards[i]);
 	return sound;

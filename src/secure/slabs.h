@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* slabs.h - cells taken from slabs and given back
+ *
+ * What is known of a slab is out of band.  Only the seals (seal.h) are beside the program's bytes.
+ */
+#ifndef SEA_SLABS_H
+#define SEA_SLABS_H
+
+#include "secure/cell.h"
+#include "secure/chance.h"
+#include "secure/locks.h"
+#include "secure/seal.h"
+
+struct sea_tract;
+
+/* One slab.  The lock of the tract's shard. */
+struct sea_slab {
+	uint64_t free[SEA_SLAB_CELLS_MAX / 64]; /* cells that nobody has */
+	struct sea_slab *next, **link; /* slabs of the class with free cells; NULL: in no list */
+	uint16_t nr_free;
+	uint16_t nr_cells;
+	uint16_t number; /* in its tract */
+	uint8_t class;	/* constant while a cell is taken; or SEA_SLAB_IDLE, SEA_SLAB_PURGED */
+	uint8_t before; /* class whose seals are in its memory; SEA_SLAB_CLEAN: it reads as zero */
+};
+#define SEA_SLAB_IDLE 255
+#define SEA_SLAB_PURGED 254 /* idle, and a thread is purging it */
+#define SEA_SLAB_CLEAN 255
+#define SEA_SLAB_DIRTY 254 /* any bytes */
+_Static_assert(SEA_CELL_CLASSES < SEA_SLAB_DIRTY, "class numbers");
+
+/* 1 MiB of slabs of one grade. */
+struct sea_tract {
+	char *base;
+	struct sea_tract *next, **link; /* tracts of the grade with idle slabs; NULL: in no list */
+	struct sea_tract *after; /* all tracts of the shard */
+	uint32_t shard;
+	uint32_t grade;
+	uint32_t nr_idle; /* slabs, without those that are being purged */
+	struct sea_slab slab[];
+};
+
+/* The tract around an address, or NULL.  No lock: a tract goes only when all its cells are free. */
+struct sea_tract *sea_slabs_tract(const void *address);
+
+/* Where an address is in a tract. */
+struct sea_cell {
+	struct sea_slab *slab;
+	char *start;	 /* of the cell */
+	size_t size;	 /* of the cell; 0: the address is in no cell */
+	uint32_t number; /* in its slab */
+};
+struct sea_cell sea_slabs_find(struct sea_tract *tract, const void *address);
+
+SEA_INLINE sea_seal *sea_cell_seal(const char *start, size_t size)
+{
+	return (sea_seal *)(start + size - SEA_SEAL_SIZE);
+}
+
+/* Takes up to `nr` cells of a class, chosen by chance.  Returns how many; 0: out of memory. */
+unsigned sea_slabs_take(unsigned shard, unsigned class, unsigned nr, char **cells);
+
+/* Gives cells back that are free and sealed so.  Ends the process if one was given back already. */
+void sea_slabs_give(char *const *cells, unsigned nr);
+
+/* Purges idle slabs, and all tracts without a taken cell go.  Returns the bytes purged.  The
+ * caller holds no lock. */
+size_t sea_slabs_trim(void);
+
+/* Calls visit() for each slab with a class.  The caller holds the shard's lock or is the only
+ * thread. */
+void sea_slabs_each(unsigned shard, void (*visit)(const char *base, const struct sea_slab *slab, void *context),
+		    void *context);
+
+/* Bytes of the tract that are taken; *free and *purged: the others, by pages. */
+size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purged);
+
+/* Claim: SB1 to SB4 of slabs.c. */
+bool sea_slabs_are_sound(void);
+
+#endif
