@@ -14,6 +14,8 @@
  * LG1  The table has each live block and each kept one, once; nr_live and nr_kept count them.
  * LG2  Of a live block [data, data_end) has access, and the rest of its run has none if it is guarded.
  * LG3  nr_guarded counts the guarded blocks, and is at most the option secure_guards.
+ * LG4  `live` and `closed` are the bytes of live blocks, and those of the runs outside [data, data_end)
+ *      of a live block.
  *
  * Each guarded block costs the process three mappings, of which Linux allows 65530.
  */
@@ -55,6 +57,8 @@ static struct {
 	struct large *spare;
 	struct large *oldest, *newest; /* kept */
 	size_t nr_live, nr_kept, nr_guarded, kept_bytes;
+	size_t live;   /* bytes in live blocks */
+	size_t closed; /* bytes of runs without access */
 } table;
 
 /* --- the table.  Its lock ------------------------------------------------------------------- */
@@ -117,6 +121,14 @@ static struct large *take_record(void)
 
 /* --- memory of one block ----------------------------------------------------------------------- */
 
+/* LG4, for a record that comes (sign 1) or goes (-1).  The lock. */
+static void note(const struct large *large, int sign)
+{
+	size_t open = large->is_live ? (size_t)(large->data_end - large->data) : 0;
+	table.closed += (large->run_size - open) * (size_t)sign;
+	table.live += large->is_live ? large->size * (size_t)sign : 0;
+}
+
 static char *run_end(const struct large *large) { return large->run + large->run_size; }
 
 /* The first byte behind the fill in front of a block that is checked. */
@@ -163,12 +175,21 @@ static bool guard(const struct large *large)
 	return false;
 }
 
-/* The bytes [from, to) of a run that is not known to read as zero. */
-static void clear(char *from, char *to)
+/* Gives the memory of [from, to) back, or clears it. */
+static void clear_all(char *from, char *to)
 {
 	size_t size = (size_t)(to - from);
-	if (size <= CLEAR_MOST || !sea_os_purge(from, size))
+	if (size && !sea_os_purge(from, size))
 		memset(from, 0, size);
+}
+
+/* The bytes [from, to) of a run that is not known to read as zero, and that will be written to. */
+static void clear(char *from, char *to)
+{
+	if ((size_t)(to - from) > CLEAR_MOST)
+		clear_all(from, to);
+	else
+		memset(from, 0, (size_t)(to - from));
 }
 
 /* --- allocating ------------------------------------------------------------------------------------ */
@@ -183,29 +204,30 @@ static bool may_guard(void)
 }
 
 /* Finds the place in the run. */
-static void place(struct large *large, size_t align, size_t room, bool grows)
+static void place(struct large *large, size_t align, size_t guard_size, bool grows)
 {
 	size_t page = sea_page_size();
-	large->data = (char *)sea_round_up((uintptr_t)large->run + page, sea_max(align, page));
+	large->data = (char *)sea_round_up((uintptr_t)large->run + guard_size, sea_max(align, page));
 	large->data_end = large->data + sea_round_up(large->size, page);
-	SEA_ASSERT(large->data_end + page <= run_end(large) && room >= large->size);
+	SEA_ASSERT(large->data_end + guard_size <= run_end(large));
 	if (grows || align > page)
 		large->block = large->data;
 	else
 		large->block = (char *)sea_round_down((uintptr_t)(large->data_end - large->size), sea_max(align, SEA_GRANULE));
 }
 
-static bool take_run(struct large *large, size_t align, size_t room, bool grows)
+static bool take_run(struct large *large, size_t align, size_t room)
 {
-	size_t page = sea_page_size(), size = sea_round_up(room, page) + 2 * page + (align > page ? align : 0);
-	bool zeroed = false;
+	size_t page = sea_page_size(), guard_size = large->is_guarded ? page : 0;
+	size_t size = sea_round_up(sea_max(room, 1), page) + 2 * guard_size + (align > page ? align : 0);
+	bool zeroed = false, grows = room > large->size;
 	if (room > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 4)
 		return false;
 	large->run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, &zeroed);
 	if (!large->run)
 		return false;
 	large->run_size = size;
-	place(large, align, room, grows);
+	place(large, align, guard_size, grows);
 	if (!zeroed)
 		clear(large->data, grows ? run_end(large) : large->data_end);
 	return true;
@@ -228,6 +250,7 @@ static bool publish(const struct large *made)
 	if (record) {
 		*record = *made;
 		insert(record);
+		note(record, 1);
 		table.nr_live++;
 	} else {
 		table.nr_guarded -= made->is_guarded;
@@ -236,19 +259,25 @@ static bool publish(const struct large *made)
 	return record;
 }
 
-/* `room`: bytes that the run has place for. */
-static void *alloc(size_t align, size_t size, size_t room, enum sea_kind kind)
+static void drop_guard(struct large *large)
 {
-	struct large made = {.size = size, .kind = (uint8_t)kind, .is_live = true};
-	if (!take_run(&made, align, room, room > size))
+	lock();
+	table.nr_guarded--;
+	unlock();
+	large->is_guarded = false;
+}
+
+/* `room`: bytes that the run has place for. */
+static void *alloc(size_t align, size_t room, struct large made)
+{
+	made.is_live = true;
+	if (!take_run(&made, align, room)) {
+		if (made.is_guarded)
+			drop_guard(&made);
 		return NULL;
-	made.is_guarded = may_guard();
-	if (made.is_guarded && !guard(&made)) {
-		made.is_guarded = false;
-		lock();
-		table.nr_guarded--;
-		unlock();
 	}
+	if (made.is_guarded && !guard(&made))
+		drop_guard(&made);
 	put_fill(&made);
 	if (publish(&made))
 		return made.block;
@@ -256,18 +285,25 @@ static void *alloc(size_t align, size_t size, size_t room, enum sea_kind kind)
 	return NULL;
 }
 
+/* If there is no room for guards, the block has none. */
 void *sea_large_alloc(size_t align, size_t size, enum sea_kind kind)
 {
-	void *block = alloc(align, size, size, kind);
+	struct large made = {.size = size, .kind = (uint8_t)kind, .is_guarded = may_guard()};
+	void *block = alloc(align, size, made);
 	if (block)
 		return block;
 	sea_large_trim();
-	return alloc(align, size, size, kind);
+	made.is_guarded = false;
+	return alloc(align, size, made);
 }
 
 void *sea_large_alloc_to_grow(size_t size, enum sea_kind kind)
 {
-	void *block = size < PTRDIFF_MAX / 4 ? alloc(SEA_GRANULE, size, 2 * size, kind) : NULL;
+	struct large made = {.size = size, .kind = (uint8_t)kind};
+	if (size > PTRDIFF_MAX / 4)
+		return NULL;
+	made.is_guarded = may_guard();
+	void *block = alloc(SEA_GRANULE, 2 * size, made);
 	return block ? block : sea_large_alloc(SEA_GRANULE, size, kind);
 }
 
@@ -320,12 +356,12 @@ void sea_large_audit(void)
 				check_fill("audit", large);
 }
 
-size_t sea_large_kept(void)
+struct sea_large_sums sea_large_sum(void)
 {
 	lock();
-	size_t bytes = table.kept_bytes;
+	struct sea_large_sums sums = {table.live, table.closed};
 	unlock();
-	return bytes;
+	return sums;
 }
 
 /* --- freeing ------------------------------------------------------------------------------------------- */
@@ -342,6 +378,7 @@ static bool take_oldest(struct large *gone)
 	table.nr_kept--;
 	table.kept_bytes -= large->run_size;
 	remove_record(large);
+	note(large, -1);
 	*gone = *large;
 	large->next = table.spare;
 	table.spare = large;
@@ -382,15 +419,16 @@ bool sea_large_free(void *block)
 	struct large *large = find(block);
 	bool was_live = large && large->is_live;
 	if (was_live) {
+		note(large, -1);
 		large->is_live = false;
+		note(large, 1);
 		table.nr_live--;
 		table.nr_guarded -= large->is_guarded;
 	}
 	unlock();
 	if (!was_live)
 		return false;
-	if (!sea_os_purge(large->data, (size_t)(large->data_end - large->data)))
-		memset(large->data, 0, (size_t)(large->data_end - large->data));
+	clear_all(large->data, large->data_end);
 	sea_os_protect(large->run, large->run_size);
 	lock();
 	keep(large);
@@ -405,13 +443,13 @@ bool sea_large_free(void *block)
 static bool set_end(struct large *large, size_t size)
 {
 	char *end = large->data + sea_round_up((size_t)(large->block - large->data) + size, sea_page_size());
-	if (end > run_end(large) - sea_page_size())
+	if (end > run_end(large) - (large->is_guarded ? sea_page_size() : 0))
 		return false;
 	if (end > large->data_end) {
 		if (large->is_guarded && !sea_os_commit(large->data_end, (size_t)(end - large->data_end)))
 			return false;
 	} else if (end < large->data_end) {
-		clear(end, large->data_end);
+		clear_all(end, large->data_end);
 		if (large->is_guarded)
 			sea_os_protect(end, (size_t)(large->data_end - end));
 	}
@@ -425,9 +463,12 @@ bool sea_large_resize(void *block, size_t size)
 	struct large *large = find(block);
 	SEA_ASSERT(large && large->is_live);
 	size_t before = large->size;
+	note(large, -1);
 	bool done = set_end(large, size);
-	if (done) {
+	if (done)
 		large->size = size;
+	note(large, 1);
+	if (done) {
 		if (size > before)
 			memset(large->block + before, 0, sea_min(size - before, sea_page_size()));
 		put_fill(large);

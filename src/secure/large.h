@@ -43,8 +43,12 @@ void sea_large_trim(void);
 /* Calls sea_large_find() for each block, for an audit.  The only thread. */
 void sea_large_audit(void);
 
-/* Bytes in runs that are free but kept. */
-size_t sea_large_kept(void);
+/* Sums over all runs, in bytes. */
+struct sea_large_sums {
+	size_t live;   /* in live blocks */
+	size_t closed; /* without access */
+};
+struct sea_large_sums sea_large_sum(void);
 
 /* Claim: LG1 to LG3 of large.c. */
 bool sea_large_is_sound(void);

@@ -100,6 +100,8 @@ bool sea_nothing_free(const void *block)
 	return was_live;
 }
 
+size_t sea_nothing_size(void) { return sea_load_acquire(&nothing.base) ? RANGE : 0; }
+
 bool sea_nothing_is_sound(void)
 {
 	sea_secure_take(SEA_SECURE_LOCK_NOTHING);

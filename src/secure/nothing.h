@@ -20,6 +20,9 @@ enum sea_nothing sea_nothing_at(const void *address);
 /* Frees a block of no bytes.  False: it is free. */
 bool sea_nothing_free(const void *block);
 
+/* Bytes of the range; 0: there is none yet. */
+size_t sea_nothing_size(void);
+
 /* Claim: NO1 and NO2 of nothing.c. */
 bool sea_nothing_is_sound(void);
 

@@ -107,13 +107,15 @@ static bool was_written(const char *cell, const sea_seal *place)
 
 static void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 {
-	char *cell = sea_stock_take(sea_stock_of_thread(), class);
+	struct sea_stock *stock = sea_stock_of_thread();
+	char *cell = sea_stock_take(stock, class);
 	if (unlikely(!cell))
 		return NULL;
 	sea_seal *place = sea_cell_seal(cell, sea_cell_size(class));
 	if (likely(sea_options.secure_check_freed) && unlikely(was_written(cell, place)))
 		sea_report_written(cell);
 	seal_block(cell, place, size, kind);
+	sea_stock_note_live(stock, size);
 	return cell;
 }
 
@@ -183,7 +185,9 @@ SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind ki
 		sea_report_freed("free", block);
 	if (likely(sea_options.secure_zero))
 		memset(block, 0, found.cell.size - SEA_SEAL_SIZE);
-	sea_stock_hold(sea_stock_of_thread(), found.cell.slab->class, block);
+	struct sea_stock *stock = sea_stock_of_thread();
+	sea_stock_note_live(stock, -found.size);
+	sea_stock_hold(stock, found.cell.slab->class, block);
 }
 
 static bool free_large(void *block, enum sea_kind kind, size_t told)
@@ -236,6 +240,7 @@ static SEA_COLD void *alloc_at_last(size_t align, size_t size, enum sea_kind kin
 {
 	if (sea_stock_own)
 		sea_stock_empty(sea_stock_own, true);
+	sea_stock_empty_left();
 	sea_large_trim();
 	sea_slabs_trim();
 	return alloc_once(align, size, kind);
@@ -334,6 +339,7 @@ static void resize_cell(char *block, const struct view *view, size_t size)
 	if (size > view->size)
 		memset(block + view->size, 0, size - view->size);
 	seal_block(block, view->cell.place, size, view->kind);
+	sea_stock_note_live(sea_stock_of_thread(), size - view->size);
 }
 
 static bool resize_in_place(void *block, const struct view *view, size_t size)
@@ -451,7 +457,13 @@ bool sea_secure_count_tract(const void *run, size_t *used, size_t *free, size_t 
 	return tract;
 }
 
-size_t sea_secure_kept(size_t *nr_threads) { return sea_stock_bytes(nr_threads) + sea_large_kept(); }
+struct sea_secure_sums sea_secure_sum(void)
+{
+	struct sea_stock_sums stocks = sea_stock_sum();
+	struct sea_large_sums large = sea_large_sum();
+	return (struct sea_secure_sums){stocks.nr_threads, stocks.live + large.live, stocks.kept,
+					large.closed + sea_nothing_size()};
+}
 
 void sea_secure_in_child(void) { sea_stock_forget_others(); }
 

@@ -61,8 +61,14 @@ size_t sea_secure_trim(size_t keep);
  * slabs gave out; *free, *purged: the rest of the tract. */
 bool sea_secure_count_tract(const void *run, size_t *used, size_t *free, size_t *purged);
 
-/* Bytes that look used in an account and are kept from reuse. */
-size_t sea_secure_kept(size_t *nr_threads);
+/* What is in runs, in bytes.  Exact if no thread runs. */
+struct sea_secure_sums {
+	size_t nr_threads;
+	size_t live;   /* in live blocks, as they were asked for */
+	size_t kept;   /* in cells that are ready or held back */
+	size_t closed; /* in pages without access or memory */
+};
+struct sea_secure_sums sea_secure_sum(void);
 
 void sea_secure_in_child(void);
 void sea_secure_retreat(void);

@@ -16,11 +16,13 @@ _Static_assert(SEA_ADDRESS_BITS <= CLASS_SHIFT, "an address and a class fit in a
 
 SEA_THREAD_LOCAL struct sea_stock *sea_stock_own;
 static SEA_THREAD_LOCAL bool has_ended;
+size_t sea_stock_live_alone;
 
 static struct {
 	struct sea_stock *first;
 	uint32_t nr, nr_used, nr_threads_ever;
 	size_t lost; /* bytes in the stocks of threads that do not exist after a fork */
+	size_t lost_live;
 } all;
 
 static uint64_t pack(unsigned class, const char *cell) { return (uint64_t)class << CLASS_SHIFT | (uintptr_t)cell; }
@@ -102,6 +104,13 @@ void sea_stock_empty(struct sea_stock *stock, bool everything)
 
 /* --- threads ------------------------------------------------------------------------------- */
 
+static void leave_again(struct sea_stock *stock)
+{
+	sea_secure_take(SEA_SECURE_LOCK_THREADS);
+	stock->is_used = false;
+	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
+}
+
 static void leave(void *argument)
 {
 	struct sea_stock *stock = argument;
@@ -115,9 +124,7 @@ static void leave(void *argument)
 	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
 	if (!is_kept)
 		sea_stock_empty(stock, true);
-	sea_secure_take(SEA_SECURE_LOCK_THREADS);
-	stock->is_used = false;
-	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
+	leave_again(stock);
 }
 
 /* The threads lock. */
@@ -163,15 +170,37 @@ struct sea_stock *sea_stock_enter(void)
 	return stock;
 }
 
-size_t sea_stock_bytes(size_t *nr_threads)
+/* Takes a stock that no thread uses.  NULL: there is none with cells. */
+static struct sea_stock *take_left(void)
 {
 	sea_secure_take(SEA_SECURE_LOCK_THREADS);
-	size_t bytes = all.lost;
-	*nr_threads = all.nr_used;
-	for (const struct sea_stock *stock = all.first; stock; stock = stock->next)
-		bytes += sea_load_relaxed(&stock->held_bytes) + sea_load_relaxed(&stock->ready_bytes);
+	struct sea_stock *stock = all.first;
+	while (stock && (stock->is_used || !(stock->held_bytes | stock->ready_bytes)))
+		stock = stock->next;
+	if (stock)
+		stock->is_used = true;
 	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
-	return bytes;
+	return stock;
+}
+
+void sea_stock_empty_left(void)
+{
+	for (struct sea_stock *stock; (stock = take_left());) {
+		sea_stock_empty(stock, true);
+		leave_again(stock);
+	}
+}
+
+struct sea_stock_sums sea_stock_sum(void)
+{
+	sea_secure_take(SEA_SECURE_LOCK_THREADS);
+	struct sea_stock_sums sums = {all.nr_used, all.lost, all.lost_live + sea_load_relaxed(&sea_stock_live_alone)};
+	for (const struct sea_stock *stock = all.first; stock; stock = stock->next) {
+		sums.kept += sea_load_relaxed(&stock->held_bytes) + sea_load_relaxed(&stock->ready_bytes);
+		sums.live += sea_load_relaxed(&stock->live);
+	}
+	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
+	return sums;
 }
 
 void sea_stock_retreat(void)
@@ -192,6 +221,7 @@ void sea_stock_forget_others(void)
 			continue;
 		}
 		all.lost += stock->held_bytes + stock->ready_bytes;
+		all.lost_live += stock->live;
 		all.nr--;
 		all.nr_used--;
 	}

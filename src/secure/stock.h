@@ -27,6 +27,7 @@ struct sea_stock {
 	uint32_t nr_held, nr_out;
 	size_t held_bytes;
 	size_t ready_bytes; /* in `ready` and `out`; other threads read it */
+	size_t live;	    /* bytes asked for by the thread, less those it freed; the same */
 	struct sea_stock *next; /* all of them; the threads lock */
 	bool is_used;		/* by a thread; the same */
 	uint8_t nr_ready[SEA_CELL_CLASSES];
@@ -37,6 +38,9 @@ struct sea_stock {
 
 /* NULL: the thread has none yet, or has ended. */
 extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_stock *sea_stock_own;
+
+/* What sea_stock_note_live() counts for threads without a stock. */
+extern SEA_HIDDEN size_t sea_stock_live_alone;
 
 /* Makes one for the calling thread.  NULL: it cannot have one. */
 struct sea_stock *sea_stock_enter(void);
@@ -63,14 +67,31 @@ SEA_INLINE char *sea_stock_take(struct sea_stock *stock, unsigned class)
 	return stock->ready[class][--stock->nr_ready[class]];
 }
 
+/* `bytes` more are in live blocks; a negative number: fewer. */
+SEA_INLINE void sea_stock_note_live(struct sea_stock *stock, size_t bytes)
+{
+	if (likely(stock))
+		sea_count_own(&stock->live, bytes);
+	else
+		sea_add_relaxed_mt(&sea_stock_live_alone, bytes);
+}
+
 /* A cell was freed and cleared. */
 void sea_stock_hold(struct sea_stock *stock, unsigned class, char *cell);
 
 /* Gives everything back to the slabs but what is held; with `all`, that too. */
 void sea_stock_empty(struct sea_stock *stock, bool all);
 
-/* Bytes in all stocks. */
-size_t sea_stock_bytes(size_t *nr_threads);
+/* Empties the stocks that ended threads have left. */
+void sea_stock_empty_left(void);
+
+/* Sums over all stocks.  Exact if no thread runs. */
+struct sea_stock_sums {
+	size_t nr_threads;
+	size_t kept; /* bytes in cells that are not live */
+	size_t live; /* bytes in live blocks */
+};
+struct sea_stock_sums sea_stock_sum(void);
 
 /* The calling thread uses no stock from now on. */
 void sea_stock_retreat(void);

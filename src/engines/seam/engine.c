@@ -228,16 +228,32 @@ void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 	stats->dirty += count.idle;
 }
 
+static size_t take_from_live(size_t bytes, struct sea_stats *stats)
+{
+	bytes = sea_min(bytes, stats->live);
+	stats->live -= bytes;
+	return bytes;
+}
+
+/* What runs have beside blocks in hardened mode.  Seals and slack are metadata. */
+static void count_secure(struct sea_threads_stats *caches, struct sea_stats *stats)
+{
+	struct sea_secure_sums sums = sea_secure_sum();
+	stats->purged += take_from_live(sums.closed, stats);
+	size_t kept = sea_min(caches->cached + sums.kept, stats->live);
+	size_t live = sea_min(sums.live, stats->live - kept);
+	stats->metadata += take_from_live(stats->live - kept - live, stats);
+	caches->cached = kept;
+	caches->nr_threads += sums.nr_threads;
+}
+
 /* Threads that run may have more in their caches than the zones show. */
 void sea_engine_count_rest(struct sea_stats *stats)
 {
 	struct sea_threads_stats caches;
 	sea_threads_stats(&caches);
-	if (sea_secure_is_on()) {
-		size_t nr_threads;
-		caches.cached += sea_secure_kept(&nr_threads);
-		caches.nr_threads += nr_threads;
-	}
+	if (sea_secure_is_on())
+		count_secure(&caches, stats);
 	stats->cached = sea_min(caches.cached, stats->live);
 	stats->live -= stats->cached;
 	stats->nr_threads = caches.nr_threads;
