@@ -418,8 +418,8 @@ static void audit_cell(const char *start, const sea_seal *place, bool is_alone)
 static void audit_slab(const char *base, const struct sea_slab *slab, void *context)
 {
 	struct audit *audit = context;
-	size_t size = sea_cell_size(slab->class);
-	for (uint32_t i = 0; i < slab->nr_cells && audit->left; i++) {
+	size_t size = slab->size;
+	for (uint32_t i = 0; i <= slab->last && audit->left; i++) {
 		if (sea_bit_test(slab->free, i))
 			continue;
 		audit_cell(base + i * size, sea_cell_seal((char *)base + i * size, size), audit->is_alone);

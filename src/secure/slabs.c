@@ -37,17 +37,9 @@ static struct shard shards[SEA_SECURE_SHARDS];
 
 /* --- addresses ---------------------------------------------------------------------------- */
 
-#define IS_TRACT 1u
-
-struct sea_tract *sea_slabs_tract(const void *address)
-{
-	uintptr_t tagged = (uintptr_t)sea_pagemap_zone(address);
-	return tagged & IS_TRACT ? (struct sea_tract *)(tagged - IS_TRACT) : NULL;
-}
-
 static void enter_in_map(struct sea_tract *tract, bool is_there)
 {
-	uintptr_t tagged = (uintptr_t)tract | IS_TRACT;
+	uintptr_t tagged = (uintptr_t)tract | SEA_IS_TRACT;
 	sea_pagemap_set_zone(tract->base, is_there ? (struct sea_zone *)tagged : NULL);
 }
 
@@ -62,23 +54,6 @@ static struct sea_tract *tract_of(struct sea_slab *slab)
 }
 
 static size_t size_of_slab(const struct sea_tract *tract) { return (size_t)1 << sea_slab_shift(tract->grade); }
-
-struct sea_cell sea_slabs_find(struct sea_tract *tract, const void *address)
-{
-	size_t offset = (uintptr_t)address % SEA_SLOT_SIZE;
-	struct sea_cell cell = {.slab = &tract->slab[offset >> sea_slab_shift(tract->grade)]};
-	unsigned class = sea_load_relaxed(&cell.slab->class);
-	if (unlikely(class >= SEA_CELL_CLASSES))
-		return cell;
-	size_t size = sea_cell_size(class);
-	uint32_t inside = (uint32_t)(offset & (size_of_slab(tract) - 1));
-	cell.number = inside / (uint32_t)size;
-	if (likely(cell.number < cell.slab->nr_cells)) {
-		cell.start = base_of(tract, cell.slab) + cell.number * size;
-		cell.size = size;
-	}
-	return cell;
-}
 
 /* --- lists.  The shard's lock --------------------------------------------------------------- */
 
@@ -131,7 +106,7 @@ static void begin_tract(struct sea_tract *tract, unsigned shard, unsigned grade,
 	tract->nr_idle = sea_slabs_in_tract(grade);
 	for (unsigned i = 0; i < tract->nr_idle; i++)
 		tract->slab[i] = (struct sea_slab){
-			.number = (uint16_t)i, .class = SEA_SLAB_IDLE, .before = zeroed ? SEA_SLAB_CLEAN : SEA_SLAB_DIRTY};
+			.number = (uint8_t)i, .class = SEA_SLAB_IDLE, .before = zeroed ? SEA_SLAB_CLEAN : SEA_SLAB_DIRTY};
 	shards[shard].idle_dirty += zeroed ? 0 : SEA_SLOT_SIZE;
 }
 
@@ -217,10 +192,13 @@ static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_s
 	note_idle(tract, slab, -1);
 	sea_pages_touch(base, base + size, false);
 	clean(tract, slab, class);
-	slab->nr_cells = slab->nr_free = (uint16_t)(size / sea_cell_size(class));
-	SEA_ASSERT(slab->nr_cells > 0 && slab->nr_cells <= SEA_SLAB_CELLS_MAX);
-	sea_bits_set(slab->free, 0, slab->nr_cells);
-	sea_store_relaxed(&slab->class, (uint8_t)class);
+	slab->nr_free = (uint16_t)(size / sea_cell_size(class));
+	SEA_ASSERT(slab->nr_free > 0 && slab->nr_free <= SEA_SLAB_CELLS_MAX);
+	slab->last = (uint8_t)(slab->nr_free - 1);
+	sea_bits_set(slab->free, 0, slab->nr_free);
+	slab->class = (uint8_t)class;
+	slab->inverse = (1ull << SEA_INVERSE_SHIFT) / sea_cell_size(class) + 1;
+	sea_store_relaxed(&slab->size, (uint16_t)sea_cell_size(class));
 	slab->before = (uint8_t)class;
 	if (--tract->nr_idle == 0)
 		UNLINK(tract);
@@ -244,8 +222,9 @@ static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_
 {
 	UNLINK(slab);
 	memset(slab->free, 0, sizeof(slab->free));
-	sea_store_relaxed(&slab->class, SEA_SLAB_IDLE);
-	slab->nr_free = slab->nr_cells = 0;
+	sea_store_relaxed(&slab->size, 0);
+	slab->class = SEA_SLAB_IDLE;
+	slab->nr_free = 0;
 	shard->idle_dirty += size_of_slab(tract);
 	note_idle(tract, slab, 1);
 	if (tract->nr_idle++ == 0)
@@ -289,7 +268,7 @@ unsigned sea_slabs_take(unsigned number, unsigned class, unsigned nr, char **cel
 	return done;
 }
 
-static bool is_all_free(const struct sea_slab *slab) { return slab->nr_free == slab->nr_cells; }
+static bool is_all_free(const struct sea_slab *slab) { return slab->nr_free == slab->last + 1u; }
 
 /* Claim: the class has another slab with free cells. */
 static bool has_others(const struct shard *shard, const struct sea_slab *slab)
@@ -451,7 +430,7 @@ size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purg
 	for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++) {
 		const struct sea_slab *slab = &tract->slab[i];
 		if (slab->class < SEA_CELL_CLASSES)
-			taken += (size_t)(slab->nr_cells - slab->nr_free) * sea_cell_size(slab->class);
+			taken += (size_t)(slab->last + 1u - slab->nr_free) * slab->size;
 	}
 	*free = touched > taken ? touched - taken : 0;
 	*purged = SEA_SLOT_SIZE - taken - *free;
@@ -463,7 +442,7 @@ static bool slab_is_sound(const struct sea_slab *slab)
 	if (slab->class >= SEA_CELL_CLASSES)
 		return !slab->link && !slab->nr_free;
 	size_t nr = sea_bits_count(slab->free, 0, SEA_SLAB_CELLS_MAX);
-	return nr == slab->nr_free && nr <= slab->nr_cells && !slab->link == !nr;
+	return nr == slab->nr_free && nr <= slab->last + 1u && !slab->link == !nr;
 }
 
 static bool tract_is_sound(const struct sea_tract *tract)

@@ -13,16 +13,22 @@
 
 struct sea_tract;
 
-/* One slab.  The lock of the tract's shard. */
+/* One slab: a cache line.  The lock of the tract's shard; the fields from `inverse` to `class` do
+ * not change while a cell is taken. */
 struct sea_slab {
 	uint64_t free[SEA_SLAB_CELLS_MAX / 64]; /* cells that nobody has */
 	struct sea_slab *next, **link; /* slabs of the class with free cells; NULL: in no list */
+	uint64_t inverse;	       /* 2^SEA_INVERSE_SHIFT / size, rounded up */
+	uint16_t size;		       /* of a cell; 0: the slab has no class */
 	uint16_t nr_free;
-	uint16_t nr_cells;
-	uint16_t number; /* in its tract */
-	uint8_t class;	/* constant while a cell is taken; or SEA_SLAB_IDLE, SEA_SLAB_PURGED */
+	uint8_t last;	/* number of the last cell */
+	uint8_t class;	/* or SEA_SLAB_IDLE, SEA_SLAB_PURGED */
 	uint8_t before; /* class whose seals are in its memory; SEA_SLAB_CLEAN: it reads as zero */
+	uint8_t number; /* in its tract */
 };
+_Static_assert(sizeof(struct sea_slab) == SEA_CACHE_LINE, "a cache line");
+_Static_assert(SEA_CELL_MAX <= UINT16_MAX && SEA_SLAB_CELLS_MAX <= 256, "sizes of the fields");
+
 #define SEA_SLAB_IDLE 255
 #define SEA_SLAB_PURGED 254 /* idle, and a thread is purging it */
 #define SEA_SLAB_CLEAN 255
@@ -40,8 +46,14 @@ struct sea_tract {
 	struct sea_slab slab[];
 };
 
+#define SEA_IS_TRACT 1u /* SB4 */
+
 /* The tract around an address, or NULL.  No lock: a tract goes only when all its cells are free. */
-struct sea_tract *sea_slabs_tract(const void *address);
+SEA_INLINE struct sea_tract *sea_slabs_tract(const void *address)
+{
+	uintptr_t tagged = (uintptr_t)sea_pagemap_zone(address);
+	return likely(tagged & SEA_IS_TRACT) ? (struct sea_tract *)(tagged - SEA_IS_TRACT) : NULL;
+}
 
 /* Where an address is in a tract. */
 struct sea_cell {
@@ -50,7 +62,22 @@ struct sea_cell {
 	size_t size;	 /* of the cell; 0: the address is in no cell */
 	uint32_t number; /* in its slab */
 };
-struct sea_cell sea_slabs_find(struct sea_tract *tract, const void *address);
+
+/* Offsets in a slab have 18 bits, sizes 16: with 36 bits behind the point the quotient is exact. */
+#define SEA_INVERSE_SHIFT 36
+_Static_assert(SEA_SLOT_SHIFT + 16 <= SEA_INVERSE_SHIFT, "offset * size <= 2^36");
+
+SEA_INLINE struct sea_cell sea_slabs_find(struct sea_tract *tract, const void *address)
+{
+	size_t offset = (uintptr_t)address % SEA_SLOT_SIZE;
+	unsigned shift = sea_slab_shift(tract->grade);
+	struct sea_slab *slab = &tract->slab[offset >> shift];
+	size_t size = sea_load_relaxed(&slab->size), inside = offset & (((size_t)1 << shift) - 1);
+	uint32_t number = (uint32_t)(inside * slab->inverse >> SEA_INVERSE_SHIFT);
+	if (unlikely(!size || number > slab->last))
+		return (struct sea_cell){.slab = slab};
+	return (struct sea_cell){slab, (char *)address - inside + number * size, size, number};
+}
 
 SEA_INLINE sea_seal *sea_cell_seal(const char *start, size_t size)
 {

@@ -42,19 +42,12 @@ bool sea_stock_refill(struct sea_stock *stock, unsigned class)
 	return nr > 0;
 }
 
-static size_t bytes_of(char *const *cells, unsigned nr)
-{
-	size_t bytes = 0;
-	for (unsigned i = 0; i < nr; i++)
-		bytes += sea_slabs_find(sea_slabs_tract(cells[i]), cells[i]).size;
-	return bytes;
-}
-
 static void send_out(struct sea_stock *stock)
 {
-	sea_count_own(&stock->ready_bytes, -bytes_of(stock->out, stock->nr_out));
+	sea_count_own(&stock->ready_bytes, -stock->out_bytes);
 	sea_slabs_give(stock->out, stock->nr_out);
 	stock->nr_out = 0;
+	stock->out_bytes = 0;
 }
 
 /* Lets one of the held cells go, by chance. */
@@ -66,6 +59,7 @@ static void let_go(struct sea_stock *stock)
 	stock->held[i] = stock->held[--stock->nr_held];
 	sea_count_own(&stock->held_bytes, -size);
 	sea_count_own(&stock->ready_bytes, size);
+	stock->out_bytes += size;
 	stock->out[stock->nr_out++] = cell_in(entry);
 	if (stock->nr_out == SEA_STOCK_OUT)
 		send_out(stock);
@@ -230,6 +224,14 @@ void sea_stock_forget_others(void)
 		sea_stock_own->chance.state ^= sea_os_random();
 }
 
+static size_t bytes_of(char *const *cells, unsigned nr)
+{
+	size_t bytes = 0;
+	for (unsigned i = 0; i < nr; i++)
+		bytes += sea_slabs_find(sea_slabs_tract(cells[i]), cells[i]).size;
+	return bytes;
+}
+
 bool sea_stock_is_sound(void)
 {
 	const struct sea_stock *stock = sea_stock_own;
@@ -241,5 +243,7 @@ bool sea_stock_is_sound(void)
 	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++)
 		ready += stock->nr_ready[class] * sea_cell_size(class);
 	ready += bytes_of(stock->out, stock->nr_out);
+	if (bytes_of(stock->out, stock->nr_out) != stock->out_bytes)
+		return false;
 	return held == stock->held_bytes && ready == stock->ready_bytes && stock->nr_held < SEA_STOCK_HELD;
 }

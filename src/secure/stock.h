@@ -26,6 +26,7 @@ struct sea_stock {
 	uint32_t shard;
 	uint32_t nr_held, nr_out;
 	size_t held_bytes;
+	size_t out_bytes;
 	size_t ready_bytes; /* in `ready` and `out`; other threads read it */
 	size_t live;	    /* bytes asked for by the thread, less those it freed; the same */
 	struct sea_stock *next; /* all of them; the threads lock */
