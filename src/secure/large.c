@@ -8,6 +8,10 @@
  * fill.  A block that has grown starts at `data` and has a guard as long as itself: it grows by
  * taking pages of the guard into use.
  *
+ * A run that is given up stays whole and without access for the next block that needs one as long.
+ * So a block that comes and goes costs two calls of mprotect.  Runs are rounded up to an eighth of a
+ * power of two, so that they fit more often; that costs addresses, but no memory.
+ *
  * What is known of a block is in a record out of band, in a hash table by address.  The record of a
  * freed block stays in the table until its run is given up, oldest first.
  *
@@ -41,6 +45,10 @@
 /* Memory that is not known to read as zero is cleared up to this size, and purged above it. */
 #define CLEAR_MOST (256 * SEA_KIB)
 #define FIRST_BUCKETS 256
+/* Runs that wait for a block, and bytes of addresses in one, at most.  A program that frees more of
+ * them at once is about to use less memory. */
+#define WAITING_MOST 32
+#define WAITING_BYTES (4 * SEA_MIB)
 
 struct large {
 	char *block, *data, *data_end, *run;
@@ -49,6 +57,7 @@ struct large {
 	struct large *older; /* kept: the one that was freed next */
 	uint8_t kind;
 	bool is_live, is_guarded;
+	bool has_guards; /* the run comes with them */
 };
 
 static struct {
@@ -56,6 +65,8 @@ static struct {
 	size_t nr_buckets; /* a power of two */
 	struct large *spare;
 	struct large *oldest, *newest; /* kept */
+	struct large waiting[WAITING_MOST]; /* only their runs count */
+	size_t nr_waiting;
 	size_t nr_live, nr_kept, nr_guarded, kept_bytes;
 	size_t live;   /* bytes in live blocks */
 	size_t closed; /* bytes of runs without access */
@@ -216,6 +227,43 @@ static void place(struct large *large, size_t align, size_t guard_size, bool gro
 		large->block = (char *)sea_round_down((uintptr_t)(large->data_end - large->size), sea_max(align, SEA_GRANULE));
 }
 
+/* Takes a waiting run of this size.  It has no access, and reads as zero. */
+static bool take_waiting(struct large *large, size_t size)
+{
+	bool found = false;
+	lock();
+	for (size_t i = 0; i < table.nr_waiting && !found; i++) {
+		if (table.waiting[i].run_size != size)
+			continue;
+		large->run = table.waiting[i].run;
+		table.waiting[i] = table.waiting[--table.nr_waiting];
+		table.closed -= size;
+		found = true;
+	}
+	unlock();
+	return found;
+}
+
+/* Keeps a run without access.  False: there are enough. */
+static bool let_wait(const struct large *large)
+{
+	lock();
+	bool kept = table.nr_waiting < WAITING_MOST && large->run_size <= WAITING_BYTES;
+	if (kept) {
+		table.waiting[table.nr_waiting++] = *large;
+		table.closed += large->run_size;
+	}
+	unlock();
+	return kept;
+}
+
+/* The next eighth of a power of two, in pages. */
+static size_t round_run(size_t size)
+{
+	size_t step = (size_t)1 << (sea_highest_bit(size - 1) - 3);
+	return sea_round_up(size, sea_max(step, sea_page_size()));
+}
+
 static bool take_run(struct large *large, size_t align, size_t room)
 {
 	size_t page = sea_page_size(), guard_size = large->is_guarded ? page : 0;
@@ -223,10 +271,18 @@ static bool take_run(struct large *large, size_t align, size_t room)
 	bool zeroed = false, grows = room > large->size;
 	if (room > PTRDIFF_MAX / 2 || align > PTRDIFF_MAX / 4)
 		return false;
+	large->run_size = size = large->is_guarded ? round_run(size) : size;
+	if (large->is_guarded && take_waiting(large, size)) {
+		place(large, align, guard_size, grows);
+		large->has_guards = true;
+		if (sea_os_commit(large->data, (size_t)(large->data_end - large->data)))
+			return true;
+		let_wait(large); /* lost if there are others: the process has too many mappings */
+		return false;
+	}
 	large->run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, &zeroed);
 	if (!large->run)
 		return false;
-	large->run_size = size;
 	place(large, align, guard_size, grows);
 	if (!zeroed)
 		clear(large->data, grows ? run_end(large) : large->data_end);
@@ -276,7 +332,7 @@ static void *alloc(size_t align, size_t room, struct large made)
 			drop_guard(&made);
 		return NULL;
 	}
-	if (made.is_guarded && !guard(&made))
+	if (made.is_guarded && !made.has_guards && !guard(&made))
 		drop_guard(&made);
 	put_fill(&made);
 	if (publish(&made))
@@ -395,12 +451,30 @@ static void give_up(bool all)
 		lock();
 		taken = (all || has_too_much()) && take_oldest(&gone);
 		unlock();
-		if (taken)
+		if (taken && (all || !let_wait(&gone)))
 			drop_run(&gone);
 	} while (taken);
 }
 
-void sea_large_trim(void) { give_up(true); }
+static bool take_any_waiting(struct large *gone)
+{
+	lock();
+	bool taken = table.nr_waiting > 0;
+	if (taken) {
+		*gone = table.waiting[--table.nr_waiting];
+		table.closed -= gone->run_size;
+	}
+	unlock();
+	return taken;
+}
+
+void sea_large_trim(void)
+{
+	struct large gone;
+	give_up(true);
+	while (take_any_waiting(&gone))
+		drop_run(&gone);
+}
 
 /* The lock. */
 static void keep(struct large *large)
@@ -429,7 +503,10 @@ bool sea_large_free(void *block)
 	if (!was_live)
 		return false;
 	clear_all(large->data, large->data_end);
-	sea_os_protect(large->run, large->run_size);
+	if (large->is_guarded)
+		sea_os_protect(large->data, (size_t)(large->data_end - large->data));
+	else
+		sea_os_protect(large->run, large->run_size);
 	lock();
 	keep(large);
 	unlock();

@@ -4,7 +4,7 @@
  * A shard has a list of slabs with free cells for each class, and a list of tracts with idle slabs
  * for each grade.  A cell is taken from the first slab of its class: one of the free ones among 64,
  * by chance.  A slab that becomes free goes idle if its class has another one.  Idle slabs are
- * purged once they are more than IDLE_MAX, and a tract without a taken cell goes.
+ * purged by the budget of the process (page/budget.h), and a tract without a taken cell goes.
  *
  * SB1  A slab is in the list of its class if, and only if, it has a free cell.
  * SB2  nr_free is the number of bits in `free`.
@@ -17,20 +17,27 @@
 #include "secure/slabs.h"
 
 #include "base/check.h"
+#include "base/options.h"
 #include "map/map.h"
 #include "page/page_alloc.h"
 
-/* Bytes in idle slabs of a shard that are not purged: what one step of a program that swings frees
- * and takes again. */
-#define IDLE_MAX SEA_MIB
+/* Bytes in idle slabs of a shard about which the budget is not asked. */
+#define IDLE_LEAST SEA_MIB
+
+/* Slabs with free cells.  One that gets its first goes to the end: the longer it waits, the more of
+ * its cells are freed, and those that are taken together lie together. */
+struct queue {
+	struct sea_slab *first, **end;
+};
 
 struct shard {
 	struct sea_chance chance;
-	struct sea_slab *open[SEA_CELL_CLASSES];
+	struct queue open[SEA_CELL_CLASSES];
 	struct sea_tract *idle[SEA_SLAB_GRADES];
 	struct sea_tract *spare[SEA_SLAB_GRADES]; /* unused structs */
 	struct sea_tract *first; /* all tracts, by `after` */
 	size_t idle_dirty; /* bytes in idle slabs that may have memory */
+	bool is_purging;   /* down to the low watermark; atomic */
 } SEA_LINE_ALIGNED;
 
 static struct shard shards[SEA_SECURE_SHARDS];
@@ -76,6 +83,24 @@ static size_t size_of_slab(const struct sea_tract *tract) { return (size_t)1 << 
 			(item)->next->link = (item)->link;                                         \
 		(item)->link = NULL;                                                               \
 	} while (0)
+
+static void open_last(struct queue *queue, struct sea_slab *slab)
+{
+	if (!queue->first)
+		queue->end = &queue->first;
+	SEA_ASSERT(!slab->link && !*queue->end);
+	slab->next = NULL;
+	slab->link = queue->end;
+	*queue->end = slab;
+	queue->end = &slab->next;
+}
+
+static void leave_queue(struct queue *queue, struct sea_slab *slab)
+{
+	if (!slab->next)
+		queue->end = slab->link;
+	UNLINK(slab);
+}
 
 /* --- tracts --------------------------------------------------------------------------------- */
 
@@ -202,7 +227,7 @@ static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_s
 	slab->before = (uint8_t)class;
 	if (--tract->nr_idle == 0)
 		UNLINK(tract);
-	LINK(&shard->open[class], slab);
+	open_last(&shard->open[class], slab);
 }
 
 /* Adds a slab with free cells.  False: out of memory. */
@@ -220,7 +245,7 @@ static bool add_slab(unsigned number, unsigned class)
 /* All its cells are free, and it is not the only one of its class with free cells. */
 static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_slab *slab)
 {
-	UNLINK(slab);
+	leave_queue(&shard->open[slab->class], slab);
 	memset(slab->free, 0, sizeof(slab->free));
 	sea_store_relaxed(&slab->size, 0);
 	slab->class = SEA_SLAB_IDLE;
@@ -243,10 +268,12 @@ static char *take_cell(struct shard *shard, struct sea_slab *slab, char *base, s
 	SEA_ASSERT(slab->nr_free > 0);
 	while (!slab->free[w])
 		w++;
-	unsigned bit = w * 64 + sea_chance_bit(&shard->chance, slab->free[w]);
+	unsigned in_word = likely(sea_options.secure_random) ? sea_chance_bit(&shard->chance, slab->free[w])
+							     : sea_lowest_bit(slab->free[w]);
+	unsigned bit = w * 64 + in_word;
 	sea_bit_clear(slab->free, bit);
 	if (--slab->nr_free == 0)
-		UNLINK(slab);
+		leave_queue(&shard->open[slab->class], slab);
 	return base + bit * size;
 }
 
@@ -258,8 +285,8 @@ unsigned sea_slabs_take(unsigned number, unsigned class, unsigned nr, char **cel
 	sea_secure_take(SEA_SECURE_LOCK_SHARD + number);
 	if (unlikely(!shard->chance.state))
 		shard->chance.state = sea_secrets.code ^ sea_secret_mix(number + sea_secrets.address);
-	while (done < nr && (shard->open[class] || add_slab(number, class))) {
-		struct sea_slab *slab = shard->open[class];
+	while (done < nr && (shard->open[class].first || add_slab(number, class))) {
+		struct sea_slab *slab = shard->open[class].first;
 		char *base = base_of(tract_of(slab), slab);
 		while (done < nr && slab->nr_free)
 			cells[done++] = take_cell(shard, slab, base, size);
@@ -273,7 +300,7 @@ static bool is_all_free(const struct sea_slab *slab) { return slab->nr_free == s
 /* Claim: the class has another slab with free cells. */
 static bool has_others(const struct shard *shard, const struct sea_slab *slab)
 {
-	return shard->open[slab->class] != slab || slab->next;
+	return shard->open[slab->class].first != slab || slab->next;
 }
 
 static void give_cell(struct shard *shard, struct sea_tract *tract, const char *start)
@@ -284,7 +311,7 @@ static void give_cell(struct shard *shard, struct sea_tract *tract, const char *
 	SEA_CHECK(!sea_bit_test(slab->free, cell.number));
 	sea_bit_set(slab->free, cell.number);
 	if (slab->nr_free++ == 0)
-		LINK(&shard->open[slab->class], slab);
+		open_last(&shard->open[slab->class], slab);
 	if (is_all_free(slab) && has_others(shard, slab))
 		close_slab(shard, tract, slab);
 }
@@ -360,6 +387,21 @@ static size_t purge(unsigned number, size_t keep, unsigned most)
 	return bytes;
 }
 
+/* A step if more is dirty than the budget of the process allows. */
+static void purge_some(unsigned number)
+{
+	struct sea_watermarks marks = sea_budget_watermarks();
+	bool goes_on = sea_load_relaxed(&shards[number].is_purging);
+	size_t dirty = sea_pages_dirty();
+	if (dirty <= (goes_on ? marks.low : marks.high)) {
+		sea_store_relaxed(&shards[number].is_purging, false);
+		return;
+	}
+	sea_store_relaxed(&shards[number].is_purging, true);
+	sea_budget_measure();
+	purge(number, IDLE_LEAST, PURGE_STEP);
+}
+
 /* Gives the first cells back, those of one shard.  Returns how many they are. */
 static unsigned give_to_one(char *const *cells, unsigned nr)
 {
@@ -372,10 +414,10 @@ static unsigned give_to_one(char *const *cells, unsigned nr)
 		tract = ++done < nr ? sea_slabs_tract(cells[done]) : NULL;
 		SEA_CHECK(done == nr || tract);
 	} while (done < nr && tract->shard == number);
-	bool has_much = shards[number].idle_dirty > IDLE_MAX;
+	bool has_much = shards[number].idle_dirty > IDLE_LEAST;
 	sea_secure_drop(SEA_SECURE_LOCK_SHARD + number);
 	if (has_much)
-		purge(number, IDLE_MAX / 2, PURGE_STEP);
+		purge_some(number);
 	return done;
 }
 
@@ -389,7 +431,7 @@ void sea_slabs_give(char *const *cells, unsigned nr)
 static void close_free(struct shard *shard)
 {
 	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++)
-		for (struct sea_slab *slab = shard->open[class], *next; slab; slab = next) {
+		for (struct sea_slab *slab = shard->open[class].first, *next; slab; slab = next) {
 			next = slab->next;
 			if (is_all_free(slab))
 				close_slab(shard, tract_of(slab), slab);
