@@ -123,15 +123,26 @@ static void keep_struct(struct shard *shard, struct sea_tract *tract)
 	shard->spare[tract->grade] = tract;
 }
 
+/* The number of touched pages of an idle slab is in the count of idle pages. */
+static void note_idle(const struct sea_tract *tract, const struct sea_slab *slab, int sign)
+{
+	size_t size = size_of_slab(tract);
+	const char *base = base_of(tract, slab);
+	if (size >= sea_page_size())
+		sea_pages_note_idle(sign * (intptr_t)sea_pages_count_touched(base, base + size));
+}
+
 static void begin_tract(struct sea_tract *tract, unsigned shard, unsigned grade, char *base, bool zeroed)
 {
 	tract->base = base;
 	tract->shard = shard;
 	tract->grade = grade;
 	tract->nr_idle = sea_slabs_in_tract(grade);
-	for (unsigned i = 0; i < tract->nr_idle; i++)
+	for (unsigned i = 0; i < tract->nr_idle; i++) {
 		tract->slab[i] = (struct sea_slab){
 			.number = (uint8_t)i, .class = SEA_SLAB_IDLE, .before = zeroed ? SEA_SLAB_CLEAN : SEA_SLAB_DIRTY};
+		note_idle(tract, &tract->slab[i], 1);
+	}
 	shards[shard].idle_dirty += zeroed ? 0 : SEA_SLOT_SIZE;
 }
 
@@ -154,15 +165,6 @@ static bool add_tract(unsigned number, unsigned grade)
 	tract->after = shard->first;
 	shard->first = tract;
 	return true;
-}
-
-/* The number of touched pages of an idle slab is in the count of idle pages. */
-static void note_idle(const struct sea_tract *tract, const struct sea_slab *slab, int sign)
-{
-	size_t size = size_of_slab(tract);
-	const char *base = base_of(tract, slab);
-	if (size >= sea_page_size())
-		sea_pages_note_idle(sign * (intptr_t)sea_pages_count_touched(base, base + size));
 }
 
 static bool is_dirty(const struct sea_slab *slab) { return slab->before != SEA_SLAB_CLEAN; }
@@ -215,7 +217,7 @@ static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_s
 	size_t size = size_of_slab(tract);
 	shard->idle_dirty -= is_dirty(slab) ? size : 0;
 	note_idle(tract, slab, -1);
-	sea_pages_touch(base, base + size, false);
+	sea_pages_touch(base, base + size, true);
 	clean(tract, slab, class);
 	slab->nr_free = (uint16_t)(size / sea_cell_size(class));
 	SEA_ASSERT(slab->nr_free > 0 && slab->nr_free <= SEA_SLAB_CELLS_MAX);
