@@ -301,11 +301,10 @@ static void free_run(void *block)
 		sea_pages_free(block);
 }
 
-void sea_cache_free_slow(void *block)
+/* Checks everything, and sends the block where it belongs. */
+static SEA_NOINLINE void free_checked(void *block)
 {
 	if (!block || sea_lock_holds_any())
-		return;
-	if (sea_secure_is_on() && sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD))
 		return;
 	struct sea_zone *zone = sea_zone_of(block);
 	if (likely(zone)) {
@@ -317,6 +316,12 @@ void sea_cache_free_slow(void *block)
 	} else {
 		free_run(block);
 	}
+}
+
+void sea_cache_free_slow(void *block)
+{
+	if (!sea_secure_is_on() || unlikely(!sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD)))
+		free_checked(block);
 }
 
 /* A chunk of class c (0: no class), or a pointer to no chunk, that the fast path could not free. */

@@ -105,7 +105,7 @@ static bool was_written(const char *cell, const sea_seal *place)
 	return (seal && seal != sea_seal_free(place)) || (sea_options.secure_zero && !is_zero(cell, place));
 }
 
-static void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
+SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 {
 	struct sea_stock *stock = sea_stock_of_thread();
 	char *cell = sea_stock_take(stock, class);
@@ -257,6 +257,17 @@ void *sea_secure_alloc(size_t align, size_t size, enum sea_kind kind, bool *zero
 	if (likely(!block))
 		block = alloc_once(align, size, kind);
 	return likely(block) ? block : alloc_at_last(align, size, kind);
+}
+
+void *sea_secure_malloc(size_t size)
+{
+	bool zeroed;
+	if (likely(size - 1 < SEA_CELL_MAX - SEA_SEAL_SIZE)) {
+		void *block = alloc_cell(sea_cell_class(size + SEA_SEAL_SIZE), size, SEA_KIND_PLAIN);
+		if (likely(block))
+			return block;
+	}
+	return sea_secure_alloc(SEA_GRANULE, size, SEA_KIND_PLAIN, &zeroed);
 }
 
 /* --- questions ------------------------------------------------------------------------------------------ */

@@ -31,6 +31,9 @@ bool sea_secure_settle(void);
 /* Allocates; the memory reads as zero if *zeroed is set.  NULL: out of memory. */
 void *sea_secure_alloc(size_t align, size_t size, enum sea_kind kind, bool *zeroed);
 
+/* sea_secure_alloc() for malloc: the commonest sizes first. */
+void *sea_secure_malloc(size_t size);
+
 /* Frees a block, or ends the process.  False: the block is from before the mode. */
 bool sea_secure_free(void *block, enum sea_kind kind, size_t size);
 

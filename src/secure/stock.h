@@ -2,7 +2,7 @@
 /* stock.h - what a thread has of cells: some to hand out, and those it freed
  *
  *    free(p) --> held, up to 256 of them --> out --> slabs --> ready --> malloc()
- *                one leaves by chance        32                8 of a class
+ *                one leaves by chance        32                16 of a class
  *
  * A freed cell stays held until chance chooses it, so nobody can foresee when its address is used
  * again.  All cells here are free and sealed so; what they hold was cleared.
@@ -17,7 +17,7 @@
 
 #include "secure/slabs.h"
 
-#define SEA_STOCK_READY 8
+#define SEA_STOCK_READY 16
 #define SEA_STOCK_HELD 1024
 #define SEA_STOCK_OUT 32
 

@@ -43,7 +43,12 @@ void *sea_engine_alloc_as(enum sea_kind kind, size_t align, size_t size)
 	return sea_cache_alloc_aligned(align, size);
 }
 
-void *sea_engine_alloc(size_t size) { return sea_engine_alloc_as(SEA_KIND_PLAIN, SEA_GRANULE, size); }
+void *sea_engine_alloc(size_t size)
+{
+	if (sea_secure_is_on() && !sea_lock_holds_any())
+		return sea_secure_malloc(size);
+	return sea_engine_alloc_as(SEA_KIND_PLAIN, SEA_GRANULE, size);
+}
 
 void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_engine_alloc_as(SEA_KIND_PLAIN, align, size); }
 
