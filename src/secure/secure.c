@@ -24,6 +24,7 @@
 #include "secure/preset.h"
 #include "secure/report.h"
 #include "secure/stock.h"
+#include "secure/untouched.h"
 
 uint32_t sea_secure_state;
 struct sea_secrets sea_secrets;
@@ -70,17 +71,6 @@ struct found {
 	size_t size; /* of the request */
 };
 
-SEA_INLINE bool is_zero(const char *from, const sea_seal *to)
-{
-	const uint64_t *word = (const uint64_t *)from, *end = to;
-	uint64_t any = 0;
-	for (; word + 4 <= end; word += 4)
-		any |= word[0] | word[1] | word[2] | word[3];
-	for (; word < end; word++)
-		any |= *word;
-	return !any;
-}
-
 SEA_INLINE void seal_block(char *block, sea_seal *place, size_t size, enum sea_kind kind)
 {
 	if (likely(sea_options.secure_canary))
@@ -99,12 +89,6 @@ static unsigned class_for(size_t align, size_t size)
 	return class;
 }
 
-static bool was_written(const char *cell, const sea_seal *place)
-{
-	sea_seal seal = sea_load_relaxed(place);
-	return (seal && seal != sea_seal_free(place)) || (sea_options.secure_zero && !is_zero(cell, place));
-}
-
 SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 {
 	struct sea_stock *stock = sea_stock_of_thread();
@@ -112,8 +96,7 @@ SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 	if (unlikely(!cell))
 		return NULL;
 	sea_seal *place = sea_cell_seal(cell, sea_cell_size(class));
-	if (likely(sea_options.secure_check_freed) && unlikely(was_written(cell, place)))
-		sea_report_written(cell);
+	sea_cell_expect_untouched(cell, place);
 	seal_block(cell, place, size, kind);
 	sea_stock_note_live(stock, size);
 	return cell;
@@ -335,7 +318,7 @@ void sea_secure_mistake(const char *verb, const void *block)
 	struct sea_large_view view = sea_large_around(block);
 	if (view.place == SEA_LARGE_INSIDE)
 		sea_report_inside(verb, block, view.offset, view.size);
-	if (view.place == SEA_LARGE_FREED || sea_pages_place(block, &base, &size) == SEA_PLACE_FREE)
+	if (view.place == SEA_LARGE_FREED || sea_pages_place(block, &base, &size) != SEA_PLACE_FOREIGN)
 		sea_report_freed(verb, block);
 	sea_report_foreign(verb, block);
 }
@@ -420,18 +403,17 @@ static void audit_cell(const char *start, const sea_seal *place, bool is_alone)
 		sea_report_seal("audit", start);
 	if (sea_seal_is_live(seal))
 		audit_block(start, place, seal);
-	else if (is_alone && sea_options.secure_zero && !is_zero(start, place))
-		sea_report_written(start);
+	else if (is_alone)
+		sea_cell_expect_untouched(start, place);
 }
 
-/* Cells that are free in their slab were looked at or will be: nobody writes to them by a pointer
- * that is as old as they are. */
+/* Free cells change while another thread takes them. */
 static void audit_slab(const char *base, const struct sea_slab *slab, void *context)
 {
 	struct audit *audit = context;
 	size_t size = slab->size;
 	for (uint32_t i = 0; i <= slab->last && audit->left; i++) {
-		if (sea_bit_test(slab->free, i))
+		if (!audit->is_alone && sea_bit_test(slab->free, i))
 			continue;
 		audit_cell(base + i * size, sea_cell_seal((char *)base + i * size, size), audit->is_alone);
 		audit->left--;
@@ -456,6 +438,7 @@ size_t sea_secure_trim(size_t keep)
 {
 	if (sea_stock_own)
 		sea_stock_empty(sea_stock_own, false);
+	sea_stock_empty_left();
 	sea_large_trim();
 	return sea_slabs_trim() + sea_pages_purge_free(keep);
 }

@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/upward.h"
 #include "map/map.h"
+#include "secure/untouched.h"
 
 #define CLASS_SHIFT 56
 _Static_assert(SEA_ADDRESS_BITS <= CLASS_SHIFT, "an address and a class fit in a word");
@@ -83,8 +84,19 @@ void sea_stock_hold(struct sea_stock *stock, unsigned class, char *cell)
 		let_go(stock);
 }
 
+/* What is purged next is not looked at any more. */
+static void expect_untouched(const struct sea_stock *stock)
+{
+	for (uint32_t i = 0; i < stock->nr_held; i++) {
+		size_t size = sea_cell_size(class_in(stock->held[i]));
+		sea_cell_expect_untouched(cell_in(stock->held[i]), sea_cell_seal(cell_in(stock->held[i]), size));
+	}
+}
+
 void sea_stock_empty(struct sea_stock *stock, bool everything)
 {
+	if (everything)
+		expect_untouched(stock);
 	while (everything && stock->nr_held)
 		let_go(stock);
 	send_out(stock);
