@@ -18,7 +18,7 @@ void sea_report_inside(const char *verb, const void *block, size_t offset, size_
 
 void sea_report_no_block(const char *verb, const void *block)
 {
-	sea_fatal_block(verb, block, "no block was handed out here", 0, 0);
+	sea_fatal_block(verb, block, "no block starts here, or zeros were written behind it (overflow)", 0, 0);
 }
 
 void sea_report_foreign(const char *verb, const void *block)
