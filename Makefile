@@ -29,7 +29,7 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
 BELOW   := $(foreach r,base segment message map page,$(call room,$(r)))
-CACHED  := $(foreach r,guard heap named cache,$(call room,$(r)))
+CACHED  := $(foreach r,secure guard heap named cache,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
 # What only the dynamic libraries have.
@@ -38,11 +38,13 @@ DYNAMIC := $(patsubst %,preload/%.o,dlopen jemalloc mallctl ctl_tree)
 SEAM_OBJECTS      := $(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(call room,heaps) $(NAMES)
 # The textbook engines have no cache, so their front and their names are compiled without its fast paths.
 UNCACHED          := $(BELOW) $(call room,engines/textbook) $(addprefix uncached/,$(FRONT) $(NAMES))
+# The same library with hardened mode always on.
+SECURE_OBJECTS    := $(SEAM_OBJECTS:secure/preset.o=preset_on/secure/preset.o)
 FREELIST_OBJECTS  := $(UNCACHED) $(call room,engines/freelist)
 WATERMARK_OBJECTS := $(UNCACHED) $(call room,engines/watermark)
 HEADERS := $(wildcard include/*.h preload/*.h src/*/*.h src/*/*.def src/engines/*/*.h)
 
-LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a \
+LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a $(BUILD)/libseamalloc-secure.so \
         $(BUILD)/libseamalloc-freelist.so $(BUILD)/libseamalloc-watermark.so
 # Under this name the loader looks for them.
 SONAMES := $(patsubst %.so,%.so.$(SOVERSION),$(filter %.so,$(LIBS)))
@@ -53,6 +55,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS) $(DYNAMIC)) preload/exports.map
+$(BUILD)/libseamalloc-secure.so: $(addprefix $(BUILD)/obj/,$(SECURE_OBJECTS) $(DYNAMIC)) preload/exports.map
 $(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
 $(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
 
@@ -84,6 +87,9 @@ $(BUILD)/obj/%.o: src/%.c $(HEADERS)
 
 $(BUILD)/obj/preload/%.o: preload/%.c $(HEADERS)
 	$(call compile,$(PRELOAD_CFLAGS))
+
+$(BUILD)/obj/preset_on/%.o: src/%.c $(HEADERS)
+	$(call compile,-DSEA_SECURE_PRESET=1)
 
 $(BUILD)/obj/uncached/%.o: src/%.c $(HEADERS)
 	$(call compile,-DSEA_HAS_CACHE=0)

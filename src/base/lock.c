@@ -33,6 +33,7 @@ static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
 	[SEA_RANK_SHARD] = &sea_locks_shard,
 	[SEA_RANK_APART] = &sea_locks_apart,
 	[SEA_RANK_INDEX] = &sea_locks_index,
+	[SEA_RANK_SECURE] = &sea_locks_secure,
 	[SEA_RANK_PCP] = &sea_locks_pcp,
 	[SEA_RANK_PAGES] = &sea_locks_pages,
 	[SEA_RANK_META] = &sea_locks_meta,

@@ -323,10 +323,18 @@ static struct item cut(const char *text, const char *end)
 	return item;
 }
 
+/* Claim: the item is a name alone, of a switch: that turns it on. */
+static bool turns_on(const struct item *item)
+{
+	return item->option && !item->value && !item->option->words && item->option->max == 1;
+}
+
 /* O1.  False: the item is bad, and a complaint was made if it may complain. */
 static bool take_item(const struct item *item, struct sea_origin *origin, bool may_complain)
 {
 	size_t value;
+	if (turns_on(item))
+		return set(item->option, 1);
 	if (item->option && item->value && !item->has_colon &&
 	    parse_value(item->option, item->value, item->end, &value) && set(item->option, value))
 		return true;

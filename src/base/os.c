@@ -23,6 +23,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -178,6 +179,14 @@ uint64_t sea_os_secret(void)
 	return secret;
 }
 
+uint64_t sea_os_random(void)
+{
+	uint64_t random;
+	if (may_ask() && SEA_CALL(SYS_getrandom, &random, sizeof(random), GRND_NONBLOCK) == sizeof(random))
+		return random;
+	return sea_os_secret() ^ sea_os_now_us() * 0x9e3779b97f4a7c15ull;
+}
+
 bool sea_os_is_secure(void) { return told_at_start(AT_SECURE) != 0; }
 
 static void *map(void *at, size_t size, int protection, int flags)
@@ -210,6 +219,8 @@ bool sea_os_commit(void *base, size_t size)
 {
 	return SEA_CALL(SYS_mprotect, base, size, PROT_READ | PROT_WRITE) == 0;
 }
+
+bool sea_os_protect(void *base, size_t size) { return SEA_CALL(SYS_mprotect, base, size, PROT_NONE) == 0; }
 
 static bool advise(void *base, size_t size, int advice) { return SEA_CALL(SYS_madvise, base, size, advice) == 0; }
 

@@ -38,6 +38,9 @@ const char *sea_os_program(void);
 /* 64 bits that differ between processes.  No system call. */
 uint64_t sea_os_secret(void);
 
+/* 64 bits that nobody can guess; from the kernel, else made from the secret above and the clock. */
+uint64_t sea_os_random(void);
+
 /* True if the environment must not be trusted (setuid and the like). */
 bool sea_os_is_secure(void);
 
@@ -57,6 +60,9 @@ size_t sea_os_address_space(void);
 
 /* Makes a reserved range readable and writable; it reads as zero. */
 bool sea_os_commit(void *base, size_t size);
+
+/* Makes a committed range fault at any access.  Its memory stays.  sea_os_commit() ends that. */
+bool sea_os_protect(void *base, size_t size);
 
 /* Frees the memory of a committed range; the range stays committed.  True: it reads as zero now. */
 bool sea_os_purge(void *base, size_t size);

@@ -15,6 +15,7 @@
 #include "page/limit.h"
 #include "guard/guard.h"
 #include "page/page_alloc.h"
+#include "secure/secure.h"
 #include "heap/mistake.h"
 #include "heap/reclaim.h"
 #include "named/named.h"
@@ -334,7 +335,8 @@ static void free_run(void *block)
 		sea_pages_free(block);
 }
 
-void sea_cache_free_slow(void *block)
+/* Checks everything, and sends the block where it belongs. */
+static SEA_NOINLINE void free_checked(void *block)
 {
 	if (!block || sea_lock_holds_any())
 		return;
@@ -352,6 +354,12 @@ void sea_cache_free_slow(void *block)
 	} else {
 		free_run(block);
 	}
+}
+
+void sea_cache_free_slow(void *block)
+{
+	if (!sea_secure_is_on() || unlikely(!sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD)))
+		free_checked(block);
 }
 
 /* A chunk of class c (0: no class), or a pointer to no chunk, that the fast path could not free. */

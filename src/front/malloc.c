@@ -33,15 +33,16 @@ void sea_cfree(void *block) { sea_front_free(block); }
 
 void sea_free_sized(void *block, size_t size)
 {
-	(void)size;
-	sea_front_free(block);
+	if (sea_fast_is_secure())
+		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
+	else
+		sea_front_free(block);
 }
 
 void sea_free_aligned_sized(void *block, size_t align, size_t size)
 {
 	(void)align;
-	(void)size;
-	sea_front_free(block);
+	sea_free_sized(block, size);
 }
 
 void *sea_front_calloc_slow(size_t size)

@@ -67,6 +67,7 @@ void sea_front_start(void)
 {
 	static uint32_t is_started;
 	sea_sources_load();
+	sea_engine_start();
 	if (sea_load_relaxed(&is_started) || !sea_swap_if(&is_started, 0, 1))
 		return;
 	SEA_LEAVES_HERE();
@@ -76,5 +77,6 @@ void sea_front_start(void)
 void sea_front_end(void)
 {
 	sea_engine_send_waiting();
+	sea_engine_audit();
 	sea_front_report_end();
 }
