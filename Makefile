@@ -28,21 +28,23 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
-BELOW   := $(foreach r,base segment map page,$(call room,$(r)))
-CACHED  := $(foreach r,heap cache,$(call room,$(r)))
+BELOW   := $(foreach r,base segment message map page,$(call room,$(r)))
+CACHED  := $(foreach r,secure guard heap named cache,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
 # What only the dynamic libraries have.
 DYNAMIC := $(patsubst %,preload/%.o,dlopen jemalloc mallctl ctl_tree)
 
-SEAM_OBJECTS      := $(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(NAMES)
+SEAM_OBJECTS      := $(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(call room,heaps) $(NAMES)
 # The textbook engines have no cache, so their front and their names are compiled without its fast paths.
 UNCACHED          := $(BELOW) $(call room,engines/textbook) $(addprefix uncached/,$(FRONT) $(NAMES))
+# The same library with hardened mode always on.
+SECURE_OBJECTS    := $(SEAM_OBJECTS:secure/preset.o=preset_on/secure/preset.o)
 FREELIST_OBJECTS  := $(UNCACHED) $(call room,engines/freelist)
 WATERMARK_OBJECTS := $(UNCACHED) $(call room,engines/watermark)
 HEADERS := $(wildcard include/*.h preload/*.h src/*/*.h src/*/*.def src/engines/*/*.h)
 
-LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a \
+LIBS := $(BUILD)/libseamalloc.so $(BUILD)/libseamalloc.a $(BUILD)/libseamalloc-secure.so \
         $(BUILD)/libseamalloc-freelist.so $(BUILD)/libseamalloc-watermark.so
 # Under this name the loader looks for them.
 SONAMES := $(patsubst %.so,%.so.$(SOVERSION),$(filter %.so,$(LIBS)))
@@ -53,6 +55,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BUILD)/libseamalloc.so: $(addprefix $(BUILD)/obj/,$(SEAM_OBJECTS) $(DYNAMIC)) preload/exports.map
+$(BUILD)/libseamalloc-secure.so: $(addprefix $(BUILD)/obj/,$(SECURE_OBJECTS) $(DYNAMIC)) preload/exports.map
 $(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
 $(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
 
@@ -85,6 +88,9 @@ $(BUILD)/obj/%.o: src/%.c $(HEADERS)
 $(BUILD)/obj/preload/%.o: preload/%.c $(HEADERS)
 	$(call compile,$(PRELOAD_CFLAGS))
 
+$(BUILD)/obj/preset_on/%.o: src/%.c $(HEADERS)
+	$(call compile,-DSEA_SECURE_PRESET=1)
+
 $(BUILD)/obj/uncached/%.o: src/%.c $(HEADERS)
 	$(call compile,-DSEA_HAS_CACHE=0)
 
@@ -108,7 +114,11 @@ $(BUILD)/modules: scripts/lib
 	@mkdir -p $(@D)
 	$(Q)ln -sfn $(CURDIR)/scripts/lib $@
 
-$(BUILD)/seamalloc: $(wildcard scripts/launcher/*.c) $(wildcard scripts/launcher/*.h) include/seamalloc.h | $(BUILD)/modules
+# What looks into message heaps: no part of it allocates, or needs the rest of the library.
+LOOKING := src/base/shared.c $(sort $(wildcard src/segment/*.c src/message/*.c))
+
+$(BUILD)/seamalloc: WARNINGS += -Isrc -fno-strict-aliasing
+$(BUILD)/seamalloc: $(wildcard scripts/launcher/*.c) $(wildcard scripts/launcher/*.h) $(LOOKING) $(HEADERS) | $(BUILD)/modules
 	$(static_where_possible)
 
 demo: ## show real programs on seamalloc beside glibc and its peers
@@ -140,13 +150,15 @@ memory-goals: all ## the memory goals beside what each allocator measures; below
 
 include test/unit.mk
 include examples/kernel/kernel.mk
+include test/assurance.mk
 include test/engines/textbook.mk
+include test/fuzz.mk
 
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-memory check-situations check-textbook check-engines check-neighbours check-processors \
-          check-bench check-builds check-kernel check-deb
+REST   := check-fault check-fuzz check-exhaustive check-memory check-situations check-textbook check-engines \
+          check-neighbours check-processors check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
 	$(Q)scripts/setup --for check
@@ -158,8 +170,9 @@ check-full: ## the rest: failing system calls, memory, situations, textbook engi
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
-	$(Q)$(MAKE) check-unit check-fault check-processors check-kernel LENGTH=long
+	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-processors check-kernel LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
+	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 
 check-black-box: all ## API, misuse, preload traps and real programs
 	$(call where,python3,test/run-tests --quick --engine seam api misuse preload programs)
@@ -191,7 +204,7 @@ check-engines: all ## the same on the two textbook engines
 	$(call where,python3,test/run-tests --quick --engine freelist --engine watermark)
 
 # Tests of the commands, and those of the benchmarks.
-COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats status.bats use.bats link.bats install.bats)
+COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats status.bats messages.bats use.bats link.bats install.bats)
 DEB_TESTS     := test/scripts/deb.bats
 BENCH_TESTS   := $(filter-out $(COMMAND_TESTS) $(DEB_TESTS),$(wildcard test/scripts/*.bats))
 

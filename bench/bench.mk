@@ -31,7 +31,7 @@ $(BUILD)/obj/bench/shim.o: bench/shim.cc bench/shim.h
 $(BUILD)/bench/count: bench/instructions/count.c $(BENCH_HEADERS)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(BENCH_FLAGS) -o $@ $< -ldl
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(BENCH_FLAGS) -Iinclude -o $@ $< -ldl
 
 # Times each call.
 $(BUILD)/bench/longest: bench/latency/longest.c $(BENCH_HEADERS)

@@ -15,6 +15,9 @@
  * program's, if it has one.  The names are weak for the same reason: in a static program
  * the program's own takes their place.
  *
+ * Hardened mode wants to know the kind of a block.  Nobody knows what the program's own operators
+ * call, so the kind is told only if new and delete are both ours.
+ *
  * new (nothrow) is not here: it has to catch what new throws, which C cannot.  The C++
  * library's own form does it around new, whose ever that is.
  */
@@ -37,6 +40,9 @@ EXPORT void *_Znwm(size_t size);
 EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t align);
 EXPORT void _ZdlPv(void *block);
 EXPORT void _ZdlPvSt11align_val_t(void *block, size_t align);
+EXPORT void *_Znam(size_t size);
+EXPORT void _ZdaPv(void *block);
+EXPORT void _ZdaPvm(void *block, size_t size);
 
 /* --- the C++ library ------------------------------------------------------------------ */
 
@@ -85,12 +91,22 @@ SEA_COLD static void *new_failed(void)
 	return NULL;
 }
 
+/* --- kinds --------------------------------------------------------------------------- */
+
+extern void *our_new(size_t size) __attribute__((alias("_Znwm"), visibility("hidden")));
+extern void our_delete(void *block) __attribute__((alias("_ZdlPv"), visibility("hidden")));
+
+static enum sea_kind kind_if_ours(enum sea_kind kind)
+{
+	return _Znwm == our_new && _ZdlPv == our_delete ? kind : SEA_KIND_PLAIN;
+}
+
 /* --- the four -------------------------------------------------------------------------- */
 
-SEA_COLD static void *new_or_throw(size_t size)
+SEA_COLD static void *new_or_throw(enum sea_kind kind, size_t size)
 {
 	for (;;) {
-		void *block = sea_engine_alloc(size);
+		void *block = sea_engine_alloc_as(kind, SEA_GRANULE, size);
 		if (block)
 			return block;
 		if (!call_new_handler())
@@ -102,12 +118,13 @@ SEA_COLD static void *new_or_throw(size_t size)
 static SEA_NOINLINE void *new_slow(size_t size)
 {
 	void *block = sea_fast_pop_more(size);
-	return likely(block) ? block : new_or_throw(size);
+	return likely(block) ? block : new_or_throw(kind_if_ours(SEA_KIND_NEW), size);
 }
 
 void *_Znwm(size_t size) { return sea_fast_alloc(size, new_slow); }
 
-/* An alignment that is no power of two is the caller's mistake: it fails. */
+/* An alignment that is no power of two is the caller's mistake: it fails.  Aligned blocks have no
+ * kind of their own. */
 void *_ZnwmSt11align_val_t(size_t size, size_t align)
 {
 	for (;;) {
@@ -119,7 +136,12 @@ void *_ZnwmSt11align_val_t(size_t size, size_t align)
 	}
 }
 
-void _ZdlPv(void *block) { sea_front_free(block); }
+static SEA_NOINLINE void delete_slow(void *block, size_t size)
+{
+	sea_engine_free_as(kind_if_ours(SEA_KIND_NEW), block, size);
+}
+
+void _ZdlPv(void *block) { sea_fast_free_as(block, SEA_SIZE_UNTOLD, delete_slow); }
 
 /* Alignments, sizes and nothrow change nothing about giving a block back. */
 void _ZdlPvSt11align_val_t(void *block, size_t align) { (void)align, sea_front_free(block); }
@@ -131,17 +153,13 @@ void _ZdlPvSt11align_val_t(void *block, size_t align) { (void)align, sea_front_f
 	type name parameters { return basic arguments; }
 
 #define PLAIN (void *block)
-#define SIZED (void *block, __attribute__((unused)) size_t size)
 #define NOTHROW (void *block, __attribute__((unused)) const void *nothrow)
 #define ALIGNED (void *block, size_t align)
 #define SIZED_ALIGNED (void *block, __attribute__((unused)) size_t size, size_t align)
 #define ALIGNED_NOTHROW (void *block, size_t align, __attribute__((unused)) const void *nothrow)
 
-CALLS(void *, _Znam, (size_t size), _Znwm, (size))
 CALLS(void *, _ZnamSt11align_val_t, (size_t size, size_t align), _ZnwmSt11align_val_t, (size, align))
 
-CALLS(void, _ZdaPv, PLAIN, _ZdlPv, (block))
-CALLS(void, _ZdaPvm, SIZED, _ZdaPv, (block))
 CALLS(void, _ZdlPvRKSt9nothrow_t, NOTHROW, _ZdlPv, (block))
 CALLS(void, _ZdaPvRKSt9nothrow_t, NOTHROW, _ZdaPv, (block))
 
@@ -151,17 +169,47 @@ CALLS(void, _ZdaPvmSt11align_val_t, SIZED_ALIGNED, _ZdaPvSt11align_val_t, (block
 CALLS(void, _ZdlPvSt11align_val_tRKSt9nothrow_t, ALIGNED_NOTHROW, _ZdlPvSt11align_val_t, (block, align))
 CALLS(void, _ZdaPvSt11align_val_tRKSt9nothrow_t, ALIGNED_NOTHROW, _ZdaPvSt11align_val_t, (block, align))
 
+/* Arrays: hardened mode tells them from single objects if these and the basic forms are ours. */
+extern void our_delete_array(void *block) __attribute__((alias("_ZdaPv"), visibility("hidden")));
+
+static bool arrays_are_ours(void) { return kind_if_ours(SEA_KIND_NEW) == SEA_KIND_NEW && _ZdaPv == our_delete_array; }
+
+void *_Znam(size_t size)
+{
+	if (sea_fast_is_secure() && arrays_are_ours())
+		return new_or_throw(SEA_KIND_ARRAY, size);
+	return _Znwm(size);
+}
+
+void _ZdaPv(void *block)
+{
+	if (sea_fast_is_secure() && arrays_are_ours())
+		sea_engine_free_as(SEA_KIND_ARRAY, block, SEA_SIZE_UNTOLD);
+	else
+		_ZdlPv(block);
+}
+
+void _ZdaPvm(void *block, size_t size)
+{
+	if (sea_fast_is_secure() && arrays_are_ours())
+		sea_engine_free_as(SEA_KIND_ARRAY, block, size);
+	else
+		_ZdaPv(block);
+}
+
 /* Delete with a size is the commonest: it goes the fast path itself, through a gate that opens
  * once operator delete is known to be ours.  The gate costs no instruction. */
 static uintptr_t gate;
-extern void our_delete(void *block) __attribute__((alias("_ZdlPv"), visibility("hidden")));
 
-static SEA_NOINLINE void delete_sized_slow(void *block)
+static SEA_NOINLINE void delete_sized_slow(void *block, size_t size)
 {
-	if (_ZdlPv == our_delete)
-		sea_fast_open(&gate);
-	_ZdlPv(block);
+	if (_ZdlPv != our_delete) {
+		_ZdlPv(block);
+		return;
+	}
+	sea_fast_open(&gate);
+	sea_engine_free_as(kind_if_ours(SEA_KIND_NEW), block, size);
 }
 
-EXPORT void _ZdlPvm SIZED;
-void _ZdlPvm SIZED { sea_fast_free_through(&gate, block, delete_sized_slow); }
+EXPORT void _ZdlPvm(void *block, size_t size);
+void _ZdlPvm(void *block, size_t size) { sea_fast_free_through(&gate, block, size, delete_sized_slow); }

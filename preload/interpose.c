@@ -44,8 +44,17 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 	return NULL;
 }
 EXPORT void cfree(void *block) { free(block); }
-EXPORT void free_sized(void *block, size_t size) { (void)size, free(block); }
-EXPORT void free_aligned_sized(void *block, size_t align, size_t size) { (void)align, (void)size, free(block); }
+
+/* Hardened mode looks at the size, if the block is ours. */
+extern void our_free(void *block) __THROW __attribute__((alias("free"), visibility("hidden")));
+EXPORT void free_sized(void *block, size_t size)
+{
+	if (sea_fast_is_secure() && free == our_free)
+		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
+	else
+		free(block);
+}
+EXPORT void free_aligned_sized(void *block, size_t align, size_t size) { (void)align, free_sized(block, size); }
 
 EXPORT void *aligned_alloc(size_t align, size_t size) { return sea_aligned_alloc(align, size); }
 EXPORT void *memalign(size_t align, size_t size) { return sea_memalign(align, size); }

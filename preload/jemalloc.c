@@ -33,10 +33,12 @@ EXPORT size_t nallocx(size_t size, int flags);
 
 static size_t align_of(int flags) { return (size_t)1 << (flags & FLAG_LG_ALIGN); }
 
+/* Asks for what nallocx() says, which a guarded block has too then. */
 static SEA_NOINLINE void *alloc_slow(size_t size)
 {
 	void *block = sea_fast_pop_more(size);
-	return likely(block) ? block : sea_engine_alloc(size);
+	size_t usable = sea_engine_good_size(size);
+	return likely(block) || !usable ? block : sea_engine_alloc(usable);
 }
 
 /* Zeroed to the last usable byte: a later rallocx() clears only what is behind it. */

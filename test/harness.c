@@ -108,12 +108,18 @@ enum test_engine test_engine(void)
 	static const struct {
 		const char *name;
 		enum test_engine engine;
-	} engines[] = {{"seam", SEAM}, {"freelist", FREELIST}, {"watermark", WATERMARK}};
+	} engines[] = {{"seam", SEAM}, {"secure", SEAM}, {"freelist", FREELIST}, {"watermark", WATERMARK}};
 	const char *name = getenv("SEA_TEST_ENGINE");
-	for (size_t i = 0; name != NULL && i < 3; i++)
+	for (size_t i = 0; name != NULL && i < sizeof(engines) / sizeof(engines[0]); i++)
 		if (strcmp(name, engines[i].name) == 0)
 			return engines[i].engine;
 	return GLIBC;
+}
+
+bool test_is_secure(void)
+{
+	const char *name = getenv("SEA_TEST_ENGINE");
+	return name != NULL && strcmp(name, "secure") == 0;
 }
 
 size_t test_pick(size_t quick, size_t normal, size_t lengthy)
@@ -291,6 +297,8 @@ double test_cpu_now(void)
 
 static bool is_meant_for(const struct test_case *c, enum test_engine engine)
 {
+	if (c->engines & NOT_SECURE && test_is_secure())
+		return false;
 	return c->engines == 0 || (c->engines & engine) != 0 ||
 	       (engine == GLIBC && getenv("SEA_TEST_STRICT") != NULL);
 }

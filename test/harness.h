@@ -9,7 +9,8 @@
  *
  * Arguments: [--case PART-OF-NAME] [--seed N] [--seconds N] [--no-fork]
  * Environment, set by run-tests:
- *     SEA_TEST_ENGINE   seam, freelist, watermark, or glibc (nothing preloaded)
+ *     SEA_TEST_ENGINE   seam, secure (seam in hardened mode), freelist, watermark, or glibc (nothing
+ *                       preloaded)
  *     SEA_TEST_LENGTH   quick, normal or long
  *     SEA_TEST_LIBRARY  path of the library under test
  *     SEA_TEST_STRICT   if set, cases that glibc is known to miss run there too
@@ -44,6 +45,7 @@ enum test_engine {
 	OURS = SEAM | FREELIST | WATERMARK,
 	RECYCLING = SEAM | FREELIST | GLIBC, /* free makes room for the next */
 	EVERY = OURS | GLIBC,
+	NOT_SECURE = 16, /* beside SEAM: what hardened mode does not promise */
 };
 
 struct test_case {
@@ -62,6 +64,9 @@ struct test_case {
 	}
 
 int test_main(int argc, char **argv, const struct test_case *cases, size_t nr_cases);
+
+/* Claim: the engine is SEAM in hardened mode. */
+bool test_is_secure(void);
 
 /* --- inside a case ---------------------------------------------------------- */
 

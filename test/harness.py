@@ -18,9 +18,9 @@ LIBRARY = os.environ.get("SEA_TEST_LIBRARY", "")
 BUILD = os.environ.get("SEA_TEST_BUILD", "build/test")
 STRICT = "SEA_TEST_STRICT" in os.environ
 
-SEAM, FREELIST, WATERMARK, GLIBC = "seam", "freelist", "watermark", "glibc"
-OURS = (SEAM, FREELIST, WATERMARK)
-RECYCLING = (SEAM, FREELIST, GLIBC)
+SEAM, SECURE, FREELIST, WATERMARK, GLIBC = "seam", "secure", "freelist", "watermark", "glibc"
+OURS = (SEAM, SECURE, FREELIST, WATERMARK)
+RECYCLING = (SEAM, SECURE, FREELIST, GLIBC)
 EVERY = OURS + (GLIBC,)
 
 

@@ -8,18 +8,19 @@
 
 UNIT       := $(BUILD)/unit
 UNIT_CC    ?= $(CC)
-UNIT_CORE  := $(basename $(filter-out base/os.o,$(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT)))
+UNIT_CORE  := $(basename $(filter-out base/os.o,$(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(call room,heaps)))
 UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*/*.c))
 UNIT_HEADERS = $(HEADERS) $(wildcard test/*.h test/sim/*.h test/unit/*.h)
 
 UNIT_WARNINGS := -Wall -Wextra -Wundef -Wmissing-prototypes -Wstrict-prototypes -Werror
 UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE= $(UNIT_WARNINGS) -fno-builtin-malloc -fno-strict-aliasing \
-               -Iinclude -Isrc -Itest -Itest/sim -Itest/unit -pthread
+               -Iinclude -Isrc -Itest -Itest/sim -Itest/unit -Itest/schedules -pthread
 UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 UNIT_FLAGS_plain := -O2 -g
 UNIT_FLAGS_debug := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE)
 UNIT_FLAGS_asan  := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE)
+UNIT_FLAGS_sched := -O2 -g -DSEA_DEBUG=1 -DSEA_AUDITS=0 -DSEA_SCHEDULED=1
 UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
 # Calls that a test looks in on.
@@ -52,7 +53,7 @@ $(UNIT)/$(1)/stress: $(UNIT)/$(1)/test/stress/stress.o $(UNIT)/$(1)/src/base/os.
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
 endef
-$(foreach v,plain debug asan tsan,$(eval $(call unit_rules,$(v))))
+$(foreach v,plain debug asan tsan sched,$(eval $(call unit_rules,$(v))))
 
 # $(call unit_run,PROGRAMS): runs each, and adds up what they print last.
 unit_run = @$(UNIT_ENV) sh test/unit/run $(1)

@@ -3,6 +3,10 @@
  *
  *   pair, calloc, sized_delete            a block of NUMBER bytes comes and goes (64)
  *   batch_lifo, batch_fifo, batch_random  NUMBER blocks of 64 bytes come, then go (10000)
+ *   heap_pair, heap_one_thread            as pair, in a heap as object (seamalloc_heap.h); the
+ *                                         second with SEA_HEAP_ONE_THREAD
+ *   heap_free, heap_destroy               NUMBER blocks of 64 bytes come into a heap, and go one by
+ *                                         one, or all by a destroy (10000); heap_fill: they stay
  *   replace                               random ones of NUMBER live blocks are replaced,
  *                                         sizes as measured, up to 1 KiB (10000)
  *
@@ -19,6 +23,7 @@
 #include <string.h>
 
 #include "random.h"
+#include "seamalloc_heap.h"
 #include "sizes/sizes.h"
 
 #define BAD_USE 2
@@ -121,6 +126,60 @@ static void run_replace(long pairs, size_t count)
 	}
 }
 
+/* --- heaps as objects ------------------------------------------------------------ */
+
+static struct {
+	sea_heap *(*create)(const char *, const struct sea_heap_options *);
+	void *(*malloc)(sea_heap *, size_t);
+	void (*free)(sea_heap *, void *);
+	void (*destroy)(sea_heap *);
+} heap;
+
+/* Only seamalloc has them. */
+static void find_heap_functions(void)
+{
+	heap.create = (__typeof__(heap.create))dlsym(RTLD_DEFAULT, "sea_heap_create");
+	heap.malloc = (__typeof__(heap.malloc))dlsym(RTLD_DEFAULT, "sea_heap_malloc");
+	heap.free = (__typeof__(heap.free))dlsym(RTLD_DEFAULT, "sea_heap_free");
+	heap.destroy = (__typeof__(heap.destroy))dlsym(RTLD_DEFAULT, "sea_heap_destroy");
+	if (!heap.create || !heap.malloc || !heap.free || !heap.destroy)
+		refuse("no library has sea_heap_create(); preload libseamalloc.so", "");
+}
+
+static void pair_in_heap(long pairs, size_t size, unsigned flags)
+{
+	find_heap_functions();
+	struct sea_heap_options options = {.flags = flags};
+	sea_heap *mine = heap.create("count", &options);
+	for (long i = 0; i < pairs; i++) {
+		void *block = heap.malloc(mine, size);
+		KEEP(block);
+		heap.free(mine, block);
+	}
+}
+
+static void run_heap_pair(long pairs, size_t size) { pair_in_heap(pairs, size, 0); }
+static void run_heap_one_thread(long pairs, size_t size) { pair_in_heap(pairs, size, SEA_HEAP_ONE_THREAD); }
+
+static void batches_in_heap(long pairs, size_t count, bool frees, bool destroys)
+{
+	long batches = pairs / (long)count;
+	find_heap_functions();
+	do {
+		sea_heap *mine = heap.create("count", NULL);
+		for (size_t i = 0; i < count; i++)
+			blocks[i] = heap.malloc(mine, BATCH_SIZE);
+		for (size_t i = 0; frees && i < count; i++)
+			heap.free(mine, blocks[i]);
+		if (destroys)
+			heap.destroy(mine);
+	} while (--batches > 0);
+}
+
+static void run_heap_free(long pairs, size_t count) { batches_in_heap(pairs, count, true, false); }
+static void run_heap_destroy(long pairs, size_t count) { batches_in_heap(pairs, count, false, true); }
+static void run_heap_fill(long pairs, size_t count) { batches_in_heap(pairs, count, false, false); }
+
 struct pattern {
 	const char *name;
 	void (*run)(long pairs, size_t number);
@@ -134,6 +193,11 @@ static const struct pattern patterns[] = {
 	{"batch_lifo", run_lifo, DEFAULT_BLOCKS, MAX_BLOCKS},
 	{"batch_fifo", run_fifo, DEFAULT_BLOCKS, MAX_BLOCKS},
 	{"batch_random", run_random, DEFAULT_BLOCKS, MAX_BLOCKS},
+	{"heap_pair", run_heap_pair, DEFAULT_SIZE, SIZE_MAX / 2},
+	{"heap_one_thread", run_heap_one_thread, DEFAULT_SIZE, SIZE_MAX / 2},
+	{"heap_free", run_heap_free, DEFAULT_BLOCKS, MAX_BLOCKS},
+	{"heap_destroy", run_heap_destroy, DEFAULT_BLOCKS, MAX_BLOCKS},
+	{"heap_fill", run_heap_fill, DEFAULT_BLOCKS, MAX_BLOCKS},
 	{"replace", run_replace, DEFAULT_BLOCKS, MAX_BLOCKS},
 };
 

@@ -28,14 +28,14 @@ class Counter:
     def __init__(self, folder):
         self.folder = folder
 
-    def command(self, argv):
-        """The command line that counts."""
+    def command(self):
+        """The command line that counts; the program's follows."""
         if not shutil.which("valgrind"):
             raise Refusal("--instructions needs valgrind, which is not installed (apt install valgrind)")
         # Valgrind must leave malloc alone.
         return [shutil.which("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null",
                 "--soname-synonyms=somalloc=nouserintercepts", "--trace-children=yes",
-                f"--log-file={self.folder}/%p.log", *argv]
+                f"--log-file={self.folder}/%p.log"]
 
     def total(self):
         """The sum; GivenUp if there is none."""

@@ -4,6 +4,7 @@
     options.py     the command line
     suites.py      what there is to run           watch.py       its limits
     run.py         in which order, how often      gang.py        ... in turns of ms
+    counted.py     counting instead of timing
     document.py    the result as a dictionary     agreement.py   two of them
     table.py       ... as text
     page.py        ... as a page                  plots.py       its plots
@@ -15,12 +16,14 @@ import sys
 import tempfile
 
 from suite import agreement
+from suite import counted as the_counts
 from suite import document as the_document
 from suite import options as the_options
 from suite import run
 from suite import suites
 from suite import table
 import measure
+import rounds
 from suite.options import HELP
 from errors import Refusal
 
@@ -57,6 +60,8 @@ def measured(options, cases, arguments):
     for case in cases:
         case.prepare()
     entries, absent = run.entries_for(cases, options.allocators, options.libdir)
+    if options.counted:
+        return counted(options, entries)
     plan = run.Plan(options.rounds, options.budget_s, options.idle_s, options.instructions, options.quick,
                           options.apart)
     session = run.Session(entries, plan)
@@ -66,6 +71,19 @@ def measured(options, cases, arguments):
         write(options.json, lambda file: json.dump(document, file))
     show(document, options)
     return status(document)
+
+
+def counted(options, entries):
+    """Counts and shows; the exit status."""
+    found = the_counts.counts_of(entries)
+    if options.json:
+        write(options.json, lambda file: json.dump({"counted": found}, file))
+    print(the_counts.text(found))
+    failed = [(entry.case.name, cell) for entry in entries for cell in entry.cells.values()
+              if cell.status != rounds.OK]
+    for name, cell in failed:
+        print(f"{name} under {cell.allocator.name}: {cell.reason}")
+    return 1 if failed else 0
 
 
 def status(document):

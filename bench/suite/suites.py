@@ -99,6 +99,17 @@ class Case:
         """What run() returns, without looking after the process."""
         raise NotImplementedError
 
+    def under(self, allocator, tool):
+        """(sample, operations) of a small run with one thread under a tool, a command line that
+        the program's follows."""
+        raise NotImplementedError
+
+    def instructions(self, allocator):
+        """Instructions an operation."""
+        with the_instructions.counting(allocator) as counter:
+            _, operations = self.under(allocator, counter.command())
+            return {"instructions": counter.total() / operations}
+
 
 class ProgramOfOurs(Case):
     """A program of the benchmark that tells its figures as JSON."""
@@ -174,10 +185,10 @@ class Stress(ProgramOfOurs):
         self.can_count = not self.growth
         self.idles_in_quick = name in QUICK_GROWTH
 
-    def argv(self, scale=None, idle_s=None):
+    def argv(self, scale=None, idle_s=None, threads=None):
         """The command line; with seconds to be idle after it has freed everything."""
         idle = [] if idle_s is None else ["--idle", str(idle_s)]
-        return [self.binary, "--threads", str(self.threads), "--scale", str(scale or self.scale), "--json", *idle]
+        return [self.binary, "--threads", str(threads or self.threads), "--scale", str(scale or self.scale), "--json", *idle]
 
     def figures(self, document):
         if document.get("check", "ok") != "ok":
@@ -192,11 +203,9 @@ class Stress(ProgramOfOurs):
             sample = self.run_with(allocator, self.argv(idle_s=seconds))
         return {name: sample[name] for name in ("peak_rss_bytes", "idle_rss_bytes")}
 
-    def instructions(self, allocator):
-        """Instructions an operation, of a small amount."""
-        with the_instructions.counting(allocator) as counter:
-            sample = self.run_with(allocator, counter.command(self.argv(scale=COUNTED_STRESS_SCALE)))
-            return {"instructions": counter.total() / sample["operations"]}
+    def under(self, allocator, tool):
+        sample = self.run_with(allocator, [*tool, *self.argv(scale=COUNTED_STRESS_SCALE, threads=1)])
+        return sample, sample["operations"]
 
 
 class Program(Case):
@@ -242,14 +251,12 @@ class Program(Case):
             resident = self.workload.idle_rss(allocator, seconds)
         return {"peak_rss_bytes": resident.peak_kib * KIB, "idle_rss_bytes": resident.idle_kib * KIB}
 
-    def instructions(self, allocator):
-        """Instructions of a whole run."""
-        with the_instructions.counting(allocator) as counter:
-            target = self.workload.target
-            counted = target._replace(path=counter.command([])[0], argv=counter.command(target.argv))
-            self.workload.clear()
-            compare.Runner(counted, self.workload.runner.environment).run(allocator, False)
-            return {"instructions": counter.total()}
+    def under(self, allocator, tool):
+        workload = self.of(allocator)
+        target = workload.target._replace(argv=[*tool, *workload.target.argv])
+        workload.clear()
+        sample = compare.Runner(target, workload.runner.environment).run(allocator, False)
+        return of_process(sample), 1
 
 
 def link_files(source, target, name):

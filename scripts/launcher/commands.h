@@ -7,5 +7,6 @@ int command_run(char **argv);
 int command_check(char **argv);
 int command_status(char **argv);
 int command_compare(char **argv);
+int command_messages(char **argv);
 
 #endif

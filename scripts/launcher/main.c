@@ -4,6 +4,7 @@
  *    run, check    may a preload take effect?   target  effect  heaps  wrapper
  *    status        what does a process use?     process  scope  absence
  *    compare       the Python modules
+ *    messages      which message heaps are there?   src/message
  *
  * `run` is one process that becomes the program, and changes nothing of what it was
  * given but LD_PRELOAD.  This program is static where it can be: then a start takes 66 to
@@ -21,6 +22,7 @@ static const char help[] =
 	"       seamalloc check [OPTION ...] [--] PROGRAM [ARG ...]\n"
 	"       seamalloc status PID|NAME ...\n"
 	"       seamalloc compare [OPTION ...] [--] PROGRAM [ARG ...]\n"
+	"       seamalloc messages [--clean]\n"
 	"       seamalloc --help | --version\n"
 	"\n"
 	"  run       runs PROGRAM with seamalloc as its malloc\n"
@@ -29,6 +31,8 @@ static const char help[] =
 	"            seamalloc, why not\n"
 	"  compare   runs PROGRAM in turn with each installed allocator, and shows time,\n"
 	"            memory and page faults of each beside glibc's; needs python3\n"
+	"  messages  lists the message heaps of this machine (seamalloc_message(3));\n"
+	"            --clean removes those that no process has open\n"
 	"\n"
 	"`seamalloc COMMAND --help` lists the options; the manual page seamalloc(1) has\n"
 	"the rest.\n";
@@ -39,6 +43,7 @@ static const struct {
 } commands[] = {
 	{ "run", command_run }, { "check", command_check },
 	{ "status", command_status }, { "compare", command_compare },
+	{ "messages", command_messages },
 };
 
 static int is_one_of(const char *word, const char *a, const char *b)

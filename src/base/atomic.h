@@ -19,14 +19,24 @@ extern char __libc_single_threaded __attribute__((weak));
 
 SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_single_threaded; }
 
-#define sea_load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
-#define sea_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define sea_store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
-#define sea_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define sea_add_relaxed_mt(p, v) (sea_is_alone() ? (*(p) += (v)) : __atomic_add_fetch(p, v, __ATOMIC_RELAXED))
+/* In a build that runs threads by a seed (test/schedules), each operation may first let another
+ * thread run. */
+#ifdef SEA_SCHEDULED
+void sea_may_switch(void);
+#else
+#define sea_may_switch() ((void)0)
+#endif
+
+#define sea_load_relaxed(p) (sea_may_switch(), __atomic_load_n(p, __ATOMIC_RELAXED))
+#define sea_load_acquire(p) (sea_may_switch(), __atomic_load_n(p, __ATOMIC_ACQUIRE))
+#define sea_store_relaxed(p, v) (sea_may_switch(), __atomic_store_n(p, v, __ATOMIC_RELAXED))
+#define sea_store_release(p, v) (sea_may_switch(), __atomic_store_n(p, v, __ATOMIC_RELEASE))
+#define sea_add_relaxed_mt(p, v)                                                                   \
+	(sea_may_switch(), sea_is_alone() ? (*(p) += (v)) : __atomic_add_fetch(p, v, __ATOMIC_RELAXED))
 #define sea_exchange_acq_rel_mt(p, v)                                                              \
 	({                                                                                         \
 		__typeof__(*(p)) old_;                                                             \
+		sea_may_switch();                                                                  \
 		if (sea_is_alone()) {                                                              \
 			old_ = *(p);                                                               \
 			*(p) = (v);                                                                \
@@ -38,13 +48,16 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 /* These are ordered with each other.  If one thread sets a bit and then reads, and another takes
  * that bit's partner and then reads the bit, they do not both miss the other's write. */
 #define sea_or_ordered_mt(p, v)                                                                    \
-	((void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
-#define sea_load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
-#define sea_exchange_ordered(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
-#define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
-#define sea_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
+	(sea_may_switch(), (void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
+#define sea_load_ordered(p) (sea_may_switch(), __atomic_load_n(p, __ATOMIC_SEQ_CST))
+#define sea_exchange_ordered(p, v) (sea_may_switch(), __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
+#define sea_or_release(p, v) (sea_may_switch(), (void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
+#define sea_fetch_and_relaxed(p, v) (sea_may_switch(), __atomic_fetch_and(p, v, __ATOMIC_RELAXED))
+#define sea_fetch_and_release(p, v) (sea_may_switch(), __atomic_fetch_and(p, v, __ATOMIC_RELEASE))
+#define sea_fetch_add_relaxed(p, v) (sea_may_switch(), __atomic_fetch_add(p, v, __ATOMIC_RELAXED))
 #define sea_and_relaxed(p, v) ((void)sea_fetch_and_relaxed(p, v))
-#define sea_test_and_set_bit(p, bit) (__atomic_fetch_or(p, 1ull << (bit), __ATOMIC_RELAXED) >> (bit) & 1)
+#define sea_test_and_set_bit(p, bit)                                                               \
+	(sea_may_switch(), __atomic_fetch_or(p, 1ull << (bit), __ATOMIC_RELAXED) >> (bit) & 1)
 
 /* Reads a word that was written before the caller could ask for it.  A plain load: compilers fold
  * it into the instruction that uses it, which they do not do with atomics. */
@@ -63,6 +76,13 @@ SEA_INLINE bool sea_count_down(int32_t *count)
 SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
 #endif
 
+/* Tells the processor that the caller waits in a loop. */
+#if defined(__x86_64__)
+SEA_INLINE void sea_pause(void) { __builtin_ia32_pause(); }
+#else
+SEA_INLINE void sea_pause(void) {}
+#endif
+
 /* To a signal handler of the same thread, everything before this is done before everything after it. */
 #define sea_before_a_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
@@ -73,6 +93,7 @@ SEA_INLINE bool sea_count_down(int32_t *count) { return --*count < 0; }
 #define sea_swap_if(p, old, new)                                                                   \
 	({                                                                                         \
 		__typeof__(*(p)) expected_ = (old);                                                \
+		sea_may_switch();                                                                  \
 		__atomic_compare_exchange_n(p, &expected_, new, false, __ATOMIC_ACQ_REL,           \
 					    __ATOMIC_ACQUIRE);                                     \
 	})

@@ -57,7 +57,7 @@ static void leave_heap(void)
 	sea_engine_retreat();
 }
 
-static _Noreturn void end_process(void)
+void sea_fatal_end(void)
 {
 	if (sea_lock_gave_up())
 		sea_os_die();
@@ -67,7 +67,7 @@ static _Noreturn void end_process(void)
 void sea_fatal(const char *what, const char *text)
 {
 	sea_warn(what, text);
-	end_process();
+	sea_fatal_end();
 }
 
 void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first, size_t second)
@@ -81,7 +81,7 @@ void sea_fatal_block(const char *verb, const void *block, const char *text, size
 	sea_text_put(&line, ": ");
 	put_template(&line, text, (const size_t[2]){first, second});
 	finish(&line);
-	end_process();
+	sea_fatal_end();
 }
 
 void sea_check_failed(const char *claim, const char *file, int line_number)
@@ -97,5 +97,5 @@ void sea_check_failed(const char *claim, const char *file, int line_number)
 	sea_text_put_number(&line, (size_t)line_number, 10);
 	sea_text_put(&line, ")");
 	finish(&line);
-	end_process();
+	sea_fatal_end();
 }

@@ -14,6 +14,9 @@
 #ifndef SEA_DEBUG
 #define SEA_DEBUG 0
 #endif
+#ifndef SEA_AUDITS /* tests that make very many small runs have asserts, but walk less often */
+#define SEA_AUDITS SEA_DEBUG
+#endif
 
 /* Prints one line on standard error, "seamalloc: WHAT: TEXT", then calls abort().  Does not
  * allocate, takes no lock, and drops the locks that the thread holds. */
@@ -23,6 +26,9 @@ SEA_COLD _Noreturn void sea_fatal(const char *what, const char *text);
  * by the numbers in decimal. */
 SEA_COLD _Noreturn void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first,
 					size_t second);
+
+/* Ends the process after a report that was made in another way: abort(), as the two above. */
+SEA_COLD _Noreturn void sea_fatal_end(void);
 
 /* Prints one line on standard error, "seamalloc: WHAT: TEXT".  The process goes on. */
 SEA_COLD void sea_warn(const char *what, const char *text);
@@ -43,7 +49,7 @@ SEA_COLD _Noreturn void sea_check_failed(const char *claim, const char *file, in
 
 #define SEA_AUDIT(walk)                                                                            \
 	do {                                                                                       \
-		if (SEA_DEBUG)                                                                     \
+		if (SEA_AUDITS)                                                                    \
 			walk;                                                                      \
 	} while (0)
 

@@ -29,7 +29,11 @@ static struct sea_lock *stopped; /* the last of its locks; only that thread writ
 
 static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
 	[SEA_RANK_THREADS] = &sea_locks_threads,
+	[SEA_RANK_NAMED] = &sea_locks_named,
 	[SEA_RANK_SHARD] = &sea_locks_shard,
+	[SEA_RANK_APART] = &sea_locks_apart,
+	[SEA_RANK_INDEX] = &sea_locks_index,
+	[SEA_RANK_SECURE] = &sea_locks_secure,
 	[SEA_RANK_PCP] = &sea_locks_pcp,
 	[SEA_RANK_PAGES] = &sea_locks_pages,
 	[SEA_RANK_META] = &sea_locks_meta,
@@ -161,8 +165,9 @@ static uint32_t count_used(const struct sea_locks *locks)
 /* L3: the constants give the right ranks.  A lock that was never taken may have rank 0. */
 static struct sea_lock *lock_at(unsigned rank, uint32_t i)
 {
-	struct sea_lock *lock = (struct sea_lock *)((char *)of_rank[rank]->first + i * of_rank[rank]->stride);
-	SEA_ASSERT(i < of_rank[rank]->nr);
+	const struct sea_locks *locks = of_rank[rank];
+	SEA_ASSERT(i < locks->nr);
+	struct sea_lock *lock = locks->nth ? locks->nth(i) : (struct sea_lock *)((char *)locks->first + i * locks->stride);
 	SEA_ASSERT(!sea_load_relaxed(&lock->rank) || sea_load_relaxed(&lock->rank) == rank);
 	return lock;
 }

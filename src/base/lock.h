@@ -21,7 +21,11 @@
 
 enum sea_lock_rank {
 	SEA_RANK_THREADS = 1, /* list of thread caches */
-	SEA_RANK_SHARD,	   /* one shard's zones; only stopping the heap takes two */
+	SEA_RANK_NAMED,	   /* one heap object; only stopping the heap takes two */
+	SEA_RANK_SHARD,	   /* one shard's zones; the same */
+	SEA_RANK_APART,	   /* one shard of a heap object; the same */
+	SEA_RANK_INDEX,	   /* the table of heap objects and their large blocks */
+	SEA_RANK_SECURE,   /* hardened mode: one of its tables; only stopping the heap takes two */
 	SEA_RANK_PCP,	   /* one per-CPU page list; the same */
 	SEA_RANK_PAGES,	   /* the arenas and their pools */
 	SEA_RANK_META,	   /* metadata pages */
@@ -66,10 +70,11 @@ bool sea_lock_is_held(const struct sea_lock *lock);
 
 /* --- all locks --------------------------------------------------------------------- */
 
-/* The locks of one rank: an array, or a single one. */
+/* The locks of one rank: an array, a single one, or what a function finds. */
 struct sea_locks {
 	struct sea_lock *first;
 	size_t stride; /* bytes from one lock to the next */
+	struct sea_lock *(*nth)(uint32_t i); /* instead of the two above; NULL: an array */
 	uint32_t nr;
 	const uint32_t *nr_used; /* number of locks that were ever taken; changes under a lock of a lower
 				    rank; atomic.  NULL: all */
@@ -77,8 +82,8 @@ struct sea_locks {
 
 /* Each is a constant that the owner of the rank defines (src/README.md).  So no lock is registered
  * at run time, and a rank without an owner does not link. */
-extern SEA_HIDDEN const struct sea_locks sea_locks_threads, sea_locks_shard, sea_locks_pcp, sea_locks_pages,
-	sea_locks_meta, sea_locks_seams, sea_locks_region;
+extern SEA_HIDDEN const struct sea_locks sea_locks_threads, sea_locks_named, sea_locks_shard, sea_locks_apart,
+	sea_locks_index, sea_locks_secure, sea_locks_pcp, sea_locks_pages, sea_locks_meta, sea_locks_seams, sea_locks_region;
 
 /* Calls visit() for each lock, lowest rank first. */
 void sea_lock_each(void (*visit)(struct sea_lock *lock, void *context), void *context);

@@ -17,30 +17,38 @@
 struct sea_options sea_options = {
 #define OPTION(name, value, min, max, sentence) .name = (value),
 #define DURATION(name, value, max, sentence) .name = (value),
+#define RATE(name, value, max, sentence) .name = (value),
 #define CHOICE(name, value, words, sentence) .name = (value),
 #include "base/options.def"
 #undef OPTION
 #undef DURATION
+#undef RATE
 #undef CHOICE
 };
+
+/* What a number counts. */
+enum unit { BYTES, SECONDS, RATES };
 
 struct option {
 	const char *name;
 	const char *words; /* "word|word|...", whose indices are the values; NULL: a number */
 	size_t offset, standard, min, max;
-	bool is_duration; /* the number is in seconds */
+	enum unit unit;
 };
 
 static const struct option table[] = {
 #define OPTION(name, value, min, max, sentence)                                                    \
-	{#name, NULL, offsetof(struct sea_options, name), value, min, max, false},
+	{#name, NULL, offsetof(struct sea_options, name), value, min, max, BYTES},
 #define DURATION(name, value, max, sentence)                                                       \
-	{#name, NULL, offsetof(struct sea_options, name), value, 0, max, true},
+	{#name, NULL, offsetof(struct sea_options, name), value, 0, max, SECONDS},
+#define RATE(name, value, max, sentence)                                                           \
+	{#name, NULL, offsetof(struct sea_options, name), value, 0, max, RATES},
 #define CHOICE(name, value, words, sentence)                                                       \
-	{#name, words, offsetof(struct sea_options, name), value, 0, SIZE_MAX, false},
+	{#name, words, offsetof(struct sea_options, name), value, 0, SIZE_MAX, BYTES},
 #include "base/options.def"
 #undef OPTION
 #undef DURATION
+#undef RATE
 #undef CHOICE
 };
 
@@ -123,6 +131,13 @@ static bool parse_duration(const char *text, const char *end, size_t *value)
 	return text == end || (end - text == 1 && *text == 's');
 }
 
+/* Reads [text, end) as a rate. */
+static bool parse_rate(const char *text, const char *end, size_t *value)
+{
+	*value = 0;
+	return (end - text == 3 && !memcmp(text, "off", 3)) || parse_size(text, end, value);
+}
+
 /* Reads [text, end) as one of the words. */
 static bool parse_word(const char *words, const char *text, const char *end, size_t *value)
 {
@@ -138,7 +153,11 @@ static bool parse_value(const struct option *option, const char *text, const cha
 {
 	if (option->words)
 		return parse_word(option->words, text, end, value);
-	return option->is_duration ? parse_duration(text, end, value) : parse_size(text, end, value);
+	switch (option->unit) {
+	case SECONDS: return parse_duration(text, end, value);
+	case RATES: return parse_rate(text, end, value);
+	default: return parse_size(text, end, value);
+	}
 }
 
 /* Writes a number with the largest suffix. */
@@ -154,12 +173,14 @@ static void put_size(struct sea_text *line, size_t value)
 
 static void put_number(struct sea_text *line, const struct option *option, size_t value)
 {
-	if (!option->is_duration) {
+	if (option->unit == SECONDS) {
+		sea_text_put_number(line, value, 10);
+		sea_text_put(line, "s");
+	} else if (option->unit == RATES && !value) {
+		sea_text_put(line, "off");
+	} else {
 		put_size(line, value);
-		return;
 	}
-	sea_text_put_number(line, value, 10);
-	sea_text_put(line, "s");
 }
 
 static void put_value(struct sea_text *line, const struct option *option, size_t value)
@@ -251,8 +272,8 @@ static void put_reason(struct sea_text *line, const struct item *item)
 		sea_text_put(line, option->words);
 		sea_text_put(line, "; ");
 	} else {
-		sea_text_put(line, "the value is a number from ");
-		put_number(line, option, option->min);
+		sea_text_put(line, option->unit == RATES ? "the value is off or a number from " : "the value is a number from ");
+		put_number(line, option, option->unit == RATES ? 1 : option->min);
 		sea_text_put(line, " to ");
 		put_number(line, option, option->max);
 		sea_text_put(line, "; ");
@@ -302,10 +323,18 @@ static struct item cut(const char *text, const char *end)
 	return item;
 }
 
+/* Claim: the item is a name alone, of a switch: that turns it on. */
+static bool turns_on(const struct item *item)
+{
+	return item->option && !item->value && !item->option->words && item->option->max == 1;
+}
+
 /* O1.  False: the item is bad, and a complaint was made if it may complain. */
 static bool take_item(const struct item *item, struct sea_origin *origin, bool may_complain)
 {
 	size_t value;
+	if (turns_on(item))
+		return set(item->option, 1);
 	if (item->option && item->value && !item->has_colon &&
 	    parse_value(item->option, item->value, item->end, &value) && set(item->option, value))
 		return true;

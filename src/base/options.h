@@ -13,10 +13,12 @@
 struct sea_options {
 #define OPTION(name, value, min, max, sentence) size_t name;
 #define DURATION(name, value, max, sentence) size_t name;
+#define RATE(name, value, max, sentence) size_t name;
 #define CHOICE(name, value, words, sentence) size_t name;
 #include "base/options.def"
 #undef OPTION
 #undef DURATION
+#undef RATE
 #undef CHOICE
 };
 

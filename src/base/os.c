@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,12 +23,14 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/action.h"
 #include "base/atomic.h"
 #include "base/machine.h"
 #include "base/vdso.h"
@@ -87,6 +90,8 @@ static const struct sea_vdso *vdso(void)
 static uint32_t is_confined;
 
 static bool may_ask(void) { return !sea_load_relaxed(&is_confined); }
+
+bool sea_os_is_confined(void) { return !may_ask(); }
 
 long sea_os_prctl(int operation, const unsigned long arguments[4])
 {
@@ -174,6 +179,14 @@ uint64_t sea_os_secret(void)
 	return secret;
 }
 
+uint64_t sea_os_random(void)
+{
+	uint64_t random;
+	if (may_ask() && SEA_CALL(SYS_getrandom, &random, sizeof(random), GRND_NONBLOCK) == sizeof(random))
+		return random;
+	return sea_os_secret() ^ sea_os_now_us() * 0x9e3779b97f4a7c15ull;
+}
+
 bool sea_os_is_secure(void) { return told_at_start(AT_SECURE) != 0; }
 
 static void *map(void *at, size_t size, int protection, int flags)
@@ -206,6 +219,8 @@ bool sea_os_commit(void *base, size_t size)
 {
 	return SEA_CALL(SYS_mprotect, base, size, PROT_READ | PROT_WRITE) == 0;
 }
+
+bool sea_os_protect(void *base, size_t size) { return SEA_CALL(SYS_mprotect, base, size, PROT_NONE) == 0; }
 
 static bool advise(void *base, size_t size, int advice) { return SEA_CALL(SYS_madvise, base, size, advice) == 0; }
 
@@ -251,6 +266,40 @@ enum sea_moved sea_os_move(void *from, void *to, size_t size)
 		sea_os_release(again, size);
 	return SEA_LOST;
 }
+
+int sea_os_share_make(size_t size)
+{
+	long file = may_ask() ? SEA_CALL(SYS_memfd_create, "seamalloc", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+	if (file < 0)
+		return -1;
+	if (SEA_CALL(SYS_ftruncate, file, size) == 0 &&
+	    SEA_CALL(SYS_fcntl, file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return (int)file;
+	SEA_CALL(SYS_close, file);
+	return -1;
+}
+
+size_t sea_os_share_size(int file)
+{
+	struct stat status;
+	long seals = may_ask() ? SEA_CALL(SYS_fcntl, file, F_GET_SEALS) : -1;
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || SEA_CALL(SYS_fstat, file, &status) != 0)
+		return 0;
+	return status.st_size > 0 ? (size_t)status.st_size : 0;
+}
+
+void *sea_os_share(int file, size_t size)
+{
+	long base = SEA_CALL(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (base < 0 && base > -4096)
+		return NULL;
+	if (advise((void *)base, size, MADV_DONTFORK))
+		return (void *)base;
+	sea_os_release((void *)base, size);
+	return NULL;
+}
+
+void sea_os_unshare(void *base, size_t size) { sea_os_release(base, size); }
 
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 {
@@ -314,6 +363,14 @@ int sea_os_thread_clock(void)
 {
 	clockid_t clock = 0;
 	return pthread_getcpuclockid(pthread_self(), &clock) ? 0 : clock;
+}
+
+/* The kernel makes the clock of the id (CPUCLOCK in its sources): ~id in all but the last three
+ * bits. */
+size_t sea_os_thread_id(void)
+{
+	int clock = sea_os_thread_clock();
+	return clock ? (size_t)~(clock >> 3) : 0;
 }
 
 uint64_t sea_os_thread_time(int clock)
@@ -486,6 +543,92 @@ bool sea_os_is_on_stack(const void *here, const void *address)
 {
 	uintptr_t distance = (uintptr_t)address - (uintptr_t)here;
 	return distance < STACK_REACH;
+}
+
+/* --- faults ----------------------------------------------------------------------- */
+
+static void (*see_fault)(const struct sea_fault *fault);
+
+static bool read_action(struct sea_action *action)
+{
+	*action = (struct sea_action){0};
+	return SEA_CALL(SYS_rt_sigaction, SIGSEGV, NULL, action, sizeof(action->mask)) == 0;
+}
+
+static bool write_action(const struct sea_action *action, struct sea_action *old)
+{
+	return SEA_CALL(SYS_rt_sigaction, SIGSEGV, action, old, sizeof(action->mask)) == 0;
+}
+
+/* Claim: the instruction at fault comes again when the handler returns, and meets the default action. */
+static bool is_of_an_access(const siginfo_t *info)
+{
+	return info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR || info->si_code == SI_KERNEL;
+}
+
+/* Uses little stack if the fault is none of ours: it may run on a small stack for signals. */
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	if (info->si_code == SEGV_ACCERR) {
+		struct sea_fault fault = {info->si_addr, context};
+		see_fault(&fault);
+	}
+	write_action(&(struct sea_action){.handler = NULL}, NULL);
+	if (!is_of_an_access(info))
+		SEA_CALL(SYS_tgkill, SEA_CALL(SYS_getpid, 0), SEA_CALL(SYS_gettid, 0), signal);
+}
+
+bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
+{
+	struct sea_action action, old = {0};
+	if (!may_ask() || !read_action(&action) || action.handler)
+		return false;
+	see_fault = see;
+	action = sea_action_of(on_fault, SA_SIGINFO | SA_ONSTACK);
+	if (!write_action(&action, &old))
+		return false;
+	if (!old.handler)
+		return true;
+	write_action(&old, NULL); /* the program has installed one just now */
+	return false;
+}
+
+bool sea_os_catches_faults(void)
+{
+	struct sea_action action;
+	return may_ask() && read_action(&action) && action.handler == on_fault;
+}
+
+/* The kernel reads the set of signals before it finds that it does not know what to do with it.
+ * Sandboxes allow this call: the C library makes it for each thread.  (The idea is Abseil's.) */
+bool sea_os_can_read(const void *address)
+{
+	return may_ask() && SEA_CALL(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) == -EINVAL;
+}
+
+/* What _dl_find_object() of glibc 2.35 and later fills.  Older headers have neither. */
+struct found_object {
+	unsigned long long flags;
+	void *start, *end;
+	const struct link_map *map;
+	void *frame_table;
+	unsigned long long reserved[7];
+};
+extern int find_object(void *pc, struct found_object *found) __asm__("_dl_find_object") __attribute__((weak));
+
+bool sea_os_find_code(uintptr_t pc, struct sea_code *code)
+{
+	struct found_object found;
+	if (!find_object || find_object((void *)pc, &found) || !found.map)
+		return false;
+	const char *file = found.map->l_name;
+	code->is_library = file && *file;
+	if (!code->is_library)
+		file = (const char *)told_at_start(AT_EXECFN);
+	code->file = file ? file : "";
+	code->base = found.map->l_addr;
+	code->frame_table = found.frame_table;
+	return true;
 }
 
 _Noreturn void sea_os_abort(void (*first)(void))

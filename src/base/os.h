@@ -38,6 +38,9 @@ const char *sea_os_program(void);
 /* 64 bits that differ between processes.  No system call. */
 uint64_t sea_os_secret(void);
 
+/* 64 bits that nobody can guess; from the kernel, else made from the secret above and the clock. */
+uint64_t sea_os_random(void);
+
 /* True if the environment must not be trusted (setuid and the like). */
 bool sea_os_is_secure(void);
 
@@ -57,6 +60,9 @@ size_t sea_os_address_space(void);
 
 /* Makes a reserved range readable and writable; it reads as zero. */
 bool sea_os_commit(void *base, size_t size);
+
+/* Makes a committed range fault at any access.  Its memory stays.  sea_os_commit() ends that. */
+bool sea_os_protect(void *base, size_t size);
 
 /* Frees the memory of a committed range; the range stays committed.  True: it reads as zero now. */
 bool sea_os_purge(void *base, size_t size);
@@ -87,6 +93,9 @@ bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
  * may kill the process for others. */
 long sea_os_prctl(int operation, const unsigned long arguments[4]);
 
+/* Claim: the process has begun to give up rights (sea_os_prctl). */
+bool sea_os_is_confined(void);
+
 /* Sleeps while *word == value, until a wake at most. */
 void sea_os_wait(uint32_t *word, uint32_t value);
 void sea_os_wake(uint32_t *word);
@@ -99,6 +108,9 @@ int sea_os_thread_clock(void);
 
 /* Nanoseconds of CPU time that the clock's thread has used; 0: not known. */
 uint64_t sea_os_thread_time(int clock);
+
+/* The id of the calling thread, without a system call; 0: not known. */
+size_t sea_os_thread_id(void);
 
 /* Starts a detached thread that runs body(), takes no signals and is shown as `name` (at most 15
  * bytes).  False: the system refuses.  Starting it allocates, so the caller holds no lock. */
@@ -128,6 +140,18 @@ void sea_os_report(const char *text, size_t length);
 void sea_os_note_error(void);
 bool sea_os_error_is_as_noted(void);
 
+/* A file without a name, for memory that another process can map: of `size` bytes, which cannot
+ * change.  Negative: the system refuses. */
+int sea_os_share_make(size_t size);
+
+/* Bytes of such a file, if it cannot shrink; else 0. */
+size_t sea_os_share_size(int file);
+
+/* Maps its first `size` bytes; a child of a fork does not have the mapping.  NULL: the system
+ * refuses. */
+void *sea_os_share(int file, size_t size);
+void sea_os_unshare(void *base, size_t size);
+
 /* The process id. */
 size_t sea_os_process(void);
 
@@ -142,6 +166,34 @@ const char *sea_os_environment(const char *name);
 
 /* Claim: `address` is on the calling thread's stack, whose pointer is near `here`. */
 bool sea_os_is_on_stack(const void *here, const void *address);
+
+/* Claim: the 8 bytes at `address` can be read.  Asks the kernel. */
+bool sea_os_can_read(const void *address);
+
+/* The machine code around an address. */
+struct sea_code {
+	const char *file;	 /* path of the library or program */
+	bool is_library;
+	uintptr_t base;		 /* what is added to the file's own addresses */
+	const void *frame_table; /* its index of unwind tables (eh_frame_hdr), or NULL */
+};
+
+/* False: there is no code, or the C library (before glibc 2.35) does not tell.  Takes no lock. */
+bool sea_os_find_code(uintptr_t pc, struct sea_code *code);
+
+/* An access to memory that the processor refused. */
+struct sea_fault {
+	const void *address;
+	const void *context; /* registers, for context.h */
+};
+
+/* From now on see() is called for each SIGSEGV that an access causes.  Then the signal takes its
+ * default action, as without us.  False: the program has a handler or ignores the signal, and
+ * nothing changes.  A handler that the program installs later replaces ours. */
+bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault));
+
+/* Claim: see() would be called. */
+bool sea_os_catches_faults(void);
 
 /* Calls first(), then abort(), so a handler of the program may run.  (The simulated kernel returns
  * to the test instead.) */

@@ -46,6 +46,16 @@ static inline void sea_text_put_number(struct sea_text *text, size_t value, unsi
 	sea_text_put_bytes(text, digits + first, sizeof(digits) - first);
 }
 
+/* Copies a string into an array, cut if it does not fit; the rest of the array becomes zeros. */
+static inline void sea_text_copy(char *to, size_t room, const char *from)
+{
+	size_t length = 0;
+	while (length < room - 1 && from[length])
+		length++;
+	memcpy(to, from, length);
+	memset(to + length, 0, room - length);
+}
+
 /* Cuts the text down to its first `length` bytes. */
 static inline void sea_text_shorten(struct sea_text *text, size_t length)
 {

@@ -25,6 +25,7 @@
 #define SEA_BIN_H
 
 #include "base/check.h"
+#include "guard/guard.h"
 #include "map/map.h"
 #include "cache/outbox.h"
 #include "cache/parked.h"
@@ -60,6 +61,7 @@ struct sea_cache {
 	uint32_t look_next; /* the class at which a look continues; 0: no look is in progress */
 	struct sea_spill *spill[SEA_SPILL_CLASSES]; /* NULL until the stack is large and scattered */
 	struct sea_outbox outbox;
+	int64_t to_guard;   /* chunks until the thread asks for a guarded block; below 1: at the next chance */
 	uint32_t nr_passed; /* allocations of medium blocks while reclaim has work left */
 };
 

@@ -12,9 +12,13 @@
 #include "base/emergency.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "page/limit.h"
+#include "guard/guard.h"
 #include "page/page_alloc.h"
+#include "secure/secure.h"
 #include "heap/mistake.h"
 #include "heap/reclaim.h"
+#include "named/named.h"
 #include "cache/send.h"
 #include "cache/bin.h"
 #include "cache/idle.h"
@@ -89,6 +93,24 @@ SEA_COLD static void give_more_back(struct sea_cache *cache)
 		sea_reclaim(SEA_NOW_AND_THEN);
 }
 
+/* The thread has drawn so many chunks that one allocation is to be guarded.  NULL: not this one. */
+SEA_COLD static void *alloc_guarded(struct sea_cache *cache, size_t size)
+{
+	cache->to_guard = sea_guard_distance();
+	return sea_guard_alloc(sea_guard_keeps_sizes() ? sea_cache_good_size(size) : size);
+}
+
+/* Serves from the bin of class c, which is empty. */
+static void *alloc_by_refill(struct sea_cache *cache, unsigned c, size_t size)
+{
+	void *block = NULL;
+	if (!sea_bin_refill(cache, c))
+		return NULL;
+	if (unlikely(cache->to_guard <= 0))
+		block = alloc_guarded(cache, size);
+	return likely(!block) ? sea_cache_pop_bin(cache, c) : block;
+}
+
 /* *zeroed: the block is known to read as zero. */
 static void *alloc_anew(size_t size, bool *zeroed)
 {
@@ -104,7 +126,7 @@ static void *alloc_anew(size_t size, bool *zeroed)
 	void *block = sea_cache_pop_bin(cache, c);
 	if (!block && size > SEA_RUN_LEAST && !cache->bin[c].left)
 		return alloc_run(sea_class_size(c), zeroed);
-	return block || !sea_bin_refill(cache, c) ? block : sea_cache_pop_bin(cache, c);
+	return block ? block : alloc_by_refill(cache, c, size);
 }
 
 void *sea_cache_alloc_large(size_t size, bool *zeroed) { return alloc_anew(size, zeroed); }
@@ -284,15 +306,28 @@ static unsigned live_chunk(const struct sea_zone *zone, const void *block)
 	return sea_zone_chunk_size(zone, sea_granule_of(block));
 }
 
+/* Claim: the block belonged to a heap object, and is freed now. */
+static SEA_NOINLINE bool free_named(void *block)
+{
+	struct sea_named *named = sea_named_of(block);
+	if (named)
+		sea_named_free(named, block);
+	return named;
+}
+
 static void free_run(void *block)
 {
 	size_t size;
 	struct page *run = sea_pages_run(block, &size);
 	struct sea_cache *cache = sea_threads_own();
+	if (unlikely(!run && sea_named_any() && free_named(block)))
+		return;
 	if (unlikely(!size)) {
-		if (sea_emergency_size(block))
-			return;
-		sea_mistake("free", block);
+		if (sea_guard_has(block))
+			sea_guard_free(block);
+		else if (!sea_emergency_size(block))
+			sea_mistake("free", block);
+		return;
 	}
 	if (size <= SEA_MEDIUM_MAX && cache->shard)
 		cache->bin[sea_class_for(sea_granules_for(size))].left++;
@@ -300,13 +335,18 @@ static void free_run(void *block)
 		sea_pages_free(block);
 }
 
-void sea_cache_free_slow(void *block)
+/* Checks everything, and sends the block where it belongs. */
+static SEA_NOINLINE void free_checked(void *block)
 {
 	if (!block || sea_lock_holds_any())
 		return;
 	struct sea_zone *zone = sea_zone_of(block);
 	if (likely(zone)) {
+		if (unlikely(zone->is_apart) && free_named(block))
+			return;
 		unsigned n = live_chunk(zone, block);
+		if (unlikely(!n) && free_named(block))
+			return;
 		if (unlikely(!n))
 			sea_mistake("free", block);
 		((struct sea_link *)block)->mark = 0; /* a false mark */
@@ -314,6 +354,12 @@ void sea_cache_free_slow(void *block)
 	} else {
 		free_run(block);
 	}
+}
+
+void sea_cache_free_slow(void *block)
+{
+	if (!sea_secure_is_on() || unlikely(!sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD)))
+		free_checked(block);
 }
 
 /* A chunk of class c (0: no class), or a pointer to no chunk, that the fast path could not free. */
@@ -347,26 +393,29 @@ void sea_cache_free_marked(void *block, size_t c)
 /* A chunk of class c finds a full stack whose spill has room. */
 static SEA_NOINLINE void free_spilling(struct sea_cache *cache, void *block, size_t c)
 {
+	SEA_ASSERT(c > 0 && cache->shard);
 	cache->room[c]++;
 	if (unlikely(!spill(cache->spill[c], block)))
 		leave_stack(cache, &cache->bin[c], block, c);
 }
 
-/* The cases, likeliest first: a chunk longer than its seam word shows; not a small chunk; a small
- * one whose stack is full and has a spill with room; one whose stack may not grow; one of a thread
- * without cache; one whose stack may grow. */
-void sea_cache_free_full(void *block, size_t c, uintptr_t mark)
+void sea_cache_free_unseen(void *block, size_t c, uintptr_t mark, struct sea_cache *cache)
 {
-	struct sea_cache *cache = sea_own.cache;
+	SEA_ASSERT(c == SEA_UNSEEN);
+	cache->room[c] = 0;
+	free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)), mark);
+}
+
+/* The cases: a small chunk whose stack is full and has a spill with room; not a small chunk; one
+ * whose stack may not grow; one of a thread without cache; one whose stack may grow. */
+void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache)
+{
 	struct sea_bin *bin = &cache->bin[c];
 	struct sea_spill *spill = sea_bin_spill(cache, c);
-	if (c == SEA_UNSEEN) {
-		cache->room[c] = 0;
-		free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)), mark);
+	if (spill && spill->room) {
+		free_spilling(cache, block, c);
 	} else if (c - 1 >= SEA_SMALL_GRANULES) {
 		free_shown(cache, block, c, mark);
-	} else if (spill && spill->room) {
-		free_spilling(cache, block, c);
 	} else if (likely(bin->is_shut)) {
 		cache->room[c]++;
 		leave_stack(cache, bin, block, c);
@@ -381,9 +430,12 @@ void sea_cache_free_full(void *block, size_t c, uintptr_t mark)
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
 	struct sea_zone *zone = sea_zone_of(block);
+	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
+	if (unlikely(named))
+		return sea_named_size(named, verb, block);
 	size_t size = zone ? live_chunk(zone, block) * SEA_GRANULE : sea_pages_size(block);
 	if (unlikely(!size))
-		size = sea_emergency_size(block);
+		size = sea_guard_has(block) ? sea_guard_size(block) : sea_emergency_size(block);
 	if (unlikely(!size))
 		sea_mistake(verb, block);
 	return size;
@@ -406,6 +458,8 @@ bool sea_cache_has(size_t size)
 bool sea_cache_expand(void *block, size_t size)
 {
 	struct sea_zone *zone = sea_zone_of(block);
+	if (unlikely(sea_named_any() && sea_named_of(block)))
+		return false;
 	if (!zone)
 		return sea_pages_resize(block, size);
 	unsigned g = sea_granule_of(block);
@@ -446,23 +500,43 @@ void sea_cache_send_all(void)
 	}
 }
 
-void sea_cache_merge_all(void)
+static size_t trim_shard(struct sea_shard *shard, size_t keep)
+{
+	size_t bytes = sea_reclaim_shard(shard, keep);
+	while (sea_reclaim_metadata(shard))
+		;
+	return bytes;
+}
+
+static size_t purge_all(size_t keep)
+{
+	size_t bytes = sea_pages_purge_free(keep);
+	for (unsigned i = 0; i < sea_shard_count(); i++)
+		bytes += trim_shard(&sea_shards[i], keep);
+	for (unsigned i = 0; i < sea_apart_count(); i++)
+		bytes += trim_shard(sea_apart_at(i), keep);
+	return bytes;
+}
+
+static void merge_all(void)
 {
 	sea_cache_send_all();
 	sea_threads_send_left();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sea_shard_merge(&sea_shards[i]);
+	sea_named_merge_all();
+}
+
+void sea_cache_merge_all(void)
+{
+	merge_all();
+	if (sea_limit_is_set())
+		purge_all(0);
 }
 
 size_t sea_cache_trim(size_t keep)
 {
 	sea_budget_end_of_work();
-	sea_cache_merge_all();
-	size_t bytes = sea_pages_purge_free(keep);
-	for (unsigned i = 0; i < sea_shard_count(); i++) {
-		bytes += sea_reclaim_shard(&sea_shards[i], keep);
-		while (sea_reclaim_metadata(&sea_shards[i]))
-			;
-	}
-	return bytes;
+	merge_all();
+	return purge_all(keep);
 }

@@ -29,9 +29,11 @@ _Static_assert(SEA_CLASS_MEDIUM > 64, "what a seam word may show is below the me
 SEA_NOINLINE void *sea_cache_alloc_slow(size_t size);
 SEA_COLD void sea_cache_free_slow(void *block);
 
-/* The same after room[c] was counted down: for full, it is below 0; for marked, the chunk has a
- * mark.  `mark` is the mark of a free chunk at this address, which the caller has in a register. */
-SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark);
+/* The same after room[c] was counted down: for unseen and full, it is below 0; for marked, the
+ * chunk has a mark.  `unseen` is for chunks longer than their seam word shows.  The caller has the
+ * last two arguments in registers: the mark of a free chunk at this address, and its cache. */
+SEA_NOINLINE void sea_cache_free_unseen(void *block, size_t c, uintptr_t mark, struct sea_cache *cache);
+SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache);
 SEA_COLD void sea_cache_free_marked(void *block, size_t c);
 
 /* 16 instructions on x86-64, two branches.  Prefetches the next chunk.  NULL: the slow path may
@@ -117,33 +119,37 @@ SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct s
 
 /* 25 instructions on x86-64, three branches.  A pointer to no chunk, or to a chunk that is too
  * large for a stack, leads to a class without room, and its memory is not read.  The slow path
- * corrects the count. nr_bits is sea_seams_nr or 0; `beyond` serves blocks behind these bits. */
-SEA_INLINE void sea_cache_free_within(uintptr_t nr_bits, void *block, void (*beyond)(void *block))
+ * corrects the count. nr_bits is sea_seams_nr or 0.  False: the block is behind these bits, and
+ * nothing was done. */
+SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block)
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_link *chunk = block;
 	struct sea_view view;
-	if (unlikely(!sea_cache_look_at(nr_bits, block, &view))) {
-		beyond(block);
-		return;
-	}
+	if (unlikely(!sea_cache_look_at(nr_bits, block, &view)))
+		return false;
 	size_t class = view.nr_granules;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
-		sea_cache_free_full(block, class, view.mark);
-		return;
+		if (class == SEA_UNSEEN)
+			sea_cache_free_unseen(block, class, view.mark, cache);
+		else
+			sea_cache_free_full(block, class, view.mark, cache);
+		return true;
 	}
 	if (unlikely(chunk->mark == view.mark)) {
 		sea_cache_free_marked(block, class);
-		return;
+		return true;
 	}
 	chunk->next = cache->head[class];
 	chunk->mark = view.mark;
 	cache->head[class] = chunk;
+	return true;
 }
 
 SEA_INLINE void sea_cache_free(void *block)
 {
-	sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, sea_cache_free_slow);
+	if (unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block)))
+		sea_cache_free_slow(block);
 }
 
 /* Bytes of a live small chunk, for its owner; 0 if `block` is none. */

@@ -134,12 +134,15 @@ bool sea_bin_refill(struct sea_cache *cache, unsigned c)
 	struct sea_bin *bin = &cache->bin[c];
 	struct sea_batch batch;
 	size_t size = sea_class_size(c);
-	if (sea_bin_unspill(cache, c))
+	if (sea_bin_unspill(cache, c)) {
+		cache->to_guard -= SPILL_BATCH;
 		return true;
+	}
 	before_refill(cache);
 	if (!sea_shard_take(cache->shard, sea_class_granules(c), next_batch(bin, size), &batch))
 		return false;
 	account_refill(cache, bin, batch.nr_chunks, size);
+	cache->to_guard -= batch.nr_chunks;
 	adopt(cache, c, &batch);
 	SEA_ASSERT(sea_bins_seem_sound(cache));
 	return true;

@@ -194,9 +194,11 @@ static struct sea_cache *take_struct(void)
 		return cache;
 	}
 	cache = pop(&threads.spare);
-	if (!cache)
-		return sea_meta_alloc_aligned(sizeof(*cache), SEA_CACHE_ALIGN);
-	clear(cache);
+	if (cache)
+		clear(cache);
+	else if (!(cache = sea_meta_alloc_aligned(sizeof(*cache), SEA_CACHE_ALIGN)))
+		return NULL;
+	cache->to_guard = sea_guard_distance();
 	return cache;
 }
 

@@ -10,14 +10,28 @@
 #define SEA_ENGINE_H
 
 #include "base/compiler.h"
+#include "base/kind.h"
 
 /* Blocks are aligned to 16 bytes.  A request of 0 gives a block of its own. */
 void *sea_engine_alloc(size_t size);
 void *sea_engine_alloc_aligned(size_t align, size_t size);
 void *sea_engine_alloc_zeroed(size_t size);
 
+/* The same for operators: hardened mode notes the kind.  It is not zeroed. */
+void *sea_engine_alloc_as(enum sea_kind kind, size_t align, size_t size);
+
 /* Ignores NULL.  Ends the process if `block` is no live block. */
 void sea_engine_free(void *block);
+
+/* The same for a free of this kind that says a size (or SEA_SIZE_UNTOLD).  Hardened mode ends the
+ * process if kind or size does not fit the allocation. */
+void sea_engine_free_as(enum sea_kind kind, void *block, size_t size);
+
+/* Options may have been read: settles what depends on them. */
+void sea_engine_start(void);
+
+/* Looks for damage that no call has found, at most so long as exit() may take. */
+void sea_engine_audit(void);
 
 /* Usable bytes of a live block.  Ends the process if `block` is none; `verb` is what the program
  * tried to do with it. */
@@ -75,6 +89,10 @@ void sea_engine_send_waiting(void);
 /* In the child of a fork, with all locks dropped: other threads do not exist.  All repairs of a
  * child are called from here. */
 void sea_engine_in_child(void);
+
+/* In the child of a fork, also if the parent had one thread: forgets what stays the parent's.  The
+ * calling thread is inside no call of ours. */
+void sea_engine_disown(void);
 
 /* Claim: every structure keeps its invariants.  No other thread runs. */
 bool sea_engine_is_sound(void);

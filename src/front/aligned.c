@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "base/page_size.h"
 #include "engines/engine.h"
+#include "page/limit.h"
 #include "front/front.h"
 #include "seamalloc.h"
 
@@ -12,7 +13,9 @@
 SEA_INLINE void *alloc_aligned(size_t align, size_t size)
 {
 	void *block = sea_fast_pop_aligned(align, size);
-	return likely(block) ? block : sea_engine_alloc_aligned(align, size);
+	while (unlikely(!block) && !(block = sea_engine_alloc_aligned(align, size)) && sea_limit_ask(size))
+		;
+	return block;
 }
 
 void *sea_front_alloc_aligned(size_t align, size_t size)

@@ -7,6 +7,7 @@
 #ifndef SEA_FAST_H
 #define SEA_FAST_H
 
+#include "secure/secure.h"
 #include "cache/cache.h"
 #include "engines/engine.h"
 
@@ -40,14 +41,22 @@ SEA_INLINE void sea_fast_free(void *block)
 		sea_engine_free(block);
 }
 
-/* A free through a gate.  While *gate is 0, all blocks go to `slow`. */
-SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, void (*slow)(void *block))
+/* A free that says how: the fast path does not look at it, `slow` does. */
+SEA_INLINE void sea_fast_free_as(void *block, size_t size, void (*slow)(void *block, size_t size))
 {
-	if (SEA_HAS_CACHE)
-		sea_cache_free_within(sea_load_constant(gate), block, slow);
-	else
-		slow(block);
+	if (!SEA_HAS_CACHE || unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block)))
+		slow(block, size);
 }
+
+/* The same through a gate.  While *gate is 0, all blocks go to `slow`. */
+SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, size_t size, void (*slow)(void *block, size_t size))
+{
+	if (!SEA_HAS_CACHE || unlikely(!sea_cache_free_within(sea_load_constant(gate), block)))
+		slow(block, size);
+}
+
+/* Claim: hardened mode is on, which looks at the kinds and sizes of frees. */
+SEA_INLINE bool sea_fast_is_secure(void) { return SEA_HAS_CACHE && sea_secure_is_on(); }
 
 /* Opens the gate if there is a seam map. */
 SEA_INLINE void sea_fast_open(uintptr_t *gate)

@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include "engines/engine.h"
+#include "page/limit.h"
 #include "front/front.h"
 #include "seamalloc.h"
 
 static SEA_NOINLINE void *alloc_or_fail(size_t size)
 {
-	void *block = sea_engine_alloc(size);
+	void *block;
+	do
+		block = sea_engine_alloc(size);
+	while (unlikely(!block) && sea_limit_ask(size));
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;
@@ -29,20 +33,24 @@ void sea_cfree(void *block) { sea_front_free(block); }
 
 void sea_free_sized(void *block, size_t size)
 {
-	(void)size;
-	sea_front_free(block);
+	if (sea_fast_is_secure())
+		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
+	else
+		sea_front_free(block);
 }
 
 void sea_free_aligned_sized(void *block, size_t align, size_t size)
 {
 	(void)align;
-	(void)size;
-	sea_front_free(block);
+	sea_free_sized(block, size);
 }
 
 void *sea_front_calloc_slow(size_t size)
 {
-	void *block = sea_engine_alloc_zeroed(size);
+	void *block;
+	do
+		block = sea_engine_alloc_zeroed(size);
+	while (unlikely(!block) && sea_limit_ask(size));
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;

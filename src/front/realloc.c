@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "engines/engine.h"
+#include "page/limit.h"
 #include "front/front.h"
 #include "seamalloc.h"
 
@@ -15,7 +16,10 @@ void *sea_realloc(void *block, size_t size)
 		sea_front_free(block);
 		return NULL;
 	}
-	void *resized = sea_engine_resize(block, size);
+	void *resized;
+	do
+		resized = sea_engine_resize(block, size);
+	while (unlikely(!resized) && sea_limit_ask(size));
 	if (unlikely(!resized))
 		errno = ENOMEM;
 	return resized;

@@ -51,6 +51,8 @@ static void after_fork_in_parent(void)
 /* The C library renews the stream list's lock in the child only if the parent had several threads. */
 static void after_fork_in_child(void)
 {
+	if (!sea_lock_holds_any())
+		sea_engine_disown();
 	if (!sea_heap_is_stopped())
 		return;
 	sea_heap_resume(true);
@@ -65,6 +67,7 @@ void sea_front_start(void)
 {
 	static uint32_t is_started;
 	sea_sources_load();
+	sea_engine_start();
 	if (sea_load_relaxed(&is_started) || !sea_swap_if(&is_started, 0, 1))
 		return;
 	SEA_LEAVES_HERE();
@@ -74,5 +77,6 @@ void sea_front_start(void)
 void sea_front_end(void)
 {
 	sea_engine_send_waiting();
+	sea_engine_audit();
 	sea_front_report_end();
 }

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/os.h"
+#include "guard/guard.h"
 #include "page/page_alloc.h"
 #include "heap/zone.h"
 
@@ -49,6 +50,8 @@ void sea_mistake(const char *verb, const void *block)
 	void *base = NULL;
 	size_t size = 0;
 	const struct sea_zone *zone = sea_zone_of(block);
+	if (sea_guard_has(block))
+		sea_guard_mistake(verb, block);
 	if (zone)
 		explain_chunk(verb, zone, block);
 	switch (sea_pages_place(block, &base, &size)) {

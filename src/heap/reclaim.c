@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "page/page_alloc.h"
 #include "page/purge.h"
+#include "heap/apart.h"
 
 /* Short rows of idle pages are purged at intervals.  An ordinary call starts a pass at most every
  * 200 ms, and the pass purges up to SHORT_RANGES_BYTES.  When a thread ends, the program may make
@@ -195,6 +196,9 @@ bool sea_reclaim_metadata(struct sea_shard *shard)
 	return are_more;
 }
 
+/* The number of no shard: past the last one. */
+#define NO_PASS (SEA_MAX_SHARDS + SEA_MAX_APART)
+
 uint32_t sea_reclaim_under_way;
 
 static struct {
@@ -212,7 +216,7 @@ static struct {
 	uint64_t short_ms;   /* start of the last pass for short rows */
 	size_t short_freed;  /* pages freed before that start */
 	size_t short_left;   /* bytes that the pass may still purge */
-} state = {.rows.shard = SEA_MAX_SHARDS, .shorts.shard = SEA_MAX_SHARDS};
+} state = {.rows.shard = NO_PASS, .shorts.shard = NO_PASS};
 
 void sea_reclaim_in_child(void)
 {
@@ -227,14 +231,22 @@ static void begin(struct sea_round *round, size_t least)
 	round->pass = (struct pass){least, UINT32_MAX};
 }
 
-static bool is_over(const struct sea_round *round) { return round->shard >= sea_shard_count(); }
+/* The shards of threads, then those of heap objects. */
+static unsigned nr_shards(void) { return sea_shard_count() + sea_apart_count(); }
+
+static struct sea_shard *nth_shard(unsigned i)
+{
+	return i < sea_shard_count() ? &sea_shards[i] : sea_apart_at(i - sea_shard_count());
+}
+
+static bool is_over(const struct sea_round *round) { return round->shard >= nr_shards(); }
 
 /* A step of a pass over all shards.  Returns the bytes that were purged. */
 static size_t go_round(struct sea_round *round, size_t keep)
 {
 	size_t bytes;
 	SEA_ASSERT(!is_over(round));
-	if (!step(&sea_shards[round->shard], &round->pass, keep, &bytes)) {
+	if (!step(nth_shard(round->shard), &round->pass, keep, &bytes)) {
 		round->shard++;
 		round->pass.end = UINT32_MAX;
 	}
@@ -269,7 +281,7 @@ static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasio
 	size_t bytes = go_round(&state.shorts, marks.low);
 	state.short_left -= sea_min(state.short_left, bytes);
 	if (!state.short_left)
-		state.shorts.shard = SEA_MAX_SHARDS;
+		state.shorts.shard = NO_PASS;
 	return !is_over(&state.shorts);
 }
 
@@ -287,8 +299,8 @@ static bool reclaim_rows(struct sea_watermarks marks)
 static bool reclaim_metadata(void)
 {
 	bool are_more = false;
-	for (unsigned i = 0; i < sea_shard_count() && !are_more; i++)
-		are_more = sea_reclaim_metadata(&sea_shards[i]);
+	for (unsigned i = 0; i < nr_shards() && !are_more; i++)
+		are_more = sea_reclaim_metadata(nth_shard(i));
 	return are_more;
 }
 

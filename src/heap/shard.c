@@ -103,10 +103,10 @@ static void give_struct(struct sea_shard *shard, struct sea_zone *zone)
 }
 
 /* Zeroed words for the seams of the zone at `base`, and *start, a byte for each.  They are in the
- * seam map, or in own_seam if the map does not reach. */
-static uint64_t *seams_for(struct sea_zone *zone, const char *base, uint8_t **start)
+ * seam map; or in own_seam if the map does not reach, or must not show the zone. */
+static uint64_t *seams_for(const struct sea_shard *shard, struct sea_zone *zone, const char *base, uint8_t **start)
 {
-	uint64_t *seam = sea_seams_of(base);
+	uint64_t *seam = shard->is_apart ? NULL : sea_seams_of(base);
 	if (seam) {
 		*start = sea_seams_start_of(base);
 		return seam;
@@ -143,7 +143,7 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	if (!zone)
 		return false;
 	uint8_t *start = NULL;
-	uint64_t *seam = seams_for(zone, base, &start);
+	uint64_t *seam = seams_for(shard, zone, base, &start);
 	if (!seam) {
 		give_struct(shard, zone);
 		return false;
@@ -151,6 +151,8 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	zone->index = shard->nr_zones++;
 	shard->zones[zone->index] = zone;
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	zone->is_apart = shard->is_apart;
+	zone->owner = shard->owner;
 	sea_zone_init(zone, base, seam, start, shard, &shard->holes);
 	set_member(&shard->rows, zone->index, sea_zone_may_have_row(zone));
 	sea_seams_set_zone(base, zone);
@@ -204,6 +206,26 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 			return;
 		sea_lock_take(&shard->lock);
 	}
+}
+
+static void empty_queue(struct sea_shard *shard, enum sea_which_queue q)
+{
+	while (sea_queue_pop(&shard->queue[q], q))
+		;
+}
+
+void sea_shard_clear(struct sea_shard *shard)
+{
+	sea_lock_take(&shard->lock);
+	empty_queue(shard, SEA_QUEUE_WORTH);
+	empty_queue(shard, SEA_QUEUE_ANY);
+	memset(&shard->holes, 0, sizeof(shard->holes));
+	while (shard->nr_zones) {
+		struct sea_zone *zone = shard->zones[shard->nr_zones - 1];
+		sea_zone_clear(zone);
+		remove_zone(shard, zone);
+	}
+	sea_shard_drop_lock(shard);
 }
 
 /* Makes a zone for chunks of k granules.  Drops the lock and takes it again.  False: out of memory. */

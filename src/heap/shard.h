@@ -41,6 +41,8 @@ struct sea_shard {
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
 	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* cursors by alignment and class; NULL until the
 							first aligned request */
+	bool is_apart; /* a heap object's (apart.h): the seam map does not show its zones */
+	uint64_t owner; /* the handle of that heap, for its zones; 0: none */
 } SEA_LINE_ALIGNED;
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
@@ -78,6 +80,10 @@ void sea_shard_merge(struct sea_shard *shard);
  * returns the work.  The second drops the lock, then gives emptied zones to the page allocator. */
 unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
 void sea_shard_drop_lock(struct sea_shard *shard);
+
+/* Frees all chunks at once, used or pending: all zones go to the page allocator.  Nobody sends to
+ * the shard meanwhile.  Cost: some 2 us a zone, however many chunks it has. */
+void sea_shard_clear(struct sea_shard *shard);
 
 /* Lengthens a used chunk in place, from `from` to `to` granules. */
 bool sea_shard_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);

@@ -18,22 +18,17 @@
  * Callers hold the shard's lock, except for sea_zone_send().  Z2 to Z4 fail only inside these
  * functions.
  *
- * Merging works on a word of chunks at once.  P has the chunks to free, S the seams.  To free a
- * chunk is to fill its granules from its start up to the next seam that stays.  The carry of an
- * addition does that for 64 granules:
- *
- *     X = ~(S & ~P)                 granules at which a fill may go on
- *     A = (((X + P) ^ X) | P) & X   granules to free, from each P to the next seam
- *
- * After that, with F the free granules, each seam between two of them is erased:
- * S &= ~(F & F << 1).
+ * Merging works on a word of chunks at once (word.h).
  */
 #include "heap/zone.h"
+
+#include <string.h>
 
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/os.h"
 #include "page/page_alloc.h"
+#include "heap/word.h"
 #include "heap/zone_idle.h"
 
 /* --- holes ------------------------------------------------------------------ */
@@ -218,6 +213,18 @@ void sea_zone_retire(struct sea_zone *zone)
 	zone->is_purged = 0;
 }
 
+void sea_zone_clear(struct sea_zone *zone)
+{
+	memset(zone->used, 0, SEA_ZONE_WORDS * sizeof(*zone->used));
+	memset(zone->pending, 0, sizeof(zone->pending));
+	memset(zone->lines, 0, sizeof(zone->lines));
+	memset(zone->seam, 0, SEA_ZONE_WORDS * sizeof(*zone->seam));
+	memset(zone->start, 0, SEA_ZONE_WORDS);
+	zone->seam[0] = 1;
+	zone->nr_used = 0;
+	sea_store_relaxed(&zone->nr_pending, 0);
+}
+
 /* --- allocating ------------------------------------------------------------- */
 
 /* hole_end(), faster if the hole ends near: by the seams. */
@@ -334,9 +341,7 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 	if (unlikely(wrong))
 		sea_fatal_block("free", sea_zone_address(zone, word * 64 + sea_lowest_bit(wrong)),
 				"this block was freed already (found while merging)", 0, 0);
-	uint64_t may_fill = ~(seams & ~pending);
-	uint64_t starts = pending | (carry & may_fill);
-	uint64_t freed = (((may_fill + starts) ^ may_fill) | starts) & may_fill;
+	uint64_t freed = sea_word_fill(seams, pending, carry);
 	zone->used[word] = used & ~freed;
 	zone->nr_used -= sea_count_bits(freed);
 	if (freed >> 63)
@@ -354,9 +359,8 @@ static void empty_word(struct sea_zone *zone, size_t word)
 
 static void merge_in_word(struct sea_zone *zone, size_t word)
 {
-	uint64_t holes = ~zone->used[word];
 	uint64_t before = word && is_free(zone, word * 64 - 1);
-	sea_store_relaxed(&zone->seam[word], zone->seam[word] & ~(holes & (holes << 1 | before)));
+	sea_store_relaxed(&zone->seam[word], sea_word_join(zone->seam[word], ~zone->used[word], before));
 }
 
 /* Claim: a hole starts in `word` and reaches the word's end.  *from: its start. */

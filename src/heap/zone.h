@@ -84,6 +84,8 @@ struct sea_zone {
 	uint32_t longest_idle;		     /* upper bound for the pages of a row of idle pages with a
 						touched one, up to SEA_ZONE_LONG_ROW; untouched pages of
 						the row count */
+	uint32_t is_apart;		     /* a heap object's (apart.h); constant while in use */
+	uint64_t owner;			     /* of its shard, for a heap object; constant while in use */
 	uint32_t is_purged;		     /* a spare struct: its bitmaps have no memory */
 };
 
@@ -103,6 +105,10 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *s
 
 /* Takes the metadata of an empty zone out of use. */
 void sea_zone_retire(struct sea_zone *zone);
+
+/* Makes every chunk free at once, also pending ones, without a look at the zone's memory.  The lists
+ * of holes forget the zone's holes before.  The next call for the zone is sea_zone_retire(). */
+void sea_zone_clear(struct sea_zone *zone);
 
 /* Work is counted in words of a bitmap.  A word costs some 50 ns if it is not in a cache. */
 

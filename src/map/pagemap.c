@@ -12,18 +12,9 @@
 #include "map/region.h"
 #include "map/span.h"
 
-#define NR_WINDOWS ((size_t)1 << (SEA_ADDRESS_BITS - SEA_WINDOW_SHIFT))
-
-/* sea_swap_if() of a new window pairs with sea_load_acquire() of a look-up. */
-static struct sea_window *directory[NR_WINDOWS];
+struct sea_window *sea_pagemap_directory[SEA_NR_WINDOWS];
 
 static size_t number_of(const void *address) { return (uintptr_t)address >> SEA_WINDOW_SHIFT; }
-
-struct sea_window *sea_pagemap_window(const void *address)
-{
-	size_t number = number_of(address);
-	return number < NR_WINDOWS ? sea_load_acquire(&directory[number]) : NULL;
-}
 
 static size_t window_bytes(void)
 {
@@ -46,7 +37,7 @@ static bool add_window(size_t number)
 	struct sea_window *window = map_window();
 	if (!window)
 		return false;
-	if (!sea_swap_if(&directory[number], NULL, window)) {
+	if (!sea_swap_if(&sea_pagemap_directory[number], NULL, window)) {
 		sea_region_remove((char *)window);
 		sea_span_release((char *)window, window_bytes());
 		return true;
@@ -58,10 +49,10 @@ bool sea_pagemap_cover(const char *base, size_t size)
 {
 	SEA_ASSERT(size > 0);
 	size_t last = number_of(base + size - 1);
-	if (last >= NR_WINDOWS)
+	if (last >= SEA_NR_WINDOWS)
 		return false;
 	for (size_t number = number_of(base); number <= last; number++)
-		if (!sea_load_acquire(&directory[number]) && !add_window(number))
+		if (!sea_load_acquire(&sea_pagemap_directory[number]) && !add_window(number))
 			return false;
 	return true;
 }
@@ -86,12 +77,6 @@ struct sea_arena *sea_pagemap_arena(const void *address)
 	return window ? sea_load_acquire(&window->arena[sea_slot_of(address)]) : NULL;
 }
 
-struct sea_zone *sea_pagemap_zone(const void *address)
-{
-	struct sea_window *window = sea_pagemap_window(address);
-	return window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : NULL;
-}
-
 /* PM3: claim: the address is in a range that may have blocks. */
 static bool is_for_blocks(const char *address)
 {
@@ -113,8 +98,8 @@ static bool slots_are_sound(const struct sea_window *window, size_t number)
 bool sea_pagemap_is_sound(void)
 {
 	struct sea_region region;
-	for (size_t number = 0; number < NR_WINDOWS; number++) {
-		const struct sea_window *window = sea_load_acquire(&directory[number]);
+	for (size_t number = 0; number < SEA_NR_WINDOWS; number++) {
+		const struct sea_window *window = sea_load_acquire(&sea_pagemap_directory[number]);
 		if (!window)
 			continue;
 		if (!sea_region_find((const char *)window, &region) || region.base != (const char *)window)

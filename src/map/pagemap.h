@@ -39,8 +39,17 @@ struct sea_window {
 	struct sea_arena *arena[SEA_WINDOW_SLOTS];
 };
 
+#define SEA_NR_WINDOWS ((size_t)1 << (SEA_ADDRESS_BITS - SEA_WINDOW_SHIFT))
+
+/* sea_swap_if() of a new window pairs with sea_load_acquire() of a look-up. */
+extern SEA_HIDDEN struct sea_window *sea_pagemap_directory[SEA_NR_WINDOWS];
+
 /* The window that covers `address`, or NULL. */
-struct sea_window *sea_pagemap_window(const void *address);
+SEA_INLINE struct sea_window *sea_pagemap_window(const void *address)
+{
+	size_t number = (uintptr_t)address >> SEA_WINDOW_SHIFT;
+	return number < SEA_NR_WINDOWS ? sea_load_acquire(&sea_pagemap_directory[number]) : NULL;
+}
 
 /* Makes windows for [base, base + size).  False: out of memory, or the range cannot be described. */
 bool sea_pagemap_cover(const char *base, size_t size);
@@ -51,11 +60,15 @@ void sea_pagemap_set_zone(const void *base, struct sea_zone *zone);
 
 /* NULL if the address is not ours. */
 struct sea_arena *sea_pagemap_arena(const void *address);
-struct sea_zone *sea_pagemap_zone(const void *address);
-
 SEA_INLINE size_t sea_slot_of(const void *address)
 {
 	return (uintptr_t)address >> SEA_SLOT_SHIFT & (SEA_WINDOW_SLOTS - 1);
+}
+
+SEA_INLINE struct sea_zone *sea_pagemap_zone(const void *address)
+{
+	struct sea_window *window = sea_pagemap_window(address);
+	return window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : NULL;
 }
 
 /* Claim: PM2 and PM3 hold.  Walks every slot.  No other thread sets any. */

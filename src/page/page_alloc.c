@@ -22,6 +22,7 @@
 #include "map/map.h"
 #include "page/arenas.h"
 #include "page/buddy.h"
+#include "page/limit.h"
 #include "page/pcp.h"
 #include "page/purge.h"
 #include "page/allowance.h"
@@ -288,6 +289,12 @@ static size_t steps_for(size_t nr_pages) { return 1 + (nr_pages + nr_pages / 4) 
 /* Steps for other threads that one call makes at most. */
 #define MISSED_STEPS 2
 
+/* Claim: a new round would purge. */
+static bool wants_round(struct sea_watermarks marks)
+{
+	return sea_pages_dirty() > marks.high && sea_pages_free_dirty() && sea_purge_may_begin();
+}
+
 bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 {
 	size_t dirty = sea_pages_dirty();
@@ -302,7 +309,7 @@ bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 	if (!sea_purge_goes_on())
 		begin_round();
 	purge_some(marks.low, steps_for(nr_pages) + sea_purge_take_missed(MISSED_STEPS));
-	return sea_purge_goes_on();
+	return sea_purge_goes_on() || wants_round(marks);
 }
 
 /* --- the door -------------------------------------------------------------- */
@@ -310,7 +317,7 @@ bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
 	bool ignored;
-	if (!is_possible(size) || !is_possible(align))
+	if (!is_possible(size) || !is_possible(align) || !sea_limit_admits(size))
 		return NULL;
 	if (!zeroed)
 		zeroed = &ignored;
@@ -348,6 +355,15 @@ struct page *sea_pages_run(const void *address, size_t *size)
 	struct page *page = &run.arena->pool->pages[run.pfn];
 	*size = (size_t)page->nr_pages << sea_page_shift();
 	return page;
+}
+
+struct page *sea_pages_parked(const void *address)
+{
+	const struct sea_arena *arena = sea_pagemap_arena(address);
+	if (!arena || !arena->pool || (uintptr_t)address % sea_page_size())
+		return NULL;
+	struct page *page = &arena->pool->pages[pfn_of(arena, address)];
+	return sea_load_acquire(&page->state) == SEA_PAGE_PARKED ? page : NULL;
 }
 
 size_t sea_pages_size(const void *address)
@@ -418,11 +434,18 @@ static void shrink_run(struct sea_buddy run, size_t from, size_t to)
 	keep_watermarks(nr_touched);
 }
 
+/* Claim: the limit lets the run become so long. */
+static bool may_grow(struct sea_buddy run, size_t size)
+{
+	size_t was = sea_pages_size(address_of(run.arena, run.pfn));
+	return size <= was || sea_limit_admits(size - was);
+}
+
 bool sea_pages_resize(void *address, size_t size)
 {
 	struct sea_buddy run;
 	SEA_CHECK(find_run(address, &run));
-	if (!is_possible(size))
+	if (!is_possible(size) || (sea_limit_is_set() && !may_grow(run, size)))
 		return false;
 	if (!run.arena->pool)
 		return resize_whole(run.arena, size);
@@ -479,7 +502,7 @@ void *sea_pages_move(void *address, size_t size)
 {
 	struct sea_buddy old;
 	SEA_CHECK(find_run(address, &old));
-	if (!is_possible(size))
+	if (!is_possible(size) || (sea_limit_is_set() && !may_grow(old, size)))
 		return NULL;
 	size_t bytes = sea_min(sea_pages_size(address), sea_round_up(size, sea_page_size()));
 	char *to = move_pages(old, bytes, size);

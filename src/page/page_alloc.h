@@ -51,6 +51,9 @@ SEA_INLINE void sea_pages_unpark(struct page *run)
 	sea_store_release(&run->state, (uint8_t)SEA_PAGE_RUN);
 }
 
+/* The page record of the parked run that starts at `address`; NULL if none does. */
+struct page *sea_pages_parked(const void *address);
+
 /* Bytes of the run that starts at `address`; 0 if there is none. */
 size_t sea_pages_size(const void *address);
 

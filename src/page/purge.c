@@ -29,7 +29,9 @@
 /* After so many useless calls in a row, four steps, the system has refused.  Fewer may be a part
  * that the program has locked. */
 #define REFUSED_CALLS 64
-/* After the first refusal the system is asked again when so many pages have been freed. */
+/* After the first refusal the system is asked again when so many pages have been freed.  A round
+ * that purges fewer pages than this, and leaves more than it should, is not repeated before either:
+ * what is left may be in the per-CPU lists, and a round looks at every free buddy. */
 #define RETRY_PAGES 256
 
 _Static_assert(1u << PIECE_ORDER <= SEA_PURGE_STEP_PAGES, "a step has room for a piece");
@@ -50,6 +52,7 @@ static struct {
 	size_t nr_refused;		    /* useless calls in a row; atomic, not exact */
 	size_t pause;			    /* length of the last pause in pages; 0: the last call was
 						useful; the same */
+	size_t nr_round;	    /* pages purged in this round; for the thread with the turn */
 	struct sea_buddy hand[STEP_BUDDIES]; /* page lock */
 	size_t nr_hand;
 	struct cursor cursor;		    /* for the thread with the turn */
@@ -103,7 +106,7 @@ void sea_purge_note_try(size_t nr_pages)
 
 void sea_purge_note_rest(size_t nr_pages)
 {
-	if (nr_pages)
+	if (nr_pages && state.nr_round < RETRY_PAGES)
 		pause_for(&state.rest_until, RETRY_PAGES);
 }
 
@@ -123,6 +126,7 @@ size_t sea_purge_take_missed(size_t most)
 
 void sea_purge_restart(void)
 {
+	state.nr_round = 0;
 	state.cursor.arena = 0;
 	state.cursor.order = SEA_MAX_ORDER;
 	state.cursor.end = SIZE_MAX;
@@ -253,6 +257,7 @@ struct sea_purged sea_purge_step(size_t want)
 	if (!collect(sea_min(want, SEA_PURGE_STEP_PAGES), &purged.is_over))
 		return purged;
 	purged.nr_pages = purge_hand(&purged.is_over);
+	state.nr_round += purged.nr_pages;
 	put_back();
 	return purged;
 }

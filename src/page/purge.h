@@ -52,8 +52,8 @@ size_t sea_purge_freed(void);
  * thread. */
 void sea_purge_note_try(size_t nr_pages);
 
-/* A round left so many dirty pages that it should have purged: the next round waits until more are
- * freed. */
+/* A round is over and left so many dirty pages that it should have purged.  If it purged little,
+ * the next round waits until more are freed.  The thread with the turn. */
 void sea_purge_note_rest(size_t nr_pages);
 
 /* Claim: the system may be asked again.  The second also: a new round may find something. */

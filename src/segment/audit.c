@@ -58,6 +58,19 @@ void sea_segment_count(const struct sea_segment *segment, struct sea_segment_cou
 	sea_segment_walk(segment, count_chunk, counts);
 }
 
+void sea_segment_measure(const struct sea_segment *segment, struct sea_segment_counts *counts)
+{
+	const struct sea_segment_header *header = segment->header;
+	size_t data = segment->nr_granules * SEA_SEGMENT_GRANULE;
+	size_t used = sea_min(sea_load_relaxed(&header->nr_used), segment->nr_granules) * SEA_SEGMENT_GRANULE;
+	*counts = (struct sea_segment_counts){.metadata = (size_t)(segment->data - segment->base),
+					      .used = used,
+					      .free = data - used,
+					      .nr_blocks = sea_load_relaxed(&header->nr_blocks),
+					      .nr_holes = sea_load_relaxed(&header->nr_holes)};
+	counts->length = counts->metadata + data;
+}
+
 /* Claim: no bit of `ends` in [from, to). */
 static bool has_no_ends(const struct sea_segment *segment, size_t from, size_t to)
 {

@@ -47,7 +47,7 @@ size_t sea_gaps_before(const struct sea_segment *segment, size_t g)
 {
 	SEA_ASSERT(g > 0 && g <= segment->nr_granules);
 	size_t n = sea_load_relaxed(&sea_gap_at(segment, g - 1)->size_at_end);
-	if (n > g || sea_gaps_size(segment, g - n) != n)
+	if (!n || n > g || sea_gaps_size(segment, g - n) != n)
 		return NONE;
 	return g - n;
 }

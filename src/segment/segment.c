@@ -28,32 +28,51 @@
 
 static size_t metadata_size(const struct sea_segment *segment) { return (size_t)(segment->data - segment->base); }
 
-/* Granules of the first `length` bytes. */
+/* Offsets of what a segment of this limit has, and how many granules it has then. */
+struct places {
+	size_t seam, ends, data, nr_max;
+};
+
+static bool find_places(size_t limit, struct places *places)
+{
+	if (limit < SEA_SEGMENT_LEAST || limit > SEA_SEGMENT_MOST)
+		return false;
+	size_t room = limit - sizeof(struct sea_segment_header) - 4 * sizeof(uint64_t);
+	places->nr_max = room / QUARTERS_PER_GRANULE * 4 + room % QUARTERS_PER_GRANULE * 4 / QUARTERS_PER_GRANULE;
+	size_t bitmap = (places->nr_max / 64 + 1) * sizeof(uint64_t);
+	places->seam = sizeof(struct sea_segment_header);
+	places->ends = places->seam + bitmap;
+	places->data = places->ends + bitmap;
+	SEA_ASSERT(places->data + places->nr_max * SEA_SEGMENT_GRANULE <= limit);
+	return true;
+}
+
+/* Granules of the first `length` bytes, if the data starts at `data`. */
+static size_t granules_between(size_t data, size_t length, size_t nr_max)
+{
+	return length > data ? sea_min((length - data) / SEA_SEGMENT_GRANULE, nr_max) : 0;
+}
+
 static size_t granules_in(const struct sea_segment *segment, size_t length)
 {
-	size_t metadata = metadata_size(segment);
-	return length > metadata ? sea_min((length - metadata) / SEA_SEGMENT_GRANULE, segment->nr_max) : 0;
+	return granules_between(metadata_size(segment), length, segment->nr_max);
 }
 
 /* Computes all places from base and limit. */
 static bool lay_out(struct sea_segment *segment, char *base, size_t limit)
 {
-	if (limit < SEA_SEGMENT_LEAST || limit > SEA_SEGMENT_MOST)
+	struct places places;
+	if (!find_places(limit, &places))
 		return false;
-	struct sea_segment_header *header = (struct sea_segment_header *)base;
-	size_t room = limit - sizeof(*header) - 4 * sizeof(uint64_t);
-	size_t nr_max = room / QUARTERS_PER_GRANULE * 4 + room % QUARTERS_PER_GRANULE * 4 / QUARTERS_PER_GRANULE;
-	size_t words = nr_max / 64 + 1;
 	segment->base = base;
 	segment->limit = limit;
-	segment->header = header;
-	segment->seam = (uint64_t *)(header + 1);
-	segment->ends = segment->seam + words;
-	segment->data = (char *)(segment->ends + words);
-	segment->nr_max = nr_max;
+	segment->header = (struct sea_segment_header *)base;
+	segment->seam = (uint64_t *)(base + places.seam);
+	segment->ends = (uint64_t *)(base + places.ends);
+	segment->data = base + places.data;
+	segment->nr_max = places.nr_max;
 	segment->nr_granules = 0;
 	segment->is_broken = false;
-	SEA_ASSERT(metadata_size(segment) + nr_max * SEA_SEGMENT_GRANULE <= limit);
 	return true;
 }
 
@@ -117,6 +136,26 @@ enum sea_segment_error sea_segment_open(struct sea_segment *segment, void *base,
 	return sea_segment_follow(segment, rounded);
 }
 
+size_t sea_segment_metadata(size_t limit)
+{
+	struct places places;
+	return find_places(limit, &places) ? places.data : 0;
+}
+
+void sea_segment_find_parts(size_t length, size_t limit, struct sea_segment_parts *parts)
+{
+	struct places places;
+	*parts = (struct sea_segment_parts){0};
+	if (!find_places(limit, &places))
+		return;
+	size_t bitmap = (granules_between(places.data, length, places.nr_max) / 64 + 1) * sizeof(uint64_t);
+	parts->part[0].to = places.seam + bitmap;
+	parts->part[1].from = places.ends;
+	parts->part[1].to = places.ends + bitmap;
+	parts->part[2].from = places.data;
+	parts->part[2].to = sea_max(length, places.data);
+}
+
 enum sea_segment_error sea_segment_follow(struct sea_segment *segment, size_t length)
 {
 	size_t nr = sea_load_relaxed(&segment->header->nr_granules);
@@ -126,6 +165,11 @@ enum sea_segment_error sea_segment_follow(struct sea_segment *segment, size_t le
 		return SEA_SEGMENT_TOO_SHORT;
 	segment->nr_granules = nr;
 	return SEA_SEGMENT_OK;
+}
+
+bool sea_segment_is_followed(const struct sea_segment *segment)
+{
+	return sea_load_relaxed(&segment->header->nr_granules) == segment->nr_granules;
 }
 
 void sea_segment_reset(struct sea_segment *segment)

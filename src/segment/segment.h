@@ -58,6 +58,18 @@ enum sea_segment_error {
 enum sea_segment_error sea_segment_format(struct sea_segment *segment, void *base, size_t length, size_t limit,
 					  bool is_dirty);
 
+/* Which bytes of a segment with this limit a length of `length` uses, of header and bitmaps and of the
+ * data.  Others are never touched, and may be without memory.  The base is at a multiple of 64. */
+struct sea_segment_parts {
+	struct {
+		size_t from, to;
+	} part[3];
+};
+void sea_segment_find_parts(size_t length, size_t limit, struct sea_segment_parts *parts);
+
+/* Bytes of header and bitmaps for a limit. */
+size_t sea_segment_metadata(size_t limit);
+
 /* Opens what sea_segment_format() has made, perhaps in another process, in a range of `length` bytes
  * whose base has the same remainder by 64.  Checks what bounds the accesses; sea_segment_is_sound()
  * checks the rest. */
@@ -92,6 +104,9 @@ enum sea_segment_error sea_segment_grow(struct sea_segment *segment, size_t leng
 /* Learns of growth by another process, if `length` bytes from segment->base are accessible. */
 enum sea_segment_error sea_segment_follow(struct sea_segment *segment, size_t length);
 
+/* Claim: no other process has changed the length since.  Cost: one load. */
+bool sea_segment_is_followed(const struct sea_segment *segment);
+
 /* Undoes all allocations: the memory is one hole again.  Cost: the bitmaps are cleared. */
 void sea_segment_reset(struct sea_segment *segment);
 
@@ -119,7 +134,12 @@ struct sea_segment_counts {
 	size_t largest;  /* the longest hole */
 };
 
+/* By walking; exact while nobody changes the segment. */
 void sea_segment_count(const struct sea_segment *segment, struct sea_segment_counts *counts);
+
+/* The same from the header, without `largest`: what other processes have written there.  Cost:
+ * constant. */
+void sea_segment_measure(const struct sea_segment *segment, struct sea_segment_counts *counts);
 
 /* Claim: SG1 to SG6 of segment.c hold.  Walks the whole segment; safe on any contents. */
 bool sea_segment_is_sound(const struct sea_segment *segment);

@@ -48,4 +48,18 @@ static inline char *block(size_t size)
 	return start;
 }
 
+/* The same, but another block of the size lies lower in memory, probably close. */
+static inline char *block_that_is_not_first(size_t size)
+{
+	char *lower = block(size);
+	for (int i = 0; i < 100; i++) {
+		char *start = block(size);
+		if (start > lower && (size_t)(start - lower) < 64 * size)
+			return start;
+		if (start < lower)
+			lower = start;
+	}
+	_exit(3);
+}
+
 #endif

@@ -42,10 +42,22 @@ def check_line(stderr, verb, address, text):
         raise Failed(f"\"{text}\" expected: {lines[0]}")
 
 
+def check_end(done, verb, text):
+    """It ends by itself, or by a signal without a message."""
+    wanted = int(text) if verb == "exit" else -getattr(signal, verb)
+    if done.returncode != wanted:
+        raise Failed(f"{describe(wanted)} expected, ended with {describe(done.returncode)}\n{done.stderr}")
+    if done.stderr:
+        raise Failed(f"unexpected: {done.stderr}")
+
+
 def check_stopped(command, verb, text):
     done = run([program("misuse/" + command[0]), *command[1:]], expect=None)
     if done.returncode == 3:
         raise Failed("the mistake could not be made")
+    if verb == "exit" or verb.startswith("SIG"):
+        check_end(done, verb, text)
+        return
     if done.returncode != -signal.SIGABRT:
         raise Failed(f"SIGABRT expected, ended with {describe(done.returncode)}\n{done.stderr}")
     check_line(done.stderr, verb, done.stdout.split("\n")[0], text)

@@ -15,6 +15,7 @@
 #include "os_sim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -361,6 +363,37 @@ bool sea_os_reset(void *base, size_t size)
 	return done;
 }
 
+int sea_os_share_make(size_t size)
+{
+	int file = memfd_create("simulated", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (file >= 0 && (ftruncate(file, (off_t)size) || fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))) {
+		close(file);
+		return -1;
+	}
+	return file;
+}
+
+size_t sea_os_share_size(int file)
+{
+	struct stat status;
+	int seals = fcntl(file, F_GET_SEALS);
+	return seals >= 0 && seals & F_SEAL_SHRINK && !fstat(file, &status) ? (size_t)status.st_size : 0;
+}
+
+void *sea_os_share(int file, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	void *base = is_faulty(SIM_RESERVE) ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	pthread_mutex_unlock(&mutex);
+	return base == MAP_FAILED || madvise(base, size, MADV_DONTFORK) ? NULL : base;
+}
+
+void sea_os_unshare(void *base, size_t size)
+{
+	if (munmap(base, size))
+		broken("unshare", base, size);
+}
+
 bool sea_os_release(void *base, size_t size)
 {
 	pthread_mutex_lock(&mutex);
@@ -483,12 +516,20 @@ uint64_t sea_os_secret(void) { return sim.secret; }
 
 bool sea_os_is_secure(void) { return sim.is_secure; }
 
+void sea_os_yield(void)
+{
+	if (sim.on_yield)
+		sim.on_yield();
+	else
+		sched_yield();
+}
+
 /* May return early: the caller looks again. */
 void sea_os_wait(uint32_t *word, uint32_t value)
 {
 	__atomic_add_fetch(&sim.nr_waits, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < 100 && __atomic_load_n(word, __ATOMIC_RELAXED) == value; i++)
-		sched_yield();
+		sea_os_yield();
 }
 
 void sea_os_wake(uint32_t *word)
@@ -520,8 +561,6 @@ uint64_t sea_os_thread_time(int clock)
 	return runs ? __atomic_add_fetch(&time, 1, __ATOMIC_RELAXED) + 1 : 1;
 }
 
-void sea_os_yield(void) { sched_yield(); }
-
 /* No thread: the test runs the body when it wants to. */
 bool sea_os_start_thread(void (*body)(void), const char *name)
 {
@@ -543,6 +582,33 @@ bool sea_os_sleep(unsigned ms)
 	return true;
 }
 
+bool sea_os_is_confined(void) { return sim.is_confined; }
+
+size_t sea_os_thread_id(void) { return (size_t)sea_os_thread_clock(); }
+
+bool sea_os_can_read(const void *address)
+{
+	(void)address;
+	return !sim.is_confined && !sim.refuse_stacks;
+}
+
+/* No tables: stacks are followed by frame pointers. */
+bool sea_os_find_code(uintptr_t pc, struct sea_code *code)
+{
+	(void)pc, (void)code;
+	return false;
+}
+
+bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
+{
+	if (sim.handles_faults || sim.is_confined)
+		return false;
+	sim.see_fault = see;
+	return true;
+}
+
+bool sea_os_catches_faults(void) { return !sim.handles_faults && !sim.is_confined && sim.see_fault; }
+
 static pthread_key_t exit_key;
 static void (*exit_hook)(void *);
 
@@ -556,6 +622,15 @@ void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
 	pthread_mutex_unlock(&mutex);
 	pthread_once(&once, make_exit_key);
 	pthread_setspecific(exit_key, argument);
+}
+
+void sim_end_thread(void)
+{
+	void *argument = exit_hook ? pthread_getspecific(exit_key) : NULL;
+	if (!argument)
+		return;
+	pthread_setspecific(exit_key, NULL);
+	exit_hook(argument);
 }
 
 void sim_forget_reports(void)

@@ -21,6 +21,8 @@
 enum sim_call { SIM_RESERVE, SIM_COMMIT, SIM_PURGE, SIM_RELEASE, SIM_RESET, SIM_MOVE, SIM_READ, SIM_ADVISE, SIM_NR_CALLS };
 #define SIM_ANY SIM_NR_CALLS
 
+struct sea_fault;
+
 struct sim_variable {
 	const char *name, *value;
 };
@@ -47,6 +49,9 @@ struct sim {
 	bool others_run;       /* CPU clocks of other threads go on while somebody looks at them */
 	bool move_unmaps;      /* as Linux before 6.16 does: a move that fails unmaps its target */
 	void (*on_unmap)(char *to, size_t size); /* then this comes: another thread may map something there */
+	bool is_confined;      /* the process has given up rights */
+	bool handles_faults;   /* the program has a handler for SIGSEGV */
+	bool refuse_stacks;    /* no page but that of the stack pointer can be read */
 	bool is_quiet;	       /* reports are kept, but not shown on standard error */
 	size_t max_reserved;   /* bytes; 0: as much as there is */
 	size_t max_committed;
@@ -56,10 +61,12 @@ struct sim {
 	int refusals[24];	   /* for each of them, what sea_os_open() says; 0: it is opened */
 	bool error_is_another;	   /* standard error is not what it was at the start */
 	const char *program;	   /* its name */
+	void (*on_yield)(void);    /* what a thread does that waits for others; NULL: sched_yield() */
 	void (*on_read)(void);     /* called when a file is read */
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
 
 	/* What a test reads. */
+	void (*see_fault)(const struct sea_fault *fault); /* NULL: nobody asked for faults */
 	void (*thread_body)(void); /* of the last thread that was started */
 	unsigned nr_threads_started;
 	size_t reserved, committed, purged; /* bytes */
@@ -87,6 +94,9 @@ void sim_walk(void (*visit)(char *base, size_t size, bool is_committed, void *co
 /* True if all of [base, base + size) is reserved, or committed. */
 bool sim_is_reserved(const void *base, size_t size);
 bool sim_is_committed(const void *base, size_t size);
+
+/* Does what the end of the calling thread would do, and the thread goes on. */
+void sim_end_thread(void);
 
 void sim_forget_reports(void);
 

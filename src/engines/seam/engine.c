@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* seam/engine.c - the production engine: thread caches over shards over pages
  *
- * A call that must not enter the heap (lock.h) is served here without it.  Only free() is checked
- * later, in cache.c, behind its fast path.
+ * A call that must not enter the heap (lock.h) is served here without it, and hardened mode is told
+ * from the other here.  Only free() is checked later, in cache.c, behind its fast path.
  */
 #include "engines/engine.h"
 
@@ -11,11 +11,15 @@
 #include "base/check.h"
 #include "base/emergency.h"
 #include "base/lock.h"
+#include "base/options.h"
 #include "base/upward.h"
 #include "map/map.h"
+#include "guard/guard.h"
 #include "page/page_alloc.h"
 #include "page/budget.h"
+#include "secure/secure.h"
 #include "heap/reclaim.h"
+#include "named/named.h"
 #include "cache/cache.h"
 #include "cache/idle.h"
 
@@ -27,17 +31,28 @@ const char sea_engine_name[] = "seam";
  * that grows and is freed again and again finds all its sizes in the cache. */
 #define COPY_TO_CACHED_MAX (64 * SEA_KIB)
 
-void *sea_engine_alloc(size_t size)
+static bool is_secure(void) { return sea_secure_may_be_on() && sea_secure_settle(); }
+
+void *sea_engine_alloc_as(enum sea_kind kind, size_t align, size_t size)
 {
+	bool zeroed;
 	if (sea_lock_holds_any())
-		return sea_emergency_alloc(SEA_GRANULE, size);
-	return sea_cache_alloc(size, sea_cache_alloc_slow);
+		return sea_emergency_alloc(align, size);
+	if (is_secure())
+		return sea_secure_alloc(align, size, kind, &zeroed);
+	if (align <= SEA_GRANULE)
+		return sea_cache_alloc(size, sea_cache_alloc_slow);
+	return sea_cache_alloc_aligned(align, size);
 }
 
-void *sea_engine_alloc_aligned(size_t align, size_t size)
+void *sea_engine_alloc(size_t size)
 {
-	return sea_lock_holds_any() ? sea_emergency_alloc(align, size) : sea_cache_alloc_aligned(align, size);
+	if (sea_secure_is_on() && !sea_lock_holds_any())
+		return sea_secure_malloc(size);
+	return sea_engine_alloc_as(SEA_KIND_PLAIN, SEA_GRANULE, size);
 }
+
+void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_engine_alloc_as(SEA_KIND_PLAIN, align, size); }
 
 static void *alloc_large(size_t size, bool *zeroed)
 {
@@ -54,7 +69,9 @@ void *sea_engine_alloc_zeroed(size_t size)
 	void *block;
 	if (sea_lock_holds_any())
 		return sea_emergency_alloc(SEA_GRANULE, size);
-	if (size > SEA_RUN_LEAST && size <= PTRDIFF_MAX)
+	if (is_secure())
+		block = sea_secure_alloc(SEA_GRANULE, size, SEA_KIND_PLAIN, &zeroed);
+	else if (size > SEA_RUN_LEAST && size <= PTRDIFF_MAX)
 		block = alloc_large(size, &zeroed);
 	else
 		block = sea_engine_alloc(size);
@@ -63,7 +80,26 @@ void *sea_engine_alloc_zeroed(size_t size)
 
 void sea_engine_free(void *block) { sea_cache_free(block); }
 
-size_t sea_engine_expect_live(const char *verb, const void *block) { return sea_cache_expect_live(verb, block); }
+void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
+{
+	if (!sea_secure_is_on() || !sea_secure_free(block, kind, size))
+		sea_cache_free(block);
+}
+
+/* In hardened mode the seam map shows no block. */
+static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
+{
+	size_t size;
+	if (sea_secure_is_on() && sea_secure_find(verb, block, &size))
+		return size;
+	return sea_cache_expect_live(verb, block);
+}
+
+size_t sea_engine_expect_live(const char *verb, const void *block)
+{
+	size_t size = sea_cache_small_size(block);
+	return likely(size) ? size : expect_long(verb, block);
+}
 
 static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }
 
@@ -109,16 +145,36 @@ static void *resize_run(void *run, size_t usable, size_t size)
 	return sea_pages_move(run, size);
 }
 
-void *sea_engine_resize(void *block, size_t size)
+static SEA_NOINLINE void *resize_secure(void *block, size_t size)
 {
-	size_t usable = sea_cache_expect_live("realloc", block);
-	SEA_ASSERT(size > 0);
+	size_t usable = expect_long("realloc", block);
 	if (size > PTRDIFF_MAX)
 		return NULL;
 	if (sea_lock_holds_any())
 		return sea_emergency_copy(block, usable, size);
-	if (unlikely(sea_emergency_size(block)))
+	if (sea_secure_has(block))
+		return sea_secure_resize(block, size);
+	return resize_by_copy(block, usable, size);
+}
+
+void *sea_engine_resize(void *block, size_t size)
+{
+	size_t usable = sea_cache_small_size(block);
+	SEA_ASSERT(size > 0);
+	if (unlikely(!usable)) {
+		if (sea_secure_is_on())
+			return resize_secure(block, size);
+		usable = sea_cache_expect_live("realloc", block);
+	}
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	if (sea_lock_holds_any())
+		return sea_emergency_copy(block, usable, size);
+	if (unlikely(sea_emergency_size(block) || sea_guard_has(block)))
 		return resize_by_copy(block, usable, size);
+	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
+	if (unlikely(named))
+		return sea_named_resize(named, block, size);
 	if (usable > SEA_SMALL_MAX && is_run(block))
 		return resize_run(block, usable, size);
 	if (fits(usable, size))
@@ -130,20 +186,47 @@ void *sea_engine_resize(void *block, size_t size)
 
 bool sea_engine_expand(void *block, size_t size)
 {
-	if (sea_cache_expect_live("sea_expand", block) >= size)
+	if (sea_engine_expect_live("sea_expand", block) >= size)
 		return true;
-	return !sea_lock_holds_any() && !sea_emergency_size(block) && sea_cache_expand(block, size);
+	if (sea_secure_is_on())
+		return !sea_lock_holds_any() && sea_secure_has(block) && sea_secure_expand(block, size);
+	if (sea_lock_holds_any() || sea_emergency_size(block) || sea_guard_has(block))
+		return false;
+	return sea_cache_expand(block, size);
 }
 
-size_t sea_engine_good_size(size_t size) { return sea_cache_good_size(size); }
+/* In hardened mode a block has the bytes that were asked for, and no more. */
+size_t sea_engine_good_size(size_t size)
+{
+	if (is_secure() && size <= PTRDIFF_MAX)
+		return size;
+	sea_guard_keep_sizes();
+	return sea_cache_good_size(size);
+}
 
-size_t sea_engine_trim(size_t keep) { return sea_lock_holds_any() ? 0 : sea_cache_trim(keep); }
+size_t sea_engine_trim(size_t keep)
+{
+	if (sea_lock_holds_any())
+		return 0;
+	if (!sea_secure_is_on())
+		return sea_cache_trim(keep);
+	sea_secure_audit(sea_options.secure_audit);
+	return sea_secure_trim(keep);
+}
 
 /* Some 100 us: 16 zones of 7 us each. */
 const size_t sea_engine_account_step = 1024;
 
 void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 {
+	size_t used, free, purged;
+	if (sea_secure_is_on() && sea_secure_count_tract(run, &used, &free, &purged)) {
+		stats->nr_zones++;
+		stats->live += used; /* what is kept is subtracted later */
+		stats->free += free;
+		stats->purged += purged;
+		return;
+	}
 	const struct sea_zone *zone = sea_zone_of(run);
 	if (!zone) {
 		stats->live += size;
@@ -160,15 +243,51 @@ void sea_engine_count_run(const char *run, size_t size, struct sea_stats *stats)
 	stats->dirty += count.idle;
 }
 
+/* Shared runs of heap objects are in no arena. */
+static void count_shared(struct sea_stats *stats)
+{
+	struct sea_shared shared = sea_handover_mapped();
+	stats->live += shared.blocks;
+	stats->metadata += shared.heads;
+	stats->mapped += shared.blocks + shared.heads;
+}
+
+static size_t take_from_live(size_t bytes, struct sea_stats *stats)
+{
+	bytes = sea_min(bytes, stats->live);
+	stats->live -= bytes;
+	return bytes;
+}
+
+/* What runs have beside blocks in hardened mode.  Seals and slack are metadata. */
+static void count_secure(struct sea_threads_stats *caches, struct sea_stats *stats)
+{
+	struct sea_secure_sums sums = sea_secure_sum();
+	stats->purged += take_from_live(sums.closed, stats);
+	size_t kept = sea_min(caches->cached + sums.kept, stats->live);
+	size_t live = sea_min(sums.live, stats->live - kept);
+	stats->metadata += take_from_live(stats->live - kept - live, stats);
+	caches->cached = kept;
+	caches->nr_threads += sums.nr_threads;
+}
+
 /* Threads that run may have more in their caches than the zones show. */
 void sea_engine_count_rest(struct sea_stats *stats)
 {
 	struct sea_threads_stats caches;
 	sea_threads_stats(&caches);
+	if (sea_secure_is_on())
+		count_secure(&caches, stats);
 	stats->cached = sea_min(caches.cached, stats->live);
 	stats->live -= stats->cached;
+	size_t guarded, pages;
+	sea_guard_count(&guarded, &pages);
+	stats->live += guarded;
+	stats->metadata += pages - guarded;
+	stats->reserved -= pages;
 	stats->nr_threads = caches.nr_threads;
 	stats->nr_shards = sea_shard_count();
+	count_shared(stats);
 }
 
 void sea_engine_send_waiting(void)
@@ -177,7 +296,24 @@ void sea_engine_send_waiting(void)
 		sea_cache_send_waiting();
 }
 
-void sea_engine_retreat(void) { sea_threads_retreat(); }
+void sea_engine_start(void)
+{
+	sea_secure_start();
+	if (sea_secure_is_on())
+		sea_threads_hold_back();
+}
+
+void sea_engine_audit(void)
+{
+	if (sea_secure_is_on() && !sea_lock_holds_any())
+		sea_secure_audit(sea_options.secure_audit);
+}
+
+void sea_engine_retreat(void)
+{
+	sea_threads_retreat();
+	sea_secure_retreat();
+}
 
 /* What the child repairs after all locks are free.  Other threads may have been between two locks:
  *   page/    buddies that a purge had in hand go to their pools; the counts of pages are made anew
@@ -186,6 +322,7 @@ void sea_engine_retreat(void) { sea_threads_retreat(); }
  *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
  *            lost and count as cached; the sums over all threads are made anew from the caches that
  *            are left
+ *   secure/  stocks of other threads are lost in the same way
  * Nothing else is between two locks. */
 void sea_engine_in_child(void)
 {
@@ -193,12 +330,16 @@ void sea_engine_in_child(void)
 	sea_reclaim_in_child();
 	sea_idle_in_child();
 	sea_threads_forget_others();
+	sea_secure_in_child();
 }
+
+void sea_engine_disown(void) { sea_handover_in_child(); }
 
 bool sea_engine_is_sound(void)
 {
-	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound();
+	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound() &&
+		     sea_guard_is_sound() && sea_secure_is_sound();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sound &= sea_shard_is_sound(&sea_shards[i]);
-	return sound;
+	return sound && sea_named_are_sound();
 }

@@ -14,14 +14,16 @@ static bool said(const char *text) { return strstr(sim.report, text) != NULL; }
 static const struct {
 	const char *name, *words; /* NULL: a number */
 	size_t value, min, max;
-	bool is_duration;
+	bool is_duration, may_be_off;
 } table[] = {
-#define OPTION(name, value, min, max, sentence) {#name, NULL, (value), (min), (max), false},
-#define DURATION(name, value, max, sentence) {#name, NULL, (value), 0, (max), true},
-#define CHOICE(name, value, words, sentence) {#name, words, (value), 0, 0, false},
+#define OPTION(name, value, min, max, sentence) {#name, NULL, (value), (min), (max), false, false},
+#define DURATION(name, value, max, sentence) {#name, NULL, (value), 0, (max), true, false},
+#define RATE(name, value, max, sentence) {#name, NULL, (value), 0, (max), false, true},
+#define CHOICE(name, value, words, sentence) {#name, words, (value), 0, 0, false, false},
 #include "base/options.def"
 #undef OPTION
 #undef DURATION
+#undef RATE
 #undef CHOICE
 };
 
@@ -255,6 +257,22 @@ static void numbers_as_glibc_takes_them(void)
 	CHECK_EQ(sim.report_length, 0);
 }
 
+static void a_rate_may_be_off(void)
+{
+	CHECK(parse("guard=off"));
+	CHECK_EQ(sea_options.guard, 0);
+	CHECK(parse("guard=2K"));
+	CHECK_EQ(sea_options.guard, 2048);
+	CHECK(!parse("guard=of"));
+	CHECK(!parse("cache=off"));
+	CHECK(said("the value is a number from 0"));
+	CHECK(!parse("guard=2G"));
+	CHECK(said("the value is off or a number from 1 to 1G; guard=2K is used"));
+	CHECK(parse("guard=0"));
+	sea_options_introduce();
+	CHECK(said("guard=off"));
+}
+
 /* --- what the parser is to do, written without regard to speed ---------------------------------- */
 
 static bool read_word(const char *words, const char *text, size_t *value)
@@ -310,6 +328,10 @@ static bool read_item(const char *item, size_t length, size_t *which, size_t *va
 		return false;
 	if (table[*which].words)
 		return read_word(table[*which].words, equals + 1, value);
+	if (table[*which].may_be_off && !strcmp(equals + 1, "off")) {
+		*value = 0;
+		return true;
+	}
 	if (table[*which].is_duration)
 		return read_duration(equals + 1, table[*which].max, value);
 	return read_number(equals + 1, table[*which].min, table[*which].max, value);
@@ -377,6 +399,10 @@ static void check_text(const char *text)
 
 static void put_random_value(uint64_t *seed, char *text, size_t i)
 {
+	if (table[i].may_be_off && below(seed, 4) == 0) {
+		strcpy(text, "off");
+		return;
+	}
 	size_t range = table[i].max - table[i].min + 1;
 	if (!table[i].words) {
 		size_t value = table[i].min + (below(seed, 2) ? test_random_size(seed, range - 1) : below(seed, range));
@@ -470,6 +496,7 @@ static const struct test_case cases[] = {
 	PASSES(the_struct_is_the_list),
 	PASSES(defaults_lie_in_their_ranges),
 	PASSES(every_word_of_every_choice),
+	PASSES(a_rate_may_be_off),
 	PASSES(words_of_thp_are_what_the_system_is_told),
 	PASSES(numbers_and_suffixes),
 	PASSES(what_it_cannot_read),

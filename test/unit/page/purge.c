@@ -122,10 +122,34 @@ static void a_slow_system_gets_a_call_a_step(void)
 	CHECK_EQ(sim.purged, MAX_RUNS / 2 * 192 * KiB);
 }
 
+/* A round that leaves too much is repeated at once if it purged much, else after more was freed. */
+static void a_useful_round_is_repeated(void)
+{
+	sea_options.dirty_max = GiB;
+	alloc(8, MiB);
+	free_all();
+	CHECK(sea_purge_begin());
+	sea_purge_restart();
+	for (bool is_over = false; !is_over;)
+		is_over = sea_purge_step(SEA_PURGE_STEP_PAGES).is_over;
+	sea_purge_note_rest(1);
+	CHECK(sea_purge_may_begin());
+	sea_purge_restart();
+	sea_purge_note_rest(0);
+	CHECK(sea_purge_may_begin());
+	sea_purge_note_rest(1);
+	CHECK(!sea_purge_may_begin());
+	sea_purge_note_freed(255);
+	CHECK(!sea_purge_may_begin());
+	sea_purge_note_freed(1);
+	CHECK(sea_purge_may_begin());
+	sea_purge_end(false);
+}
+
 static const struct test_case cases[] = {
 	PASSES(one_free_purges_a_little), PASSES(what_waits_to_go_back_is_bounded), PASSES(a_refusal_is_remembered),
 	PASSES(a_large_block_goes_piece_by_piece), PASSES(what_is_refused_is_passed_over),
-	PASSES(a_slow_system_gets_a_call_a_step),
+	PASSES(a_slow_system_gets_a_call_a_step), PASSES(a_useful_round_is_repeated),
 };
 
 HARNESS_MAIN(cases)

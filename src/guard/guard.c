@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* guard.c - the places, and who gets one
+ *
+ *    page     0      1      2      3      4      5     ...
+ *             none   place  none   place  none   place      place  none
+ *
+ * GU1  The page of a place has memory only while its state is IN_WORK or LIVE, or if the system
+ *      refused to take it back.
+ * GU2  A live block lies in the page of its place, at its start or so that less than a granule is
+ *      behind it.  All other bytes of the page hold FILL.
+ * GU3  A place whose block was freed is used again only if no place is unused, and the one that was
+ *      freed first comes first.
+ *
+ * A place changes hands by its state: who sets IN_WORK by an atomic swap has it.  If the process
+ * forks while another thread has one, that place is lost in the child.
+ *
+ * Guards begin when the process has drawn so much that their start, some 20 us, does not count.
+ * They end for good if the system has no room.  A block is guarded only while nobody but us handles
+ * SIGSEGV: a program that does so itself may have other uses for faults, and we could not report.
+ */
+#include "guard/guard.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "base/page_size.h"
+#include "guard/report.h"
+#include "guard/slot.h"
+#include "map/map.h"
+
+/* A byte that neither text nor numbers often have. */
+#define FILL 0xc5
+#define FILL_WORD (UINT64_MAX / 255 * FILL)
+/* The first block is guarded when threads have drawn so many times the option's number of chunks: at
+ * 5000, after some 5 ms of work at least. */
+#define YOUNG_ROUNDS 10
+/* One block in so many lies at the start of its page: overflows are more frequent than underflows. */
+#define AT_START_ONE_IN 4
+
+uintptr_t sea_guard_first, sea_guard_bytes;
+
+static struct sea_slot slots[SEA_GUARD_SLOTS];
+static size_t nr_freed; /* atomic */
+
+/* --- where ------------------------------------------------------------------------- */
+
+static size_t nr_bytes(void) { return (2 * SEA_GUARD_SLOTS + 1) * sea_page_size(); }
+
+static char *page_of(const struct sea_slot *slot)
+{
+	SEA_ASSERT(slot >= slots && slot < slots + SEA_GUARD_SLOTS);
+	return (char *)sea_load_relaxed(&sea_guard_first) + (size_t)(2 * (slot - slots) + 1) * sea_page_size();
+}
+
+/* The place whose block an address is nearest to.  Between two places: the page belongs half to the
+ * place in front, half to the one behind, unless one has never had a block. */
+static struct sea_slot *slot_near(const void *address)
+{
+	uintptr_t at = (uintptr_t)address - sea_load_relaxed(&sea_guard_first);
+	size_t page = at >> sea_page_shift();
+	SEA_ASSERT(page <= 2 * SEA_GUARD_SLOTS);
+	if (page % 2 || !page)
+		return &slots[page / 2];
+	struct sea_slot *before = &slots[page / 2 - 1];
+	if (page == 2 * SEA_GUARD_SLOTS)
+		return before;
+	bool is_near_next = at % sea_page_size() >= sea_page_size() / 2;
+	struct sea_slot *near = before + is_near_next, *far = before + !is_near_next;
+	return near->block || !far->block ? near : far;
+}
+
+/* --- chance -------------------------------------------------------------------------- */
+
+/* A random number (Steele and others, "SplitMix").  Any thread. */
+static uint64_t draw(void)
+{
+	static uint64_t state;
+	uint64_t x = sea_add_relaxed_mt(&state, 0x9e3779b97f4a7c15ull) + sea_os_secret();
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+int64_t sea_guard_distance(void)
+{
+	size_t mean = sea_options.guard;
+	return mean ? (int64_t)(1 + draw() % (2 * mean - 1)) : INT64_MAX;
+}
+
+/* --- the start ------------------------------------------------------------------------ */
+
+enum { NOT_BEGUN, BEGINNING, BEGUN, REFUSED };
+static uint32_t progress; /* atomic */
+
+static void see_fault(const struct sea_fault *fault)
+{
+	if (!sea_guard_has(fault->address))
+		return;
+	const struct sea_slot *slot = slot_near(fault->address);
+	if (slot->block)
+		sea_report_access(slot, fault->address, fault->context);
+}
+
+static bool make_range(void)
+{
+	char *base = sea_span_reserve_plain(nr_bytes(), sea_page_size());
+	if (!base)
+		return false;
+	if (!sea_region_add(base, nr_bytes(), SEA_REGION_METADATA)) {
+		sea_span_release(base, nr_bytes());
+		return false;
+	}
+	sea_store_release(&sea_guard_first, (uintptr_t)base);
+	sea_store_release(&sea_guard_bytes, nr_bytes());
+	return true;
+}
+
+static void begin(void)
+{
+	if (!sea_swap_if(&progress, NOT_BEGUN, BEGINNING))
+		return;
+	bool is_ready = sea_os_catch_faults(see_fault);
+	if (!is_ready) {
+		sea_store_release(&progress, NOT_BEGUN); /* the program may give its handler up */
+		return;
+	}
+	sea_store_release(&progress, make_range() ? BEGUN : REFUSED);
+}
+
+/* Claim: a fault would be reported. */
+static bool is_ready(void)
+{
+	static size_t nr_rounds;
+	if (!sea_options.guard || sea_os_is_confined())
+		return false;
+	if (sea_load_acquire(&progress) == BEGUN)
+		return sea_os_catches_faults() || sea_os_catch_faults(see_fault);
+	if (sea_add_relaxed_mt(&nr_rounds, 1) > YOUNG_ROUNDS)
+		begin();
+	return sea_load_acquire(&progress) == BEGUN;
+}
+
+/* --- malloc ---------------------------------------------------------------------------- */
+
+/* Takes the place that was freed first.  NULL: none is freed, or other threads are faster. */
+static struct sea_slot *take_freed(void)
+{
+	struct sea_slot *oldest = NULL;
+	for (struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS; slot++)
+		if (sea_load_acquire(&slot->state) == SEA_SLOT_FREED && (!oldest || slot->freed_as < oldest->freed_as))
+			oldest = slot;
+	return oldest && sea_swap_if(&oldest->state, SEA_SLOT_FREED, SEA_SLOT_IN_WORK) ? oldest : NULL;
+}
+
+static struct sea_slot *take_slot(void)
+{
+	for (struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS; slot++)
+		if (sea_load_relaxed(&slot->state) == SEA_SLOT_UNUSED &&
+		    sea_swap_if(&slot->state, SEA_SLOT_UNUSED, SEA_SLOT_IN_WORK))
+			return slot;
+	return take_freed();
+}
+
+/* GU2. */
+static void place_block(struct sea_slot *slot, size_t size)
+{
+	char *page = page_of(slot);
+	size_t room = sea_page_size(), length = sea_round_up(size, SEA_GRANULE);
+	slot->block = draw() % AT_START_ONE_IN ? page + room - length : page;
+	slot->size = size;
+	memset(page, FILL, (size_t)(slot->block - page));
+	memset(slot->block + size, FILL, (size_t)(page + room - slot->block) - size);
+}
+
+/* The state goes back to what it was. */
+static void *give_up(struct sea_slot *slot)
+{
+	sea_store_release(&slot->state, slot->block ? SEA_SLOT_FREED : SEA_SLOT_UNUSED);
+	return NULL;
+}
+
+void *sea_guard_alloc(size_t size)
+{
+	if (!size || size > sea_page_size() || !is_ready())
+		return NULL;
+	struct sea_slot *slot = take_slot();
+	if (!slot)
+		return NULL;
+	if (!sea_os_commit(page_of(slot), sea_page_size()))
+		return give_up(slot);
+	place_block(slot, size);
+	sea_trace_here(&slot->allocated);
+	sea_store_release(&slot->state, SEA_SLOT_LIVE);
+	return slot->block;
+}
+
+/* --- free ------------------------------------------------------------------------------- */
+
+/* The first byte of [from, to) that does not hold FILL; `to` if all do. */
+static const char *find_changed(const char *from, const char *to)
+{
+	uint64_t word;
+	for (; (size_t)(to - from) >= sizeof(word); from += sizeof(word)) {
+		memcpy(&word, from, sizeof(word));
+		if (word != FILL_WORD)
+			break;
+	}
+	while (from < to && (unsigned char)*from == FILL)
+		from++;
+	return from;
+}
+
+/* A byte beside the live block that was written to, or NULL (GU2).  The nearest one behind, or the
+ * lowest one in front. */
+static const char *changed_beside(const struct sea_slot *slot)
+{
+	const char *page = page_of(slot), *behind = page + sea_page_size();
+	const char *changed = find_changed(slot->block + slot->size, behind);
+	if (changed < behind)
+		return changed;
+	changed = find_changed(page, slot->block);
+	return changed < slot->block ? changed : NULL;
+}
+
+/* GU1.  A process that has given up rights makes no call. */
+static void close_page(struct sea_slot *slot)
+{
+	if (!sea_os_is_confined())
+		sea_os_reset(page_of(slot), sea_page_size());
+}
+
+void sea_guard_free(void *block)
+{
+	struct sea_slot *slot = slot_near(block);
+	if (slot->block != block || !sea_swap_if(&slot->state, SEA_SLOT_LIVE, SEA_SLOT_IN_WORK))
+		sea_report_mistake(slot, "free", block);
+	const char *changed = changed_beside(slot);
+	if (changed)
+		sea_report_changed(slot, changed);
+	sea_trace_here(&slot->freed);
+	close_page(slot);
+	slot->freed_as = sea_add_relaxed_mt(&nr_freed, 1);
+	sea_store_release(&slot->state, SEA_SLOT_FREED);
+}
+
+static uint32_t keeps_sizes; /* atomic */
+
+void sea_guard_keep_sizes(void)
+{
+	if (!sea_guard_keeps_sizes())
+		sea_store_relaxed(&keeps_sizes, 1);
+}
+
+bool sea_guard_keeps_sizes(void) { return sea_load_relaxed(&keeps_sizes); }
+
+/* --- questions ---------------------------------------------------------------------------- */
+
+size_t sea_guard_size(const void *block)
+{
+	const struct sea_slot *slot = slot_near(block);
+	return slot->block == block && sea_load_acquire(&slot->state) == SEA_SLOT_LIVE ? slot->size : 0;
+}
+
+void sea_guard_mistake(const char *verb, const void *block) { sea_report_mistake(slot_near(block), verb, block); }
+
+void sea_guard_count(size_t *live, size_t *pages)
+{
+	*live = *pages = 0;
+	for (const struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS; slot++)
+		if (sea_load_acquire(&slot->state) == SEA_SLOT_LIVE) {
+			*live += slot->size;
+			*pages += sea_page_size();
+		}
+}
+
+static bool slot_is_sound(const struct sea_slot *slot)
+{
+	if (slot->state != SEA_SLOT_LIVE)
+		return true;
+	const char *page = page_of(slot);
+	size_t length = sea_round_up(slot->size, SEA_GRANULE);
+	bool is_inside = slot->block == page || slot->block + length == page + sea_page_size();
+	return is_inside && slot->size && length <= sea_page_size() && !changed_beside(slot);
+}
+
+bool sea_guard_is_sound(void)
+{
+	struct sea_region region;
+	if (sea_load_acquire(&progress) != BEGUN)
+		return !sea_guard_bytes;
+	bool sound = sea_region_find((const char *)sea_guard_first, &region) && region.size == nr_bytes();
+	for (const struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS && sound; slot++)
+		sound = slot_is_sound(slot);
+	return sound;
+}

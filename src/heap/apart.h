@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* apart.h - shards that belong to heap objects, and to no thread
+ *
+ * The seam map has no seams for their zones: the fast path of free() finds no chunk there, and its
+ * slow path asks the zone for its shard.  So no chunk of a heap object comes into a thread's cache.
+ */
+#ifndef SEA_APART_H
+#define SEA_APART_H
+
+#include "heap/shard.h"
+
+/* Heap objects at a time.  The table has a pointer for each. */
+#define SEA_MAX_APART 4096
+
+/* Adds a zeroed shard for good.  False: the table is full.  The caller sees to it that no other
+ * thread adds one. */
+bool sea_apart_add(struct sea_shard *shard);
+
+unsigned sea_apart_count(void);
+struct sea_shard *sea_apart_at(unsigned i);
+
+#endif

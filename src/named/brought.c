@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* brought.c - heap objects in memory that the program brought: attached, found by address, detached */
+#include "base/check.h"
+#include "map/map.h"
+#include "named/brought.h"
+
+static struct {
+	struct sea_plot *first, *unused; /* index lock */
+	uint32_t nr;			  /* atomic */
+} plots;
+
+static struct sea_plot *take_record(void)
+{
+	sea_lock_take(&sea_named_lock);
+	struct sea_plot *plot = plots.unused;
+	if (plot)
+		plots.unused = plot->next;
+	else
+		plot = sea_meta_alloc(sizeof(*plot));
+	sea_lock_drop(&sea_named_lock);
+	return plot;
+}
+
+static void give_record(struct sea_plot *plot)
+{
+	sea_lock_take(&sea_named_lock);
+	plot->named = NULL;
+	plot->next = plots.unused;
+	plots.unused = plot;
+	sea_lock_drop(&sea_named_lock);
+}
+
+/* From now on the heap's blocks are there. */
+static void attach(struct sea_named *named, struct sea_plot *plot)
+{
+	size_t at = 0, k;
+	while (sea_plot_next(plot, &at, &k)) {
+		named->drawn += k * SEA_GRANULE;
+		named->nr_drawn++;
+	}
+	named->plot = plot;
+	sea_lock_take(&sea_named_lock);
+	plot->named = named;
+	plot->next = plots.first;
+	plots.first = plot;
+	sea_add_relaxed_mt(&plots.nr, 1);
+	sea_lock_drop(&sea_named_lock);
+}
+
+void sea_named_detach(struct sea_named *named, bool keeps)
+{
+	struct sea_plot *plot = named->plot, **link = &plots.first;
+	SEA_ASSERT(plot && plot->named == named);
+	sea_plot_close(plot, keeps);
+	sea_lock_take(&sea_named_lock);
+	while (*link != plot)
+		link = &(*link)->next;
+	*link = plot->next;
+	sea_add_relaxed_mt(&plots.nr, -1u);
+	sea_lock_drop(&sea_named_lock);
+	named->plot = NULL;
+	give_record(plot);
+}
+
+struct sea_named *sea_named_plot_around(const void *address)
+{
+	if (!sea_load_relaxed(&plots.nr))
+		return NULL;
+	sea_lock_take(&sea_named_lock);
+	const struct sea_plot *plot = plots.first;
+	while (plot && !sea_plot_has(plot, address))
+		plot = plot->next;
+	struct sea_named *named = plot ? plot->named : NULL;
+	sea_lock_drop(&sea_named_lock);
+	return named;
+}
+
+/* Makes the heap object for a plot that was made or found. */
+static struct sea_named *make(struct sea_plot *plot, struct sea_named_options options)
+{
+	struct sea_named *named = sea_named_create(plot->head->name, options);
+	if (named)
+		attach(named, plot);
+	return named;
+}
+
+enum sea_brought_result sea_named_create_in(struct sea_brought brought, const char *name, struct sea_named_options options,
+					    const struct sea_note *occupied, size_t nr_occupied, struct sea_named **named)
+{
+	struct sea_plot *plot = take_record();
+	if (!plot)
+		return SEA_BROUGHT_NO_MEMORY;
+	if (!sea_plot_create(plot, brought, name, occupied, nr_occupied)) {
+		give_record(plot);
+		return SEA_BROUGHT_TOO_SHORT;
+	}
+	*named = make(plot, options);
+	if (*named)
+		return SEA_BROUGHT_OK;
+	give_record(plot);
+	return SEA_BROUGHT_NO_MEMORY;
+}
+
+enum sea_brought_result sea_named_open_in(struct sea_brought brought, struct sea_named_options options,
+					  struct sea_named **named)
+{
+	static const enum sea_brought_result result[] = {
+		[SEA_PLOT_NONE] = SEA_BROUGHT_NONE, [SEA_PLOT_DAMAGED] = SEA_BROUGHT_DAMAGED};
+	struct sea_plot *plot = take_record();
+	if (!plot)
+		return SEA_BROUGHT_NO_MEMORY;
+	enum sea_plot_found found = sea_plot_open(plot, brought);
+	if (found != SEA_PLOT_FOUND) {
+		give_record(plot);
+		return result[found];
+	}
+	*named = make(plot, options);
+	if (*named)
+		return SEA_BROUGHT_OK;
+	sea_plot_close(plot, true);
+	give_record(plot);
+	return SEA_BROUGHT_NO_MEMORY;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* stock.h - chunks that a heap object has at hand, by size class
+ *
+ *    head[c] --> chunk --> chunk --> NULL      chunks that were freed
+ *    cur[c] -->|chunk|chunk|chunk|<-- end[c]   a fresh run: never handed out, side by side
+ *
+ * To their zone these chunks are used, as those in a thread's cache are.
+ *
+ * ST1  Every chunk of list c is of class c and has its mark; room[c] more may be there.
+ * ST2  [cur[c], end[c]) consists of chunks of class c.  Once the first has been handed out, the one at
+ *      cur[c] has its mark: of all fresh chunks, a program most likely frees that one by mistake.
+ *
+ * The caller holds the heap's lock.
+ */
+#ifndef SEA_NAMED_STOCK_H
+#define SEA_NAMED_STOCK_H
+
+#include "named/table.h"
+
+SEA_INLINE uintptr_t sea_stock_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
+
+/* Takes a chunk of class c.  NULL: sea_stock_refill() may bring one. */
+SEA_INLINE void *sea_stock_pop(struct sea_named *named, unsigned c)
+{
+	struct sea_stocked *chunk = named->head[c];
+	if (likely(chunk)) {
+		named->head[c] = chunk->next;
+		named->room[c]++;
+	} else if (named->cur[c] < named->end[c]) {
+		chunk = (struct sea_stocked *)named->cur[c];
+		named->cur[c] += sea_class_size(c);
+		if (named->cur[c] < named->end[c])
+			((struct sea_stocked *)named->cur[c])->mark = sea_stock_mark(named->cur[c]);
+	} else {
+		return NULL;
+	}
+	chunk->mark = 0;
+	return chunk;
+}
+
+/* Adds a used chunk of class c.  False: the list is full. */
+SEA_INLINE bool sea_stock_push(struct sea_named *named, unsigned c, void *block)
+{
+	struct sea_stocked *chunk = block;
+	if (unlikely(named->room[c] <= 0))
+		return false;
+	chunk->next = named->head[c];
+	chunk->mark = sea_stock_mark(chunk);
+	named->head[c] = chunk;
+	named->room[c]--;
+	return true;
+}
+
+/* Chunks in list c. */
+uint32_t sea_stock_length(const struct sea_named *named, unsigned c);
+
+/* Brings chunks of class c, at least one.  False: out of memory, or of quota. */
+SEA_NOINLINE bool sea_stock_refill(struct sea_named *named, unsigned c);
+
+/* Claim: so many more bytes may be drawn.  Empties the stock if that helps. */
+bool sea_stock_has_quota(struct sea_named *named, size_t bytes);
+
+/* Sends a used chunk of n granules to its zone: it is not drawn any more. */
+void sea_stock_send(struct sea_named *named, struct sea_zone *zone, void *chunk, unsigned n);
+
+/* Claim: the used chunk of class c (0: none) is in the stock.  Walks a list only if the chunk has
+ * its mark. */
+bool sea_stock_has(const struct sea_named *named, unsigned c, const void *chunk);
+
+/* Sends everything, and merges it. */
+void sea_stock_empty(struct sea_named *named);
+
+/* Forgets everything, for a heap that is new or about to be cleared. */
+void sea_stock_forget(struct sea_named *named);
+
+/* Bytes and chunks in the stock. */
+size_t sea_stock_size(const struct sea_named *named, size_t *nr_chunks);
+
+/* Claim: ST1 and ST2 hold. */
+bool sea_stock_is_sound(const struct sea_named *named);
+
+#endif

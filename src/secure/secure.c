@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+/* secure.c - blocks handed out, checked and taken back
+ *
+ *    request 0           --> nothing.c   an address without access
+ *    up to 32 KiB - 8    --> stock.c     a cell of a slab, with a seal behind the block
+ *    more                --> large.c     pages between two guards
+ *
+ * A free cell reads as zero but for its seal.  It is cleared when it is freed, and looked at when it
+ * is handed out again: if it is not zero then, the program wrote to it after the free.
+ */
+#include "secure/secure.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/emergency.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "base/upward.h"
+#include "map/map.h"
+#include "page/page_alloc.h"
+#include "secure/large.h"
+#include "secure/nothing.h"
+#include "secure/preset.h"
+#include "secure/report.h"
+#include "secure/stock.h"
+#include "secure/untouched.h"
+
+uint32_t sea_secure_state;
+struct sea_secrets sea_secrets;
+
+/* Memory was allocated before the options could be read, so not every block is one of ours. */
+static bool is_mixed;
+
+/* --- the start ------------------------------------------------------------------------------ */
+
+static void turn_on(void)
+{
+	is_mixed = sea_meta_size() > 0;
+	sea_secrets = (struct sea_secrets){sea_os_random(), sea_os_random() | 1, sea_os_random() | 1};
+	sea_store_release(&sea_secure_state, (uint32_t)SEA_SECURE_ON);
+}
+
+/* Any number of threads may be the first. */
+void sea_secure_start(void)
+{
+	static uint32_t is_decided;
+	bool known = sea_secure_preset || sea_os_has_environment();
+	if (!known || sea_load_relaxed(&is_decided) || !sea_swap_if(&is_decided, 0, 1))
+		return;
+	if (sea_secure_preset || sea_options.secure)
+		turn_on();
+	else
+		sea_store_release(&sea_secure_state, (uint32_t)SEA_SECURE_OFF);
+}
+
+bool sea_secure_settle(void)
+{
+	if (sea_load_acquire(&sea_secure_state) == SEA_SECURE_UNKNOWN)
+		sea_front_start();
+	return sea_secure_is_on();
+}
+
+/* --- cells ------------------------------------------------------------------------------------ */
+
+/* A live cell, and what its seal says. */
+struct found {
+	struct sea_cell cell;
+	sea_seal *place;
+	sea_seal seal;
+	size_t size; /* of the request */
+};
+
+SEA_INLINE void seal_block(char *block, sea_seal *place, size_t size, enum sea_kind kind)
+{
+	if (likely(sea_options.secure_canary))
+		sea_fill_put(block + size, place);
+	sea_store_release(place, sea_seal_of_block(place, (size_t)((char *)place - block) - size, kind));
+}
+
+/* The smallest class whose cells are aligned and have room; SEA_CELL_CLASSES: there is none. */
+static unsigned class_for(size_t align, size_t size)
+{
+	if (size > SEA_CELL_MAX - SEA_SEAL_SIZE || align > SEA_CELL_MAX)
+		return SEA_CELL_CLASSES;
+	unsigned class = sea_cell_class(sea_max(size + SEA_SEAL_SIZE, align));
+	while (align > SEA_GRANULE && class < SEA_CELL_CLASSES && sea_cell_size(class) % align)
+		class++;
+	return class;
+}
+
+SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
+{
+	struct sea_stock *stock = sea_stock_of_thread();
+	char *cell = sea_stock_take(stock, class);
+	if (unlikely(!cell))
+		return NULL;
+	sea_seal *place = sea_cell_seal(cell, sea_cell_size(class));
+	sea_cell_expect_untouched(cell, place);
+	seal_block(cell, place, size, kind);
+	sea_stock_note_live(stock, size);
+	return cell;
+}
+
+/* The seal is not that of a live block: says why. */
+static SEA_COLD _Noreturn void explain_cell(const char *verb, const char *block, const struct found *found)
+{
+	const struct sea_cell *cell = &found->cell;
+	bool is_true = cell->size && sea_seal_is_true(found->place, found->seal);
+	if (!cell->size || (is_true && found->seal && !sea_seal_is_live(found->seal)))
+		sea_report_freed(verb, block);
+	if (is_true && !found->seal)
+		sea_report_no_block(verb, block);
+	if (block != cell->start && is_true)
+		sea_report_inside(verb, block, (size_t)(block - cell->start), found->size);
+	sea_report_seal(verb, block);
+}
+
+static size_t size_by(const struct found *found)
+{
+	size_t slack = sea_seal_slack(found->seal), room = found->cell.size - SEA_SEAL_SIZE;
+	return slack <= room ? room - slack : 0;
+}
+
+/* Finds the live cell that starts at `block`, and checks the bytes on both sides. */
+SEA_INLINE void find_cell(const char *verb, struct sea_tract *tract, const char *block, struct found *found)
+{
+	found->cell = sea_slabs_find(tract, block);
+	if (likely(found->cell.size)) {
+		found->place = sea_cell_seal(found->cell.start, found->cell.size);
+		found->seal = sea_load_acquire(found->place);
+		found->size = size_by(found);
+	}
+	if (unlikely(found->cell.start != block || !sea_seal_is_live(found->seal) ||
+		     !sea_seal_is_true(found->place, found->seal)))
+		explain_cell(verb, block, found);
+	if (unlikely(!sea_options.secure_canary))
+		return;
+	if (unlikely(!sea_fill_is_whole(block + found->size, found->place)))
+		sea_report_overflow(verb, block, found->size);
+	const sea_seal *before = (const sea_seal *)block - 1;
+	if (found->cell.number && unlikely(!sea_seal_is_true(before, sea_load_relaxed(before))))
+		sea_report_underflow(verb, block, found->size);
+}
+
+/* --- does the free fit? --------------------------------------------------------------------------- */
+
+/* A free by the C functions says nothing of operators that the program has not. */
+static void check_pair(const void *block, enum sea_kind freed_as, enum sea_kind kind, size_t told, size_t size)
+{
+	if (unlikely(freed_as != kind) && sea_options.secure_pairs)
+		sea_report_kind(block, freed_as, kind);
+	if (told != SEA_SIZE_UNTOLD && unlikely(told != size) && sea_options.secure_sized)
+		sea_report_size(block, told, size);
+}
+
+/* --- free ------------------------------------------------------------------------------------------- */
+
+SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind kind, size_t told)
+{
+	struct found found = {.size = 0};
+	find_cell("free", tract, block, &found);
+	check_pair(block, kind, sea_seal_kind(found.seal), told, found.size);
+	sea_seal free_seal = sea_seal_free(found.place);
+	if (sea_is_alone())
+		*found.place = free_seal;
+	else if (unlikely(!sea_swap_if(found.place, found.seal, free_seal)))
+		sea_report_freed("free", block);
+	if (likely(sea_options.secure_zero))
+		memset(block, 0, found.cell.size - SEA_SEAL_SIZE);
+	struct sea_stock *stock = sea_stock_of_thread();
+	sea_stock_note_live(stock, -found.size);
+	sea_stock_hold(stock, found.cell.slab->class, block);
+}
+
+static bool free_large(void *block, enum sea_kind kind, size_t told)
+{
+	struct sea_large_view view = sea_large_find("free", block);
+	if (view.place == SEA_LARGE_ELSEWHERE)
+		return false;
+	if (view.place == SEA_LARGE_LIVE)
+		check_pair(block, kind, view.kind, told, view.size);
+	if (view.place == SEA_LARGE_FREED || !sea_large_free(block))
+		sea_report_freed("free", block);
+	return true;
+}
+
+static SEA_NOINLINE bool free_other(void *block, enum sea_kind kind, size_t told)
+{
+	if (sea_nothing_at(block) != SEA_NOTHING_ELSEWHERE) {
+		if (sea_nothing_at(block) == SEA_NOTHING_INSIDE || !sea_nothing_free(block))
+			sea_report_freed("free", block);
+		return true;
+	}
+	if (free_large(block, kind, told) || sea_emergency_size(block))
+		return true;
+	if (!is_mixed)
+		sea_secure_mistake("free", block);
+	return false;
+}
+
+bool sea_secure_free(void *block, enum sea_kind kind, size_t size)
+{
+	if (!block || sea_lock_holds_any())
+		return true;
+	struct sea_tract *tract = sea_slabs_tract(block);
+	if (unlikely(!tract))
+		return free_other(block, kind, size);
+	free_cell(tract, block, kind, size);
+	return true;
+}
+
+/* --- malloc ------------------------------------------------------------------------------------------ */
+
+static void *alloc_once(size_t align, size_t size, enum sea_kind kind)
+{
+	unsigned class = class_for(align, size);
+	return likely(class < SEA_CELL_CLASSES) ? alloc_cell(class, size, kind) : sea_large_alloc(align, size, kind);
+}
+
+/* Kept memory is given up if there is no other. */
+static SEA_COLD void *alloc_at_last(size_t align, size_t size, enum sea_kind kind)
+{
+	if (sea_stock_own)
+		sea_stock_empty(sea_stock_own, true);
+	sea_stock_empty_left();
+	sea_large_trim();
+	sea_slabs_trim();
+	return alloc_once(align, size, kind);
+}
+
+void *sea_secure_alloc(size_t align, size_t size, enum sea_kind kind, bool *zeroed)
+{
+	void *block = NULL;
+	*zeroed = sea_options.secure_zero && sea_options.secure_check_freed;
+	if (unlikely(size > PTRDIFF_MAX || align > PTRDIFF_MAX))
+		return NULL;
+	if (unlikely(!size) && align <= SEA_GRANULE)
+		block = sea_nothing_alloc();
+	if (likely(!block))
+		block = alloc_once(align, size, kind);
+	return likely(block) ? block : alloc_at_last(align, size, kind);
+}
+
+void *sea_secure_malloc(size_t size)
+{
+	bool zeroed;
+	if (likely(size - 1 < SEA_CELL_MAX - SEA_SEAL_SIZE)) {
+		void *block = alloc_cell(sea_cell_class(size + SEA_SEAL_SIZE), size, SEA_KIND_PLAIN);
+		if (likely(block))
+			return block;
+	}
+	return sea_secure_alloc(SEA_GRANULE, size, SEA_KIND_PLAIN, &zeroed);
+}
+
+/* --- questions ------------------------------------------------------------------------------------------ */
+
+/* What find() finds. */
+struct view {
+	size_t size;
+	enum sea_kind kind;
+	struct found cell; /* its size is 0 if the block is in no cell */
+	bool is_large;
+};
+
+static bool find_other(const char *verb, const void *block, struct view *view)
+{
+	switch (sea_nothing_at(block)) {
+	case SEA_NOTHING_LIVE: return true;
+	case SEA_NOTHING_FREE: sea_report_freed(verb, block);
+	case SEA_NOTHING_INSIDE: sea_report_inside(verb, block, (uintptr_t)block % SEA_GRANULE, 0);
+	case SEA_NOTHING_ELSEWHERE: break;
+	}
+	struct sea_large_view large = sea_large_find(verb, block);
+	if (large.place == SEA_LARGE_FREED)
+		sea_report_freed(verb, block);
+	view->size = large.size;
+	view->kind = large.kind;
+	view->is_large = large.place == SEA_LARGE_LIVE;
+	if (!view->is_large && !is_mixed && !sea_emergency_size(block))
+		sea_secure_mistake(verb, block);
+	return view->is_large;
+}
+
+/* False: the block is not of this mode. */
+static bool find(const char *verb, const void *block, struct view *view)
+{
+	struct sea_tract *tract = sea_slabs_tract(block);
+	*view = (struct view){.size = 0};
+	if (!tract)
+		return find_other(verb, block, view);
+	find_cell(verb, tract, block, &view->cell);
+	view->size = view->cell.size;
+	view->kind = sea_seal_kind(view->cell.seal);
+	return true;
+}
+
+bool sea_secure_find(const char *verb, const void *block, size_t *size)
+{
+	struct view view;
+	if (!find(verb, block, &view))
+		return false;
+	*size = view.size;
+	return true;
+}
+
+bool sea_secure_has(const void *block)
+{
+	if (sea_slabs_tract(block) || sea_nothing_at(block) != SEA_NOTHING_ELSEWHERE)
+		return true;
+	return sea_large_find("realloc", block).place != SEA_LARGE_ELSEWHERE;
+}
+
+void sea_secure_mistake(const char *verb, const void *block)
+{
+	void *base = NULL;
+	size_t size = 0;
+	struct sea_large_view view = sea_large_around(block);
+	if (view.place == SEA_LARGE_INSIDE)
+		sea_report_inside(verb, block, view.offset, view.size);
+	if (view.place == SEA_LARGE_FREED || sea_pages_place(block, &base, &size) != SEA_PLACE_FOREIGN)
+		sea_report_freed(verb, block);
+	sea_report_foreign(verb, block);
+}
+
+/* --- realloc -------------------------------------------------------------------------------------------- */
+
+/* Claim: a cell or run for `room` bytes is not too large for `size`. */
+static bool is_worth_it(size_t room, size_t size) { return size >= room / 2 || room <= 4 * SEA_GRANULE; }
+
+static void resize_cell(char *block, const struct view *view, size_t size)
+{
+	if (size > view->size)
+		memset(block + view->size, 0, size - view->size);
+	seal_block(block, view->cell.place, size, view->kind);
+	sea_stock_note_live(sea_stock_of_thread(), size - view->size);
+}
+
+static bool resize_in_place(void *block, const struct view *view, size_t size)
+{
+	if (view->is_large)
+		return class_for(SEA_GRANULE, size) == SEA_CELL_CLASSES && size >= view->size / 2 &&
+		       sea_large_resize(block, size);
+	size_t room = view->cell.cell.size;
+	if (!room || size + SEA_SEAL_SIZE > room || !is_worth_it(room, size))
+		return false;
+	resize_cell(block, view, size);
+	return true;
+}
+
+/* A block that grows once will grow again. */
+static void *alloc_for(const struct view *view, size_t size)
+{
+	bool zeroed;
+	if (size > view->size && class_for(SEA_GRANULE, size) == SEA_CELL_CLASSES)
+		return sea_large_alloc_to_grow(size, view->kind);
+	return sea_secure_alloc(SEA_GRANULE, size, view->kind, &zeroed);
+}
+
+void *sea_secure_resize(void *block, size_t size)
+{
+	struct view view;
+	if (size > PTRDIFF_MAX || !find("realloc", block, &view))
+		return NULL;
+	if (resize_in_place(block, &view, size))
+		return block;
+	void *fresh = alloc_for(&view, size);
+	if (!fresh)
+		return NULL;
+	memcpy(fresh, block, sea_min(view.size, size));
+	sea_secure_free(block, view.kind, view.size);
+	return fresh;
+}
+
+bool sea_secure_expand(void *block, size_t size)
+{
+	struct view view;
+	if (size > PTRDIFF_MAX / 2 || !find("sea_expand", block, &view))
+		return false;
+	return size <= view.size || resize_in_place(block, &view, size);
+}
+
+/* --- the audit -------------------------------------------------------------------------------------------- */
+
+struct audit {
+	size_t left; /* cells */
+	bool is_alone;
+};
+
+/* Another thread may be freeing or resizing the block: then its seal is another one now. */
+static void audit_block(const char *start, const sea_seal *place, sea_seal seal)
+{
+	struct found found = {.cell = {.size = (size_t)((const char *)(place + 1) - start)}, .seal = seal};
+	size_t size = size_by(&found);
+	if (!sea_fill_is_whole(start + size, place) && sea_load_acquire(place) == seal)
+		sea_report_overflow("audit", start, size);
+}
+
+static void audit_cell(const char *start, const sea_seal *place, bool is_alone)
+{
+	sea_seal seal = sea_load_acquire(place);
+	if (!sea_seal_is_true(place, seal))
+		sea_report_seal("audit", start);
+	if (sea_seal_is_live(seal))
+		audit_block(start, place, seal);
+	else if (is_alone)
+		sea_cell_expect_untouched(start, place);
+}
+
+/* Free cells change while another thread takes them. */
+static void audit_slab(const char *base, const struct sea_slab *slab, void *context)
+{
+	struct audit *audit = context;
+	size_t size = slab->size;
+	for (uint32_t i = 0; i <= slab->last && audit->left; i++) {
+		if (!audit->is_alone && sea_bit_test(slab->free, i))
+			continue;
+		audit_cell(base + i * size, sea_cell_seal((char *)base + i * size, size), audit->is_alone);
+		audit->left--;
+	}
+}
+
+void sea_secure_audit(size_t most)
+{
+	struct audit audit = {.left = most, .is_alone = sea_is_alone()};
+	for (unsigned i = 0; i < SEA_SECURE_SHARDS && audit.left && sea_options.secure_canary; i++) {
+		sea_secure_take(SEA_SECURE_LOCK_SHARD + i);
+		sea_slabs_each(i, audit_slab, &audit);
+		sea_secure_drop(SEA_SECURE_LOCK_SHARD + i);
+	}
+	if (audit.is_alone && audit.left)
+		sea_large_audit();
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------ */
+
+size_t sea_secure_trim(size_t keep)
+{
+	if (sea_stock_own)
+		sea_stock_empty(sea_stock_own, false);
+	sea_stock_empty_left();
+	sea_large_trim();
+	return sea_slabs_trim() + sea_pages_purge_free(keep);
+}
+
+bool sea_secure_count_tract(const void *run, size_t *used, size_t *free, size_t *purged)
+{
+	const struct sea_tract *tract = sea_slabs_tract(run);
+	if (tract)
+		*used = sea_slabs_count(tract, free, purged);
+	return tract;
+}
+
+struct sea_secure_sums sea_secure_sum(void)
+{
+	struct sea_stock_sums stocks = sea_stock_sum();
+	struct sea_large_sums large = sea_large_sum();
+	return (struct sea_secure_sums){stocks.nr_threads, stocks.live + large.live, stocks.kept,
+					large.closed + sea_nothing_size()};
+}
+
+void sea_secure_in_child(void) { sea_stock_forget_others(); }
+
+void sea_secure_retreat(void) { sea_stock_retreat(); }
+
+bool sea_secure_is_sound(void)
+{
+	return sea_slabs_are_sound() && sea_stock_is_sound() && sea_large_is_sound() && sea_nothing_is_sound();
+}

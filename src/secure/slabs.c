@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/* slabs.c - tracts, slabs and the choice by chance
+ *
+ * A shard has a list of slabs with free cells for each class, and a list of tracts with idle slabs
+ * for each grade.  A cell is taken from the first slab of its class: one of the free ones among 64,
+ * by chance.  A slab that becomes free goes idle if its class has another one.  Idle slabs are
+ * purged by the budget of the process (page/budget.h), and a tract without a taken cell goes.
+ *
+ * SB1  A slab is in the list of its class if, and only if, it has a free cell.
+ * SB2  nr_free is the number of bits in `free`.
+ * SB3  A tract is in the list of its grade if, and only if, it has an idle slab; nr_idle counts them.
+ * SB4  The page map has each tract, with bit 0 of the pointer set, which no zone has.
+ *
+ * The page map has a pointer for each slot of 1 MiB.  Hardened mode puts a tract there instead of a
+ * zone.  Bit 0 tells them apart, because a program may have zones from before the mode began.
+ */
+#include "secure/slabs.h"
+
+#include "base/check.h"
+#include "base/options.h"
+#include "map/map.h"
+#include "page/page_alloc.h"
+
+/* Bytes in idle slabs of a shard about which the budget is not asked. */
+#define IDLE_LEAST SEA_MIB
+
+/* Slabs with free cells.  One that gets its first goes to the end: the longer it waits, the more of
+ * its cells are freed, and those that are taken together lie together. */
+struct queue {
+	struct sea_slab *first, **end;
+};
+
+struct shard {
+	struct sea_chance chance;
+	struct queue open[SEA_CELL_CLASSES];
+	struct sea_tract *idle[SEA_SLAB_GRADES];
+	struct sea_tract *spare[SEA_SLAB_GRADES]; /* unused structs */
+	struct sea_tract *first; /* all tracts, by `after` */
+	size_t idle_dirty; /* bytes in idle slabs that may have memory */
+	bool is_purging;   /* down to the low watermark; atomic */
+} SEA_LINE_ALIGNED;
+
+static struct shard shards[SEA_SECURE_SHARDS];
+
+/* --- addresses ---------------------------------------------------------------------------- */
+
+static void enter_in_map(struct sea_tract *tract, bool is_there)
+{
+	uintptr_t tagged = (uintptr_t)tract | SEA_IS_TRACT;
+	sea_pagemap_set_zone(tract->base, is_there ? (struct sea_zone *)tagged : NULL);
+}
+
+static char *base_of(const struct sea_tract *tract, const struct sea_slab *slab)
+{
+	return tract->base + ((size_t)(slab - tract->slab) << sea_slab_shift(tract->grade));
+}
+
+static struct sea_tract *tract_of(struct sea_slab *slab)
+{
+	return (struct sea_tract *)((char *)(slab - slab->number) - offsetof(struct sea_tract, slab));
+}
+
+static size_t size_of_slab(const struct sea_tract *tract) { return (size_t)1 << sea_slab_shift(tract->grade); }
+
+/* --- lists.  The shard's lock --------------------------------------------------------------- */
+
+/* Inserts a slab or a tract at the head of a list. */
+#define LINK(list, item)                                                                           \
+	do {                                                                                       \
+		SEA_ASSERT(!(item)->link);                                                         \
+		(item)->next = *(list);                                                            \
+		(item)->link = (list);                                                             \
+		if ((item)->next)                                                                  \
+			(item)->next->link = &(item)->next;                                        \
+		*(list) = (item);                                                                  \
+	} while (0)
+
+#define UNLINK(item)                                                                               \
+	do {                                                                                       \
+		SEA_ASSERT((item)->link && *(item)->link == (item));                               \
+		*(item)->link = (item)->next;                                                      \
+		if ((item)->next)                                                                  \
+			(item)->next->link = (item)->link;                                         \
+		(item)->link = NULL;                                                               \
+	} while (0)
+
+static void open_last(struct queue *queue, struct sea_slab *slab)
+{
+	if (!queue->first)
+		queue->end = &queue->first;
+	SEA_ASSERT(!slab->link && !*queue->end);
+	slab->next = NULL;
+	slab->link = queue->end;
+	*queue->end = slab;
+	queue->end = &slab->next;
+}
+
+static void leave_queue(struct queue *queue, struct sea_slab *slab)
+{
+	if (!slab->next)
+		queue->end = slab->link;
+	UNLINK(slab);
+}
+
+/* --- tracts --------------------------------------------------------------------------------- */
+
+static struct sea_tract *take_struct(struct shard *shard, unsigned grade)
+{
+	struct sea_tract *tract = shard->spare[grade];
+	if (tract) {
+		shard->spare[grade] = tract->next;
+		tract->next = NULL;
+		return tract;
+	}
+	return sea_meta_alloc(sizeof(*tract) + sea_slabs_in_tract(grade) * sizeof(tract->slab[0]));
+}
+
+/* A spare struct is in no list by its link. */
+static void keep_struct(struct shard *shard, struct sea_tract *tract)
+{
+	tract->base = NULL;
+	tract->next = shard->spare[tract->grade];
+	shard->spare[tract->grade] = tract;
+}
+
+/* The number of touched pages of an idle slab is in the count of idle pages. */
+static void note_idle(const struct sea_tract *tract, const struct sea_slab *slab, int sign)
+{
+	size_t size = size_of_slab(tract);
+	const char *base = base_of(tract, slab);
+	if (size >= sea_page_size())
+		sea_pages_note_idle(sign * (intptr_t)sea_pages_count_touched(base, base + size));
+}
+
+static void begin_tract(struct sea_tract *tract, unsigned shard, unsigned grade, char *base, bool zeroed)
+{
+	tract->base = base;
+	tract->shard = shard;
+	tract->grade = grade;
+	tract->nr_idle = sea_slabs_in_tract(grade);
+	for (unsigned i = 0; i < tract->nr_idle; i++) {
+		tract->slab[i] = (struct sea_slab){
+			.number = (uint8_t)i, .class = SEA_SLAB_IDLE, .before = zeroed ? SEA_SLAB_CLEAN : SEA_SLAB_DIRTY};
+		note_idle(tract, &tract->slab[i], 1);
+	}
+	shards[shard].idle_dirty += zeroed ? 0 : SEA_SLOT_SIZE;
+}
+
+static bool add_tract(unsigned number, unsigned grade)
+{
+	struct shard *shard = &shards[number];
+	bool zeroed = false;
+	struct sea_tract *tract = take_struct(shard, grade);
+	if (!tract)
+		return false;
+	tract->grade = grade;
+	char *base = sea_pages_alloc(SEA_SLOT_SIZE, SEA_SLOT_SIZE, SEA_TOUCH_LATER, &zeroed);
+	if (!base) {
+		keep_struct(shard, tract);
+		return false;
+	}
+	begin_tract(tract, number, grade, base, zeroed);
+	enter_in_map(tract, true);
+	LINK(&shard->idle[grade], tract);
+	tract->after = shard->first;
+	shard->first = tract;
+	return true;
+}
+
+static bool is_dirty(const struct sea_slab *slab) { return slab->before != SEA_SLAB_CLEAN; }
+
+/* Cost: the number of tracts of the shard. */
+static void leave_all(struct shard *shard, const struct sea_tract *tract)
+{
+	struct sea_tract **link = &shard->first;
+	while (*link != tract)
+		link = &(*link)->after;
+	*link = tract->after;
+}
+
+static void end_tract(struct shard *shard, struct sea_tract *tract)
+{
+	SEA_ASSERT(tract->nr_idle == sea_slabs_in_tract(tract->grade));
+	for (unsigned i = 0; i < tract->nr_idle; i++) {
+		note_idle(tract, &tract->slab[i], -1);
+		shard->idle_dirty -= is_dirty(&tract->slab[i]) ? size_of_slab(tract) : 0;
+	}
+	UNLINK(tract);
+	leave_all(shard, tract);
+	enter_in_map(tract, false);
+	sea_pages_free(tract->base);
+	keep_struct(shard, tract);
+}
+
+/* --- slabs ---------------------------------------------------------------------------------- */
+
+/* One of the idle slabs of a tract that has some, by chance. */
+static struct sea_slab *choose_idle(struct shard *shard, struct sea_tract *tract)
+{
+	unsigned nr = sea_slabs_in_tract(tract->grade), at = sea_chance_below(&shard->chance, nr);
+	SEA_ASSERT(tract->nr_idle > 0);
+	while (tract->slab[at].class != SEA_SLAB_IDLE)
+		at = (at + 1) % nr;
+	return &tract->slab[at];
+}
+
+/* The memory of a slab that had cells of another size holds their seals. */
+static void clean(const struct sea_tract *tract, struct sea_slab *slab, unsigned class)
+{
+	if (slab->before != SEA_SLAB_CLEAN && slab->before != class)
+		memset(base_of(tract, slab), 0, size_of_slab(tract));
+}
+
+static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_slab *slab, unsigned class)
+{
+	char *base = base_of(tract, slab);
+	size_t size = size_of_slab(tract);
+	shard->idle_dirty -= is_dirty(slab) ? size : 0;
+	note_idle(tract, slab, -1);
+	sea_pages_touch(base, base + size, true);
+	clean(tract, slab, class);
+	slab->nr_free = (uint16_t)(size / sea_cell_size(class));
+	SEA_ASSERT(slab->nr_free > 0 && slab->nr_free <= SEA_SLAB_CELLS_MAX);
+	slab->last = (uint8_t)(slab->nr_free - 1);
+	sea_bits_set(slab->free, 0, slab->nr_free);
+	slab->class = (uint8_t)class;
+	slab->inverse = (1ull << SEA_INVERSE_SHIFT) / sea_cell_size(class) + 1;
+	sea_store_relaxed(&slab->size, (uint16_t)sea_cell_size(class));
+	slab->before = (uint8_t)class;
+	if (--tract->nr_idle == 0)
+		UNLINK(tract);
+	open_last(&shard->open[class], slab);
+}
+
+/* Adds a slab with free cells.  False: out of memory. */
+static bool add_slab(unsigned number, unsigned class)
+{
+	struct shard *shard = &shards[number];
+	unsigned grade = sea_slab_grade(sea_cell_size(class));
+	if (!shard->idle[grade] && !add_tract(number, grade))
+		return false;
+	struct sea_tract *tract = shard->idle[grade];
+	open_slab(shard, tract, choose_idle(shard, tract), class);
+	return true;
+}
+
+/* All its cells are free, and it is not the only one of its class with free cells. */
+static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_slab *slab)
+{
+	leave_queue(&shard->open[slab->class], slab);
+	memset(slab->free, 0, sizeof(slab->free));
+	sea_store_relaxed(&slab->size, 0);
+	slab->class = SEA_SLAB_IDLE;
+	slab->nr_free = 0;
+	shard->idle_dirty += size_of_slab(tract);
+	note_idle(tract, slab, 1);
+	if (tract->nr_idle++ == 0)
+		LINK(&shard->idle[tract->grade], tract);
+	bool is_only = shard->idle[tract->grade] == tract && !tract->next;
+	if (tract->nr_idle == sea_slabs_in_tract(tract->grade) && !is_only)
+		end_tract(shard, tract);
+}
+
+/* --- cells ------------------------------------------------------------------------------------ */
+
+/* Takes a free cell, by chance among those of one word. */
+static char *take_cell(struct shard *shard, struct sea_slab *slab, char *base, size_t size)
+{
+	unsigned w = 0;
+	SEA_ASSERT(slab->nr_free > 0);
+	while (!slab->free[w])
+		w++;
+	unsigned in_word = likely(sea_options.secure_random) ? sea_chance_bit(&shard->chance, slab->free[w])
+							     : sea_lowest_bit(slab->free[w]);
+	unsigned bit = w * 64 + in_word;
+	sea_bit_clear(slab->free, bit);
+	if (--slab->nr_free == 0)
+		leave_queue(&shard->open[slab->class], slab);
+	return base + bit * size;
+}
+
+unsigned sea_slabs_take(unsigned number, unsigned class, unsigned nr, char **cells)
+{
+	struct shard *shard = &shards[number];
+	size_t size = sea_cell_size(class);
+	unsigned done = 0;
+	sea_secure_take(SEA_SECURE_LOCK_SHARD + number);
+	if (unlikely(!shard->chance.state))
+		shard->chance.state = sea_secrets.code ^ sea_secret_mix(number + sea_secrets.address);
+	while (done < nr && (shard->open[class].first || add_slab(number, class))) {
+		struct sea_slab *slab = shard->open[class].first;
+		char *base = base_of(tract_of(slab), slab);
+		while (done < nr && slab->nr_free)
+			cells[done++] = take_cell(shard, slab, base, size);
+	}
+	sea_secure_drop(SEA_SECURE_LOCK_SHARD + number);
+	return done;
+}
+
+static bool is_all_free(const struct sea_slab *slab) { return slab->nr_free == slab->last + 1u; }
+
+/* Claim: the class has another slab with free cells. */
+static bool has_others(const struct shard *shard, const struct sea_slab *slab)
+{
+	return shard->open[slab->class].first != slab || slab->next;
+}
+
+static void give_cell(struct shard *shard, struct sea_tract *tract, const char *start)
+{
+	struct sea_cell cell = sea_slabs_find(tract, start);
+	struct sea_slab *slab = cell.slab;
+	SEA_CHECK(cell.size && cell.start == start);
+	SEA_CHECK(!sea_bit_test(slab->free, cell.number));
+	sea_bit_set(slab->free, cell.number);
+	if (slab->nr_free++ == 0)
+		open_last(&shard->open[slab->class], slab);
+	if (is_all_free(slab) && has_others(shard, slab))
+		close_slab(shard, tract, slab);
+}
+
+/* --- purging ------------------------------------------------------------------------------------ */
+
+/* Slabs that one call of sea_slabs_give() purges at most: some 10 us for 4 KiB each. */
+#define PURGE_STEP 8
+
+static bool is_purgeable(const struct sea_tract *tract, const struct sea_slab *slab)
+{
+	return slab->class == SEA_SLAB_IDLE && is_dirty(slab) && size_of_slab(tract) >= sea_page_size();
+}
+
+static struct sea_slab *find_purgeable(struct sea_tract *tract)
+{
+	for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++)
+		if (is_purgeable(tract, &tract->slab[i]))
+			return &tract->slab[i];
+	return NULL;
+}
+
+/* Takes an idle slab with memory out of use.  NULL: there is none.  The shard's lock. */
+static struct sea_slab *begin_purge(struct shard *shard)
+{
+	struct sea_slab *slab = NULL;
+	for (unsigned grade = SEA_SLAB_GRADES; grade-- > 0 && !slab;)
+		for (struct sea_tract *tract = shard->idle[grade]; tract && !slab; tract = tract->next)
+			slab = find_purgeable(tract);
+	if (!slab)
+		return NULL;
+	struct sea_tract *tract = tract_of(slab);
+	slab->class = SEA_SLAB_PURGED;
+	shard->idle_dirty -= size_of_slab(tract);
+	note_idle(tract, slab, -1);
+	if (--tract->nr_idle == 0)
+		UNLINK(tract);
+	return slab;
+}
+
+/* Ends that.  The shard's lock. */
+static void end_purge(struct shard *shard, struct sea_slab *slab)
+{
+	struct sea_tract *tract = tract_of(slab);
+	const char *base = base_of(tract, slab);
+	bool is_clean = sea_pages_count_touched(base, base + size_of_slab(tract)) == 0;
+	slab->class = SEA_SLAB_IDLE;
+	slab->before = is_clean ? SEA_SLAB_CLEAN : slab->before;
+	shard->idle_dirty += is_clean ? 0 : size_of_slab(tract);
+	note_idle(tract, slab, 1);
+	if (tract->nr_idle++ == 0)
+		LINK(&shard->idle[tract->grade], tract);
+}
+
+/* Purges down to `keep` bytes, `most` slabs at most.  Returns the bytes purged.  No lock held. */
+static size_t purge(unsigned number, size_t keep, unsigned most)
+{
+	struct shard *shard = &shards[number];
+	size_t bytes = 0, purged = 1;
+	for (unsigned i = 0; i < most && purged; i++) {
+		sea_secure_take(SEA_SECURE_LOCK_SHARD + number);
+		struct sea_slab *slab = shard->idle_dirty > keep ? begin_purge(shard) : NULL;
+		sea_secure_drop(SEA_SECURE_LOCK_SHARD + number);
+		if (!slab)
+			break;
+		char *base = base_of(tract_of(slab), slab);
+		purged = sea_pages_purge_range(base, base + size_of_slab(tract_of(slab)));
+		bytes += purged;
+		sea_secure_take(SEA_SECURE_LOCK_SHARD + number);
+		end_purge(shard, slab);
+		sea_secure_drop(SEA_SECURE_LOCK_SHARD + number);
+	}
+	return bytes;
+}
+
+/* A step if more is dirty than the budget of the process allows. */
+static void purge_some(unsigned number)
+{
+	struct sea_watermarks marks = sea_budget_watermarks();
+	bool goes_on = sea_load_relaxed(&shards[number].is_purging);
+	size_t dirty = sea_pages_dirty();
+	if (dirty <= (goes_on ? marks.low : marks.high)) {
+		sea_store_relaxed(&shards[number].is_purging, false);
+		return;
+	}
+	sea_store_relaxed(&shards[number].is_purging, true);
+	sea_budget_measure();
+	purge(number, IDLE_LEAST, PURGE_STEP);
+}
+
+/* Gives the first cells back, those of one shard.  Returns how many they are. */
+static unsigned give_to_one(char *const *cells, unsigned nr)
+{
+	struct sea_tract *tract = sea_slabs_tract(cells[0]);
+	SEA_CHECK(tract);
+	unsigned number = tract->shard, done = 0;
+	sea_secure_take(SEA_SECURE_LOCK_SHARD + number);
+	do {
+		give_cell(&shards[number], tract, cells[done]);
+		tract = ++done < nr ? sea_slabs_tract(cells[done]) : NULL;
+		SEA_CHECK(done == nr || tract);
+	} while (done < nr && tract->shard == number);
+	bool has_much = shards[number].idle_dirty > IDLE_LEAST;
+	sea_secure_drop(SEA_SECURE_LOCK_SHARD + number);
+	if (has_much)
+		purge_some(number);
+	return done;
+}
+
+void sea_slabs_give(char *const *cells, unsigned nr)
+{
+	for (unsigned done = 0; done < nr;)
+		done += give_to_one(cells + done, nr - done);
+}
+
+/* Closes the free slabs that stayed open, and ends the tracts that have only idle ones. */
+static void close_free(struct shard *shard)
+{
+	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++)
+		for (struct sea_slab *slab = shard->open[class].first, *next; slab; slab = next) {
+			next = slab->next;
+			if (is_all_free(slab))
+				close_slab(shard, tract_of(slab), slab);
+		}
+	for (unsigned grade = 0; grade < SEA_SLAB_GRADES; grade++)
+		for (struct sea_tract *tract = shard->idle[grade], *next; tract; tract = next) {
+			next = tract->next;
+			if (tract->nr_idle == sea_slabs_in_tract(grade))
+				end_tract(shard, tract);
+		}
+}
+
+size_t sea_slabs_trim(void)
+{
+	size_t bytes = 0;
+	for (unsigned i = 0; i < SEA_SECURE_SHARDS; i++) {
+		sea_secure_take(SEA_SECURE_LOCK_SHARD + i);
+		close_free(&shards[i]);
+		sea_secure_drop(SEA_SECURE_LOCK_SHARD + i);
+		bytes += purge(i, 0, UINT32_MAX);
+	}
+	return bytes;
+}
+
+/* --- observers ------------------------------------------------------------------------------------ */
+
+void sea_slabs_each(unsigned number, void (*visit)(const char *, const struct sea_slab *, void *), void *context)
+{
+	for (struct sea_tract *tract = shards[number].first; tract; tract = tract->after)
+		for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++)
+			if (tract->slab[i].class < SEA_CELL_CLASSES)
+				visit(base_of(tract, &tract->slab[i]), &tract->slab[i], context);
+}
+
+size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purged)
+{
+	size_t taken = 0, touched = sea_pages_count_touched(tract->base, tract->base + SEA_SLOT_SIZE) << sea_page_shift();
+	for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++) {
+		const struct sea_slab *slab = &tract->slab[i];
+		if (slab->class < SEA_CELL_CLASSES)
+			taken += (size_t)(slab->last + 1u - slab->nr_free) * slab->size;
+	}
+	*free = touched > taken ? touched - taken : 0;
+	*purged = SEA_SLOT_SIZE - taken - *free;
+	return taken;
+}
+
+static bool slab_is_sound(const struct sea_slab *slab)
+{
+	if (slab->class >= SEA_CELL_CLASSES)
+		return !slab->link && !slab->nr_free;
+	size_t nr = sea_bits_count(slab->free, 0, SEA_SLAB_CELLS_MAX);
+	return nr == slab->nr_free && nr <= slab->last + 1u && !slab->link == !nr;
+}
+
+static bool tract_is_sound(const struct sea_tract *tract)
+{
+	unsigned nr_idle = 0;
+	bool sound = sea_slabs_tract(tract->base) == tract;
+	for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++) {
+		sound &= slab_is_sound(&tract->slab[i]) && tract->slab[i].number == i;
+		nr_idle += tract->slab[i].class == SEA_SLAB_IDLE;
+	}
+	return sound && nr_idle == tract->nr_idle && !tract->link == !nr_idle;
+}
+
+bool sea_slabs_are_sound(void)
+{
+	bool sound = true;
+	for (unsigned i = 0; i < SEA_SECURE_SHARDS; i++) {
+		sea_secure_take(SEA_SECURE_LOCK_SHARD + i);
+		for (const struct sea_tract *tract = shards[i].first; tract && sound; tract = tract->after)
+			sound = tract->shard == i && tract_is_sound(tract);
+		sea_secure_drop(SEA_SECURE_LOCK_SHARD + i);
+	}
+	return sound;
+}

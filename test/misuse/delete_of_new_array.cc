@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// delete_of_new_array.cc SIZE - operator delete of a block of new[]
+#include "misuse.h"
+
+#include <new>
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	::operator delete(accused(::operator new[](number(argv, 1))));
+	return 0;
+}
