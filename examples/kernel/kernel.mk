@@ -3,15 +3,16 @@
 
 # --- libseamalloc-core.a ----------------------------------------------------------------
 #
-# Every room but the front (of that only the account), without the files of base/ that ask Linux.
-# examples/kernel/README.md lists the functions that the host supplies.
+# Every room but messages between processes of Linux and the front (of that only the account),
+# without the files of base/ that ask Linux.  examples/kernel/README.md lists the functions that the
+# host supplies.
 
 CORE        ?= $(BUILD)/core
 CORE_CFLAGS ?= -O2 -g
 CORE_FLAGS  := -std=gnu11 $(WARNINGS) -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-pic -ffunction-sections \
                -fdata-sections -fno-asynchronous-unwind-tables -Iinclude -Isrc
-CORE_LINUX  := $(addprefix base/,os.o vdso.o cpus.o sources.o)
-CORE_PARTS  := $(filter-out $(CORE_LINUX),$(BELOW)) $(CACHED) $(call room,engines/seam) front/account.o
+CORE_LINUX  := $(addprefix base/,os.o vdso.o cpus.o sources.o shared.o context.o) $(call room,message)
+CORE_PARTS  := $(filter-out $(CORE_LINUX),$(BELOW)) $(CACHED) $(call room,engines/seam) $(call room,bare) front/account.o
 
 # $(call core_rules,FOLDER,COMPILER,AR,FLAGS): builds it there.
 define core_rules

@@ -13,8 +13,6 @@
  */
 #include "base/os.h"
 
-#include "base/cpus.h"
-#include "base/upward.h"
 #include "kernel.h"
 
 #define NR_SPANS 512
@@ -48,8 +46,6 @@ static void *reserve(size_t size, bool reads_as_zero)
 	insert(i, (struct span){base, base + size, reads_as_zero});
 	return (void *)base;
 }
-
-void *sea_os_reserve(size_t size) { return reserve(size, false); }
 
 /* The hint is one only. */
 void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
@@ -95,9 +91,6 @@ bool sea_os_release(void *base, size_t size)
 	return true;
 }
 
-/* The core copies then.  Nothing here grows a large block. */
-enum sea_moved sea_os_move(void *from, void *to, size_t size) { return (void)from, (void)to, (void)size, SEA_STAYED; }
-
 static const struct span *span_around(uintptr_t address)
 {
 	for (size_t i = 0; i < nr_spans; i++)
@@ -127,25 +120,12 @@ void system_end(void)
 	tables_free_heap();
 }
 
-/* --- the rest: one processor, one thread, no files ----------------------------------------- */
+/* --- the rest: a clock, a line, an end ------------------------------------------------------- */
 
 size_t sea_os_page_size(void) { return PAGE_SIZE; }
-size_t sea_os_address_space(void) { return MACHINE_HEAP_END - MACHINE_HEAP; }
-unsigned sea_cpus_available(void) { return 1; }
-unsigned sea_os_current_cpu(void) { return 0; }
 uint64_t sea_os_now_us(void) { return machine_cycles() / (MACHINE_TICKS_PER_MS / 1000); }
-uint64_t sea_os_now_ms(void) { return machine_cycles() / MACHINE_TICKS_PER_MS; }
 uint64_t sea_os_secret(void) { return 0x9e3779b97f4a7c15ull ^ machine_cycles(); }
-int sea_os_thread_clock(void) { return 0; }
-uint64_t sea_os_thread_time(int clock) { return (void)clock, 0; }
-bool sea_os_sleep(unsigned ms) { return (void)ms, false; }
-bool sea_os_start_thread(void (*body)(void), const char *name) { return (void)body, (void)name, false; }
-void sea_os_at_thread_exit(void (*hook)(void *), void *argument) { (void)hook, (void)argument; }
-void sea_os_yield(void) {}
-void sea_os_wait(uint32_t *word, uint32_t value) { (void)word, (void)value; }
-void sea_os_wake(uint32_t *word) { (void)word; }
-bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge) { return (void)base, (void)size, huge == SEA_HUGE_AUTO; }
-void sea_front_start(void) {}
+uint64_t sea_os_random(void) { return sea_os_secret() * 0xbf58476d1ce4e5b9ull; }
 
 /* Claim: `address` is in the kernel's stack. */
 bool sea_os_is_on_stack(const void *here, const void *address)
@@ -157,12 +137,6 @@ void sea_os_report(const char *text, size_t length)
 {
 	while (length--)
 		machine_put(*text++);
-}
-
-_Noreturn void sea_os_abort(void (*first)(void))
-{
-	first();
-	sea_os_die();
 }
 
 _Noreturn void sea_os_die(void) { fail(HALT_CHECK_FAILED, "seamalloc has stopped the kernel"); }

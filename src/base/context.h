@@ -7,8 +7,6 @@
 #ifndef SEA_CONTEXT_H
 #define SEA_CONTEXT_H
 
-#include <ucontext.h>
-
 #include "base/compiler.h"
 
 /* What an instruction did when it faulted. */
@@ -70,25 +68,6 @@ SEA_INLINE void sea_context_here(struct sea_registers *registers)
 			 : "rax", "memory");
 }
 
-/* Those of the instruction that a signal interrupted. */
-static inline void sea_context_of_signal(const void *context, struct sea_registers *registers)
-{
-	/* the places of DWARF's registers 0 to 16 in the kernel's list: rax rdx rcx rbx rsi rdi rbp rsp
-	 * r8 to r15 rip */
-	static const unsigned char place[SEA_NR_REGISTERS] = {13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7, 16};
-	const ucontext_t *interrupted = context;
-	for (unsigned i = 0; i < SEA_NR_REGISTERS; i++)
-		registers->value[i] = (uintptr_t)interrupted->uc_mcontext.gregs[place[i]];
-}
-
-/* Bit 1 of the error code of a page fault: a write. */
-static inline enum sea_access sea_context_access(const void *context)
-{
-	const unsigned error_code = 19;
-	const ucontext_t *interrupted = context;
-	return interrupted->uc_mcontext.gregs[error_code] & 2 ? SEA_ACCESS_WRITE : SEA_ACCESS_READ;
-}
-
 #elif defined(__aarch64__)
 
 SEA_INLINE void sea_context_here(struct sea_registers *registers)
@@ -106,21 +85,6 @@ SEA_INLINE void sea_context_here(struct sea_registers *registers)
 			 :
 			 : "r"(registers->value)
 			 : "x9", "memory");
-}
-
-static inline void sea_context_of_signal(const void *context, struct sea_registers *registers)
-{
-	const ucontext_t *interrupted = context;
-	for (unsigned i = 0; i <= SEA_REGISTER_RETURN; i++)
-		registers->value[i] = interrupted->uc_mcontext.regs[i];
-	registers->value[SEA_REGISTER_SP] = interrupted->uc_mcontext.sp;
-	registers->value[SEA_REGISTER_PC] = interrupted->uc_mcontext.pc;
-}
-
-static inline enum sea_access sea_context_access(const void *context)
-{
-	(void)context;
-	return SEA_ACCESS_UNKNOWN;
 }
 
 #elif defined(__riscv)
@@ -148,22 +112,12 @@ SEA_INLINE void sea_context_here(struct sea_registers *registers)
 			 : "t0", "memory");
 }
 
-/* The kernel keeps the program counter in the place of x0. */
-static inline void sea_context_of_signal(const void *context, struct sea_registers *registers)
-{
-	const ucontext_t *interrupted = context;
-	for (unsigned i = 1; i < SEA_REGISTER_PC; i++)
-		registers->value[i] = interrupted->uc_mcontext.__gregs[i];
-	registers->value[0] = 0;
-	registers->value[SEA_REGISTER_PC] = interrupted->uc_mcontext.__gregs[0];
-}
-
-static inline enum sea_access sea_context_access(const void *context)
-{
-	(void)context;
-	return SEA_ACCESS_UNKNOWN;
-}
-
 #endif
+
+/* Those of the instruction that a signal interrupted, from what the system passed to its handler. */
+void sea_context_of_signal(const void *context, struct sea_registers *registers);
+
+/* What that instruction did. */
+enum sea_access sea_context_access(const void *context);
 
 #endif
