@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* guard.c - places for guarded blocks on a simulated kernel */
+#include <ucontext.h>
+
 #include "guard/guard.h"
 
 #include "base/context.h"
