@@ -86,7 +86,7 @@ static _Noreturn void fail(const struct sea_named *named, const char *verb, cons
 static void *take_chunk(struct sea_named *named, unsigned c)
 {
 	void *chunk = sea_stock_pop(named, c);
-	if (unlikely(!chunk) && sea_stock_refill(named, c))
+	if (unlikely(!chunk) && sea_named_stock_refill(named, c))
 		chunk = sea_stock_pop(named, c);
 	return chunk;
 }

@@ -108,7 +108,7 @@ unsigned sea_named_blocks(uint64_t handle, const char *verb, const char *from, s
 	if (named->plot) {
 		list_plot(named->plot, from, &list);
 	} else {
-		sea_stock_empty(named);
+		sea_named_stock_empty(named);
 		list_chunks_and_runs(named, from, &list);
 	}
 	sea_named_leave(named);
@@ -138,7 +138,7 @@ void sea_named_merge_all(void)
 		struct sea_named *named = lock_slot(i);
 		if (!named)
 			continue;
-		sea_stock_empty(named);
+		sea_named_stock_empty(named);
 		sea_lock_drop(&named->lock);
 	}
 }
@@ -168,7 +168,7 @@ static bool is_sound(struct sea_named *named)
 {
 	struct sea_named_stats runs = {0};
 	bool sound = named->drawn <= named->quota && named->shard.owner == named->handle; /* NA3, NA4 */
-	sound &= sea_stock_is_sound(named) && sea_runs_are_sound(named) && sea_shard_is_sound(&named->shard);
+	sound &= sea_named_stock_is_sound(named) && sea_runs_are_sound(named) && sea_shard_is_sound(&named->shard);
 	count_runs(named, &runs);
 	if (named->plot)
 		return sound && sea_plot_is_sound(named->plot) && live_in_plot(named->plot) == named->drawn;

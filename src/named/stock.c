@@ -37,7 +37,7 @@ bool sea_stock_has_quota(struct sea_named *named, size_t bytes)
 		return true;
 	if (named->plot || bytes > named->quota - named->drawn + sea_stock_size(named, NULL))
 		return false;
-	sea_stock_empty(named);
+	sea_named_stock_empty(named);
 	return true;
 }
 
@@ -70,7 +70,7 @@ static void adopt(struct sea_named *named, unsigned c, const struct sea_batch *b
 	named->end[c] = last.start + last.count * size;
 }
 
-bool sea_stock_refill(struct sea_named *named, unsigned c)
+bool sea_named_stock_refill(struct sea_named *named, unsigned c)
 {
 	struct sea_batch batch;
 	SEA_ASSERT(!named->head[c] && named->cur[c] == named->end[c]);
@@ -133,7 +133,7 @@ static void empty_class(struct sea_named *named, unsigned c)
 	named->nr_refilled[c] = 0;
 }
 
-void sea_stock_empty(struct sea_named *named)
+void sea_named_stock_empty(struct sea_named *named)
 {
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		if (named->head[c] || named->cur[c] < named->end[c])
@@ -185,7 +185,7 @@ static bool class_is_sound(const struct sea_named *named, unsigned c)
 	return sound && nr == sea_stock_length(named, c);
 }
 
-bool sea_stock_is_sound(const struct sea_named *named)
+bool sea_named_stock_is_sound(const struct sea_named *named)
 {
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		if (!class_is_sound(named, c))

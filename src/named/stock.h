@@ -19,7 +19,7 @@
 
 SEA_INLINE uintptr_t sea_stock_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
 
-/* Takes a chunk of class c.  NULL: sea_stock_refill() may bring one. */
+/* Takes a chunk of class c.  NULL: sea_named_stock_refill() may bring one. */
 SEA_INLINE void *sea_stock_pop(struct sea_named *named, unsigned c)
 {
 	struct sea_stocked *chunk = named->head[c];
@@ -55,7 +55,7 @@ SEA_INLINE bool sea_stock_push(struct sea_named *named, unsigned c, void *block)
 uint32_t sea_stock_length(const struct sea_named *named, unsigned c);
 
 /* Brings chunks of class c, at least one.  False: out of memory, or of quota. */
-SEA_NOINLINE bool sea_stock_refill(struct sea_named *named, unsigned c);
+SEA_NOINLINE bool sea_named_stock_refill(struct sea_named *named, unsigned c);
 
 /* Claim: so many more bytes may be drawn.  Empties the stock if that helps. */
 bool sea_stock_has_quota(struct sea_named *named, size_t bytes);
@@ -68,7 +68,7 @@ void sea_stock_send(struct sea_named *named, struct sea_zone *zone, void *chunk,
 bool sea_stock_has(const struct sea_named *named, unsigned c, const void *chunk);
 
 /* Sends everything, and merges it. */
-void sea_stock_empty(struct sea_named *named);
+void sea_named_stock_empty(struct sea_named *named);
 
 /* Forgets everything, for a heap that is new or about to be cleared. */
 void sea_stock_forget(struct sea_named *named);
@@ -77,6 +77,6 @@ void sea_stock_forget(struct sea_named *named);
 size_t sea_stock_size(const struct sea_named *named, size_t *nr_chunks);
 
 /* Claim: ST1 and ST2 hold. */
-bool sea_stock_is_sound(const struct sea_named *named);
+bool sea_named_stock_is_sound(const struct sea_named *named);
 
 #endif
