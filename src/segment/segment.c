@@ -246,6 +246,37 @@ size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align)
 	return segment->is_broken ? 0 : offset_of(segment, at);
 }
 
+/* Sets the seams of nr chunks of k granules from g on, a word at a time.  The one at g is set. */
+static void put_seams(struct sea_segment *segment, size_t g, size_t k, size_t nr)
+{
+	size_t end = g + k * nr;
+	for (size_t at = g + k; at < end;) {
+		size_t word = at / 64;
+		uint64_t seams = sea_load_relaxed(&segment->seam[word]);
+		for (; at < end && at / 64 == word; at += k)
+			seams |= 1ull << at % 64;
+		sea_journal_put(segment->journal, &segment->seam[word], seams);
+	}
+}
+
+size_t sea_segment_alloc_run(struct sea_segment *segment, size_t size, size_t max, size_t *nr)
+{
+	size_t k = granules_for(segment, size), has = 0;
+	SEA_ASSERT(max > 0 && max <= 64);
+	*nr = 0;
+	if (segment->is_broken || k > segment->nr_granules)
+		return 0;
+	size_t from = sea_gaps_find(segment, k, &has);
+	if (from == NONE)
+		return 0;
+	*nr = sea_min(max, has / k);
+	sea_gaps_unlink(segment, from, has);
+	put_seams(segment, from, k, *nr);
+	leave(segment, from + k * *nr, from + has);
+	count_used(segment, (int64_t)(k * *nr), (int64_t)*nr);
+	return segment->is_broken ? 0 : offset_of(segment, from);
+}
+
 /* --- freeing -------------------------------------------------------------------------- */
 
 /* The granule of a used chunk's start, from its offset. */
