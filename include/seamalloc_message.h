@@ -66,7 +66,7 @@ SEA_MSG_API struct sea_msg_heap *sea_msg_create(const char *name, size_t size, s
 
 /* Opens the heap of this name.  Also one that was left by processes that have all died: what they had
  * sent is there.  Errors: ENOENT, EACCES, EPROTONOSUPPORT (of another version of this library), EUSERS
- * (it has 128 peers). */
+ * (it has 64 peers). */
 SEA_MSG_API struct sea_msg_heap *sea_msg_open(const char *name);
 
 /* Opens a heap by its file, which came over a UNIX socket or was inherited.  `fd` stays the caller's.

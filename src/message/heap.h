@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.h - one process's view of a message heap, and the lock that survives its holder
  *
- * MH1  While nobody holds the lock, the log is empty, and MF1 to MF3 (format.h) hold.
+ * MH1  While nobody holds the lock, all logs are empty, and MF1 to MF3 (format.h) hold.
  * MH2  The lock's word has the number of the peer that holds it.  That peer lives, or the next one
  *      takes the lock over and undoes the open step.
  * MH3  view->segment has the number of granules that the file has, from enter to leave.
+ * MH4  Only the log of peer `active` has entries.  Who takes the lock over undoes that log before it
+ *      makes itself active.  So nothing is lost if it dies, too.
  *
  *    lock word   | epoch 23 | waiters 1 | holder 8 |     holder: peer + 1; 0: free
  *
