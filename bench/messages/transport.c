@@ -28,8 +28,8 @@
 
 #include "seamalloc_message.h"
 
-/* Messages on the way: up to 64, but not more than 4 MiB.  A pipe holds 64 KiB. */
-#define WINDOW_MAX 64
+/* Messages on the way: up to 1024, as many of 64 bytes as a pipe holds, but not more than 4 MiB. */
+#define WINDOW_MAX 1024
 #define WINDOW_BYTES (4 * 1024 * 1024)
 #define PIECE 8192 /* largest message of a POSIX queue, as systems have it */
 
