@@ -27,7 +27,7 @@
 #define SEA_MESSAGE_BINS 65u
 #define SEA_MESSAGE_DEPTH 16u
 #define SEA_MESSAGE_CACHED_SHARE 64
-#define SEA_MESSAGE_CACHED_MAX (64 * SEA_KIB)
+#define SEA_MESSAGE_CACHED_MAX (256 * SEA_KIB)
 
 /* Room for "/dev/shm/seamalloc-msg." and a name. */
 #define SEA_MESSAGE_PATH 256
