@@ -123,6 +123,13 @@ SEA_MSG_API int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t mess
  * EDQUOT. */
 SEA_MSG_API sea_msg_t sea_msg_receive(struct sea_msg_heap *heap, int port, int timeout_ms);
 
+/* A descriptor for event loops (poll, epoll): readable when messages were sent to the port since it was
+ * read last, and at first if some wait.  It is an eventfd that does not block: read 8 bytes from it, then
+ * receive with timeout 0 until EAGAIN.  Each call gives another; sea_msg_close() closes it, the program
+ * must not.  Errors: EAGAIN (the system starts no thread), ENOMEM.  Cost: a thread that sleeps until
+ * a message is sent. */
+SEA_MSG_API int sea_msg_port_fd(struct sea_msg_heap *heap, int port);
+
 /* --- order ---------------------------------------------------------------------------------- */
 
 /* Frees what peers owned that have died.  Returns how many there were.  sea_msg_alloc() does it before it

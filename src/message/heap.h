@@ -48,6 +48,7 @@ struct sea_message_view {
 	unsigned peer;
 	int64_t patience_ns; /* how long to wait for a living holder of the lock */
 	struct sea_message_view *next; /* list of the process's heaps */
+	struct sea_message_watch *watches; /* ports that event loops wait for; the mutex */
 
 	uint32_t mutex; /* what follows: threads of this process.  0 free, 1 held, 2 held and waited for */
 	uint32_t generation, nr_generations; /* the next of ours, and how many are left */
