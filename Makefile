@@ -114,8 +114,9 @@ $(BUILD)/modules: scripts/lib
 	@mkdir -p $(@D)
 	$(Q)ln -sfn $(CURDIR)/scripts/lib $@
 
-# What looks into message heaps: no part of it allocates, or needs the rest of the library.
-LOOKING := src/base/shared.c $(sort $(wildcard src/segment/*.c src/message/*.c))
+# What looks into message heaps: all but event loops, which need a thread.  No part of it allocates, or
+# needs the rest of the library.
+LOOKING := src/base/shared.c $(filter-out src/message/events.c,$(sort $(wildcard src/segment/*.c src/message/*.c)))
 
 $(BUILD)/seamalloc: WARNINGS += -Isrc -fno-strict-aliasing
 $(BUILD)/seamalloc: $(wildcard scripts/launcher/*.c) $(wildcard scripts/launcher/*.h) $(LOOKING) $(HEADERS) | $(BUILD)/modules

@@ -51,4 +51,25 @@ longest-calls: all $(BUILD)/bench/longest ## the longest calls of malloc and fre
 check-instructions: all $(BUILD)/bench/count ## a cached malloc and free take at most 50
 	$(call where,valgrind,BUILD=$(BUILD) scripts/count-instructions --at-most 50 $(BUILD)/libseamalloc.so)
 
-.PHONY: check-instructions longest-calls
+# Messages between processes.
+MESSAGE_FLAGS := -Wall -Wextra -Werror -Iinclude
+MESSAGE_LINK  := -L$(BUILD) -Wl,--no-as-needed -lseamalloc -Wl,-rpath,$(abspath $(BUILD)) -lrt -pthread
+
+$(BUILD)/bench/transport: bench/messages/transport.c include/seamalloc_message.h | all
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -O3 -fno-strict-aliasing $(MESSAGE_FLAGS) -o $@ $< $(MESSAGE_LINK)
+
+# Beside Boost, where that is installed.
+$(BUILD)/bench/shared_heap: bench/messages/shared_heap.cc include/seamalloc_message.h | all
+	@mkdir -p $(@D)
+	$(Q)if echo '#include <boost/interprocess/managed_shared_memory.hpp>' | $(CXX) $(CPPFLAGS) -fsyntax-only -x c++ - 2>/dev/null; then \
+		echo '  CXX   $<'; \
+		$(CXX) $(CPPFLAGS) -std=c++17 -O2 $(MESSAGE_FLAGS) -o $@ $< $(MESSAGE_LINK); \
+	else rm -f $@; fi
+
+bench-messages: $(BUILD)/bench/transport $(BUILD)/bench/shared_heap ## messages between processes, beside pipes, sockets, queues and Boost; a minute
+	$(Q)scripts/setup --for bench
+	$(Q)BUILD=$(BUILD) scripts/bench-messages --json=$(BUILD)/bench/messages.json
+
+.PHONY: check-instructions longest-calls bench-messages

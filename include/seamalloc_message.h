@@ -66,7 +66,7 @@ SEA_MSG_API struct sea_msg_heap *sea_msg_create(const char *name, size_t size, s
 
 /* Opens the heap of this name.  Also one that was left by processes that have all died: what they had
  * sent is there.  Errors: ENOENT, EACCES, EPROTONOSUPPORT (of another version of this library), EUSERS
- * (it has 128 peers). */
+ * (it has 64 peers). */
 SEA_MSG_API struct sea_msg_heap *sea_msg_open(const char *name);
 
 /* Opens a heap by its file, which came over a UNIX socket or was inherited.  `fd` stays the caller's.
@@ -122,6 +122,13 @@ SEA_MSG_API int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t mess
  * (none is there, and the timeout is 0), ETIMEDOUT, EINTR (a signal handler ran while it slept),
  * EDQUOT. */
 SEA_MSG_API sea_msg_t sea_msg_receive(struct sea_msg_heap *heap, int port, int timeout_ms);
+
+/* A descriptor for event loops (poll, epoll): readable when messages were sent to the port since it was
+ * read last, and at first if some wait.  It is an eventfd that does not block: read 8 bytes from it, then
+ * receive with timeout 0 until EAGAIN.  Each call gives another; sea_msg_close() closes it, the program
+ * must not.  Errors: EAGAIN (the system starts no thread), ENOMEM.  Cost: a thread that sleeps until
+ * a message is sent. */
+SEA_MSG_API int sea_msg_port_fd(struct sea_msg_heap *heap, int port);
 
 /* --- order ---------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 
 FUZZ_SECONDS ?= 10
 FUZZ_CORPUS  ?= $(BUILD)/fuzz/corpus
-FUZZ_SOURCES := test/fuzz/messages.c src/base/shared.c $(sort $(wildcard src/message/*.c src/segment/*.c))
+FUZZ_SOURCES := test/fuzz/messages.c $(LOOKING)
 
 # Fails where clang has no fuzzer: a package of its own.
 $(BUILD)/fuzz/messages: $(FUZZ_SOURCES) $(HEADERS)

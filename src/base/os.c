@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* os.c - the operating system is Linux
  *
- * The only file of src/ that makes system calls.  A sandbox may deny each call that is optional (all
+ * The only file of src/ that makes system calls, but for shared.c.  A sandbox may deny each call that is optional (all
  * but mmap, mprotect and munmap): the caller learns it and goes on without.  docs/system-calls.md
  * says when each call is made.
  *

@@ -172,6 +172,8 @@ int64_t sea_shared_now(void)
 
 int sea_shared_event(void) { return (int)SEA_CALL(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
+int sea_shared_copy(int file) { return (int)SEA_CALL(SYS_fcntl, file, F_DUPFD_CLOEXEC, 0); }
+
 void sea_shared_signal(int event)
 {
 	uint64_t one = 1;

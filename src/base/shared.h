@@ -63,8 +63,9 @@ void sea_shared_wake(uint32_t *word, unsigned nr);
 /* Nanoseconds of a monotonic clock. */
 int64_t sea_shared_now(void);
 
-/* A counter that event loops wait for, and adding 1 to it. */
+/* A counter that event loops wait for, another number for the same, and adding 1 to it. */
 int sea_shared_event(void);
+int sea_shared_copy(int file);
 void sea_shared_signal(int event);
 
 /* The process id. */

@@ -36,10 +36,16 @@ static void before_fork(void) { sea_message_mutex_take(&list_mutex); }
 
 static void after_fork_in_parent(void) { sea_message_mutex_drop(&list_mutex); }
 
+static void after_fork_of(struct sea_message_view *view)
+{
+	sea_events_in_child(view);
+	sea_message_in_child(view);
+}
+
 static void after_fork_in_child(void)
 {
 	for (struct sea_message_view *view = first; view; view = view->next)
-		sea_message_in_child(view);
+		after_fork_of(view);
 	first = NULL;
 	sea_store_relaxed(&list_mutex, 0);
 }
@@ -106,6 +112,8 @@ int sea_msg_close(struct sea_msg_heap *heap)
 	if (!heap)
 		return fail(EINVAL);
 	delist(view_of(heap));
+	if (sea_message_is_ours(view_of(heap)))
+		sea_events_end(view_of(heap));
 	sea_message_close(view_of(heap));
 	return 0;
 }
@@ -164,6 +172,13 @@ int sea_msg_port(struct sea_msg_heap *heap, const char *name)
 	unsigned port;
 	int error = name ? sea_ports_find(view_of(heap), name, &port) : EINVAL;
 	return error ? fail(error) : (int)port;
+}
+
+int sea_msg_port_fd(struct sea_msg_heap *heap, int port)
+{
+	int event;
+	int error = sea_events_watch(view_of(heap), (unsigned)port, &event);
+	return error ? fail(error) : event;
 }
 
 int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t message)

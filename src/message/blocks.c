@@ -132,6 +132,22 @@ int sea_blocks_size(const struct sea_message_view *view, uint64_t handle, size_t
 
 /* --- the shared segment; the lock --------------------------------------------------------------- */
 
+/* Takes up to `max` blocks and writes their tags, in one step.  *nr: how many.  Only the tag of the first
+ * is noted: the others are behind the first granule of what was a hole. */
+static size_t take_run(struct sea_message_view *view, size_t bytes, size_t max, uint64_t tag, size_t *nr)
+{
+	size_t offset = sea_segment_alloc_run(&view->segment, bytes, max, nr);
+	if (!offset)
+		return 0;
+	sea_journal_put(&view->journal, &sea_blocks_at(view, offset)->tag, tag);
+	for (size_t i = 1; i < *nr; i++) {
+		sea_store_relaxed(&sea_blocks_at(view, offset + i * bytes)->tag, tag);
+		sea_message_stored(view);
+	}
+	sea_journal_commit(&view->journal);
+	return offset;
+}
+
 /* Takes a block from the segment and writes its tag, in one step.  0: no room. */
 static size_t take(struct sea_message_view *view, size_t bytes, uint64_t tag)
 {
@@ -209,11 +225,13 @@ static void fill(struct sea_message_view *view, struct sea_message_bin *bin, siz
 {
 	uint64_t tag = sea_message_tag(SEA_MESSAGE_CACHED, me(view), 0, 0);
 	while (bin->nr < REFILL - 1 && view->cached + bytes <= view->cached_max) {
-		size_t offset = take(view, bytes, tag);
+		size_t room = (view->cached_max - view->cached) / bytes, nr;
+		size_t offset = take_run(view, bytes, sea_min(room, REFILL - 1 - bin->nr), tag, &nr);
 		if (!offset)
 			break;
-		bin->granule[bin->nr++] = (uint32_t)GRANULES_OF(offset);
-		count_cached(view, (int64_t)bytes);
+		for (size_t i = nr; i-- > 0;)
+			bin->granule[bin->nr++] = (uint32_t)GRANULES_OF(offset + i * bytes);
+		count_cached(view, (int64_t)(nr * bytes));
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* format.h - what the shared file of a message heap has where
  *
- *    | file header, lock, log | peers | ports | segment: bitmaps, granules ...        |
- *    0                                        SEA_MESSAGE_HEADER                  length
+ *    | file header, lock | peers | ports | a log for each peer | segment: bitmaps, granules ... |
+ *    0                                                         SEA_MESSAGE_HEADER          length
  *
  *    block in the segment   | tag | link | the message ...       |
  *    tag                    | generation 32 | 0 8 | owner 16 | kind 4 | slack 4 |
@@ -27,13 +27,13 @@
 #define SEA_MESSAGE_MAGIC 0x7365676173736d21ull /* "!mssages" */
 #define SEA_MESSAGE_VERSION 1
 
-#define SEA_MESSAGE_PEERS 128u
+#define SEA_MESSAGE_PEERS 64u
 #define SEA_MESSAGE_PORTS 128u
 /* Bytes of a port's name, the 0 at the end included. */
 #define SEA_MESSAGE_NAME 48
 
 /* Where the segment starts. */
-#define SEA_MESSAGE_HEADER (32 * SEA_KIB)
+#define SEA_MESSAGE_HEADER (96 * SEA_KIB)
 
 /* Peer i has byte SEA_MESSAGE_LOCKS + i of the file locked while it lives.  Such bytes may be far
  * behind the end of a file. */
@@ -69,10 +69,11 @@ struct sea_message_file {
 	uint64_t nr_takeovers; /* of the lock from dead holders; the lock */
 	uint64_t nr_undone;    /* steps that a dead holder had not ended; the lock */
 	uint32_t lock SEA_LINE_ALIGNED; /* heap.h */
-	uint32_t unused;
-	struct sea_journal_log log SEA_LINE_ALIGNED;
+	uint32_t active; /* peer + 1 of whose log the open step is; the lock */
 	struct sea_message_peer peers[SEA_MESSAGE_PEERS] SEA_LINE_ALIGNED; /* the lock, but for quota, held, cached */
 	struct sea_message_port ports[SEA_MESSAGE_PORTS] SEA_LINE_ALIGNED; /* the lock */
+	/* One each, so that the log stays in its peer's cache while peers take turns. */
+	struct sea_journal_log logs[SEA_MESSAGE_PEERS] SEA_LINE_ALIGNED; /* the lock */
 };
 
 _Static_assert(sizeof(struct sea_message_peer) == SEA_CACHE_LINE, "peers share no cache line");

@@ -117,7 +117,7 @@ static int join(struct sea_message_view *view)
 	if (error)
 		return error;
 	view->cached_max = sea_min(SEA_MESSAGE_CACHED_MAX, view->maximum / SEA_MESSAGE_CACHED_SHARE);
-	sea_journal_init(&view->journal, (char *)view->file, view->maximum, &view->file->log);
+	sea_journal_init(&view->journal, (char *)view->file, view->maximum, NULL);
 	view->segment.journal = &view->journal;
 	error = sea_message_measure(view);
 	return error ? error : sea_peers_join(view);
@@ -143,7 +143,7 @@ static int fill(int file, size_t before, size_t length, size_t limit)
 static int format(struct sea_message_view *view, size_t length, size_t limit)
 {
 	int error = sea_shared_lengthen(view->shared_file, SEA_MESSAGE_HEADER + length);
-	error = error ? -error : -sea_shared_fill(view->shared_file, 0, SEA_MESSAGE_HEADER);
+	error = error ? -error : -sea_shared_fill(view->shared_file, 0, offsetof(struct sea_message_file, logs));
 	if (error || (error = fill(view->shared_file, 0, length, limit)))
 		return error;
 	view->maximum = SEA_MESSAGE_HEADER + limit;

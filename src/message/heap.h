@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.h - one process's view of a message heap, and the lock that survives its holder
  *
- * MH1  While nobody holds the lock, the log is empty, and MF1 to MF3 (format.h) hold.
+ * MH1  While nobody holds the lock, all logs are empty, and MF1 to MF3 (format.h) hold.
  * MH2  The lock's word has the number of the peer that holds it.  That peer lives, or the next one
  *      takes the lock over and undoes the open step.
  * MH3  view->segment has the number of granules that the file has, from enter to leave.
+ * MH4  Only the log of peer `active` has entries.  Who takes the lock over undoes that log before it
+ *      makes itself active.  So nothing is lost if it dies, too.
  *
  *    lock word   | epoch 23 | waiters 1 | holder 8 |     holder: peer + 1; 0: free
  *
@@ -25,7 +27,7 @@
 #define SEA_MESSAGE_BINS 65u
 #define SEA_MESSAGE_DEPTH 16u
 #define SEA_MESSAGE_CACHED_SHARE 64
-#define SEA_MESSAGE_CACHED_MAX (64 * SEA_KIB)
+#define SEA_MESSAGE_CACHED_MAX (256 * SEA_KIB)
 
 /* Room for "/dev/shm/seamalloc-msg." and a name. */
 #define SEA_MESSAGE_PATH 256
@@ -46,6 +48,7 @@ struct sea_message_view {
 	unsigned peer;
 	int64_t patience_ns; /* how long to wait for a living holder of the lock */
 	struct sea_message_view *next; /* list of the process's heaps */
+	struct sea_message_watch *watches; /* ports that event loops wait for; the mutex */
 
 	uint32_t mutex; /* what follows: threads of this process.  0 free, 1 held, 2 held and waited for */
 	uint32_t generation, nr_generations; /* the next of ours, and how many are left */

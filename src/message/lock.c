@@ -78,8 +78,9 @@ static void sleep_on(struct sea_message_view *view, uint32_t word)
 	sea_shared_wait(lock_of(view), word | WAITERS, SLICE_NS);
 }
 
-static int take(struct sea_message_view *view)
+static int take(struct sea_message_view *view, bool *is_taken_over)
 {
+	*is_taken_over = false;
 	if (take_spinning(view))
 		return 0;
 	int64_t start = sea_shared_now();
@@ -90,7 +91,8 @@ static int take(struct sea_message_view *view)
 		if (take_free(view, WAITERS))
 			return 0;
 		word = sea_load_relaxed(lock_of(view));
-		if (word & HOLDER && is_abandoned(view, word) && take_over(view, word))
+		*is_taken_over = word & HOLDER && is_abandoned(view, word) && take_over(view, word);
+		if (*is_taken_over)
 			return 0;
 		if (sea_shared_now() - start > view->patience_ns)
 			return ETIMEDOUT;
@@ -121,31 +123,41 @@ static void count(struct sea_message_view *view, uint64_t *field)
 	sea_message_stored(view);
 }
 
-/* The open step may have made the file longer, so this looks how long it is. */
+/* Undoes the step that a dead holder left open: MH4.  The step may have made the file longer, so this
+ * looks how long it is. */
 static bool undo_rest(struct sea_message_view *view)
 {
-	if (sea_message_measure(view) || sea_journal_undo(&view->journal) == SEA_JOURNAL_BROKEN)
+	uint32_t active = sea_load_relaxed(&view->file->active);
+	struct sea_journal journal = view->journal;
+	if (active > SEA_MESSAGE_PEERS || sea_message_measure(view))
 		return false;
-	count(view, &view->file->nr_undone);
-	return true;
+	if (!active)
+		return true;
+	journal.length = view->journal.length;
+	journal.log = &view->file->logs[active - 1];
+	enum sea_journal_state state = sea_journal_undo(&journal);
+	if (state == SEA_JOURNAL_UNDONE)
+		count(view, &view->file->nr_undone);
+	return state != SEA_JOURNAL_BROKEN;
 }
 
 /* Behind taking the lock: undoes what a dead holder left, and follows the file's length. */
-static int settle(struct sea_message_view *view)
+static int settle(struct sea_message_view *view, bool is_taken_over)
 {
-	bool has_rest = sea_load_relaxed(&view->file->log.nr) != 0;
-	if (unlikely(has_rest) && !undo_rest(view))
+	if (unlikely(is_taken_over) && !undo_rest(view))
 		return refuse(view);
-	view->journal.nr = 0;
+	sea_journal_order();
+	sea_store_relaxed(&view->file->active, my_number(view));
+	sea_message_stored(view);
 	if (unlikely(sea_load_relaxed(&view->file->is_broken) || view->segment.is_broken))
 		return refuse(view);
 	int error = sea_message_follow(view);
 	return error == EBADMSG ? refuse(view) : error;
 }
 
-static int settle_or_drop(struct sea_message_view *view)
+static int settle_or_drop(struct sea_message_view *view, bool is_taken_over)
 {
-	int error = settle(view);
+	int error = settle(view, is_taken_over);
 	if (error)
 		drop(view);
 	return error;
@@ -153,15 +165,16 @@ static int settle_or_drop(struct sea_message_view *view)
 
 int sea_message_enter(struct sea_message_view *view)
 {
-	int error = sea_message_is_ours(view) ? take(view) : ECHILD;
-	return error ? error : settle_or_drop(view);
+	bool is_taken_over;
+	int error = sea_message_is_ours(view) ? take(view, &is_taken_over) : ECHILD;
+	return error ? error : settle_or_drop(view, is_taken_over);
 }
 
 int sea_message_enter_first(struct sea_message_view *view)
 {
 	uint32_t word = sea_load_relaxed(lock_of(view));
 	if ((word & HOLDER) == my_number(view) && take_over(view, word))
-		return settle_or_drop(view);
+		return settle_or_drop(view, true);
 	return sea_message_enter(view);
 }
 

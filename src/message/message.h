@@ -5,6 +5,7 @@
  *    peers.h    who takes part; taking back what the dead owned
  *    blocks.h   allocating and freeing, handles, quota
  *    ports.h    sending and receiving
+ *    events.h   descriptors for event loops
  *    audit.h    whose each byte is
  */
 #ifndef SEA_MESSAGE_H
@@ -12,6 +13,7 @@
 
 #include "message/audit.h"
 #include "message/blocks.h"
+#include "message/events.h"
 #include "message/heap.h"
 #include "message/peers.h"
 #include "message/ports.h"

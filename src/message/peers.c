@@ -84,10 +84,19 @@ static int wait_for_number(struct sea_message_view *view)
 	return EUSERS;
 }
 
+/* The log of a number has memory from the first peer on that has the number. */
+static int find_log(struct sea_message_view *view)
+{
+	struct sea_journal_log *log = &view->file->logs[view->peer];
+	size_t at = (size_t)((char *)log - (char *)view->file);
+	view->journal.log = log;
+	return -sea_shared_fill(view->shared_file, at, at + sizeof(*log));
+}
+
 int sea_peers_join(struct sea_message_view *view)
 {
 	int error = wait_for_number(view);
-	if (error || (error = sea_message_enter_first(view)))
+	if (error || (error = find_log(view)) || (error = sea_message_enter_first(view)))
 		return error;
 	if (is_used(view, view->peer))
 		error = clean(view, view->peer);

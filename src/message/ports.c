@@ -31,7 +31,7 @@ static struct sea_message_port *port_at(const struct sea_message_view *view, uns
 	return &view->file->ports[port];
 }
 
-static bool exists(const struct sea_message_view *view, unsigned port)
+bool sea_ports_exists(const struct sea_message_view *view, unsigned port)
 {
 	return port < SEA_MESSAGE_PORTS && sea_load_relaxed(&port_at(view, port)->is_used);
 }
@@ -61,7 +61,7 @@ static int find_or_make(struct sea_message_view *view, const struct name *name, 
 	unsigned first_unused = SEA_MESSAGE_PORTS;
 	for (unsigned i = 0; i < SEA_MESSAGE_PORTS; i++) {
 		*port = i;
-		if (!exists(view, i))
+		if (!sea_ports_exists(view, i))
 			first_unused = (unsigned)sea_min(first_unused, i);
 		else if (has_name(port_at(view, i), name))
 			return 0;
@@ -211,7 +211,7 @@ static int send(struct sea_message_view *view, unsigned port, uint64_t handle)
 	if (error || (error = sea_message_enter(view)))
 		return error;
 	size_t bytes = sea_segment_usable(&view->segment, offset);
-	error = exists(view, port) ? enqueue(view, port, offset, bytes) : EINVAL;
+	error = sea_ports_exists(view, port) ? enqueue(view, port, offset, bytes) : EINVAL;
 	int is_refused = sea_message_leave(view);
 	if (error || is_refused)
 		return error ? error : is_refused;
@@ -243,8 +243,8 @@ static int try_receive(struct sea_message_view *view, unsigned port, uint64_t *h
 	return error;
 }
 
-/* PO1: notes that a receiver will sleep, if the queue is empty. */
-static int announce_sleep(struct sea_message_view *view, unsigned port, uint32_t *sent, bool *has_message)
+/* PO1: notes that somebody will sleep, if the queue is empty or `always`. */
+static int announce_sleep(struct sea_message_view *view, unsigned port, bool always, uint32_t *sent, bool *has_message)
 {
 	struct sea_message_port *entry = port_at(view, port);
 	int error = sea_message_enter(view);
@@ -252,7 +252,7 @@ static int announce_sleep(struct sea_message_view *view, unsigned port, uint32_t
 		return error;
 	*has_message = sea_load_relaxed(&entry->first) != 0;
 	*sent = sea_load_relaxed(&entry->sent);
-	if (!*has_message && !sea_load_relaxed(&entry->has_sleepers)) {
+	if ((always || !*has_message) && !sea_load_relaxed(&entry->has_sleepers)) {
 		sea_journal_put_half(&view->journal, &entry->has_sleepers, 1);
 		sea_journal_commit(&view->journal);
 	}
@@ -291,7 +291,7 @@ static int wait_for_message(struct sea_message_view *view, unsigned port, int64_
 		return ETIMEDOUT;
 	if (look_for_message(view, port))
 		return 0;
-	int error = announce_sleep(view, port, &sent, &has_message);
+	int error = announce_sleep(view, port, false, &sent, &has_message);
 	if (error || has_message)
 		return error;
 	int result = sea_shared_wait(&port_at(view, port)->sent, sent, ns);
@@ -302,7 +302,7 @@ int sea_ports_receive(struct sea_message_view *view, unsigned port, int timeout_
 {
 	if (!sea_message_is_ours(view))
 		return ECHILD;
-	if (!exists(view, port))
+	if (!sea_ports_exists(view, port))
 		return EINVAL;
 	int64_t deadline = timeout_ms < 0 ? -1 : 0;
 	for (;;) {
@@ -319,14 +319,14 @@ int sea_ports_receive(struct sea_message_view *view, unsigned port, int timeout_
 
 /* --- event loops ------------------------------------------------------------------------ */
 
-int sea_ports_wait(struct sea_message_view *view, unsigned port, uint32_t *sent, bool *has_message)
+int sea_ports_announce(struct sea_message_view *view, unsigned port, uint32_t *sent, bool *has_message)
 {
-	uint32_t before = *sent;
-	int error = announce_sleep(view, port, sent, has_message);
-	if (error || *sent != before)
-		return error;
-	sea_shared_wait(&port_at(view, port)->sent, before, -1);
-	return 0;
+	return announce_sleep(view, port, true, sent, has_message);
+}
+
+void sea_ports_sleep(struct sea_message_view *view, unsigned port, uint32_t sent)
+{
+	sea_shared_wait(&port_at(view, port)->sent, sent, -1);
 }
 
 void sea_ports_wake(struct sea_message_view *view, unsigned port)

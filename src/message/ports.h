@@ -17,9 +17,13 @@ int sea_ports_send(struct sea_message_view *view, unsigned port, uint64_t handle
  * EINTR: a signal handler ran; EDQUOT. */
 int sea_ports_receive(struct sea_message_view *view, unsigned port, int timeout_ms, uint64_t *handle);
 
-/* Sleeps until the port may have a message that was sent after *sent was noted; notes *sent.  For
- * event loops. */
-int sea_ports_wait(struct sea_message_view *view, unsigned port, uint32_t *sent, bool *has_message);
+/* For event loops.  Announces that somebody will sleep at the port, whether or not messages wait, and notes
+ * what `sent` is; then sleeps while it is that. */
+int sea_ports_announce(struct sea_message_view *view, unsigned port, uint32_t *sent, bool *has_message);
+void sea_ports_sleep(struct sea_message_view *view, unsigned port, uint32_t sent);
+
+/* Claim: there is such a port. */
+bool sea_ports_exists(const struct sea_message_view *view, unsigned port);
 
 /* Wakes all that wait at a port. */
 void sea_ports_wake(struct sea_message_view *view, unsigned port);

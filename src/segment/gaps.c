@@ -120,23 +120,67 @@ static bool find_before(struct sea_segment *segment, size_t g, unsigned list, si
 	return sea_gaps_size(segment, *before) && sea_load_relaxed(&sea_gap_at(segment, *before)->next) == link;
 }
 
+static uint32_t link_to(size_t g) { return g == NONE ? 0 : (uint32_t)g + 1; }
+
+/* Finds what is beside a hole in its list.  False: the contents are broken. */
+static bool find_beside(struct sea_segment *segment, size_t g, unsigned list, size_t *before, size_t *next)
+{
+	*next = follow(segment, sea_load_relaxed(&sea_gap_at(segment, g)->next), link_to(g));
+	if (segment->is_broken || !find_before(segment, g, list, before))
+		sea_layout_break(segment);
+	return !segment->is_broken;
+}
+
+/* What is in front of a hole leads to `front` now, and what is behind leads back to `back`. */
+static void relink(struct sea_segment *segment, unsigned list, size_t before, size_t next, uint32_t front, uint32_t back)
+{
+	if (before == NONE)
+		set_first(segment, list, front);
+	else
+		sea_journal_put_half(segment->journal, &sea_gap_at(segment, before)->next, front);
+	if (next != NONE)
+		sea_journal_put_half(segment->journal, &sea_gap_at(segment, next)->prev, back);
+}
+
+/* Moves the bits of a hole's ends. */
+static void move_ends(struct sea_segment *segment, size_t g, size_t last, size_t to, size_t last_to)
+{
+	if (g != to)
+		sea_layout_put_bit(segment, segment->ends, g, false);
+	if (last != last_to)
+		sea_layout_put_bit(segment, segment->ends, last, false);
+	sea_layout_put_bit(segment, segment->ends, to, true);
+	sea_layout_put_bit(segment, segment->ends, last_to, true);
+}
+
+void sea_gaps_change(struct sea_segment *segment, size_t g, size_t n, size_t to, size_t length)
+{
+	SEA_ASSERT(n > 0 && g + n <= segment->nr_granules);
+	SEA_ASSERT(length > 0 && to + length <= segment->nr_granules);
+	unsigned list = sea_gaps_list_of(n);
+	size_t before, next;
+	if (list != sea_gaps_list_of(length)) {
+		sea_gaps_unlink(segment, g, n);
+		if (!segment->is_broken)
+			sea_gaps_link(segment, to, length);
+		return;
+	}
+	if (!find_beside(segment, g, list, &before, &next))
+		return;
+	describe(segment, to, length, link_to(next), link_to(before));
+	if (to != g)
+		relink(segment, list, before, next, link_to(to), link_to(to));
+	move_ends(segment, g, g + n - 1, to, to + length - 1);
+}
+
 void sea_gaps_unlink(struct sea_segment *segment, size_t g, size_t n)
 {
 	SEA_ASSERT(n > 0 && g + n <= segment->nr_granules);
 	unsigned list = sea_gaps_list_of(n);
-	size_t before, next = follow(segment, sea_load_relaxed(&sea_gap_at(segment, g)->next), (uint32_t)g + 1);
-	if (segment->is_broken || !find_before(segment, g, list, &before)) {
-		sea_layout_break(segment);
+	size_t before, next;
+	if (!find_beside(segment, g, list, &before, &next))
 		return;
-	}
-	uint32_t link = next == NONE ? 0 : (uint32_t)next + 1;
-	if (before == NONE)
-		set_first(segment, list, link);
-	else
-		sea_journal_put_half(segment->journal, &sea_gap_at(segment, before)->next, link);
-	if (next != NONE)
-		sea_journal_put_half(segment->journal, &sea_gap_at(segment, next)->prev,
-				     before == NONE ? 0 : (uint32_t)before + 1);
+	relink(segment, list, before, next, link_to(next), link_to(before));
 	sea_layout_put_bit(segment, segment->ends, g, false);
 	sea_layout_put_bit(segment, segment->ends, g + n - 1, false);
 	sea_layout_count(segment, &segment->header->nr_holes, -1);

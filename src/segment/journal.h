@@ -23,7 +23,7 @@
 
 /* Stores of the longest step, with room to spare: freeing a block between two holes takes 25
  * (test/unit/segment/segment.c counts), and the owner of a step adds its own. */
-#define SEA_JOURNAL_MAX 95
+#define SEA_JOURNAL_MAX 63
 
 /* In the shared memory.  Another process may write anything here. */
 struct sea_journal_log {

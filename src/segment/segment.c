@@ -224,6 +224,26 @@ static void count_used(struct sea_segment *segment, int64_t granules, int64_t bl
 		sea_layout_count(segment, &segment->header->nr_blocks, blocks);
 }
 
+/* Takes the first k granules of the hole [from, from + has). */
+static void carve_front(struct sea_segment *segment, size_t from, size_t has, size_t k)
+{
+	if (k == has) {
+		sea_gaps_unlink(segment, from, has);
+		return;
+	}
+	sea_layout_put_bit(segment, segment->seam, from + k, true);
+	sea_gaps_change(segment, from, has, from + k, has - k);
+}
+
+/* Takes k granules at `at` out of its middle. */
+static void carve(struct sea_segment *segment, size_t from, size_t has, size_t at, size_t k)
+{
+	SEA_ASSERT(from < at && at + k <= from + has);
+	sea_layout_put_bit(segment, segment->seam, at, true);
+	sea_gaps_change(segment, from, has, from, at - from);
+	leave(segment, at + k, from + has);
+}
+
 size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align)
 {
 	SEA_CHECK(sea_is_power_of_two(align));
@@ -236,14 +256,42 @@ size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align)
 		return 0;
 	size_t at = spare ? aligned_from(segment, from, align) : from;
 	SEA_ASSERT(from <= at && at + k <= from + has && from + has <= segment->nr_granules);
-	sea_gaps_unlink(segment, from, has);
-	if (at > from) {
-		sea_layout_put_bit(segment, segment->seam, at, true);
-		sea_gaps_link(segment, from, at - from);
-	}
-	leave(segment, at + k, from + has);
+	if (at > from)
+		carve(segment, from, has, at, k);
+	else
+		carve_front(segment, from, has, k);
 	count_used(segment, (int64_t)k, 1);
 	return segment->is_broken ? 0 : offset_of(segment, at);
+}
+
+/* Sets the seams of nr chunks of k granules from g on, a word at a time.  The one at g is set. */
+static void put_seams(struct sea_segment *segment, size_t g, size_t k, size_t nr)
+{
+	size_t end = g + k * nr;
+	for (size_t at = g + k; at < end;) {
+		size_t word = at / 64;
+		uint64_t seams = sea_load_relaxed(&segment->seam[word]);
+		for (; at < end && at / 64 == word; at += k)
+			seams |= 1ull << at % 64;
+		sea_journal_put(segment->journal, &segment->seam[word], seams);
+	}
+}
+
+size_t sea_segment_alloc_run(struct sea_segment *segment, size_t size, size_t max, size_t *nr)
+{
+	size_t k = granules_for(segment, size), has = 0;
+	SEA_ASSERT(max > 0 && max <= 64);
+	*nr = 0;
+	if (segment->is_broken || k > segment->nr_granules)
+		return 0;
+	size_t from = sea_gaps_find(segment, k, &has);
+	if (from == NONE)
+		return 0;
+	*nr = sea_min(max, has / k);
+	put_seams(segment, from, k, *nr);
+	carve_front(segment, from, has, k * *nr);
+	count_used(segment, (int64_t)(k * *nr), (int64_t)*nr);
+	return segment->is_broken ? 0 : offset_of(segment, from);
 }
 
 /* --- freeing -------------------------------------------------------------------------- */
@@ -261,37 +309,65 @@ static enum sea_segment_error find_block(const struct sea_segment *segment, size
 	return sea_layout_is_end(segment, *g) ? SEA_SEGMENT_FREED : SEA_SEGMENT_OK;
 }
 
-/* If a hole ends in front of granule g, takes it out of its list and erases the seam at g.
- * Returns where the joined chunk starts. */
-static size_t join_before(struct sea_segment *segment, size_t g)
+/* Start of the hole that ends in front of g; g: none does, or it is broken. */
+static size_t hole_before(struct sea_segment *segment, size_t g)
 {
 	if (g == 0 || !sea_layout_is_end(segment, g - 1))
 		return g;
 	size_t start = sea_gaps_before(segment, g);
-	if (start == NONE) {
+	if (start != NONE)
+		return start;
+	sea_layout_break(segment);
+	return g;
+}
+
+/* Granules of the hole that starts at g; 0: none does, or it is broken. */
+static size_t hole_behind(struct sea_segment *segment, size_t g)
+{
+	if (g >= segment->nr_granules || !sea_layout_is_end(segment, g))
+		return 0;
+	size_t n = sea_gaps_size(segment, g);
+	if (!n)
 		sea_layout_break(segment);
-		return g;
-	}
-	sea_gaps_unlink(segment, start, g - start);
-	if (g < segment->nr_granules)
-		sea_layout_put_bit(segment, segment->seam, g, false);
-	return start;
+	return n;
 }
 
 /* If a hole starts at granule g, takes it out of its list and erases the seam at g.  Returns where
  * the joined chunk ends. */
 static size_t join_behind(struct sea_segment *segment, size_t g)
 {
-	if (g >= segment->nr_granules || !sea_layout_is_end(segment, g))
+	size_t n = hole_behind(segment, g);
+	if (!n)
 		return g;
-	size_t n = sea_gaps_size(segment, g);
-	if (!n) {
-		sea_layout_break(segment);
-		return g;
-	}
 	sea_gaps_unlink(segment, g, n);
 	sea_layout_put_bit(segment, segment->seam, g, false);
 	return g + n;
+}
+
+/* Makes [g, end), with no hole in front of it, a hole or a part of the one behind it. */
+static void make_hole_here(struct sea_segment *segment, size_t g, size_t end)
+{
+	size_t n = hole_behind(segment, end);
+	if (n) {
+		sea_layout_put_bit(segment, segment->seam, end, false);
+		sea_gaps_change(segment, end, n, g, end + n - g);
+	} else if (!segment->is_broken) {
+		sea_gaps_link(segment, g, end - g);
+	}
+}
+
+/* Makes [g, end) a hole, or a part of the ones in front of it and behind it. */
+static void make_hole(struct sea_segment *segment, size_t g, size_t end)
+{
+	size_t from = hole_before(segment, g);
+	if (from == g) {
+		make_hole_here(segment, g, end);
+		return;
+	}
+	size_t to = join_behind(segment, end);
+	sea_layout_put_bit(segment, segment->seam, g, false);
+	if (!segment->is_broken)
+		sea_gaps_change(segment, from, g - from, from, to - from);
 }
 
 enum sea_segment_error sea_segment_free(struct sea_segment *segment, size_t offset)
@@ -302,10 +378,7 @@ enum sea_segment_error sea_segment_free(struct sea_segment *segment, size_t offs
 		return error;
 	size_t end = sea_layout_next(segment, g);
 	count_used(segment, -(int64_t)(end - g), -1);
-	size_t from = join_before(segment, g);
-	size_t to = join_behind(segment, end);
-	if (!segment->is_broken)
-		sea_gaps_link(segment, from, to - from);
+	make_hole(segment, g, end);
 	return segment->is_broken ? SEA_SEGMENT_BROKEN : SEA_SEGMENT_OK;
 }
 
@@ -350,11 +423,13 @@ enum sea_segment_error sea_segment_grow(struct sea_segment *segment, size_t leng
 		return SEA_SEGMENT_BROKEN;
 	if (nr <= old)
 		return SEA_SEGMENT_TOO_SHORT;
-	size_t from = join_before(segment, old);
+	size_t from = hole_before(segment, old);
 	segment->nr_granules = nr;
 	sea_journal_put(segment->journal, &segment->header->nr_granules, nr);
-	if (!segment->is_broken)
-		leave(segment, from, nr);
+	if (from == old)
+		leave(segment, old, nr);
+	else
+		sea_gaps_change(segment, from, old - from, from, nr - from);
 	return segment->is_broken ? SEA_SEGMENT_BROKEN : SEA_SEGMENT_OK;
 }
 

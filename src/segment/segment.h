@@ -82,6 +82,13 @@ enum sea_segment_error sea_segment_open(struct sea_segment *segment, void *base,
  * Cost: constant, about 20 stores. */
 size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align);
 
+/* Allocates up to `max` blocks of `size` bytes side by side, out of the hole that one would come from.
+ * *nr: how many; each is as long as sea_segment_usable() says of the first.  Returns the offset of
+ * the first; 0: as above.  Behind the first 16 bytes of the first block, memory of the new blocks may
+ * be written before the step is committed: if it is undone, that memory is inside a hole.
+ * Cost: as of one block, and a store for each 64 granules. */
+size_t sea_segment_alloc_run(struct sea_segment *segment, size_t size, size_t max, size_t *nr);
+
 /* Frees the block at an offset and merges it with the holes beside it.  An error changes nothing.
  * Cost: constant, and one word for each KiB of the block. */
 enum sea_segment_error sea_segment_free(struct sea_segment *segment, size_t offset);
