@@ -162,6 +162,66 @@ static void handles(void)
 	CHECK(strstr(sim.report, "test: this heap was destroyed already"));
 }
 
+/* --- threads ---------------------------------------------------------------------------- */
+
+#define NR_SLOTS 64
+static void *slots[NR_SLOTS];
+static struct sea_named *shared;
+
+/* Blocks go from thread to thread, and each is freed once, by its name or not. */
+static void *exchange(void *argument)
+{
+	uint64_t seed = (uintptr_t)argument * 77 + 1;
+	for (size_t i = 0; i < rounds(4000); i++) {
+		size_t size = 8 + test_random_size(&seed, below(&seed, 50) ? 3000 : 400000);
+		char *block = take(shared, size, 1);
+		CHECK(block);
+		*(uint64_t *)block = (uintptr_t)block ^ 5;
+		void *old = __atomic_exchange_n(&slots[below(&seed, NR_SLOTS)], block, __ATOMIC_ACQ_REL);
+		if (!old)
+			continue;
+		CHECK_EQ(*(uint64_t *)old, (uintptr_t)old ^ 5);
+		i % 2 ? sea_engine_free(old) : sea_named_free_in(shared->handle, "test", old);
+		if (below(&seed, 100) == 0)
+			CHECK(stats_of(shared).nr_live <= NR_SLOTS + 4);
+	}
+	return NULL;
+}
+
+/* Others make heaps and end them, list them, and give memory back meanwhile. */
+static void *come_and_go(void *unused)
+{
+	char name[SEA_NAME_ROOM];
+	struct sea_block found[16];
+	for (size_t i = 0; i < rounds(400); i++) {
+		struct sea_named *own = create(SIZE_MAX);
+		CHECK(take(own, 100, 1) && take(own, 400000, 1));
+		CHECK_EQ(sea_named_blocks(own->handle, "test", NULL, found, 16), 2);
+		uint64_t handle;
+		for (unsigned at = 0; sea_named_next(&at, &handle, name);)
+			CHECK(handle);
+		sea_named_destroy(own->handle, "test", false);
+		if (i % 16 == 0)
+			sea_engine_trim(0);
+	}
+	return unused;
+}
+
+static void threads(void)
+{
+	pthread_t thread[4];
+	shared = create(SIZE_MAX);
+	for (uintptr_t i = 0; i < 4; i++)
+		thread[i] = start_thread(i < 3 ? exchange : come_and_go, (void *)i);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(pthread_join(thread[i], NULL), 0);
+	CHECK(sea_engine_is_sound());
+	for (size_t i = 0; i < NR_SLOTS; i++)
+		sea_engine_free(slots[i]);
+	CHECK_EQ(stats_of(shared).live, 0);
+	CHECK(sea_engine_is_sound());
+}
+
 static void bounded_by_limit(void)
 {
 	struct sea_named *named = create(SIZE_MAX);
@@ -192,7 +252,7 @@ static void merged_when_memory_is_short(void)
 }
 
 static const struct test_case cases[] = {
-	PASSES(model), PASSES(quota), PASSES(quota_to_the_byte), PASSES(failing_system), PASSES(handles),
+	PASSES(model), PASSES(quota), PASSES(quota_to_the_byte), PASSES(failing_system), PASSES(handles), PASSES(threads),
 	PASSES(bounded_by_limit), PASSES(merged_when_memory_is_short),
 };
 
