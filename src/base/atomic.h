@@ -41,6 +41,7 @@ SEA_INLINE bool sea_is_alone(void) { return &__libc_single_threaded && __libc_si
 	((void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
 #define sea_load_ordered(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
 #define sea_exchange_ordered(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define sea_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
 #define sea_or_release(p, v) ((void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
 #define sea_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
 #define sea_and_relaxed(p, v) ((void)sea_fetch_and_relaxed(p, v))
