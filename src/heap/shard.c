@@ -152,7 +152,7 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	shard->zones[zone->index] = zone;
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	zone->is_apart = shard->is_apart;
-	zone->owner = shard->owner;
+	zone->owner = shard->is_apart ? shard->owner : SEA_NO_OWNER;
 	sea_zone_init(zone, base, seam, start, shard, &shard->holes);
 	set_member(&shard->rows, zone->index, sea_zone_may_have_row(zone));
 	sea_seams_set_zone(base, zone);

@@ -17,6 +17,9 @@
 
 #define SEA_MAX_SHARDS 256
 
+/* The owner of a zone that is no heap object's.  No handle is near it, and no program's pointer. */
+#define SEA_NO_OWNER 0xfeed5ea5feed5ea5ull
+
 /* Where the sweep for a size continues.  If the epoch is not the shard's, the sweep starts at the
  * first zone. */
 struct sea_cursor {
@@ -42,7 +45,7 @@ struct sea_shard {
 	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* cursors by alignment and class; NULL until the
 							first aligned request */
 	bool is_apart; /* a heap object's (apart.h): the seam map does not show its zones */
-	uint64_t owner; /* the handle of that heap, for its zones; 0: none */
+	uint64_t owner; /* the handle of that heap, for its zones */
 } SEA_LINE_ALIGNED;
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
