@@ -44,6 +44,8 @@ struct sea_shard {
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
 	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* cursors by alignment and class; NULL until the
 							first aligned request */
+	uint32_t nr_purging; /* threads that hold chunks of a zone while they purge them without the lock */
+	bool is_clearing; /* a thread waits for these, so no other begins */
 	bool is_apart; /* a heap object's (apart.h): the seam map does not show its zones */
 	uint64_t owner; /* the handle of that heap, for its zones */
 } SEA_LINE_ALIGNED;
@@ -84,9 +86,9 @@ void sea_shard_merge(struct sea_shard *shard);
 unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
 void sea_shard_drop_lock(struct sea_shard *shard);
 
-/* Frees all chunks at once, used or pending: all zones go to the page allocator.  Nobody sends to
- * the shard meanwhile.  Cost: some 2 us a zone, however many chunks it has. */
-void sea_shard_clear(struct sea_shard *shard);
+/* For apart.c, with the lock held: takes a zone without used chunks out of the shard.  It goes to the
+ * page allocator when the lock is dropped. */
+void sea_shard_remove_zone(struct sea_shard *shard, struct sea_zone *zone);
 
 /* Lengthens a used chunk in place, from `from` to `to` granules. */
 bool sea_shard_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);

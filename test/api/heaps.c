@@ -407,6 +407,39 @@ static void fork_beside_threads(void)
 	CHECK(test_is_filled(mine, 5000, 9));
 }
 
+/* A trim holds parts of zones while it purges them, and holds no lock then.  Meanwhile the heap is reset. */
+static void *trim_on(void *unused)
+{
+	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED))
+		malloc_trim(0);
+	return unused;
+}
+
+static void reset_beside_a_trim(void)
+{
+	static char *mine[4000];
+	pthread_t threads[2];
+	sea_heap *heap = create("trimmed");
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, trim_on, NULL), 0);
+	for (size_t round = 0; round < test_pick(60, 300, 30000); round++) {
+		for (size_t i = 0; i < 4000; i++) {
+			CHECK((mine[i] = take(heap, 2000)));
+			memset(mine[i], (int)i, 2000);
+		}
+		for (size_t i = 0; i < 4000; i++)
+			if (i % 64 >= 8)
+				CALL(sea_heap_free)(heap, mine[i]);
+		for (size_t i = 0; i < 4000; i += 64)
+			CHECK(mine[i][1999] == (char)i);
+		CALL(sea_heap_reset)(heap);
+	}
+	__atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_EQ(CALL(sea_heap_check)(heap), 0);
+}
+
 /* --- names and errors ------------------------------------------------------------------------------ */
 
 static int sum_names(sea_heap *heap, const char *name, void *context)
@@ -489,6 +522,7 @@ static const struct test_case cases[] = {
 	{"caches go first", caches_go_first, SEAM, 0, 0, NULL},
 	{"threads share a heap", threads_share_a_heap, SEAM, 60, 0, NULL},
 	{"fork beside threads", fork_beside_threads, SEAM, 60, 0, NULL},
+	{"reset beside a trim", reset_beside_a_trim, SEAM, 60, 0, NULL},
 	{"names", names, SEAM, 0, 0, NULL},
 	{"errors", errors, SEAM, 0, 0, NULL},
 	{"one thread", one_thread, SEAM, 0, 0, NULL},
