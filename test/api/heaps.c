@@ -316,6 +316,33 @@ static void caches_go_first(void)
 	CALL(sea_set_limit)(0, NULL, NULL);
 }
 
+/* Several threads below the limit, with much that is freed and dirty: nobody is refused. */
+static void *below_the_limit(void *unused)
+{
+	for (size_t i = 0; i < test_pick(100, 400, 10000); i++) {
+		char *large = malloc(6 * MiB), *small[200];
+		CHECK(large);
+		memset(large, 1, 6 * MiB);
+		for (size_t n = 0; n < 200; n++)
+			CHECK((small[n] = malloc(5000)));
+		free(large);
+		for (size_t n = 0; n < 200; n++)
+			free(small[n]);
+	}
+	return unused;
+}
+
+static void threads_below_a_limit(void)
+{
+	pthread_t threads[3];
+	CALL(sea_set_limit)(40 * MiB, NULL, NULL);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, below_the_limit, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_AT_MOST(test_rss(), 80 * MiB);
+}
+
 /* --- threads --------------------------------------------------------------------------------- */
 
 #define NR_SLOTS 1024
@@ -520,6 +547,7 @@ static const struct test_case cases[] = {
 	{"quota", quota, SEAM, 0, 0, NULL},
 	{"limit", limit, SEAM, 0, 0, NULL},
 	{"caches go first", caches_go_first, SEAM, 0, 0, NULL},
+	{"threads below a limit", threads_below_a_limit, SEAM, 60, 0, NULL},
 	{"threads share a heap", threads_share_a_heap, SEAM, 60, 0, NULL},
 	{"fork beside threads", fork_beside_threads, SEAM, 60, 0, NULL},
 	{"reset beside a trim", reset_beside_a_trim, SEAM, 60, 0, NULL},
