@@ -34,9 +34,13 @@ link libseamalloc.so.$(SOVERSION) $(libdir)/libseamalloc.so
 644 $(PACKAGING)/seamalloc-config.cmake $(libdir)/cmake/seamalloc/seamalloc-config.cmake
 644 $(PACKAGING)/seamalloc-config-version.cmake $(libdir)/cmake/seamalloc/seamalloc-config-version.cmake
 644 include/seamalloc.h $(includedir)/seamalloc.h
+644 include/seamalloc_heap.h $(includedir)/seamalloc_heap.h
+644 include/seamalloc_region.h $(includedir)/seamalloc_region.h
 644 docs/man/seamalloc.3 $(mandir)/man3/seamalloc.3
 644 include/seamalloc_message.h $(includedir)/seamalloc_message.h
 644 docs/man/seamalloc_message.3 $(mandir)/man3/seamalloc_message.3
+644 docs/man/seamalloc_heap.3 $(mandir)/man3/seamalloc_heap.3
+644 docs/man/seamalloc_region.3 $(mandir)/man3/seamalloc_region.3
 755 $(BUILD)/seamalloc $(prefix)/bin/seamalloc
 644 docs/man/seamalloc.1 $(mandir)/man1/seamalloc.1
 link $(libdir)/libseamalloc.so.$(SOVERSION) $(ownlibdir)/libseamalloc.so

@@ -51,6 +51,7 @@ void sea_may_switch(void);
 	(sea_may_switch(), (void)(sea_is_alone() ? (*(p) |= (v)) : __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)))
 #define sea_load_ordered(p) (sea_may_switch(), __atomic_load_n(p, __ATOMIC_SEQ_CST))
 #define sea_exchange_ordered(p, v) (sea_may_switch(), __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
+#define sea_exchange_acq_rel(p, v) (sea_may_switch(), __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL))
 #define sea_or_release(p, v) (sea_may_switch(), (void)__atomic_fetch_or(p, v, __ATOMIC_RELEASE))
 #define sea_fetch_and_relaxed(p, v) (sea_may_switch(), __atomic_fetch_and(p, v, __ATOMIC_RELAXED))
 #define sea_fetch_and_release(p, v) (sea_may_switch(), __atomic_fetch_and(p, v, __ATOMIC_RELEASE))

@@ -153,6 +153,8 @@ void sea_lock_drop(struct sea_lock *lock)
 		sea_os_wake(&lock->state);
 }
 
+void sea_lock_wake(struct sea_lock *lock) { sea_os_wake(&lock->state); }
+
 bool sea_lock_is_held(const struct sea_lock *lock) { return sea_load_relaxed(&lock->state) != 0; }
 
 /* --- all locks --------------------------------------------------------------------- */

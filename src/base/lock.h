@@ -17,6 +17,7 @@
 #ifndef SEA_LOCK_H
 #define SEA_LOCK_H
 
+#include "base/atomic.h"
 #include "base/check.h"
 
 enum sea_lock_rank {
@@ -53,6 +54,27 @@ extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 
 /* Claim: the calling thread holds a lock, or is ending the process.  It must not enter the heap. */
 SEA_INLINE bool sea_lock_holds_any(void) { return unlikely(sea_lock_last != NULL); }
+
+/* The same two for fast paths, inline: for a thread that holds no lock, if nobody has this one.  False:
+ * sea_lock_take() must decide. */
+SEA_INLINE bool sea_lock_take_free(struct sea_lock *lock)
+{
+	if (unlikely(sea_lock_last || !sea_swap_if(&lock->state, 0, 1)))
+		return false;
+	lock->outer = NULL;
+	sea_lock_last = lock;
+	return true;
+}
+
+SEA_COLD void sea_lock_wake(struct sea_lock *lock);
+
+SEA_INLINE void sea_lock_drop_only(struct sea_lock *lock)
+{
+	SEA_ASSERT(sea_lock_last == lock && !lock->outer);
+	sea_lock_last = NULL;
+	if (unlikely(sea_exchange_acq_rel(&lock->state, 0) == 2))
+		sea_lock_wake(lock);
+}
 
 /* For a thread that ends the process: drops all locks that it holds.  From then on
  * sea_lock_holds_any() is true. */

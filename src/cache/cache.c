@@ -380,7 +380,7 @@ SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c, uint
  * without a size have no room either. */
 static SEA_NOINLINE void free_shown(struct sea_cache *cache, void *block, size_t shown, uintptr_t mark)
 {
-	cache->room[shown] = 0;
+	sea_store_relaxed(&cache->room[shown], 0); /* other threads without cache do the same */
 	free_long(cache, block, shown > SEA_SMALL_GRANULES ? sea_class_of((unsigned)shown) : 0, mark);
 }
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* apart.c - the table of them, for reclaim and for stopping the heap */
+/* apart.c - the table of them, for reclaim and for stopping the heap; all chunks freed at once */
 #include "heap/apart.h"
+
+#include <string.h>
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/os.h"
 
 static struct sea_shard *shards[SEA_MAX_APART];
 static uint32_t nr_shards; /* released by sea_apart_add(), acquired by sea_apart_count() */
@@ -31,4 +34,38 @@ struct sea_shard *sea_apart_at(unsigned i)
 {
 	SEA_ASSERT(i < sea_apart_count());
 	return shards[i];
+}
+
+/* Takes the lock when no thread holds chunks that it purges. */
+static void lock_unpurged(struct sea_shard *shard)
+{
+	sea_lock_take(&shard->lock);
+	shard->is_clearing = true;
+	while (unlikely(shard->nr_purging)) {
+		sea_lock_drop(&shard->lock);
+		sea_os_yield();
+		sea_lock_take(&shard->lock);
+	}
+	shard->is_clearing = false;
+}
+
+static void empty_queue(struct sea_shard *shard, enum sea_which_queue q)
+{
+	while (sea_queue_pop(&shard->queue[q], q))
+		;
+}
+
+void sea_apart_clear(struct sea_shard *shard)
+{
+	SEA_ASSERT(shard->is_apart);
+	lock_unpurged(shard);
+	empty_queue(shard, SEA_QUEUE_WORTH);
+	empty_queue(shard, SEA_QUEUE_ANY);
+	memset(&shard->holes, 0, sizeof(shard->holes));
+	while (shard->nr_zones) {
+		struct sea_zone *zone = shard->zones[shard->nr_zones - 1];
+		sea_zone_clear(zone);
+		sea_shard_remove_zone(shard, zone);
+	}
+	sea_shard_drop_lock(shard);
 }

@@ -73,12 +73,14 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
 		sea_zone_hold(zone, hole, purge->range[i].from, (unsigned)granules, 1);
 	}
+	shard->nr_purging++;
 	sea_lock_drop(&shard->lock);
 	for (unsigned i = 0; i < purge->nr && !purge->is_late; i++) {
 		bytes += sea_pages_purge_range(purge->range[i].from, purge->range[i].to);
 		purge->is_late = sea_os_now_us() >= purge->until;
 	}
 	sea_lock_take(&shard->lock);
+	shard->nr_purging--;
 	for (unsigned i = 0; i < purge->nr; i++) {
 		unsigned g = sea_granule_of(purge->range[i].from);
 		sea_zone_mark(zone, g);
@@ -138,14 +140,14 @@ static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t
 	struct purge purge = {.least = pass->least, .most = STEP_RANGES, .until = sea_os_now_us() + SEA_PURGE_STEP_US};
 	*bytes = 0;
 	sea_lock_take(&shard->lock);
-	while (purge.most > 0 && !purge.is_late && *bytes < SEA_PURGE_STEP_PAGES * sea_page_size() &&
+	while (!shard->is_clearing && purge.most > 0 && !purge.is_late && *bytes < SEA_PURGE_STEP_PAGES * sea_page_size() &&
 	       sea_pages_dirty() > keep && next_zone(shard, pass, &looks)) {
 		uint32_t i = pass->end - 1;
 		*bytes += purge_at(shard, i, &purge);
 		if (!*bytes || (purge.most > 0 && !purge.is_late))
 			pass->end = i;
 	}
-	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep;
+	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep || shard->is_clearing;
 	sea_shard_drop_lock(shard);
 	return !is_over;
 }
@@ -218,25 +220,27 @@ static struct {
 	size_t short_left;   /* bytes that the pass may still purge */
 } state = {.rows.shard = NO_PASS, .shorts.shard = NO_PASS};
 
-void sea_reclaim_in_child(void)
-{
-	sea_store_relaxed(&state.is_running, 0);
-	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
-	sea_store_relaxed(&state.floor, 0);
-}
-
-static void begin(struct sea_round *round, size_t least)
-{
-	round->shard = 0;
-	round->pass = (struct pass){least, UINT32_MAX};
-}
-
 /* The shards of threads, then those of heap objects. */
 static unsigned nr_shards(void) { return sea_shard_count() + sea_apart_count(); }
 
 static struct sea_shard *nth_shard(unsigned i)
 {
 	return i < sea_shard_count() ? &sea_shards[i] : sea_apart_at(i - sea_shard_count());
+}
+
+void sea_reclaim_in_child(void)
+{
+	sea_store_relaxed(&state.is_running, 0);
+	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
+	sea_store_relaxed(&state.floor, 0);
+	for (unsigned i = 0; i < nr_shards(); i++)
+		nth_shard(i)->nr_purging = nth_shard(i)->is_clearing = 0;
+}
+
+static void begin(struct sea_round *round, size_t least)
+{
+	round->shard = 0;
+	round->pass = (struct pass){least, UINT32_MAX};
 }
 
 static bool is_over(const struct sea_round *round) { return round->shard >= nr_shards(); }

@@ -152,14 +152,14 @@ static bool add_zone(struct sea_shard *shard, char *base)
 	shard->zones[zone->index] = zone;
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	zone->is_apart = shard->is_apart;
-	zone->owner = shard->owner;
+	zone->owner = shard->is_apart ? shard->owner : SEA_NO_OWNER;
 	sea_zone_init(zone, base, seam, start, shard, &shard->holes);
 	set_member(&shard->rows, zone->index, sea_zone_may_have_row(zone));
 	sea_seams_set_zone(base, zone);
 	return true;
 }
 
-static void remove_zone(struct sea_shard *shard, struct sea_zone *zone)
+void sea_shard_remove_zone(struct sea_shard *shard, struct sea_zone *zone)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	SEA_ASSERT(shard->zones[zone->index] == zone);
@@ -206,26 +206,6 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 			return;
 		sea_lock_take(&shard->lock);
 	}
-}
-
-static void empty_queue(struct sea_shard *shard, enum sea_which_queue q)
-{
-	while (sea_queue_pop(&shard->queue[q], q))
-		;
-}
-
-void sea_shard_clear(struct sea_shard *shard)
-{
-	sea_lock_take(&shard->lock);
-	empty_queue(shard, SEA_QUEUE_WORTH);
-	empty_queue(shard, SEA_QUEUE_ANY);
-	memset(&shard->holes, 0, sizeof(shard->holes));
-	while (shard->nr_zones) {
-		struct sea_zone *zone = shard->zones[shard->nr_zones - 1];
-		sea_zone_clear(zone);
-		remove_zone(shard, zone);
-	}
-	sea_shard_drop_lock(shard);
 }
 
 /* Makes a zone for chunks of k granules.  Drops the lock and takes it again.  False: out of memory. */
@@ -275,7 +255,7 @@ unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, un
 	queue_again(shard, zone);
 	note_freed(shard, nr_used - zone->nr_used);
 	if (!zone->nr_used) {
-		remove_zone(shard, zone);
+		sea_shard_remove_zone(shard, zone);
 		return work + EMPTIED_WORK;
 	}
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;

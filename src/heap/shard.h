@@ -17,6 +17,9 @@
 
 #define SEA_MAX_SHARDS 256
 
+/* The owner of a zone that is no heap object's.  No handle is near it, and no program's pointer. */
+#define SEA_NO_OWNER 0xfeed5ea5feed5ea5ull
+
 /* Where the sweep for a size continues.  If the epoch is not the shard's, the sweep starts at the
  * first zone. */
 struct sea_cursor {
@@ -41,8 +44,10 @@ struct sea_shard {
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
 	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* cursors by alignment and class; NULL until the
 							first aligned request */
+	uint32_t nr_purging; /* threads that hold chunks of a zone while they purge them without the lock */
+	bool is_clearing; /* a thread waits for these, so no other begins */
 	bool is_apart; /* a heap object's (apart.h): the seam map does not show its zones */
-	uint64_t owner; /* the handle of that heap, for its zones; 0: none */
+	uint64_t owner; /* the handle of that heap, for its zones */
 } SEA_LINE_ALIGNED;
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
@@ -81,9 +86,9 @@ void sea_shard_merge(struct sea_shard *shard);
 unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
 void sea_shard_drop_lock(struct sea_shard *shard);
 
-/* Frees all chunks at once, used or pending: all zones go to the page allocator.  Nobody sends to
- * the shard meanwhile.  Cost: some 2 us a zone, however many chunks it has. */
-void sea_shard_clear(struct sea_shard *shard);
+/* For apart.c, with the lock held: takes a zone without used chunks out of the shard.  It goes to the
+ * page allocator when the lock is dropped. */
+void sea_shard_remove_zone(struct sea_shard *shard, struct sea_zone *zone);
 
 /* Lengthens a used chunk in place, from `from` to `to` granules. */
 bool sea_shard_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);

@@ -154,20 +154,27 @@ static SEA_NOINLINE void *malloc_anew(sea_heap *heap, size_t size)
 	return alloc(heap, "sea_heap_malloc", (struct sea_request){.size = size, .align = 1});
 }
 
+/* From the stock of a heap that has a lock.  NULL: the lock is held, or the stock has none. */
+SEA_INLINE void *pop_locked(const sea_heap *heap, struct sea_named *named, size_t size)
+{
+	void *block = NULL;
+	if (unlikely(!sea_lock_take_free(&named->lock)))
+		return NULL;
+	if (likely(sea_load_relaxed(&named->handle) == sea_handle_of(heap))) {
+		block = sea_named_pop(named, size);
+		block = likely(block) ? block : sea_named_pop_more(named, size);
+	}
+	sea_lock_drop_only(&named->lock);
+	return block;
+}
+
 /* Behind the fast path: a fresh run, a medium size, or a heap with a lock. */
 static SEA_NOINLINE void *malloc_slow(sea_heap *heap, size_t size)
 {
-	struct sea_named *named = alone(heap);
-	void *block;
-	if (named) {
-		block = sea_named_pop_more(named, size);
-	} else {
-		if (sea_lock_holds_any())
-			return malloc_anew(heap, size);
-		named = sea_named_enter(sea_handle_of(heap), "sea_heap_malloc");
-		block = sea_named_pop_more(named, size);
-		sea_named_leave(named);
-	}
+	struct sea_named *named = sea_named_at(sea_handle_of(heap));
+	void *block = NULL;
+	if (likely(named))
+		block = sea_named_is_alone(named) ? sea_named_pop_more(named, size) : pop_locked(heap, named, size);
 	return likely(block) ? block : malloc_anew(heap, size);
 }
 
@@ -200,11 +207,27 @@ static SEA_NOINLINE void free_slow(sea_heap *heap, void *block)
 	sea_named_free_in(sea_handle_of(heap), "sea_heap_free", block);
 }
 
+/* The block is in a zone of this heap, which has a lock. */
+static SEA_NOINLINE void free_locked(sea_heap *heap, struct sea_named *named, const struct sea_zone *zone, void *block)
+{
+	bool is_done = false;
+	if (likely(sea_lock_take_free(&named->lock))) {
+		is_done = zone->owner == named->handle && sea_named_push(named, zone, block);
+		sea_lock_drop_only(&named->lock);
+	}
+	if (unlikely(!is_done))
+		free_slow(heap, block);
+}
+
 void sea_heap_free(sea_heap *heap, void *block)
 {
 	const struct sea_zone *zone;
 	struct sea_named *named = sea_named_with(sea_handle_of(heap), block, &zone);
-	if (unlikely(!named || !sea_named_is_alone(named) || !sea_named_push(named, zone, block)))
+	if (unlikely(!named))
+		free_slow(heap, block);
+	else if (unlikely(!sea_named_is_alone(named)))
+		free_locked(heap, named, zone, block);
+	else if (unlikely(!sea_named_push(named, zone, block)))
 		free_slow(heap, block);
 }
 

@@ -391,8 +391,21 @@ struct sea_named *sea_named_of(const void *block)
 	return run ? run->named : NULL;
 }
 
+/* Returns a small block to the stock, if the lock is free.  True: it did. */
+static bool free_at_once(struct sea_named *named, void *block)
+{
+	const struct sea_zone *zone = sea_zone_of(block);
+	if (!zone || (uintptr_t)block % SEA_GRANULE || named->one_thread || !sea_lock_take_free(&named->lock))
+		return false;
+	bool is_done = zone->owner == sea_load_relaxed(&named->handle) && sea_named_push(named, zone, block);
+	sea_lock_drop_only(&named->lock);
+	return is_done;
+}
+
 void sea_named_free(struct sea_named *named, void *block)
 {
+	if (likely(free_at_once(named, block)))
+		return;
 	sea_named_enter_of_block(named, "free", block);
 	free_block(named, "free", block);
 	sea_named_leave(named);
@@ -426,7 +439,7 @@ static void clear(struct sea_named *named)
 	while (named->runs)
 		give_run(named->runs);
 	sea_stock_forget(named);
-	sea_shard_clear(&named->shard);
+	sea_apart_clear(&named->shard);
 	named->drawn = named->nr_drawn = 0;
 }
 

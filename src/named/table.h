@@ -9,8 +9,8 @@
  *
  * NA1  slots[i]->handle is the handle of the heap that has the slot now, or, if none has it, a number
  *      that leads to another slot.  No handle is given out twice.  So an old handle is noticed.
- * NA2  is_inside is set while a thread that holds the lock allocates or frees.  (Alone, a thread may do
- *      so on the fast path without both.)
+ * NA2  is_inside is set while a thread that holds the lock allocates or frees.  (The fast paths do not
+ *      set it.)
  * NA3  drawn is the sum of the usable bytes of the blocks that the program holds and of the chunks in
  *      stock; nr_drawn is how many these are.  drawn <= quota.
  * NA4  The owner of the heap's shard, and so of each of its zones, is the handle.

@@ -4,8 +4,12 @@
 
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/os.h"
 #include "page/counts.h"
 #include "page/page_alloc.h"
+
+/* How often a thread yields while another one has the turn to purge. */
+#define TURN_TRIES 100
 
 static struct {
 	sea_limit_callback callback; /* released after context */
@@ -20,8 +24,9 @@ bool sea_limit_admits_more(size_t bytes)
 	if (bytes > limit || used > limit - bytes)
 		return false;
 	size_t rest = limit - bytes - used;
-	if (sea_pages_dirty() > rest)
-		sea_pages_purge_free(rest);
+	for (unsigned i = 0; sea_pages_dirty() > rest && sea_pages_free_dirty() && i < TURN_TRIES; i++)
+		if (!sea_pages_purge_free(rest))
+			sea_os_yield();
 	return sea_pages_dirty() <= rest;
 }
 

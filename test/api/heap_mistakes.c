@@ -38,6 +38,9 @@ static void stats_after_destroy(void)
 static void no_heap(void) { take((sea_heap *)opaque((void *)0x123456789), 10); }
 static void null_heap(void) { take((sea_heap *)opaque(NULL), 10); }
 
+static void free_in_null_heap(void) { give((sea_heap *)opaque(NULL), malloc(10)); }
+static void free_in_failed_mapping(void) { give((sea_heap *)opaque((void *)-1), malloc(10)); }
+
 static void another_heaps_block(void) { give(create("second"), take(create("first"), 100)); }
 static void another_heaps_large_block(void) { give(create("second"), take(create("first"), 1000000)); }
 static void a_block_of_malloc(void) { give(create("mine"), malloc(100)); }
@@ -155,6 +158,8 @@ static const struct test_case cases[] = {
 	MISTAKE(stats_after_destroy, "sea_heap_stats: this heap was destroyed already\n"),
 	MISTAKE(no_heap, "this is no heap\n"),
 	MISTAKE(null_heap, "this is no heap\n"),
+	MISTAKE(free_in_null_heap, "this is no heap\n"),
+	MISTAKE(free_in_failed_mapping, "this is no heap\n"),
 	MISTAKE(another_heaps_block, "this block belongs to the heap \"first\", not to the heap \"second\"\n"),
 	MISTAKE(another_heaps_large_block, "this block belongs to the heap \"first\", not to the heap \"second\"\n"),
 	MISTAKE(a_block_of_malloc, "this block was not allocated in the heap \"mine\"\n"),

@@ -316,6 +316,33 @@ static void caches_go_first(void)
 	CALL(sea_set_limit)(0, NULL, NULL);
 }
 
+/* Several threads below the limit, with much that is freed and dirty: nobody is refused. */
+static void *below_the_limit(void *unused)
+{
+	for (size_t i = 0; i < test_pick(100, 400, 10000); i++) {
+		char *large = malloc(6 * MiB), *small[200];
+		CHECK(large);
+		memset(large, 1, 6 * MiB);
+		for (size_t n = 0; n < 200; n++)
+			CHECK((small[n] = malloc(5000)));
+		free(large);
+		for (size_t n = 0; n < 200; n++)
+			free(small[n]);
+	}
+	return unused;
+}
+
+static void threads_below_a_limit(void)
+{
+	pthread_t threads[3];
+	CALL(sea_set_limit)(40 * MiB, NULL, NULL);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, below_the_limit, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_AT_MOST(test_rss(), 80 * MiB);
+}
+
 /* --- threads --------------------------------------------------------------------------------- */
 
 #define NR_SLOTS 1024
@@ -407,6 +434,39 @@ static void fork_beside_threads(void)
 	CHECK(test_is_filled(mine, 5000, 9));
 }
 
+/* A trim holds parts of zones while it purges them, and holds no lock then.  Meanwhile the heap is reset. */
+static void *trim_on(void *unused)
+{
+	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED))
+		malloc_trim(0);
+	return unused;
+}
+
+static void reset_beside_a_trim(void)
+{
+	static char *mine[4000];
+	pthread_t threads[2];
+	sea_heap *heap = create("trimmed");
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, trim_on, NULL), 0);
+	for (size_t round = 0; round < test_pick(60, 300, 30000); round++) {
+		for (size_t i = 0; i < 4000; i++) {
+			CHECK((mine[i] = take(heap, 2000)));
+			memset(mine[i], (int)i, 2000);
+		}
+		for (size_t i = 0; i < 4000; i++)
+			if (i % 64 >= 8)
+				CALL(sea_heap_free)(heap, mine[i]);
+		for (size_t i = 0; i < 4000; i += 64)
+			CHECK(mine[i][1999] == (char)i);
+		CALL(sea_heap_reset)(heap);
+	}
+	__atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_EQ(CALL(sea_heap_check)(heap), 0);
+}
+
 /* --- names and errors ------------------------------------------------------------------------------ */
 
 static int sum_names(sea_heap *heap, const char *name, void *context)
@@ -487,8 +547,10 @@ static const struct test_case cases[] = {
 	{"quota", quota, SEAM, 0, 0, NULL},
 	{"limit", limit, SEAM, 0, 0, NULL},
 	{"caches go first", caches_go_first, SEAM, 0, 0, NULL},
+	{"threads below a limit", threads_below_a_limit, SEAM, 60, 0, NULL},
 	{"threads share a heap", threads_share_a_heap, SEAM, 60, 0, NULL},
 	{"fork beside threads", fork_beside_threads, SEAM, 60, 0, NULL},
+	{"reset beside a trim", reset_beside_a_trim, SEAM, 60, 0, NULL},
 	{"names", names, SEAM, 0, 0, NULL},
 	{"errors", errors, SEAM, 0, 0, NULL},
 	{"one thread", one_thread, SEAM, 0, 0, NULL},
