@@ -213,6 +213,7 @@ static void audit(void)
 	sea_account(&stats);
 	CHECK(sea_account_adds_up(&stats));
 	CHECK_EQ(stats.live, 0);
+	CHECK_EQ(stats.pending, 0);
 	end_thread();
 	counts.nr_audits++;
 }
