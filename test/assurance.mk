@@ -32,3 +32,32 @@ $(ASSURANCE)/schedules: $(UNIT)/sched/test/schedules/schedules.o $(UNIT)/sched/t
 check-schedules: $(ASSURANCE)/schedules ## threads that run as a seed says
 	$(Q)$< $(if $(filter long,$(LENGTH)),1000000,4000)
 .PHONY: check-exhaustive check-schedules
+
+# --- fuzzing: libFuzzer, which comes with clang -------------------------------------------
+
+FUZZ_CC      ?= clang
+FUZZ_TARGETS := options calls
+FUZZ_SECONDS ?= $(if $(filter long,$(LENGTH)),60,10)
+UNIT_FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 -DSEA_AUDITS=0 -fsanitize=fuzzer-no-link,address,undefined \
+                   -fno-sanitize-recover=undefined -Wno-unknown-warning-option
+
+$(eval $(call unit_rules,fuzz))
+$(UNIT)/fuzz/%.o: UNIT_CC = $(FUZZ_CC)
+
+$(ASSURANCE)/fuzz_%: test/fuzz/%.c test/fuzz/fuzz.h $(UNIT)/fuzz/test/sim/os_sim.o $(UNIT_CORE:%=$(UNIT)/fuzz/src/%.o)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(FUZZ_CC) $(UNIT_CFLAGS) $(UNIT_FLAGS_fuzz) -fsanitize=fuzzer -o $@ $< $(filter %.o,$^)
+
+# Inputs that are found go to the build folder; those of the tree are where it begins.
+check-fuzz: ## libFuzzer on the calls and on the options parser
+	$(call where,$(FUZZ_CC),$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=fuzz-%))
+
+fuzz-%: $(ASSURANCE)/fuzz_%
+	@mkdir -p $(ASSURANCE)/corpus/$*
+	$(Q)$(UNIT_ENV) $< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=1 -verbosity=0 \
+		-artifact_prefix=$(ASSURANCE)/ $(ASSURANCE)/corpus/$* test/fuzz/corpus/$* >$(ASSURANCE)/fuzz-$*.log 2>&1 \
+		|| { tail -n 40 $(ASSURANCE)/fuzz-$*.log; exit 1; }
+	$(Q)echo "fuzz $*: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(ASSURANCE)/fuzz-$*.log) executions"
+
+.PHONY: check-fuzz
