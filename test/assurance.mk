@@ -61,3 +61,25 @@ fuzz-%: $(ASSURANCE)/fuzz_%
 	$(Q)echo "fuzz $*: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(ASSURANCE)/fuzz-$*.log) executions"
 
 .PHONY: check-fuzz
+
+# --- coverage: the unit tests, with gcc's counters ------------------------------------------
+
+UNIT_FLAGS_cov := -O0 -g --coverage
+$(eval $(call unit_rules,cov))
+$(UNIT)/cov/%: UNIT_LDFLAGS = -Wl,-u,__gcov_dump
+
+COVERED := $(filter-out front/fault,$(UNIT_TESTS))
+
+$(ASSURANCE)/coverage: $(COVERED:%=$(UNIT)/cov/%)
+	@mkdir -p $(@D)
+	$(Q)find $(UNIT)/cov -name '*.gcda' -delete
+	$(Q)$(UNIT_ENV) SEA_TEST_LENGTH=quick sh test/unit/run $^ >$@.log 2>&1 || tail -n 3 $@.log
+	$(Q)touch $@
+
+coverage: $(ASSURANCE)/coverage ## lines and branches of src/ that the unit tests reach
+	$(call where,gcov,python3 scripts/assurance --coverage-only --build=$(BUILD))
+
+assurance: all $(EXHAUSTIVE:%=$(ASSURANCE)/%) $(ASSURANCE)/schedules $(UNIT)/plain/front/world $(ASSURANCE)/coverage ## run what was tried, and write docs/assurance.md
+	$(call where,python3,python3 scripts/assurance --build=$(BUILD) $(if $(filter long,$(LENGTH)),--long))
+
+.PHONY: coverage assurance
