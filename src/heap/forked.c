@@ -2,8 +2,9 @@
 /* forked.c - makes the queues anew
  *
  * Fork takes all locks, but threads that send take none.  What one of them had not done yet is done
- * here: the bit of the line, and the push.  A chunk whose bit is all that it had set, in a zone with
- * nothing else pending, is not found; a later chunk of the same 8 KiB brings it back.
+ * here: the bit of the line, the count, and the push.  Only the chunk's own bit may be there, so all
+ * bits of all zones are looked at: 8 KiB for each MiB of zones, less than the kernel touches for that
+ * MiB in a fork.
  */
 #include "heap/forked.h"
 
@@ -30,14 +31,6 @@ static bool complete_lines(struct sea_zone *zone)
 	return is_pending;
 }
 
-static bool may_be_pending(const struct sea_zone *zone)
-{
-	uint64_t lines = sea_load_relaxed(&zone->nr_pending);
-	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
-		lines |= sea_load_relaxed(&zone->lines[i]);
-	return lines || sea_load_relaxed(&zone->is_queued[SEA_QUEUE_ANY]);
-}
-
 /* Says that the zone is in no queue.  Writes only if it must: many structs have no memory. */
 static void unqueue(struct sea_zone *zone)
 {
@@ -54,7 +47,7 @@ static void unqueue_all(struct sea_zone *zone)
 
 static void requeue(struct sea_shard *shard, struct sea_zone *zone)
 {
-	bool is_pending = may_be_pending(zone) && complete_lines(zone);
+	bool is_pending = complete_lines(zone);
 	unqueue(zone);
 	if (!is_pending)
 		return;

@@ -42,6 +42,7 @@ static void merge(void)
 	CHECK(sea_shard_is_sound(shard));
 }
 
+static void after_the_bit(void) { start(), send_up_to(0), merge(); }
 static void after_the_line(void) { start(), send_up_to(1), merge(); }
 static void after_the_count(void) { start(), send_up_to(2), merge(); }
 static void before_the_push(void) { start(), send_up_to(3), merge(); }
@@ -78,6 +79,7 @@ static void what_was_queued_is_queued(void)
 }
 
 static const struct test_case cases[] = {
+	PASSES(after_the_bit),
 	PASSES(after_the_line),
 	PASSES(after_the_count),
 	PASSES(before_the_push),
