@@ -13,7 +13,7 @@ $(ASSURANCE)/%: test/exhaustive/%.c test/exhaustive/exhaustive.h $(UNIT)/plain/t
 EXHAUSTIVE := words pages zone
 # Arguments of each search: a few seconds, and some minutes with 2 GiB of memory.
 EXHAUSTIVE_QUICK := "words 12" "pages 10" "zone small 5 22" "zone large 6 22"
-EXHAUSTIVE_LONG  := "words 16" "pages 16" "zone small 7 26" "zone large 10 26"
+EXHAUSTIVE_LONG  := "words 16" "pages 16" "zone small 7 26" "zone large 11 26"
 
 check-exhaustive: $(EXHAUSTIVE:%=$(ASSURANCE)/%) ## every sequence of operations on small pools and parts of a zone
 	$(Q)for search in $(if $(filter long,$(LENGTH)),$(EXHAUSTIVE_LONG),$(EXHAUSTIVE_QUICK)); do \
@@ -32,3 +32,54 @@ $(ASSURANCE)/schedules: $(UNIT)/sched/test/schedules/schedules.o $(UNIT)/sched/t
 check-schedules: $(ASSURANCE)/schedules ## threads that run as a seed says
 	$(Q)$< $(if $(filter long,$(LENGTH)),1000000,4000)
 .PHONY: check-exhaustive check-schedules
+
+# --- fuzzing: libFuzzer, which comes with clang -------------------------------------------
+
+FUZZ_CC      ?= clang
+FUZZ_TARGETS := options calls
+FUZZ_SECONDS ?= $(if $(filter long,$(LENGTH)),60,10)
+UNIT_FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 -DSEA_AUDITS=0 -fsanitize=fuzzer-no-link,address,undefined \
+                   -fno-sanitize-recover=undefined -Wno-unknown-warning-option
+
+$(eval $(call unit_rules,fuzz))
+$(UNIT)/fuzz/%.o: UNIT_CC = $(FUZZ_CC)
+
+$(ASSURANCE)/fuzz_%: test/fuzz/%.c test/fuzz/fuzz.h $(UNIT)/fuzz/test/sim/os_sim.o $(UNIT_CORE:%=$(UNIT)/fuzz/src/%.o)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(FUZZ_CC) $(UNIT_CFLAGS) $(UNIT_FLAGS_fuzz) -fsanitize=fuzzer -o $@ $< $(filter %.o,$^)
+
+# Inputs that are found go to the build folder; those of the tree are where it begins.
+check-fuzz: ## libFuzzer on the calls and on the options parser
+	$(call where,$(FUZZ_CC),$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=fuzz-%))
+
+fuzz-%: $(ASSURANCE)/fuzz_%
+	@mkdir -p $(ASSURANCE)/corpus/$*
+	$(Q)$(UNIT_ENV) $< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 -print_final_stats=1 -verbosity=0 \
+		-artifact_prefix=$(ASSURANCE)/ $(ASSURANCE)/corpus/$* test/fuzz/corpus/$* >$(ASSURANCE)/fuzz-$*.log 2>&1 \
+		|| { tail -n 40 $(ASSURANCE)/fuzz-$*.log; exit 1; }
+	$(Q)echo "fuzz $*: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(ASSURANCE)/fuzz-$*.log) executions"
+
+.PHONY: check-fuzz
+
+# --- coverage: the unit tests, with gcc's counters ------------------------------------------
+
+UNIT_FLAGS_cov := -O0 -g --coverage
+$(eval $(call unit_rules,cov))
+$(UNIT)/cov/%: UNIT_LDFLAGS = -Wl,-u,__gcov_dump
+
+COVERED := $(filter-out front/fault,$(UNIT_TESTS))
+
+$(ASSURANCE)/coverage: $(COVERED:%=$(UNIT)/cov/%)
+	@mkdir -p $(@D)
+	$(Q)find $(UNIT)/cov -name '*.gcda' -delete
+	$(Q)$(UNIT_ENV) SEA_TEST_LENGTH=quick sh test/unit/run $^ >$@.log 2>&1 || tail -n 3 $@.log
+	$(Q)touch $@
+
+coverage: $(ASSURANCE)/coverage ## lines and branches of src/ that the unit tests reach
+	$(call where,gcov,python3 scripts/assurance --coverage-only --build=$(BUILD))
+
+assurance: all $(EXHAUSTIVE:%=$(ASSURANCE)/%) $(ASSURANCE)/schedules $(UNIT)/plain/front/world $(ASSURANCE)/coverage ## run what was tried, and write docs/assurance.md
+	$(call where,python3,python3 scripts/assurance --build=$(BUILD) $(if $(filter long,$(LENGTH)),--long))
+
+.PHONY: coverage assurance

@@ -48,7 +48,7 @@ $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/unit/%.o $(UNIT)/$(1)/test/sim/os_sim.o $(UNIT
                 $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) $$(UNIT_LDFLAGS_$$(@F)) -pthread -o $$@ $$^
+	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) $$(UNIT_LDFLAGS) $$(UNIT_LDFLAGS_$$(@F)) -pthread -o $$@ $$^
 $(UNIT)/$(1)/stress: $(UNIT)/$(1)/test/stress/stress.o $(UNIT)/$(1)/src/base/os.o $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^

@@ -234,9 +234,29 @@ static void *map_host(void *at, size_t size, int flags)
 	return base == MAP_FAILED ? NULL : base;
 }
 
+/* Host memory in the first gap between sim.lowest and sim.highest, seen from its end.  The host may
+ * have something of its own there: then the next place is tried. */
+static char *map_between(size_t size)
+{
+	uintptr_t room = sim.highest - sim.lowest, step = sim.page_size;
+	static uintptr_t from; /* how far from the end the last one was */
+	for (int round = 0; round < 2; round++, from = 0)
+		for (; from + size <= room; from += step, step = step < size ? 2 * step : step) {
+			uintptr_t at = sim.is_upward ? sim.lowest + from : sim.highest - from - size;
+			char *there = map_host((void *)(at & ~(sim.page_size - 1)), size, MAP_FIXED_NOREPLACE);
+			if (!there)
+				continue;
+			from += size;
+			return there;
+		}
+	return NULL;
+}
+
 /* Host memory at a multiple of the simulated page. */
 static char *map_aligned(size_t size)
 {
+	if (sim.highest)
+		return map_between(size);
 	size_t slack = sim.page_size;
 	char *wide = size + slack < size ? NULL : map_host(NULL, size + slack, 0);
 	if (!wide)
@@ -248,12 +268,15 @@ static char *map_aligned(size_t size)
 	return base;
 }
 
+/* Claim: the kernel lets `more` mappings come to those that there are. */
+static bool may_map(size_t more) { return !sim.max_mappings || nr_ranges + more <= sim.max_mappings; }
+
 static void *reserve(size_t size, int protection)
 {
 	char *base = NULL;
 	pthread_mutex_lock(&mutex);
 	expect_aligned("reserve: not whole pages", NULL, size);
-	bool fits = !sim.max_reserved || sim.reserved + size <= sim.max_reserved;
+	bool fits = (!sim.max_reserved || sim.reserved + size <= sim.max_reserved) && may_map(1);
 	if (!is_faulty(SIM_RESERVE) && fits && (base = map_aligned(size))) {
 		mprotect(base, size, protection);
 		add_range(base, size, false);
@@ -268,11 +291,11 @@ void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
 {
 	char *base = NULL;
 	(void)is_plain;
-	if (!hint)
+	if (!hint || sim.ignores_hints)
 		return reserve(size, PROT_NONE);
 	pthread_mutex_lock(&mutex);
 	expect_aligned("reserve: not whole pages", hint, size);
-	bool fits = !sim.max_reserved || sim.reserved + size <= sim.max_reserved;
+	bool fits = (!sim.max_reserved || sim.reserved + size <= sim.max_reserved) && may_map(1);
 	if (!is_faulty(SIM_RESERVE) && fits && (base = map_host(hint, size, MAP_FIXED_NOREPLACE)))
 		add_range(base, size, false);
 	pthread_mutex_unlock(&mutex);
@@ -288,6 +311,8 @@ static bool commit(char *base, size_t size)
 	size_t already;
 	count(base, size, &already);
 	if (sim.max_committed && sim.committed + size - already > sim.max_committed)
+		return false;
+	if (already < size && !may_map(2))
 		return false;
 	if (mprotect(base, size, PROT_READ | PROT_WRITE))
 		return false;
@@ -353,7 +378,7 @@ bool sea_os_reset(void *base, size_t size)
 {
 	pthread_mutex_lock(&mutex);
 	expect_reserved("reset: not reserved", base, size);
-	bool done = !is_faulty(SIM_RESET) && map_host(base, size, MAP_FIXED);
+	bool done = !is_faulty(SIM_RESET) && may_map(2) && map_host(base, size, MAP_FIXED);
 	if (done) {
 		forget_huge(base, size);
 		remove_range(base, size);
@@ -398,7 +423,7 @@ bool sea_os_release(void *base, size_t size)
 {
 	pthread_mutex_lock(&mutex);
 	expect_reserved("release: not reserved", base, size);
-	bool done = !is_faulty(SIM_RELEASE) && !munmap(base, size);
+	bool done = !is_faulty(SIM_RELEASE) && may_map(1) && !munmap(base, size);
 	if (done) {
 		forget_huge(base, size);
 		remove_range(base, size);

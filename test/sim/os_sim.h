@@ -53,6 +53,10 @@ struct sim {
 	bool handles_faults;   /* the program has a handler for SIGSEGV */
 	bool refuse_stacks;    /* no page but that of the stack pointer can be read */
 	bool is_quiet;	       /* reports are kept, but not shown on standard error */
+	uintptr_t lowest, highest; /* addresses are given out between these, if highest is not 0 */
+	bool is_upward;	       /* from the lowest on, as some kernels do; else from the highest down */
+	bool ignores_hints;    /* as under some emulators */
+	size_t max_mappings;   /* vm.max_map_count; 0: no limit */
 	size_t max_reserved;   /* bytes; 0: as much as there is */
 	size_t max_committed;
 	size_t address_space;  /* what the process is told; 0: no limit */

@@ -18,6 +18,7 @@
 #include "page/page_alloc.h"
 #include "page/budget.h"
 #include "secure/secure.h"
+#include "heap/forked.h"
 #include "heap/reclaim.h"
 #include "named/named.h"
 #include "cache/cache.h"
@@ -318,7 +319,7 @@ void sea_engine_retreat(void)
 /* What the child repairs after all locks are free.  Other threads may have been between two locks:
  *   page/    buddies that a purge had in hand go to their pools; the counts of pages are made anew
  *            from the pools
- *   heap/    the turn to reclaim is free
+ *   heap/    the queues of zones with pending chunks are made anew; the turn to reclaim is free
  *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
  *            lost and count as cached; the sums over all threads are made anew from the caches that
  *            are left
@@ -327,6 +328,7 @@ void sea_engine_retreat(void)
 void sea_engine_in_child(void)
 {
 	sea_pages_in_child();
+	sea_forked_requeue();
 	sea_reclaim_in_child();
 	sea_idle_in_child();
 	sea_threads_forget_others();
