@@ -46,7 +46,7 @@ static struct shard shards[SEA_SECURE_SHARDS];
 
 static void enter_in_map(struct sea_tract *tract, bool is_there)
 {
-	uintptr_t tagged = (uintptr_t)tract | SEA_IS_TRACT;
+	uintptr_t tagged = (uintptr_t)tract | SEA_IS_NO_ZONE;
 	sea_pagemap_set_zone(tract->base, is_there ? (struct sea_zone *)tagged : NULL);
 }
 

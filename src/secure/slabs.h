@@ -46,13 +46,11 @@ struct sea_tract {
 	struct sea_slab slab[];
 };
 
-#define SEA_IS_TRACT 1u /* SB4 */
-
 /* The tract around an address, or NULL.  No lock: a tract goes only when all its cells are free. */
 SEA_INLINE struct sea_tract *sea_slabs_tract(const void *address)
 {
 	uintptr_t tagged = (uintptr_t)sea_pagemap_zone(address);
-	return likely(tagged & SEA_IS_TRACT) ? (struct sea_tract *)(tagged - SEA_IS_TRACT) : NULL;
+	return likely(tagged & SEA_IS_NO_ZONE) ? (struct sea_tract *)(tagged - SEA_IS_NO_ZONE) : NULL;
 }
 
 /* Where an address is in a tract. */
