@@ -158,8 +158,8 @@ include test/fuzz.mk
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-fuzz check-exhaustive check-memory check-situations check-textbook check-engines \
-          check-neighbours check-processors check-bench check-builds check-kernel check-deb
+REST   := check-fault check-fuzz check-exhaustive check-secure check-memory check-situations check-textbook \
+          check-engines check-neighbours check-processors check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
 	$(Q)scripts/setup --for check
@@ -177,6 +177,10 @@ check-long: all ## the tests with large counts
 
 check-black-box: all ## API, misuse, preload traps and real programs
 	$(call where,python3,test/run-tests --quick --engine seam api misuse preload programs)
+	$(call where,python3,test/run-tests --quick --engine secure misuse api/blocks api/realloc api/aligned api/operators)
+
+check-secure: all ## API and misuse in hardened mode
+	$(call where,python3,test/run-tests --quick --engine secure api misuse)
 
 check-memory: all ## how much memory real loads take, and how it goes back
 	$(call where,python3,test/run-tests --quick --engine seam memory)
@@ -251,4 +255,4 @@ clean: ## remove the build folder
 	rm -rf $(BUILD)
 
 .PHONY: all help demo bench bench-quick memory-goals bench-programs check check-full check-long \
-        check-black-box check-memory check-situations check-engines check-neighbours check-processors check-scripts check-bench check-deb check-docs check-builds check-build-clang clean
+        check-black-box check-secure check-memory check-situations check-engines check-neighbours check-processors check-scripts check-bench check-deb check-docs check-builds check-build-clang clean

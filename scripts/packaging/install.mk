@@ -29,6 +29,9 @@ define INSTALLED
 644 $(BUILD)/libseamalloc.so $(libdir)/libseamalloc.so.$(VERSION)
 link libseamalloc.so.$(VERSION) $(libdir)/libseamalloc.so.$(SOVERSION)
 link libseamalloc.so.$(SOVERSION) $(libdir)/libseamalloc.so
+644 $(BUILD)/libseamalloc-secure.so $(libdir)/libseamalloc-secure.so.$(VERSION)
+link libseamalloc-secure.so.$(VERSION) $(libdir)/libseamalloc-secure.so.$(SOVERSION)
+link libseamalloc-secure.so.$(SOVERSION) $(libdir)/libseamalloc-secure.so
 644 $(BUILD)/libseamalloc.a $(libdir)/libseamalloc.a
 644 $(PACKAGING)/seamalloc.pc $(libdir)/pkgconfig/seamalloc.pc
 644 $(PACKAGING)/seamalloc-config.cmake $(libdir)/cmake/seamalloc/seamalloc-config.cmake

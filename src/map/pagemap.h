@@ -34,6 +34,9 @@
 struct sea_arena;
 struct sea_zone;
 
+/* Bit 0 of an entry: no zone, but a structure of hardened mode, is in the slot. */
+#define SEA_IS_NO_ZONE 1u
+
 struct sea_window {
 	struct sea_zone *zone[SEA_WINDOW_SLOTS];
 	struct sea_arena *arena[SEA_WINDOW_SLOTS];

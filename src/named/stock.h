@@ -6,8 +6,8 @@
  *
  * To their zone these chunks are used, as those in a thread's cache are.
  *
- * ST1  Every chunk of list c is of class c and has its mark; room[c] more may be there.
- * ST2  [cur[c], end[c]) consists of chunks of class c.  Once the first has been handed out, the one at
+ * NB1  Every chunk of list c is of class c and has its mark; room[c] more may be there.
+ * NB2  [cur[c], end[c]) consists of chunks of class c.  Once the first has been handed out, the one at
  *      cur[c] has its mark: of all fresh chunks, a program most likely frees that one by mistake.
  *
  * The caller holds the heap's lock.
@@ -76,7 +76,7 @@ void sea_stock_forget(struct sea_named *named);
 /* Bytes and chunks in the stock. */
 size_t sea_stock_size(const struct sea_named *named, size_t *nr_chunks);
 
-/* Claim: ST1 and ST2 hold. */
+/* Claim: NB1 and NB2 hold. */
 bool sea_named_stock_is_sound(const struct sea_named *named);
 
 #endif

@@ -44,7 +44,7 @@ struct sea_named {
 	uint32_t is_inside;   /* NA2; atomic */
 	struct sea_stocked *head[SEA_NR_CLASSES]; /* stock.h */
 	char *cur[SEA_NR_CLASSES], *end[SEA_NR_CLASSES];
-	int32_t room[SEA_NR_CLASSES]; /* ST1 */
+	int32_t room[SEA_NR_CLASSES]; /* NB1 */
 	uint32_t nr_refilled[SEA_NR_CLASSES]; /* chunks that refills have brought */
 	struct sea_lock lock;
 	struct sea_run *runs;	 /* large blocks (runs.h) */

@@ -12,7 +12,7 @@
 #define SEA_CELL_H
 
 #include "base/bits.h"
-#include "map/pagemap.h"
+#include "map/map.h"
 
 #define SEA_CELL_MAX (32 * SEA_KIB)
 

@@ -516,42 +516,48 @@ bool sea_large_free(void *block)
 
 /* --- resizing ------------------------------------------------------------------------------------------- */
 
-/* The owner changes its block.  The table's lock is held, because others may look at it. */
-static bool set_end(struct large *large, size_t size)
+static struct large *find_live(const void *block)
 {
-	char *end = large->data + sea_round_up((size_t)(large->block - large->data) + size, sea_page_size());
-	if (end > run_end(large) - (large->is_guarded ? sea_page_size() : 0))
-		return false;
-	if (end > large->data_end) {
-		if (large->is_guarded && !sea_os_commit(large->data_end, (size_t)(end - large->data_end)))
-			return false;
-	} else if (end < large->data_end) {
-		clear_all(end, large->data_end);
-		if (large->is_guarded)
-			sea_os_protect(end, (size_t)(large->data_end - end));
-	}
-	large->data_end = end;
+	lock();
+	struct large *large = find(block);
+	unlock();
+	SEA_ASSERT(large && large->is_live);
+	return large;
+}
+
+/* Moves the end of the data.  Only the owner of the block does, so no lock is needed. */
+static bool move_end(const struct large *large, char *end)
+{
+	if (end > large->data_end)
+		return !large->is_guarded || sea_os_commit(large->data_end, (size_t)(end - large->data_end));
+	clear_all(end, large->data_end);
+	if (large->is_guarded && end < large->data_end)
+		sea_os_protect(end, (size_t)(large->data_end - end));
 	return true;
+}
+
+static void note_size(struct large *large, size_t size, char *end)
+{
+	lock();
+	note(large, -1);
+	large->size = size;
+	large->data_end = end;
+	note(large, 1);
+	unlock();
 }
 
 bool sea_large_resize(void *block, size_t size)
 {
-	lock();
-	struct large *large = find(block);
-	SEA_ASSERT(large && large->is_live);
-	size_t before = large->size;
-	note(large, -1);
-	bool done = set_end(large, size);
-	if (done)
-		large->size = size;
-	note(large, 1);
-	if (done) {
-		if (size > before)
-			memset(large->block + before, 0, sea_min(size - before, sea_page_size()));
-		put_fill(large);
-	}
-	unlock();
-	return done;
+	struct large *large = find_live(block);
+	size_t before = large->size, guard_size = large->is_guarded ? sea_page_size() : 0;
+	char *end = large->data + sea_round_up((size_t)(large->block - large->data) + size, sea_page_size());
+	if (end > run_end(large) - guard_size || !move_end(large, end))
+		return false;
+	note_size(large, size, end);
+	if (size > before)
+		memset(large->block + before, 0, sea_min(size - before, sea_page_size()));
+	put_fill(large);
+	return true;
 }
 
 bool sea_large_is_sound(void)

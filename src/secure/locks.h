@@ -25,6 +25,8 @@ struct sea_secure_lock {
 	struct sea_lock lock;
 } SEA_LINE_ALIGNED;
 
+/* 0 until the mode is on: a fork has none of them to take.  Atomic. */
+extern SEA_HIDDEN uint32_t sea_secure_nr_locks;
 extern SEA_HIDDEN struct sea_secure_lock sea_secure_locks[SEA_SECURE_NR_LOCKS];
 
 SEA_INLINE void sea_secure_take(unsigned i) { sea_lock_take(&sea_secure_locks[i].lock); }

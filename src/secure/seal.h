@@ -31,7 +31,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/kind.h"
-#include "map/pagemap.h"
+#include "map/map.h"
 
 typedef uint64_t sea_seal;
 #define SEA_SEAL_SIZE sizeof(sea_seal)

@@ -10,6 +10,8 @@
  * SB2  nr_free is the number of bits in `free`.
  * SB3  A tract is in the list of its grade if, and only if, it has an idle slab; nr_idle counts them.
  * SB4  The page map has each tract, with bit 0 of the pointer set, which no zone has.
+ * SB5  A tract's nr_dirty counts its idle slabs that may have memory; the shard's idle_dirty is their
+ *      sum in bytes.
  *
  * The page map has a pointer for each slot of 1 MiB.  Hardened mode puts a tract there instead of a
  * zone.  Bit 0 tells them apart, because a program may have zones from before the mode began.
@@ -46,7 +48,7 @@ static struct shard shards[SEA_SECURE_SHARDS];
 
 static void enter_in_map(struct sea_tract *tract, bool is_there)
 {
-	uintptr_t tagged = (uintptr_t)tract | SEA_IS_TRACT;
+	uintptr_t tagged = (uintptr_t)tract | SEA_IS_NO_ZONE;
 	sea_pagemap_set_zone(tract->base, is_there ? (struct sea_zone *)tagged : NULL);
 }
 
@@ -132,6 +134,17 @@ static void note_idle(const struct sea_tract *tract, const struct sea_slab *slab
 		sea_pages_note_idle(sign * (intptr_t)sea_pages_count_touched(base, base + size));
 }
 
+static bool is_dirty(const struct sea_slab *slab) { return slab->before != SEA_SLAB_CLEAN; }
+
+/* SB5, for a slab that goes idle (sign 1) or ends to be so (-1). */
+static void note_dirty(struct shard *shard, struct sea_tract *tract, const struct sea_slab *slab, int sign)
+{
+	if (!is_dirty(slab))
+		return;
+	tract->nr_dirty += (uint32_t)sign;
+	shard->idle_dirty += size_of_slab(tract) * (size_t)sign;
+}
+
 static void begin_tract(struct sea_tract *tract, unsigned shard, unsigned grade, char *base, bool zeroed)
 {
 	tract->base = base;
@@ -143,6 +156,7 @@ static void begin_tract(struct sea_tract *tract, unsigned shard, unsigned grade,
 			.number = (uint8_t)i, .class = SEA_SLAB_IDLE, .before = zeroed ? SEA_SLAB_CLEAN : SEA_SLAB_DIRTY};
 		note_idle(tract, &tract->slab[i], 1);
 	}
+	tract->nr_dirty = zeroed ? 0 : tract->nr_idle;
 	shards[shard].idle_dirty += zeroed ? 0 : SEA_SLOT_SIZE;
 }
 
@@ -167,7 +181,6 @@ static bool add_tract(unsigned number, unsigned grade)
 	return true;
 }
 
-static bool is_dirty(const struct sea_slab *slab) { return slab->before != SEA_SLAB_CLEAN; }
 
 /* Cost: the number of tracts of the shard. */
 static void leave_all(struct shard *shard, const struct sea_tract *tract)
@@ -183,7 +196,7 @@ static void end_tract(struct shard *shard, struct sea_tract *tract)
 	SEA_ASSERT(tract->nr_idle == sea_slabs_in_tract(tract->grade));
 	for (unsigned i = 0; i < tract->nr_idle; i++) {
 		note_idle(tract, &tract->slab[i], -1);
-		shard->idle_dirty -= is_dirty(&tract->slab[i]) ? size_of_slab(tract) : 0;
+		note_dirty(shard, tract, &tract->slab[i], -1);
 	}
 	UNLINK(tract);
 	leave_all(shard, tract);
@@ -215,7 +228,7 @@ static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_s
 {
 	char *base = base_of(tract, slab);
 	size_t size = size_of_slab(tract);
-	shard->idle_dirty -= is_dirty(slab) ? size : 0;
+	note_dirty(shard, tract, slab, -1);
 	note_idle(tract, slab, -1);
 	sea_pages_touch(base, base + size, true);
 	clean(tract, slab, class);
@@ -252,7 +265,7 @@ static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_
 	sea_store_relaxed(&slab->size, 0);
 	slab->class = SEA_SLAB_IDLE;
 	slab->nr_free = 0;
-	shard->idle_dirty += size_of_slab(tract);
+	note_dirty(shard, tract, slab, 1);
 	note_idle(tract, slab, 1);
 	if (tract->nr_idle++ == 0)
 		LINK(&shard->idle[tract->grade], tract);
@@ -330,7 +343,7 @@ static bool is_purgeable(const struct sea_tract *tract, const struct sea_slab *s
 
 static struct sea_slab *find_purgeable(struct sea_tract *tract)
 {
-	for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++)
+	for (unsigned i = 0; tract->nr_dirty && i < sea_slabs_in_tract(tract->grade); i++)
 		if (is_purgeable(tract, &tract->slab[i]))
 			return &tract->slab[i];
 	return NULL;
@@ -347,7 +360,7 @@ static struct sea_slab *begin_purge(struct shard *shard)
 		return NULL;
 	struct sea_tract *tract = tract_of(slab);
 	slab->class = SEA_SLAB_PURGED;
-	shard->idle_dirty -= size_of_slab(tract);
+	note_dirty(shard, tract, slab, -1);
 	note_idle(tract, slab, -1);
 	if (--tract->nr_idle == 0)
 		UNLINK(tract);
@@ -362,7 +375,7 @@ static void end_purge(struct shard *shard, struct sea_slab *slab)
 	bool is_clean = sea_pages_count_touched(base, base + size_of_slab(tract)) == 0;
 	slab->class = SEA_SLAB_IDLE;
 	slab->before = is_clean ? SEA_SLAB_CLEAN : slab->before;
-	shard->idle_dirty += is_clean ? 0 : size_of_slab(tract);
+	note_dirty(shard, tract, slab, 1);
 	note_idle(tract, slab, 1);
 	if (tract->nr_idle++ == 0)
 		LINK(&shard->idle[tract->grade], tract);
@@ -401,7 +414,8 @@ static void purge_some(unsigned number)
 	}
 	sea_store_relaxed(&shards[number].is_purging, true);
 	sea_budget_measure();
-	purge(number, IDLE_LEAST, PURGE_STEP);
+	if (!sea_pages_purge_some(marks, 0))
+		purge(number, IDLE_LEAST, PURGE_STEP);
 }
 
 /* Gives the first cells back, those of one shard.  Returns how many they are. */
@@ -491,13 +505,14 @@ static bool slab_is_sound(const struct sea_slab *slab)
 
 static bool tract_is_sound(const struct sea_tract *tract)
 {
-	unsigned nr_idle = 0;
+	unsigned nr_idle = 0, nr_dirty = 0;
 	bool sound = sea_slabs_tract(tract->base) == tract;
 	for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++) {
 		sound &= slab_is_sound(&tract->slab[i]) && tract->slab[i].number == i;
 		nr_idle += tract->slab[i].class == SEA_SLAB_IDLE;
+		nr_dirty += tract->slab[i].class == SEA_SLAB_IDLE && is_dirty(&tract->slab[i]);
 	}
-	return sound && nr_idle == tract->nr_idle && !tract->link == !nr_idle;
+	return sound && nr_dirty == tract->nr_dirty && nr_idle == tract->nr_idle && !tract->link == !nr_idle;
 }
 
 bool sea_slabs_are_sound(void)

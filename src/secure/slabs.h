@@ -42,17 +42,16 @@ struct sea_tract {
 	struct sea_tract *after; /* all tracts of the shard */
 	uint32_t shard;
 	uint32_t grade;
-	uint32_t nr_idle; /* slabs, without those that are being purged */
+	uint32_t nr_idle;  /* slabs, without those that are being purged */
+	uint32_t nr_dirty; /* idle slabs that may have memory */
 	struct sea_slab slab[];
 };
-
-#define SEA_IS_TRACT 1u /* SB4 */
 
 /* The tract around an address, or NULL.  No lock: a tract goes only when all its cells are free. */
 SEA_INLINE struct sea_tract *sea_slabs_tract(const void *address)
 {
 	uintptr_t tagged = (uintptr_t)sea_pagemap_zone(address);
-	return likely(tagged & SEA_IS_TRACT) ? (struct sea_tract *)(tagged - SEA_IS_TRACT) : NULL;
+	return likely(tagged & SEA_IS_NO_ZONE) ? (struct sea_tract *)(tagged - SEA_IS_NO_ZONE) : NULL;
 }
 
 /* Where an address is in a tract. */
@@ -102,7 +101,7 @@ void sea_slabs_each(unsigned shard, void (*visit)(const char *base, const struct
 /* Bytes of the tract that are taken; *free and *purged: the others, by pages. */
 size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purged);
 
-/* Claim: SB1 to SB4 of slabs.c. */
+/* Claim: SB1 to SB5 of slabs.c. */
 bool sea_slabs_are_sound(void);
 
 #endif

@@ -8,7 +8,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Failed, Report, describe, program, run  # noqa: E402
+from harness import Failed, Report, describe, preloaded, program, run  # noqa: E402
 
 TEXTS = ("freed already", "inside a block", "not memory of this heap")
 
@@ -82,8 +82,31 @@ def check_holes():
                 raise Failed(f"{word} {index}: {done.stderr}")
 
 
+# A mistake that hardened mode stops, and the option without which it goes on.
+SWITCHES = (("overflow_by_one 16 65", "canary"), ("overflow_never_freed 24", "audit"),
+            ("write_freed_reused 64 0", "check_freed"), ("delete_other_size 64 8", "sized"),
+            ("free_of_new 64", "pairs"))
+
+
+def ends_with(command, conf):
+    env = dict(preloaded(), SEAMALLOC_CONF=conf)
+    words = command.split()
+    return run([program("misuse/" + words[0]), *words[1:]], env=env, expect=None).returncode
+
+
+def check_switch(command, option):
+    """Off, on by the name alone, on by a number, and on but for the option."""
+    for conf, wanted in (("stats=0", 0), ("secure", -signal.SIGABRT), ("secure=1", -signal.SIGABRT),
+                         (f"secure,secure_{option}=0", 0)):
+        status = ends_with(command, conf)
+        if status != wanted:
+            raise Failed(f"{conf}: {describe(wanted)} expected, ended with {describe(status)}")
+
+
 def main():
     report = Report("misuse")
+    for command, option in SWITCHES:
+        report.case(f"{command} with secure_{option}", lambda c=command, o=option: check_switch(c, o), ("seam",))
     for commands, verb, text, engines in expectations():
         for command in alternatives(commands):
             report.case(command, lambda c=command.split(), v=verb, t=text: check_stopped(c, v, t), engines.split())

@@ -330,6 +330,16 @@ bool sea_os_commit(void *base, size_t size)
 	return done;
 }
 
+/* To the shadow the range stays committed. */
+bool sea_os_protect(void *base, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_committed("protect: not committed", base, size);
+	bool done = !is_faulty(SIM_COMMIT) && !mprotect(base, size, PROT_NONE);
+	pthread_mutex_unlock(&mutex);
+	return done;
+}
+
 /* Nothing inside [base, base + size) is wanted huge any more. */
 static void forget_huge(const char *base, size_t size)
 {
@@ -538,6 +548,12 @@ void sea_os_close(int file)
 const char *sea_os_program(void) { return sim.program ? sim.program : ""; }
 
 uint64_t sea_os_secret(void) { return sim.secret; }
+
+uint64_t sea_os_random(void)
+{
+	static uint64_t state;
+	return sim.secret + (__atomic_add_fetch(&state, 1, __ATOMIC_RELAXED) * 0x9e3779b97f4a7c15ull);
+}
 
 bool sea_os_is_secure(void) { return sim.is_secure; }
 

@@ -319,13 +319,16 @@ static bool read_item(const char *item, size_t length, size_t *which, size_t *va
 	char copy[2000] = "";
 	memcpy(copy, item, length);
 	char *equals = strchr(copy, '=');
-	if (!equals)
-		return false;
-	*equals = '\0';
+	if (equals)
+		*equals = '\0';
 	for (*which = 0; *which < NR(table) && strcmp(table[*which].name, copy); ++*which)
 		;
 	if (*which == NR(table))
 		return false;
+	if (!equals) { /* the name of a switch alone */
+		*value = 1;
+		return !table[*which].words && !table[*which].is_duration && table[*which].max == 1;
+	}
 	if (table[*which].words)
 		return read_word(table[*which].words, equals + 1, value);
 	if (table[*which].may_be_off && !strcmp(equals + 1, "off")) {

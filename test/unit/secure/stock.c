@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* stock.c - held back by number and bytes, left to the next thread */
+#include "secure/stock.h"
+
+#include "base/options.h"
+#include "unit.h"
+
+static char *take(unsigned class)
+{
+	char *cell = sea_stock_take(sea_stock_of_thread(), class);
+	CHECK(cell);
+	return cell;
+}
+
+static void hold(unsigned class, char *cell) { sea_stock_hold(sea_stock_of_thread(), class, cell); }
+
+static void bounds(void)
+{
+	uint64_t random = test_seed();
+	for (size_t i = 0; i < rounds(4000); i++) {
+		unsigned class = (unsigned)below(&random, SEA_CELL_CLASSES);
+		hold(class, take(class));
+		CHECK(sea_stock_own->nr_held <= sea_options.secure_hold_count);
+		CHECK(sea_stock_own->held_bytes <= sea_options.secure_hold);
+		if (i % 64 == 0)
+			CHECK(sea_stock_is_sound());
+	}
+	sea_stock_empty(sea_stock_own, true);
+	CHECK(sea_stock_is_sound() && sea_slabs_are_sound());
+	CHECK_EQ(sea_stock_sum().kept, 0);
+}
+
+static void come_again_by_chance(void)
+{
+	char *first = take(3);
+	hold(3, first);
+	size_t n = 0;
+	for (; n < 100000; n++) {
+		char *cell = take(3);
+		if (cell == first)
+			break;
+		hold(3, cell);
+	}
+	CHECK(n > 16 && n < 100000);
+}
+
+static void *use(void *cell)
+{
+	*(char **)cell = take(9);
+	hold(9, *(char **)cell);
+	return NULL;
+}
+
+static void threads_leave_theirs(void)
+{
+	char *cell;
+	size_t before = sea_stock_sum().kept;
+	for (int i = 0; i < 50; i++)
+		run_in_thread(use, &cell);
+	CHECK(sea_stock_sum().kept > before);
+	CHECK_AT_MOST(sea_stock_sum().kept, 200 * 1024);
+	sea_stock_empty_left();
+	CHECK_EQ(sea_stock_sum().kept, before);
+}
+
+static void in_a_child(void)
+{
+	hold(3, take(3));
+	sea_stock_forget_others();
+	CHECK(sea_stock_is_sound());
+	CHECK_EQ(sea_stock_sum().nr_threads, 1);
+}
+
+static const struct test_case cases[] = {
+	PASSES(bounds),
+	PASSES(come_again_by_chance),
+	PASSES(threads_leave_theirs),
+	PASSES(in_a_child),
+};
+
+HARNESS_MAIN(cases)
