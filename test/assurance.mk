@@ -36,7 +36,7 @@ check-schedules: $(ASSURANCE)/schedules ## threads that run as a seed says
 # --- fuzzing: libFuzzer, which comes with clang -------------------------------------------
 
 FUZZ_CC      ?= clang
-FUZZ_TARGETS := options calls
+FUZZ_TARGETS := options calls messages
 FUZZ_SECONDS ?= $(if $(filter long,$(LENGTH)),60,10)
 UNIT_FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 -DSEA_AUDITS=0 -fsanitize=fuzzer-no-link,address,undefined \
                    -fno-sanitize-recover=undefined -Wno-unknown-warning-option
@@ -49,9 +49,17 @@ $(ASSURANCE)/fuzz_%: test/fuzz/%.c test/fuzz/fuzz.h $(UNIT)/fuzz/test/sim/os_sim
 	$(call say,CC,$@)
 	$(Q)$(FUZZ_CC) $(UNIT_CFLAGS) $(UNIT_FLAGS_fuzz) -fsanitize=fuzzer -o $@ $< $(filter %.o,$^)
 
+# The library of libFuzzer is a package of its own.
+HAS_FUZZER = echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+             $(FUZZ_CC) -fsanitize=fuzzer,address -xc - -o /dev/null 2>/dev/null
+
 # Inputs that are found go to the build folder; those of the tree are where it begins.
-check-fuzz: ## libFuzzer on the calls and on the options parser
-	$(call where,$(FUZZ_CC),$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=fuzz-%))
+check-fuzz: ## libFuzzer on the calls, the options parser and a message heap's file; FUZZ_SECONDS=10
+	$(Q)if ! { $(HAS_FUZZER); }; then \
+		echo "skip  $@: clang with libFuzzer is needed"; echo "0 passed, 0 failed, 1 skipped"; \
+	elif $(MAKE) --no-print-directory $(FUZZ_TARGETS:%=fuzz-%); then \
+		echo "$(words $(FUZZ_TARGETS)) passed, 0 failed, 0 skipped"; \
+	else echo "0 passed, 1 failed, 0 skipped"; exit 1; fi
 
 fuzz-%: $(ASSURANCE)/fuzz_%
 	@mkdir -p $(ASSURANCE)/corpus/$*

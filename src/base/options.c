@@ -326,7 +326,8 @@ static struct item cut(const char *text, const char *end)
 /* Claim: the item is a name alone, of a switch: that turns it on. */
 static bool turns_on(const struct item *item)
 {
-	return item->option && !item->value && !item->option->words && !item->option->is_duration && item->option->max == 1;
+	const struct option *option = item->option;
+	return option && !item->value && !option->words && option->unit == BYTES && option->max == 1;
 }
 
 /* O1.  False: the item is bad, and a complaint was made if it may complain. */
