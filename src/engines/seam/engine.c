@@ -48,9 +48,11 @@ void *sea_engine_alloc_as(enum sea_kind kind, size_t align, size_t size)
 
 void *sea_engine_alloc(size_t size)
 {
-	if (sea_secure_is_on() && !sea_lock_holds_any())
-		return sea_secure_malloc(size);
-	return sea_engine_alloc_as(SEA_KIND_PLAIN, SEA_GRANULE, size);
+	if (unlikely(sea_lock_holds_any()))
+		return sea_emergency_alloc(SEA_GRANULE, size);
+	if (unlikely(sea_secure_may_be_on()))
+		return sea_secure_is_on() ? sea_secure_malloc(size) : sea_engine_alloc_as(SEA_KIND_PLAIN, SEA_GRANULE, size);
+	return sea_cache_alloc(size, sea_cache_alloc_slow);
 }
 
 void *sea_engine_alloc_aligned(size_t align, size_t size) { return sea_engine_alloc_as(SEA_KIND_PLAIN, align, size); }
