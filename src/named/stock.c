@@ -16,11 +16,19 @@
 /* Bytes of one class that a list may hold. */
 #define LIST_BYTES (32 * SEA_KIB)
 
-static int32_t limit_of(unsigned c)
+/* By class: chunks that a list may hold.  Class 1 is written last, and says that all are known; two
+ * threads may write the same values at once. */
+static int32_t limits[SEA_NR_CLASSES];
+
+static SEA_NOINLINE void learn_limits(void)
 {
-	size_t size = sea_class_size(c);
-	return size ? (int32_t)(LIST_BYTES / size) : 0;
+	for (unsigned c = SEA_NR_CLASSES; c-- > 1;) {
+		size_t size = sea_class_size(c);
+		sea_store_release(&limits[c], size ? (int32_t)(LIST_BYTES / size) : 0);
+	}
 }
+
+static int32_t limit_of(unsigned c) { return sea_load_relaxed(&limits[c]); }
 
 uint32_t sea_stock_length(const struct sea_named *named, unsigned c) { return (uint32_t)(limit_of(c) - named->room[c]); }
 
@@ -147,8 +155,9 @@ void sea_stock_forget(struct sea_named *named)
 	memset(named->cur, 0, sizeof(named->cur));
 	memset(named->end, 0, sizeof(named->end));
 	memset(named->nr_refilled, 0, sizeof(named->nr_refilled));
-	for (unsigned c = 0; c < SEA_NR_CLASSES; c++)
-		named->room[c] = limit_of(c);
+	if (unlikely(!sea_load_acquire(&limits[1])))
+		learn_limits();
+	memcpy(named->room, limits, sizeof(named->room));
 }
 
 size_t sea_stock_size(const struct sea_named *named, size_t *nr_chunks)
