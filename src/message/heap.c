@@ -29,7 +29,7 @@
 #define GROWTH_SHARE 4
 #define GROWTH_LEAST (64 * SEA_KIB)
 
-#define PATIENCE_NS 10000000000
+int64_t sea_message_patience_ns = 10000000000;
 
 bool sea_message_path(const char *name, char path[SEA_MESSAGE_PATH])
 {
@@ -58,7 +58,7 @@ static struct sea_message_view *make_view(int file)
 		view->is_parent = guard;
 		view->shared_file = file;
 		view->lock_file = -1;
-		view->patience_ns = PATIENCE_NS;
+		view->patience_ns = sea_message_patience_ns;
 		return view;
 	}
 	if (view)
