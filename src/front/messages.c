@@ -86,20 +86,23 @@ static struct sea_msg_heap *opened(struct sea_message_view *view, int error)
 
 struct sea_msg_heap *sea_msg_create(const char *name, size_t size, size_t maximum, mode_t mode)
 {
-	struct sea_message_view *view;
-	return opened(view, sea_message_create(&view, name, size, maximum, mode));
+	struct sea_message_view *view = NULL;
+	int error = sea_message_create(&view, name, size, maximum, mode);
+	return opened(view, error);
 }
 
 struct sea_msg_heap *sea_msg_open(const char *name)
 {
-	struct sea_message_view *view;
-	return opened(view, name ? sea_message_open(&view, name) : EINVAL);
+	struct sea_message_view *view = NULL;
+	int error = name ? sea_message_open(&view, name) : EINVAL;
+	return opened(view, error);
 }
 
 struct sea_msg_heap *sea_msg_attach(int fd)
 {
-	struct sea_message_view *view;
-	return opened(view, fd < 0 ? EBADF : sea_message_attach(&view, fd));
+	struct sea_message_view *view = NULL;
+	int error = fd < 0 ? EBADF : sea_message_attach(&view, fd);
+	return opened(view, error);
 }
 
 int sea_msg_fd(const struct sea_msg_heap *heap)

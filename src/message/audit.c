@@ -57,6 +57,7 @@ static bool count_block(const struct sea_segment_chunk *chunk, void *context)
 		counts->largest = sea_max(counts->largest, chunk->size);
 		return true;
 	}
+	SEA_ASSERT(chunk->size >= SEA_MESSAGE_OVERHEAD);
 	uint64_t tag = sea_load_relaxed(&sea_blocks_at(walk->view, chunk->offset)->tag);
 	enum sea_message_kind kind = sea_message_tag_kind(tag);
 	unsigned owner = sea_message_tag_owner(tag);

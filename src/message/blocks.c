@@ -46,6 +46,7 @@ uint32_t sea_blocks_new_generation(struct sea_message_view *view)
 		view->nr_generations = GENERATIONS;
 		sea_message_stored(view);
 	}
+	SEA_ASSERT(view->nr_generations > 0 && view->nr_generations <= GENERATIONS);
 	view->nr_generations--;
 	uint32_t generation = view->generation++;
 	return generation ? generation : sea_blocks_new_generation(view);
@@ -55,6 +56,7 @@ uint32_t sea_blocks_new_generation(struct sea_message_view *view)
 
 void sea_blocks_count_held(struct sea_message_view *view, int64_t bytes)
 {
+	SEA_ASSERT(bytes >= 0 || view->held >= (uint64_t)-bytes); /* MB2 */
 	view->held += (uint64_t)bytes;
 	sea_store_relaxed(&my_entry(view)->held, view->held);
 	sea_message_stored(view);
@@ -62,6 +64,7 @@ void sea_blocks_count_held(struct sea_message_view *view, int64_t bytes)
 
 static void count_cached(struct sea_message_view *view, int64_t bytes)
 {
+	SEA_ASSERT(bytes >= 0 || view->cached >= (uint64_t)-bytes); /* MB2 */
 	view->cached += (uint64_t)bytes;
 	sea_store_relaxed(&my_entry(view)->cached, view->cached);
 	sea_message_stored(view);
@@ -136,6 +139,7 @@ int sea_blocks_size(const struct sea_message_view *view, uint64_t handle, size_t
  * is noted: the others are behind the first granule of what was a hole. */
 static size_t take_run(struct sea_message_view *view, size_t bytes, size_t max, uint64_t tag, size_t *nr)
 {
+	SEA_ASSERT(max > 0 && bytes % SEA_SEGMENT_GRANULE == 0 && bytes > 0);
 	size_t offset = sea_segment_alloc_run(&view->segment, bytes, max, nr);
 	if (!offset)
 		return 0;
@@ -211,6 +215,7 @@ static bool is_still_cached(const struct sea_message_view *view, size_t offset)
 /* A block from the cache, made live by one store.  0: somebody else has changed it. */
 static size_t pop(struct sea_message_view *view, struct sea_message_bin *bin, size_t bytes, uint64_t tag)
 {
+	SEA_ASSERT(bin->nr > 0 && bin->nr <= SEA_MESSAGE_DEPTH);
 	size_t offset = bin->granule[--bin->nr] * SEA_SEGMENT_GRANULE;
 	count_cached(view, -(int64_t)bytes);
 	if (!is_still_cached(view, offset))
@@ -277,6 +282,7 @@ int sea_blocks_alloc(struct sea_message_view *view, size_t size, uint64_t *handl
 	if (size > view->maximum)
 		return ENOSPC;
 	size_t bytes = sea_round_up(size + SEA_MESSAGE_OVERHEAD, SEA_SEGMENT_GRANULE);
+	SEA_ASSERT(bytes >= SEA_MESSAGE_OVERHEAD + size && bytes < SEA_MESSAGE_OVERHEAD + size + SEA_SEGMENT_GRANULE);
 	sea_message_mutex_take(&view->mutex);
 	int error = alloc(view, bytes, (unsigned)(bytes - SEA_MESSAGE_OVERHEAD - size), handle);
 	sea_message_mutex_drop(&view->mutex);
@@ -287,6 +293,7 @@ int sea_blocks_alloc(struct sea_message_view *view, size_t size, uint64_t *handl
 static int flush_half(struct sea_message_view *view, struct sea_message_bin *bin, size_t bytes)
 {
 	unsigned nr = bin->nr / 2 + 1;
+	SEA_ASSERT(nr <= bin->nr && view->cached >= nr * bytes);
 	int error = sea_message_enter(view);
 	if (error)
 		return error;
@@ -326,6 +333,7 @@ static int push(struct sea_message_view *view, struct sea_message_bin *bin, size
 		return error;
 	sea_store_relaxed(&sea_blocks_at(view, offset)->tag, sea_message_tag(SEA_MESSAGE_CACHED, me(view), 0, 0));
 	sea_message_stored(view);
+	SEA_ASSERT(bin->nr < SEA_MESSAGE_DEPTH);
 	bin->granule[bin->nr++] = (uint32_t)GRANULES_OF(offset);
 	count_cached(view, (int64_t)bytes);
 	return 0;

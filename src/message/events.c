@@ -57,6 +57,7 @@ static void watch_port(struct sea_message_watch *watch)
 static void run(void)
 {
 	struct sea_message_watch *watch = handed;
+	SEA_ASSERT(watch && watch->state == RUNS);
 	sea_store_release(&is_taken, 1);
 	sea_shared_wake(&is_taken, 1);
 	watch_port(watch);

@@ -29,7 +29,7 @@
 #define GROWTH_SHARE 4
 #define GROWTH_LEAST (64 * SEA_KIB)
 
-#define PATIENCE_NS 10000000000
+int64_t sea_message_patience_ns = 10000000000;
 
 bool sea_message_path(const char *name, char path[SEA_MESSAGE_PATH])
 {
@@ -58,7 +58,7 @@ static struct sea_message_view *make_view(int file)
 		view->is_parent = guard;
 		view->shared_file = file;
 		view->lock_file = -1;
-		view->patience_ns = PATIENCE_NS;
+		view->patience_ns = sea_message_patience_ns;
 		return view;
 	}
 	if (view)
@@ -131,6 +131,7 @@ static int fill(int file, size_t before, size_t length, size_t limit)
 	struct sea_segment_parts old, new;
 	sea_segment_find_parts(before, limit, &old);
 	sea_segment_find_parts(length, limit, &new);
+	SEA_ASSERT(before <= length && length <= limit);
 	for (int i = 0; i < 3; i++) {
 		size_t from = before ? old.part[i].to : new.part[i].from;
 		int error = sea_shared_fill(file, SEA_MESSAGE_HEADER + from, SEA_MESSAGE_HEADER + new.part[i].to);
@@ -142,6 +143,7 @@ static int fill(int file, size_t before, size_t length, size_t limit)
 
 static int format(struct sea_message_view *view, size_t length, size_t limit)
 {
+	SEA_ASSERT(sea_segment_metadata(limit) < length && length <= limit);
 	int error = sea_shared_lengthen(view->shared_file, SEA_MESSAGE_HEADER + length);
 	error = error ? -error : -sea_shared_fill(view->shared_file, 0, offsetof(struct sea_message_file, logs));
 	if (error || (error = fill(view->shared_file, 0, length, limit)))
@@ -215,6 +217,7 @@ int sea_message_measure(struct sea_message_view *view)
 	if (length < (int64_t)(SEA_MESSAGE_HEADER + SEA_SEGMENT_LEAST))
 		return length < 0 ? (int)-length : EBADMSG;
 	view->journal.length = sea_min((size_t)length, view->maximum);
+	SEA_ASSERT(view->journal.length >= SEA_MESSAGE_HEADER);
 	return 0;
 }
 

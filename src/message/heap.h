@@ -57,6 +57,9 @@ struct sea_message_view {
 	struct sea_message_bin bins[SEA_MESSAGE_BINS];
 };
 
+/* patience_ns of views that are made from now on.  Tests shorten it. */
+extern SEA_HIDDEN int64_t sea_message_patience_ns;
+
 /* --- heap.c: files and mappings ------------------------------------------------------- */
 
 /* Makes a heap for `size` bytes of blocks that may grow to `maximum`.  name NULL: a file without a

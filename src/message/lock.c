@@ -15,6 +15,9 @@
 #define WAITERS 0x100u
 #define EPOCH 0x200u
 
+_Static_assert(SEA_MESSAGE_PEERS < HOLDER, "a holder's number fits");
+_Static_assert(HOLDER < WAITERS && WAITERS < EPOCH, "the fields do not overlap");
+
 /* Rounds of spinning before a peer sleeps: some microseconds, the length of several steps. */
 #define SPIN_ROUNDS 100
 /* A sleeper asks whether the holder lives so often: a step takes less than a microsecond, so a holder
@@ -23,7 +26,11 @@
 
 static uint32_t *lock_of(const struct sea_message_view *view) { return &view->file->lock; }
 
-static uint32_t my_number(const struct sea_message_view *view) { return view->peer + 1; }
+static uint32_t my_number(const struct sea_message_view *view)
+{
+	SEA_ASSERT(view->peer < SEA_MESSAGE_PEERS);
+	return view->peer + 1;
+}
 
 /* Takes the lock if it is free. */
 static bool take_free(struct sea_message_view *view, uint32_t waiters)
@@ -61,6 +68,7 @@ static bool is_abandoned(const struct sea_message_view *view, uint32_t word)
 /* Takes the lock from a holder that is dead.  One of several wins. */
 static bool take_over(struct sea_message_view *view, uint32_t word)
 {
+	SEA_ASSERT(word & HOLDER);
 	uint32_t mine = (word & ~(HOLDER | WAITERS)) + EPOCH + (WAITERS | my_number(view));
 	bool is_taken = sea_swap_if(lock_of(view), word, mine);
 	sea_message_stored(view);

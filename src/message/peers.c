@@ -37,6 +37,7 @@ static unsigned owner_of(const struct sea_message_view *view, size_t offset)
 /* Frees the blocks of a peer, each in one step, then its entry.  MP1. */
 static int clean(struct sea_message_view *view, unsigned peer)
 {
+	SEA_ASSERT(view->journal.nr == 0);
 	struct sea_segment_chunk chunk;
 	for (size_t at = 0; sea_segment_chunk_from(&view->segment, at, &chunk); at = chunk.offset + chunk.size) {
 		if (!chunk.is_used || owner_of(view, chunk.offset) != sea_message_owner_peer(peer))
@@ -53,6 +54,7 @@ static int clean(struct sea_message_view *view, unsigned peer)
 static void enlist(struct sea_message_view *view)
 {
 	struct sea_message_peer *entry = entry_of(view, view->peer);
+	SEA_ASSERT(view->journal.nr == 0 && view->journal.log);
 	sea_journal_put(&view->journal, &entry->process, sea_shared_process());
 	sea_journal_put(&view->journal, &entry->quota, 0);
 	sea_journal_put(&view->journal, &entry->held, 0);

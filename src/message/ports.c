@@ -127,6 +127,7 @@ static int broken(struct sea_message_view *view)
 static int append(struct sea_message_view *view, unsigned port, size_t offset)
 {
 	struct sea_message_port *entry = port_at(view, port);
+	SEA_ASSERT(offset % SEA_SEGMENT_GRANULE == 0 && offset < view->segment.limit);
 	uint64_t link = offset / SEA_SEGMENT_GRANULE + 1, last_link = sea_load_relaxed(&entry->last);
 	size_t last;
 	if (!sea_load_relaxed(&entry->first))
@@ -153,6 +154,7 @@ static void wake_sleepers(struct sea_message_view *view, struct sea_message_port
 static int enqueue(struct sea_message_view *view, unsigned port, size_t offset, size_t bytes)
 {
 	struct sea_message_port *entry = port_at(view, port);
+	SEA_ASSERT(view->journal.nr == 0 && bytes >= SEA_MESSAGE_OVERHEAD);
 	set_owner(view, offset, SEA_MESSAGE_QUEUED, sea_message_owner_port(port), 0);
 	int error = append(view, port, offset);
 	if (error)
@@ -185,6 +187,7 @@ static int dequeue(struct sea_message_view *view, unsigned port, uint64_t *handl
 {
 	struct sea_message_port *entry = port_at(view, port);
 	size_t offset;
+	SEA_ASSERT(view->journal.nr == 0);
 	if (!sea_load_relaxed(&entry->first))
 		return sea_load_relaxed(&entry->nr) ? broken(view) : EAGAIN;
 	int error = unlink_first(view, port, &offset);
@@ -277,6 +280,7 @@ static bool look_for_message(const struct sea_message_view *view, unsigned port)
 /* Nanoseconds until the deadline; negative: there is none.  False: it has passed. */
 static bool time_left(int64_t deadline, int64_t *ns)
 {
+	SEA_ASSERT(deadline != 0);
 	*ns = deadline < 0 ? -1 : deadline - sea_shared_now();
 	return deadline < 0 || *ns > 0;
 }

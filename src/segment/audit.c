@@ -16,6 +16,7 @@ bool sea_segment_chunk_from(const struct sea_segment *segment, size_t offset, st
 		g = sea_layout_next(segment, g);
 	if (g >= segment->nr_granules)
 		return false;
+	SEA_ASSERT(sea_layout_next(segment, g) > g && sea_layout_next(segment, g) <= segment->nr_granules);
 	*chunk = (struct sea_segment_chunk){
 		.offset = metadata + g * SEA_SEGMENT_GRANULE,
 		.size = (sea_layout_next(segment, g) - g) * SEA_SEGMENT_GRANULE,

@@ -26,6 +26,7 @@ static bool restore(struct sea_journal *journal, uint64_t i)
 
 enum sea_journal_state sea_journal_undo(struct sea_journal *journal)
 {
+	SEA_ASSERT(journal->length >= 8 && journal->log);
 	uint64_t nr = sea_load_relaxed(&journal->log->nr);
 	bool is_whole = nr <= SEA_JOURNAL_MAX;
 	for (uint64_t i = is_whole ? nr : 0; i > 0; i--)

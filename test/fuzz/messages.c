@@ -99,13 +99,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sea_message_view *view;
 	struct sea_message_counts counts;
 	uint64_t saved[NR_MESSAGES];
+	sea_message_patience_ns = 1000000;
 	if (!mapping)
 		make_good();
 	memcpy(mapping, good, length);
 	memcpy(saved, messages, sizeof(saved));
 	size_t at = change(data, size);
 	if (!sea_message_attach(&view, file)) {
-		view->patience_ns = 1000000;
 		for (; at < size; at++)
 			operate(view, data[at]);
 		sea_message_count(view, &counts);
