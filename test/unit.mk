@@ -66,15 +66,15 @@ check-unit: $(UNIT_PROGRAMS) ## test each file on a simulated kernel
 check-fault: $(UNIT)/plain/front/fault $(UNIT)/debug/front/fault ## fail every system call once
 	$(call unit_run,$^)
 
-STRESS_SECONDS ?= 5
+STRESS_SECONDS ?= 4
 STRESS_THREADS ?= 4
 STRESS_SEED    ?= 1
 check-stress: $(foreach v,plain asan tsan,$(UNIT)/$(v)/stress) ## all calls from many threads, with sanitizers
-	$(Q)for program in $^; do \
-		echo "$$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED)"; \
-		$(UNIT_ENV) TSAN_OPTIONS="suppressions=test/tsan.supp halt_on_error=1" \
+	$(Q)for program in $^; do for mode in stats=0 secure; do \
+		echo "SEAMALLOC_CONF=$$mode $$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED)"; \
+		$(UNIT_ENV) TSAN_OPTIONS="suppressions=test/tsan.supp halt_on_error=1" SEAMALLOC_CONF=$$mode \
 			$$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED) || exit 1; \
-	done
+	done; done
 
 check-layers: ## includes go downward, and through doors
 	$(call where,python3,python3 scripts/check-layers)

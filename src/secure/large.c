@@ -57,7 +57,8 @@ struct large {
 	struct large *older; /* kept: the one that was freed next */
 	uint8_t kind;
 	bool is_live, is_guarded;
-	bool has_guards; /* the run comes with them */
+	bool has_guards;  /* the run comes with them */
+	bool is_changing; /* the fill may not be whole */
 };
 
 static struct {
@@ -167,7 +168,7 @@ static bool front_is_whole(const struct large *large)
 
 static void check_fill(const char *verb, const struct large *large)
 {
-	if (!sea_options.secure_canary)
+	if (!sea_options.secure_canary || large->is_changing)
 		return;
 	if (!sea_fill_is_whole(large->block + large->size, (const sea_seal *)large->data_end))
 		sea_report_overflow(verb, large->block, large->size);
@@ -553,10 +554,14 @@ bool sea_large_resize(void *block, size_t size)
 	char *end = large->data + sea_round_up((size_t)(large->block - large->data) + size, sea_page_size());
 	if (end > run_end(large) - guard_size || !move_end(large, end))
 		return false;
+	large->is_changing = true;
+	sea_before_a_signal();
 	note_size(large, size, end);
 	if (size > before)
 		memset(large->block + before, 0, sea_min(size - before, sea_page_size()));
 	put_fill(large);
+	sea_before_a_signal();
+	large->is_changing = false;
 	return true;
 }
 

@@ -50,6 +50,14 @@ static bool make_range(void)
 	return base != NULL;
 }
 
+/* The lock.  Others read the bits without it. */
+static void set_live(size_t place, bool is_live)
+{
+	uint64_t *word = &nothing.live[place / 64], bit = 1ull << place % 64;
+	sea_store_relaxed(word, is_live ? *word | bit : *word & ~bit);
+	nothing.nr_live += is_live ? 1 : (size_t)-1;
+}
+
 static size_t find_place(void)
 {
 	size_t from = (nothing.next + sea_chance_below(&nothing.chance, SKIP)) % NR_PLACES;
@@ -64,8 +72,7 @@ void *sea_nothing_alloc(void)
 	if (make_range() && nothing.nr_live < NR_PLACES - SKIP) {
 		size_t place = find_place();
 		if (!sea_bit_test(nothing.live, place)) {
-			sea_bit_set(nothing.live, place);
-			nothing.nr_live++;
+			set_live(place, true);
 			nothing.next = place + 1;
 			block = nothing.base + place * SEA_GRANULE;
 		}
@@ -92,10 +99,8 @@ bool sea_nothing_free(const void *block)
 	size_t place = (size_t)((const char *)block - nothing.base) / SEA_GRANULE;
 	sea_secure_take(SEA_SECURE_LOCK_NOTHING);
 	bool was_live = sea_bit_test(nothing.live, place);
-	if (was_live) {
-		sea_bit_clear(nothing.live, place);
-		nothing.nr_live--;
-	}
+	if (was_live)
+		set_live(place, false);
 	sea_secure_drop(SEA_SECURE_LOCK_NOTHING);
 	return was_live;
 }

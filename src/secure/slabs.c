@@ -160,6 +160,23 @@ static void begin_tract(struct sea_tract *tract, unsigned shard, unsigned grade,
 	shards[shard].idle_dirty += zeroed ? 0 : SEA_SLOT_SIZE;
 }
 
+static void join_all(struct shard *shard, struct sea_tract *tract)
+{
+	tract->after = shard->first;
+	tract->from = &shard->first;
+	if (tract->after)
+		tract->after->from = &tract->after;
+	shard->first = tract;
+}
+
+static void leave_all(struct sea_tract *tract)
+{
+	SEA_ASSERT(*tract->from == tract);
+	*tract->from = tract->after;
+	if (tract->after)
+		tract->after->from = tract->from;
+}
+
 static bool add_tract(unsigned number, unsigned grade)
 {
 	struct shard *shard = &shards[number];
@@ -176,20 +193,10 @@ static bool add_tract(unsigned number, unsigned grade)
 	begin_tract(tract, number, grade, base, zeroed);
 	enter_in_map(tract, true);
 	LINK(&shard->idle[grade], tract);
-	tract->after = shard->first;
-	shard->first = tract;
+	join_all(shard, tract);
 	return true;
 }
 
-
-/* Cost: the number of tracts of the shard. */
-static void leave_all(struct shard *shard, const struct sea_tract *tract)
-{
-	struct sea_tract **link = &shard->first;
-	while (*link != tract)
-		link = &(*link)->after;
-	*link = tract->after;
-}
 
 static void end_tract(struct shard *shard, struct sea_tract *tract)
 {
@@ -199,7 +206,7 @@ static void end_tract(struct shard *shard, struct sea_tract *tract)
 		note_dirty(shard, tract, &tract->slab[i], -1);
 	}
 	UNLINK(tract);
-	leave_all(shard, tract);
+	leave_all(tract);
 	enter_in_map(tract, false);
 	sea_pages_free(tract->base);
 	keep_struct(shard, tract);

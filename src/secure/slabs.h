@@ -39,7 +39,7 @@ _Static_assert(SEA_CELL_CLASSES < SEA_SLAB_DIRTY, "class numbers");
 struct sea_tract {
 	char *base;
 	struct sea_tract *next, **link; /* tracts of the grade with idle slabs; NULL: in no list */
-	struct sea_tract *after; /* all tracts of the shard */
+	struct sea_tract *after, **from; /* all tracts of the shard */
 	uint32_t shard;
 	uint32_t grade;
 	uint32_t nr_idle;  /* slabs, without those that are being purged */

@@ -64,7 +64,7 @@ static void medium_blocks(void)
 
 static void large_blocks(void)
 {
-	use_and_reuse(1 * MiB, test_is_secure() ? 185 * MiB : 190 * MiB);
+	use_and_reuse(1 * MiB, test_is_secure() ? 160 * MiB : 190 * MiB);
 }
 
 /* No recycling needed: the promise that holds for every engine. */

@@ -316,7 +316,7 @@ static const test_case cases[] = {
 	named("new and delete expressions", expressions),
 	named("containers filled in threads", containers),
 	named("every operator is ours but new (nothrow)", operators_are_ours, OURS),
-	named("operators mix with malloc and free", mixes_with_free),
+	named("operators mix with malloc and free", mixes_with_free, EVERY | NOT_SECURE),
 };
 
 HARNESS_MAIN(cases)
