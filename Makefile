@@ -145,7 +145,7 @@ include test/engines/textbook.mk
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-exhaustive check-memory check-situations check-textbook check-engines check-neighbours check-processors \
+REST   := check-fault check-exhaustive check-schedules check-fuzz check-memory check-situations check-textbook check-engines check-neighbours check-processors \
           check-bench check-builds check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
@@ -158,7 +158,7 @@ check-full: ## the rest: failing system calls, memory, situations, textbook engi
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
-	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-processors LENGTH=long
+	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-schedules check-fuzz check-processors LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 
 check-black-box: all ## API, misuse, preload traps and real programs
