@@ -158,8 +158,8 @@ include test/fuzz.mk
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-fuzz check-exhaustive check-secure check-memory check-situations check-textbook \
-          check-engines check-neighbours check-processors check-bench check-builds check-kernel check-deb
+REST   := check-fault check-exhaustive check-schedules check-fuzz check-secure check-memory check-situations \
+          check-textbook check-engines check-neighbours check-processors check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
 	$(Q)scripts/setup --for check
@@ -171,7 +171,7 @@ check-full: ## the rest: failing system calls, memory, situations, textbook engi
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
-	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-processors check-kernel LENGTH=long
+	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-schedules check-fuzz check-processors check-kernel LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 

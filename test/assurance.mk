@@ -76,7 +76,7 @@ UNIT_FLAGS_cov := -O0 -g --coverage
 $(eval $(call unit_rules,cov))
 $(UNIT)/cov/%: UNIT_LDFLAGS = -Wl,-u,__gcov_dump
 
-COVERED := $(filter-out front/fault,$(UNIT_TESTS))
+COVERED := $(filter-out front/fault front/world,$(UNIT_TESTS))
 
 $(ASSURANCE)/coverage: $(COVERED:%=$(UNIT)/cov/%)
 	@mkdir -p $(@D)

@@ -185,6 +185,8 @@ static void live_in(const struct world *world)
 {
 	uint64_t seed = test_seed();
 	bool is_small = world->max_mappings || world->max_reserved || world->max_committed;
+	if (IS_DEBUG && world->highest)
+		test_skip("the address sanitizer has its shadow there");
 	sim.page_size = world->page_size;
 	sim.lowest = world->lowest;
 	sim.highest = world->highest;
