@@ -96,7 +96,7 @@ struct sea_heap_statistics {
 	size_t live;	  /* in blocks that the program holds, at their usable size */
 	size_t nr_live;	  /* such blocks */
 	size_t quota;	  /* 0: none */
-	size_t stocked;	  /* in chunks that were freed and are kept for the next request */
+	size_t cached;	  /* in chunks that were freed and are kept for the next request */
 	size_t held;	  /* addresses of the heap: zones and large blocks, or the brought memory */
 	size_t nr_zones;  /* of 1 MiB each */
 	size_t nr_large;  /* blocks above 256 KiB, and those of sea_region_alloc() */

@@ -154,7 +154,7 @@ static SEA_NOINLINE void *malloc_anew(sea_heap *heap, size_t size)
 	return alloc(heap, "sea_heap_malloc", (struct sea_request){.size = size, .align = 1});
 }
 
-/* From the stock of a heap that has a lock.  NULL: the lock is held, or the stock has none. */
+/* From a bin of a heap that has a lock.  NULL: the lock is held, or the bin is empty. */
 SEA_INLINE void *pop_locked(const sea_heap *heap, struct sea_named *named, size_t size)
 {
 	void *block = NULL;

@@ -16,7 +16,7 @@ void sea_heap_stats(sea_heap *heap, struct sea_heap_statistics *statistics)
 	sea_named_stats(sea_handle_of(heap), "sea_heap_stats", &stats);
 	*statistics = (struct sea_heap_statistics){
 		.live = stats.live, .nr_live = stats.nr_live,
-		.quota = stats.quota == SIZE_MAX ? 0 : stats.quota, .stocked = stats.stocked, .held = stats.held,
+		.quota = stats.quota == SIZE_MAX ? 0 : stats.quota, .cached = stats.cached, .held = stats.held,
 		.nr_zones = stats.nr_zones, .nr_large = stats.nr_large,
 	};
 }

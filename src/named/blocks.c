@@ -19,7 +19,7 @@ static size_t plot_granules(size_t size) { return sea_max((size + SEA_GRANULE - 
 
 /* --- counting --------------------------------------------------------------------------- */
 
-/* NA3, for what does not come from the stock. */
+/* NA3, for what does not come from a bin. */
 static void count_block(struct sea_named *named, size_t bytes)
 {
 	named->drawn += bytes;
@@ -85,19 +85,19 @@ static _Noreturn void fail(const struct sea_named *named, const char *verb, cons
 
 static void *take_chunk(struct sea_named *named, unsigned c)
 {
-	void *chunk = sea_stock_pop(named, c);
-	if (unlikely(!chunk) && sea_named_stock_refill(named, c))
-		chunk = sea_stock_pop(named, c);
+	void *chunk = sea_named_bin_pop(named, c);
+	if (unlikely(!chunk) && sea_named_bin_refill(named, c))
+		chunk = sea_named_bin_pop(named, c);
 	return chunk;
 }
 
 static void *take_aligned_chunk(struct sea_named *named, unsigned c, size_t align)
 {
 	struct sea_batch batch;
-	if (!sea_stock_has_quota(named, sea_class_size(c)) ||
+	if (!sea_named_has_quota(named, sea_class_size(c)) ||
 	    !sea_shard_take_aligned(&named->shard, sea_class_granules(c), 1, align, &batch))
 		return NULL;
-	struct sea_stocked *chunk = (struct sea_stocked *)batch.piece[0].start;
+	struct sea_binned *chunk = (struct sea_binned *)batch.piece[0].start;
 	chunk->mark = 0;
 	count_block(named, sea_class_size(c));
 	return chunk;
@@ -108,7 +108,7 @@ static void *alloc_chunk(struct sea_named *named, struct sea_request *request)
 	unsigned c = class_for(request->size);
 	void *chunk = request->align <= SEA_GRANULE ? take_chunk(named, c) : take_aligned_chunk(named, c, request->align);
 	if (unlikely(!chunk))
-		request->is_over_quota = !sea_stock_has_quota(named, sea_class_size(c));
+		request->is_over_quota = !sea_named_has_quota(named, sea_class_size(c));
 	return chunk;
 }
 
@@ -120,14 +120,14 @@ static unsigned live_chunk(const struct sea_named *named, const struct sea_zone 
 	    sea_bit_test(zone->pending, g))
 		return 0;
 	unsigned n = sea_zone_chunk_size(zone, g);
-	return n && !sea_stock_has(named, sea_class_of(n), block) ? n : 0;
+	return n && !sea_named_bin_has(named, sea_class_of(n), block) ? n : 0;
 }
 
 static void free_chunk(struct sea_named *named, struct sea_zone *zone, void *block, unsigned n)
 {
 	unsigned c = sea_class_of(n);
-	if (unlikely(!c || !sea_stock_push(named, c, block)))
-		sea_stock_send(named, zone, block, n);
+	if (unlikely(!c || !sea_named_bin_push(named, c, block)))
+		sea_named_bin_send(named, zone, block, n);
 }
 
 /* --- runs ---------------------------------------------------------------------------------------- */
@@ -161,7 +161,7 @@ static void *alloc_run(struct sea_named *named, struct sea_request *request)
 {
 	size_t size = sea_max(request->size, 1), bytes;
 	bool zeroed = false;
-	request->is_over_quota = !sea_stock_has_quota(named, sea_round_up(size, sea_page_size()));
+	request->is_over_quota = !sea_named_has_quota(named, sea_round_up(size, sea_page_size()));
 	if (request->is_over_quota)
 		return NULL;
 	char *base = sea_pages_alloc(size, request->align, SEA_TOUCH_NOW, &zeroed);
@@ -189,7 +189,7 @@ static void *resize_run(struct sea_named *named, struct sea_run *run, struct sea
 {
 	size_t was = run->size;
 	struct page *page = sea_pages_parked(run->base);
-	request->is_over_quota = request->size > was && !sea_stock_has_quota(named, sea_round_up(request->size, sea_page_size()) - was);
+	request->is_over_quota = request->size > was && !sea_named_has_quota(named, sea_round_up(request->size, sea_page_size()) - was);
 	if (request->is_over_quota)
 		return NULL;
 	if (page)
@@ -207,7 +207,7 @@ static void *resize_run(struct sea_named *named, struct sea_run *run, struct sea
 static void *alloc_in_plot(struct sea_named *named, struct sea_request *request)
 {
 	size_t k = plot_granules(request->size);
-	request->is_over_quota = !sea_stock_has_quota(named, k * SEA_GRANULE);
+	request->is_over_quota = !sea_named_has_quota(named, k * SEA_GRANULE);
 	if (request->is_over_quota)
 		return NULL;
 	void *block = sea_plot_take(named->plot, k, sea_max(request->align, SEA_GRANULE));
@@ -292,7 +292,7 @@ static bool extend_chunk(struct sea_named *named, void *block, size_t usable, si
 		return false;
 	unsigned to = sea_class_granules(class_for(size));
 	size_t more = (size_t)(to - from) * SEA_GRANULE;
-	if (g + to > SEA_ZONE_GRANULES || !sea_stock_has_quota(named, more) || !sea_shard_extend(zone, g, from, to))
+	if (g + to > SEA_ZONE_GRANULES || !sea_named_has_quota(named, more) || !sea_shard_extend(zone, g, from, to))
 		return false;
 	recount_block(named, usable, usable + more);
 	return true;
@@ -301,7 +301,7 @@ static bool extend_chunk(struct sea_named *named, void *block, size_t usable, si
 static bool resize_in_plot(struct sea_named *named, void *block, size_t usable, size_t size)
 {
 	size_t k = plot_granules(size), bytes = k * SEA_GRANULE;
-	if (bytes > usable && !sea_stock_has_quota(named, bytes - usable))
+	if (bytes > usable && !sea_named_has_quota(named, bytes - usable))
 		return false;
 	if (!sea_plot_resize(named->plot, block, k))
 		return false;
@@ -391,7 +391,7 @@ struct sea_named *sea_named_of(const void *block)
 	return run ? run->named : NULL;
 }
 
-/* Returns a small block to the stock, if the lock is free.  True: it did. */
+/* Returns a small block to its bin, if the lock is free.  True: it did. */
 static bool free_at_once(struct sea_named *named, void *block)
 {
 	const struct sea_zone *zone = sea_zone_of(block);
@@ -438,7 +438,7 @@ static void clear(struct sea_named *named)
 		sea_plot_clear(named->plot);
 	while (named->runs)
 		give_run(named->runs);
-	sea_stock_forget(named);
+	sea_named_bins_forget(named);
 	sea_apart_clear(&named->shard);
 	named->drawn = named->nr_drawn = 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fast.h - the fast paths of heap objects, complete
  *
- * They serve small blocks from the stock and return them to it.  They take no lock: the caller holds
+ * They serve small blocks from bins and return them there.  They take no lock: the caller holds
  * the heap's lock, or is alone.  What they cannot decide, blocks.c does: a mark that may be a second
  * free, a full list, another heap's block.
  */
@@ -9,7 +9,7 @@
 #define SEA_NAMED_FAST_H
 
 #include "map/map.h"
-#include "named/stock.h"
+#include "named/bins.h"
 
 /* Claim: no lock is needed.  A process with one thread has nobody else; a fork in a signal handler is
  * the program's affair. */
@@ -21,7 +21,7 @@ SEA_INLINE void *sea_named_pop(struct sea_named *named, size_t size)
 	size_t c = (size + SEA_GRANULE - 1) / SEA_GRANULE;
 	if (unlikely(c - 1 >= SEA_SMALL_GRANULES))
 		return NULL;
-	struct sea_stocked *chunk = named->head[c];
+	struct sea_binned *chunk = named->head[c];
 	if (unlikely(!chunk))
 		return NULL;
 	named->head[c] = chunk->next;
@@ -35,7 +35,7 @@ SEA_INLINE void *sea_named_pop_more(struct sea_named *named, size_t size)
 {
 	if (unlikely(size - 1 >= SEA_MEDIUM_MAX || named->plot))
 		return NULL;
-	return sea_stock_pop(named, sea_class_for(sea_granules_for(size)));
+	return sea_named_bin_pop(named, sea_class_for(sea_granules_for(size)));
 }
 
 /* The heap of this handle, if the block is in one of its zones; else NULL.  By NA4 this finds a handle
@@ -55,7 +55,7 @@ SEA_INLINE struct sea_named *sea_named_with(uint64_t handle, const void *block, 
  * zone are its own; behind them are its `start` bytes (shard.c), so a read at their end stays inside. */
 SEA_INLINE bool sea_named_push(struct sea_named *named, const struct sea_zone *zone, void *block)
 {
-	struct sea_stocked *chunk = block;
+	struct sea_binned *chunk = block;
 	size_t c = sea_seam_distance((const char *)sea_load_constant(&zone->seam), sea_granule_of(block));
 	uintptr_t mark = sea_mark_of(block, sea_load_constant(&sea_seams));
 	if (unlikely(c - 1 >= SEA_SMALL_GRANULES || named->room[c] <= 0 || chunk->mark == mark))

@@ -9,7 +9,7 @@
 #include "base/os.h"
 #include "base/page_size.h"
 #include "map/map.h"
-#include "named/stock.h"
+#include "named/bins.h"
 
 /* The first page of the file. */
 struct head {
@@ -125,7 +125,7 @@ enum sea_handed sea_handover_alloc(struct sea_named *named, size_t size, char **
 	if (size > PTRDIFF_MAX / 2)
 		return SEA_HANDED_NO_MEMORY;
 	size_t length = sea_round_up(sea_max(size, 1), sea_page_size()), whole = head_size() + length;
-	if (!sea_stock_has_quota(named, length))
+	if (!sea_named_has_quota(named, length))
 		return SEA_HANDED_OVER_QUOTA;
 	int file = sea_os_share_make(whole);
 	struct head *head = file < 0 ? NULL : sea_os_share(file, whole);
@@ -188,7 +188,7 @@ enum sea_handed sea_handover_import(struct sea_named *named, const struct sea_pa
 {
 	if (!is_parcel(parcel))
 		return SEA_HANDED_INVALID;
-	if (!sea_stock_has_quota(named, parcel->length))
+	if (!sea_named_has_quota(named, parcel->length))
 		return SEA_HANDED_OVER_QUOTA;
 	size_t whole = head_size() + parcel->length;
 	struct head *head = sea_os_share(parcel->file, whole);

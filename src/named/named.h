@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* named.h - the door of this room: heaps as objects
  *
- *    small, medium   stock --> shard --> zones        (stock.h, heap/shard.h)
+ *    small, medium   bins --> shard --> zones         (bins.h, heap/shard.h)
  *    large           runs of pages                    (runs.h)
  *    brought memory  plot                            (plot.h)
  *
@@ -16,7 +16,7 @@
 #include "named/handover.h"
 #include "named/runs.h"
 #include "named/spots.h"
-#include "named/stock.h"
+#include "named/bins.h"
 #include "named/table.h"
 
 /* What to do about a request that fails. */
@@ -48,7 +48,7 @@ void sea_named_destroy(uint64_t handle, const char *verb, bool keeps);
 
 struct sea_named_stats {
 	size_t live, nr_live, quota;
-	size_t stocked;	 /* freed, and kept for the next request */
+	size_t cached;	 /* freed, and kept for the next request */
 	size_t held;	 /* in zones and large blocks, or the brought memory */
 	size_t nr_zones, nr_large;
 };
@@ -61,7 +61,7 @@ struct sea_block {
 };
 unsigned sea_named_blocks(uint64_t handle, const char *verb, const char *from, struct sea_block *blocks, unsigned most);
 
-/* Sends and merges all that heaps have in stock.  Any thread that holds no lock. */
+/* Sends and merges all that heaps have in bins.  Any thread that holds no lock. */
 void sea_named_merge_all(void);
 
 /* Claim: this heap is. */

@@ -18,10 +18,10 @@ static void count_runs(const struct sea_named *named, struct sea_named_stats *st
 void sea_named_stats(uint64_t handle, const char *verb, struct sea_named_stats *stats)
 {
 	struct sea_named *named = sea_named_enter(handle, verb);
-	size_t nr_stocked, stocked = sea_stock_size(named, &nr_stocked);
+	size_t nr_cached, cached = sea_named_bins_size(named, &nr_cached);
 	*stats = (struct sea_named_stats){
-		.live = named->drawn - stocked, .nr_live = named->nr_drawn - nr_stocked, .quota = named->quota,
-		.stocked = stocked, .nr_zones = named->shard.nr_zones,
+		.live = named->drawn - cached, .nr_live = named->nr_drawn - nr_cached, .quota = named->quota,
+		.cached = cached, .nr_zones = named->shard.nr_zones,
 		.held = named->plot ? named->plot->brought.length : (size_t)named->shard.nr_zones * SEA_ZONE_SIZE,
 	};
 	count_runs(named, stats);
@@ -84,7 +84,7 @@ static void list_plot(const struct sea_plot *plot, const char *from, struct list
 		add(list, block, k * SEA_GRANULE);
 }
 
-/* The stock is empty: used chunks that are not pending are live blocks. */
+/* The bins are empty: used chunks that are not pending are live blocks. */
 static void list_chunks_and_runs(const struct sea_named *named, const char *from, struct list *list)
 {
 	while (list->nr < list->most) {
@@ -108,7 +108,7 @@ unsigned sea_named_blocks(uint64_t handle, const char *verb, const char *from, s
 	if (named->plot) {
 		list_plot(named->plot, from, &list);
 	} else {
-		sea_named_stock_empty(named);
+		sea_named_bins_empty(named);
 		list_chunks_and_runs(named, from, &list);
 	}
 	sea_named_leave(named);
@@ -138,7 +138,7 @@ void sea_named_merge_all(void)
 		struct sea_named *named = lock_slot(i);
 		if (!named)
 			continue;
-		sea_named_stock_empty(named);
+		sea_named_bins_empty(named);
 		sea_lock_drop(&named->lock);
 	}
 }
@@ -168,7 +168,7 @@ static bool is_sound(struct sea_named *named)
 {
 	struct sea_named_stats runs = {0};
 	bool sound = named->drawn <= named->quota && named->shard.owner == named->handle; /* NA3, NA4 */
-	sound &= sea_named_stock_is_sound(named) && sea_runs_are_sound(named) && sea_shard_is_sound(&named->shard);
+	sound &= sea_named_bins_are_sound(named) && sea_runs_are_sound(named) && sea_shard_is_sound(&named->shard);
 	count_runs(named, &runs);
 	if (named->plot)
 		return sound && sea_plot_is_sound(named->plot) && live_in_plot(named->plot) == named->drawn;

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "map/map.h"
-#include "named/stock.h"
+#include "named/bins.h"
 
 struct sea_named *sea_named_slots[SEA_MAX_NAMED];
 uint32_t sea_named_nr;
@@ -64,7 +64,7 @@ struct sea_named *sea_named_create(const char *name, struct sea_named_options op
 	if (named) {
 		SEA_ASSERT(!sea_named_exists(named) && !named->drawn && !named->runs && !named->plot);
 		sea_text_copy(named->name, SEA_NAME_ROOM, name);
-		sea_stock_forget(named);
+		sea_named_bins_forget(named);
 		named->quota = options.quota;
 		named->one_thread = options.one_thread;
 		named->shard.owner = next_handle(named);

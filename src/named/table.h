@@ -5,14 +5,14 @@
  *                              |
  *    slots          [ . | * | . ]           a struct for each index, kept and used again
  *                         |
- *    sea_named      lock, stock, shard      or a plot in memory that the program brought
+ *    sea_named      lock, bins, shard       or a plot in memory that the program brought
  *
  * NA1  slots[i]->handle is the handle of the heap that has the slot now, or, if none has it, a number
  *      that leads to another slot.  No handle is given out twice.  So an old handle is noticed.
  * NA2  is_inside is set while a thread that holds the lock allocates or frees.  (The fast paths do not
  *      set it.)
  * NA3  drawn is the sum of the usable bytes of the blocks that the program holds and of the chunks in
- *      stock; nr_drawn is how many these are.  drawn <= quota.
+ *      a bin; nr_drawn is how many these are.  drawn <= quota.
  * NA4  The owner of the heap's shard, and so of each of its zones, is the handle.
  *
  * The lock of a heap protects all of it but what says otherwise.  A heap with `one_thread` takes no
@@ -27,9 +27,9 @@
 /* Bytes of a name, the 0 at its end included. */
 #define SEA_NAME_ROOM 32
 
-/* A free chunk of the stock. */
-struct sea_stocked {
-	struct sea_stocked *next;
+/* A free chunk in a bin. */
+struct sea_binned {
+	struct sea_binned *next;
 	uintptr_t mark; /* sea_mark_of() */
 };
 
@@ -42,7 +42,7 @@ struct sea_named {
 	size_t quota;	      /* bytes */
 	uint32_t one_thread;
 	uint32_t is_inside;   /* NA2; atomic */
-	struct sea_stocked *head[SEA_NR_CLASSES]; /* stock.h */
+	struct sea_binned *head[SEA_NR_CLASSES]; /* bins.h */
 	char *cur[SEA_NR_CLASSES], *end[SEA_NR_CLASSES];
 	int32_t room[SEA_NR_CLASSES]; /* NB1 */
 	uint32_t nr_refilled[SEA_NR_CLASSES]; /* chunks that refills have brought */

@@ -106,7 +106,7 @@ static void quota(void)
 	check_all(named);
 }
 
-/* All but the last granule is used, some of it in stock: the rest can be had, and no more. */
+/* All but the last granule is used, some of it in bins: the rest can be had, and no more. */
 static void quota_to_the_byte(void)
 {
 	struct sea_named *named = create(64 * 1000);
@@ -116,7 +116,7 @@ static void quota_to_the_byte(void)
 	CHECK(!take(named, 1, 1));
 	for (size_t i = 0; i < 500; i++)
 		sea_named_free_in(named->handle, "test", mine[i]);
-	CHECK(stats_of(named).stocked > 0);
+	CHECK(stats_of(named).cached > 0);
 	CHECK(!take(named, 32001, 1));
 	CHECK(take(named, 28000, 1));
 	CHECK_EQ(stats_of(named).live, 32000 + 28672);
@@ -248,7 +248,7 @@ static void merged_when_memory_is_short(void)
 	CHECK_EQ(named->shard.nr_zones, 1);
 	sea_cache_merge_all();
 	CHECK_EQ(named->shard.nr_zones, 0);
-	CHECK_EQ(stats_of(named).stocked, 0);
+	CHECK_EQ(stats_of(named).cached, 0);
 }
 
 static const struct test_case cases[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stock.c - how it is filled and emptied */
-#include "named/stock.h"
+/* bins.c - how they are filled and emptied */
+#include "named/bins.h"
 
 #include <string.h>
 
@@ -30,7 +30,7 @@ static SEA_NOINLINE void learn_limits(void)
 
 static int32_t limit_of(unsigned c) { return sea_load_relaxed(&limits[c]); }
 
-uint32_t sea_stock_length(const struct sea_named *named, unsigned c) { return (uint32_t)(limit_of(c) - named->room[c]); }
+uint32_t sea_named_bin_length(const struct sea_named *named, unsigned c) { return (uint32_t)(limit_of(c) - named->room[c]); }
 
 /* NA3. */
 static void draw(struct sea_named *named, size_t nr, unsigned n)
@@ -39,13 +39,13 @@ static void draw(struct sea_named *named, size_t nr, unsigned n)
 	named->nr_drawn += nr;
 }
 
-bool sea_stock_has_quota(struct sea_named *named, size_t bytes)
+bool sea_named_has_quota(struct sea_named *named, size_t bytes)
 {
 	if (bytes <= named->quota - named->drawn)
 		return true;
-	if (named->plot || bytes > named->quota - named->drawn + sea_stock_size(named, NULL))
+	if (named->plot || bytes > named->quota - named->drawn + sea_named_bins_size(named, NULL))
 		return false;
-	sea_named_stock_empty(named);
+	sea_named_bins_empty(named);
 	return true;
 }
 
@@ -59,9 +59,9 @@ static unsigned wanted(const struct sea_named *named, unsigned c)
 
 static void put(struct sea_named *named, unsigned c, char *start)
 {
-	struct sea_stocked *chunk = (struct sea_stocked *)start;
+	struct sea_binned *chunk = (struct sea_binned *)start;
 	chunk->next = named->head[c];
-	chunk->mark = sea_stock_mark(chunk);
+	chunk->mark = sea_named_bin_mark(chunk);
 	named->head[c] = chunk;
 	named->room[c]--;
 }
@@ -78,11 +78,11 @@ static void adopt(struct sea_named *named, unsigned c, const struct sea_batch *b
 	named->end[c] = last.start + last.count * size;
 }
 
-bool sea_named_stock_refill(struct sea_named *named, unsigned c)
+bool sea_named_bin_refill(struct sea_named *named, unsigned c)
 {
 	struct sea_batch batch;
 	SEA_ASSERT(!named->head[c] && named->cur[c] == named->end[c]);
-	if (!sea_stock_has_quota(named, sea_class_size(c)) ||
+	if (!sea_named_has_quota(named, sea_class_size(c)) ||
 	    !sea_shard_take(&named->shard, sea_class_granules(c), wanted(named, c), &batch))
 		return false;
 	SEA_ASSERT(batch.nr_pieces > 0);
@@ -92,10 +92,10 @@ bool sea_named_stock_refill(struct sea_named *named, unsigned c)
 	return true;
 }
 
-void sea_stock_send(struct sea_named *named, struct sea_zone *zone, void *chunk, unsigned n)
+void sea_named_bin_send(struct sea_named *named, struct sea_zone *zone, void *chunk, unsigned n)
 {
 	unsigned g = sea_granule_of(chunk);
-	((struct sea_stocked *)chunk)->mark = sea_stock_mark(chunk);
+	((struct sea_binned *)chunk)->mark = sea_named_bin_mark(chunk);
 	SEA_ASSERT(named->nr_drawn > 0 && named->drawn >= n * SEA_GRANULE);
 	named->drawn -= n * SEA_GRANULE;
 	named->nr_drawn--;
@@ -103,26 +103,26 @@ void sea_stock_send(struct sea_named *named, struct sea_zone *zone, void *chunk,
 	sea_shard_merge_some(&named->shard);
 }
 
-bool sea_stock_has(const struct sea_named *named, unsigned c, const void *chunk)
+bool sea_named_bin_has(const struct sea_named *named, unsigned c, const void *chunk)
 {
 	const char *at = chunk;
 	if (!c)
 		return false;
 	if (at >= named->cur[c] && at < named->end[c])
 		return true;
-	if (likely(((const struct sea_stocked *)chunk)->mark != sea_stock_mark(chunk)))
+	if (likely(((const struct sea_binned *)chunk)->mark != sea_named_bin_mark(chunk)))
 		return false;
-	const struct sea_stocked *each = named->head[c];
-	for (uint32_t nr = sea_stock_length(named, c); nr > 0 && each != chunk; nr--)
+	const struct sea_binned *each = named->head[c];
+	for (uint32_t nr = sea_named_bin_length(named, c); nr > 0 && each != chunk; nr--)
 		each = each->next;
 	return each == chunk;
 }
 
 /* The next chunk of the list.  Ends the process if the program has written over the link. */
-static struct sea_stocked *next_of(const struct sea_stocked *chunk)
+static struct sea_binned *next_of(const struct sea_binned *chunk)
 {
-	const struct sea_stocked *next = chunk->next;
-	if (unlikely(next && ((uintptr_t)next % SEA_GRANULE || !sea_zone_of(next) || next->mark != sea_stock_mark(next))))
+	const struct sea_binned *next = chunk->next;
+	if (unlikely(next && ((uintptr_t)next % SEA_GRANULE || !sea_zone_of(next) || next->mark != sea_named_bin_mark(next))))
 		sea_mistake_link(chunk, next);
 	return chunk->next;
 }
@@ -130,18 +130,18 @@ static struct sea_stocked *next_of(const struct sea_stocked *chunk)
 static void empty_class(struct sea_named *named, unsigned c)
 {
 	unsigned n = sea_class_granules(c);
-	for (struct sea_stocked *chunk = named->head[c], *next; chunk; chunk = next) {
+	for (struct sea_binned *chunk = named->head[c], *next; chunk; chunk = next) {
 		next = next_of(chunk);
-		sea_stock_send(named, sea_zone_of(chunk), chunk, n);
+		sea_named_bin_send(named, sea_zone_of(chunk), chunk, n);
 	}
 	for (; named->cur[c] < named->end[c]; named->cur[c] += n * SEA_GRANULE)
-		sea_stock_send(named, sea_zone_of(named->cur[c]), named->cur[c], n);
+		sea_named_bin_send(named, sea_zone_of(named->cur[c]), named->cur[c], n);
 	named->head[c] = NULL;
 	named->room[c] = limit_of(c);
 	named->nr_refilled[c] = 0;
 }
 
-void sea_named_stock_empty(struct sea_named *named)
+void sea_named_bins_empty(struct sea_named *named)
 {
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		if (named->head[c] || named->cur[c] < named->end[c])
@@ -149,7 +149,7 @@ void sea_named_stock_empty(struct sea_named *named)
 	sea_shard_merge(&named->shard);
 }
 
-void sea_stock_forget(struct sea_named *named)
+void sea_named_bins_forget(struct sea_named *named)
 {
 	memset(named->head, 0, sizeof(named->head));
 	memset(named->cur, 0, sizeof(named->cur));
@@ -160,12 +160,12 @@ void sea_stock_forget(struct sea_named *named)
 	memcpy(named->room, limits, sizeof(named->room));
 }
 
-size_t sea_stock_size(const struct sea_named *named, size_t *nr_chunks)
+size_t sea_named_bins_size(const struct sea_named *named, size_t *nr_chunks)
 {
 	size_t bytes = 0, nr_all = 0;
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		size_t size = sea_class_size(c), fresh = (size_t)(named->end[c] - named->cur[c]);
-		size_t nr = size ? sea_stock_length(named, c) + fresh / size : 0;
+		size_t nr = size ? sea_named_bin_length(named, c) + fresh / size : 0;
 		bytes += nr * size;
 		nr_all += nr;
 	}
@@ -187,14 +187,14 @@ static bool class_is_sound(const struct sea_named *named, unsigned c)
 	unsigned n = sea_class_granules(c);
 	uint32_t nr = 0;
 	bool sound = named->cur[c] <= named->end[c];
-	for (const struct sea_stocked *chunk = named->head[c]; chunk && sound; chunk = chunk->next, nr++)
-		sound = is_used_here(named, (const char *)chunk, n) && chunk->mark == sea_stock_mark(chunk);
+	for (const struct sea_binned *chunk = named->head[c]; chunk && sound; chunk = chunk->next, nr++)
+		sound = is_used_here(named, (const char *)chunk, n) && chunk->mark == sea_named_bin_mark(chunk);
 	for (const char *chunk = named->cur[c]; chunk < named->end[c] && sound; chunk += n * SEA_GRANULE)
 		sound = is_used_here(named, chunk, n);
-	return sound && nr == sea_stock_length(named, c);
+	return sound && nr == sea_named_bin_length(named, c);
 }
 
-bool sea_named_stock_is_sound(const struct sea_named *named)
+bool sea_named_bins_are_sound(const struct sea_named *named)
 {
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++)
 		if (!class_is_sound(named, c))
