@@ -3,7 +3,7 @@
  *
  *    small, medium   bins --> shard --> zones         (bins.h, heap/shard.h)
  *    large           runs of pages                    (runs.h)
- *    brought memory  plot                            (plot.h)
+ *    brought memory  plot                             (plot.h)
  *
  * Nothing here sets errno.  Sizes above PTRDIFF_MAX give NULL.  `verb` is what the program tried to
  * do, for the report of a mistake.
@@ -11,12 +11,12 @@
 #ifndef SEA_NAMED_H
 #define SEA_NAMED_H
 
+#include "named/bins.h"
 #include "named/brought.h"
 #include "named/fast.h"
 #include "named/handover.h"
 #include "named/runs.h"
 #include "named/spots.h"
-#include "named/bins.h"
 #include "named/table.h"
 
 /* What to do about a request that fails. */
