@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* secure.c - blocks handed out, checked and taken back
  *
- *    request 0           --> nothing.c   an address without access
- *    up to 32 KiB - 8    --> stock.c     a cell of a slab, with a seal behind the block
- *    more                --> large.c     pages between two guards
+ *    request 0           --> nothing.c     an address without access
+ *    up to 32 KiB - 8    --> cellcache.c   a cell of a slab, with a seal behind the block
+ *    more                --> large.c       pages between two guards
  *
  * A free cell reads as zero but for its seal.  It is cleared when it is freed, and looked at when it
  * is handed out again: if it is not zero then, the program wrote to it after the free.
@@ -26,7 +26,7 @@
 #include "secure/nothing.h"
 #include "secure/preset.h"
 #include "secure/report.h"
-#include "secure/stock.h"
+#include "secure/cellcache.h"
 #include "secure/untouched.h"
 
 uint32_t sea_secure_state;
@@ -104,14 +104,14 @@ static unsigned class_for(size_t align, size_t size)
 
 SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 {
-	struct sea_stock *stock = sea_stock_of_thread();
-	char *cell = sea_stock_take(stock, class);
+	struct sea_cellcache *cache = sea_cellcache_of_thread();
+	char *cell = sea_cellcache_take(cache, class);
 	if (unlikely(!cell))
 		return NULL;
 	sea_seal *place = sea_cell_seal(cell, sea_cell_size(class));
 	sea_cell_expect_untouched(cell, place);
 	seal_block(cell, place, size, kind);
-	sea_stock_note_live(stock, size);
+	sea_cellcache_note_live(cache, size);
 	return cell;
 }
 
@@ -182,9 +182,9 @@ SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind ki
 		memset(block, 0, found.cell.size - SEA_SEAL_SIZE);
 	sea_before_a_signal();
 	sea_store_release(found.place, sea_seal_free(found.place));
-	struct sea_stock *stock = sea_stock_of_thread();
-	sea_stock_note_live(stock, -found.size);
-	sea_stock_hold(stock, found.cell.slab->class, block);
+	struct sea_cellcache *cache = sea_cellcache_of_thread();
+	sea_cellcache_note_live(cache, -found.size);
+	sea_cellcache_hold(cache, found.cell.slab->class, block);
 }
 
 static bool free_large(void *block, enum sea_kind kind, size_t told)
@@ -235,9 +235,9 @@ static void *alloc_once(size_t align, size_t size, enum sea_kind kind)
 /* Kept memory is given up if there is no other. */
 static SEA_COLD void *alloc_at_last(size_t align, size_t size, enum sea_kind kind)
 {
-	if (sea_stock_own)
-		sea_stock_empty(sea_stock_own, true);
-	sea_stock_empty_left();
+	if (sea_cellcache_own)
+		sea_cellcache_empty(sea_cellcache_own, true);
+	sea_cellcache_empty_left();
 	sea_large_trim();
 	sea_slabs_trim();
 	return alloc_once(align, size, kind);
@@ -348,7 +348,7 @@ static void resize_cell(char *block, const struct view *view, size_t size)
 	if (size > view->size)
 		memset(block + view->size, 0, size - view->size);
 	seal_block(block, view->cell.place, size, view->kind);
-	sea_stock_note_live(sea_stock_of_thread(), size - view->size);
+	sea_cellcache_note_live(sea_cellcache_of_thread(), size - view->size);
 }
 
 static bool resize_in_place(void *block, const struct view *view, size_t size)
@@ -453,9 +453,9 @@ void sea_secure_audit(size_t most)
 
 size_t sea_secure_trim(size_t keep)
 {
-	if (sea_stock_own)
-		sea_stock_empty(sea_stock_own, false);
-	sea_stock_empty_left();
+	if (sea_cellcache_own)
+		sea_cellcache_empty(sea_cellcache_own, false);
+	sea_cellcache_empty_left();
 	sea_large_trim();
 	return sea_slabs_trim() + sea_pages_purge_free(keep);
 }
@@ -470,17 +470,17 @@ bool sea_secure_count_tract(const void *run, size_t *used, size_t *free, size_t 
 
 struct sea_secure_sums sea_secure_sum(void)
 {
-	struct sea_stock_sums stocks = sea_stock_sum();
+	struct sea_cellcache_sums caches = sea_cellcache_sum();
 	struct sea_large_sums large = sea_large_sum();
-	return (struct sea_secure_sums){stocks.nr_threads, stocks.live + large.live, stocks.kept,
+	return (struct sea_secure_sums){caches.nr_threads, caches.live + large.live, caches.kept,
 					large.closed + sea_nothing_size()};
 }
 
-void sea_secure_in_child(void) { sea_stock_forget_others(); }
+void sea_secure_in_child(void) { sea_cellcache_forget_others(); }
 
-void sea_secure_retreat(void) { sea_stock_retreat(); }
+void sea_secure_retreat(void) { sea_cellcache_retreat(); }
 
 bool sea_secure_is_sound(void)
 {
-	return sea_slabs_are_sound() && sea_stock_is_sound() && sea_large_is_sound() && sea_nothing_is_sound();
+	return sea_slabs_are_sound() && sea_cellcache_is_sound() && sea_large_is_sound() && sea_nothing_is_sound();
 }

@@ -325,7 +325,7 @@ void sea_engine_retreat(void)
  *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
  *            lost and count as cached; the sums over all threads are made anew from the caches that
  *            are left
- *   secure/  stocks of other threads are lost in the same way
+ *   secure/  cell caches of other threads are lost in the same way
  * Nothing else is between two locks. */
 void sea_engine_in_child(void)
 {

@@ -5,7 +5,7 @@
 #include "base/options.h"
 #include "engines/engine.h"
 #include "front/account.h"
-#include "secure/stock.h"
+#include "secure/cellcache.h"
 #include "unit.h"
 
 static void begin(void)

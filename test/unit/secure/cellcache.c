@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* stock.c - held back by number and bytes, left to the next thread */
-#include "secure/stock.h"
+/* cellcache.c - held back by number and bytes, left to the next thread */
+#include "secure/cellcache.h"
 
 #include "base/options.h"
 #include "unit.h"
 
 static char *take(unsigned class)
 {
-	char *cell = sea_stock_take(sea_stock_of_thread(), class);
+	char *cell = sea_cellcache_take(sea_cellcache_of_thread(), class);
 	CHECK(cell);
 	return cell;
 }
 
-static void hold(unsigned class, char *cell) { sea_stock_hold(sea_stock_of_thread(), class, cell); }
+static void hold(unsigned class, char *cell) { sea_cellcache_hold(sea_cellcache_of_thread(), class, cell); }
 
 static void bounds(void)
 {
@@ -20,14 +20,14 @@ static void bounds(void)
 	for (size_t i = 0; i < rounds(4000); i++) {
 		unsigned class = (unsigned)below(&random, SEA_CELL_CLASSES);
 		hold(class, take(class));
-		CHECK(sea_stock_own->nr_held <= sea_options.secure_hold_count);
-		CHECK(sea_stock_own->held_bytes <= sea_options.secure_hold);
+		CHECK(sea_cellcache_own->nr_held <= sea_options.secure_hold_count);
+		CHECK(sea_cellcache_own->held_bytes <= sea_options.secure_hold);
 		if (i % 64 == 0)
-			CHECK(sea_stock_is_sound());
+			CHECK(sea_cellcache_is_sound());
 	}
-	sea_stock_empty(sea_stock_own, true);
-	CHECK(sea_stock_is_sound() && sea_slabs_are_sound());
-	CHECK_EQ(sea_stock_sum().kept, 0);
+	sea_cellcache_empty(sea_cellcache_own, true);
+	CHECK(sea_cellcache_is_sound() && sea_slabs_are_sound());
+	CHECK_EQ(sea_cellcache_sum().kept, 0);
 }
 
 static void come_again_by_chance(void)
@@ -54,21 +54,21 @@ static void *use(void *cell)
 static void threads_leave_theirs(void)
 {
 	char *cell;
-	size_t before = sea_stock_sum().kept;
+	size_t before = sea_cellcache_sum().kept;
 	for (int i = 0; i < 50; i++)
 		run_in_thread(use, &cell);
-	CHECK(sea_stock_sum().kept > before);
-	CHECK_AT_MOST(sea_stock_sum().kept, 200 * 1024);
-	sea_stock_empty_left();
-	CHECK_EQ(sea_stock_sum().kept, before);
+	CHECK(sea_cellcache_sum().kept > before);
+	CHECK_AT_MOST(sea_cellcache_sum().kept, 200 * 1024);
+	sea_cellcache_empty_left();
+	CHECK_EQ(sea_cellcache_sum().kept, before);
 }
 
 static void in_a_child(void)
 {
 	hold(3, take(3));
-	sea_stock_forget_others();
-	CHECK(sea_stock_is_sound());
-	CHECK_EQ(sea_stock_sum().nr_threads, 1);
+	sea_cellcache_forget_others();
+	CHECK(sea_cellcache_is_sound());
+	CHECK_EQ(sea_cellcache_sum().nr_threads, 1);
 }
 
 static const struct test_case cases[] = {

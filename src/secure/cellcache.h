@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* cellcache.h - a thread's cell cache: cells to hand out, and cells that it freed
+ *
+ *    free(p) --> held, up to 256 of them --> out --> slabs --> ready --> malloc()
+ *                one leaves by chance        32                16 of a class
+ *
+ * A freed cell stays held until chance chooses it, so nobody can foresee when its address is used
+ * again.  All cells here are free and sealed so; what they hold was cleared.
+ *
+ * ST1  nr_ready[c] cells of class c are in ready[c], and each is free.
+ * ST2  The first nr_held entries of `held` are cells with their class, `held_bytes` long together.
+ *
+ * No lock: a cell cache belongs to its thread.  A thread that ends leaves it to the next one.
+ */
+#ifndef SEA_CELLCACHE_H
+#define SEA_CELLCACHE_H
+
+#include "secure/slabs.h"
+
+#define SEA_CELLCACHE_READY 16
+#define SEA_CELLCACHE_HELD 1024
+#define SEA_CELLCACHE_OUT 32
+
+struct sea_cellcache {
+	struct sea_chance chance;
+	uint32_t shard;
+	uint32_t nr_held, nr_out;
+	size_t held_bytes;
+	size_t out_bytes;
+	size_t ready_bytes; /* in `ready` and `out`; other threads read it */
+	size_t live;	    /* bytes asked for by the thread, less those it freed; the same */
+	struct sea_cellcache *next; /* all of them; the threads lock */
+	bool is_used;		/* by a thread; the same */
+	uint8_t nr_ready[SEA_CELL_CLASSES];
+	char *ready[SEA_CELL_CLASSES][SEA_CELLCACHE_READY];
+	char *out[SEA_CELLCACHE_OUT];
+	uint64_t held[SEA_CELLCACHE_HELD]; /* class in the upper byte, address below */
+};
+
+/* NULL: the thread has none yet, or has ended. */
+extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_cellcache *sea_cellcache_own;
+
+/* What sea_cellcache_note_live() counts for threads without a cell cache. */
+extern SEA_HIDDEN size_t sea_cellcache_live_alone;
+
+/* Makes one for the calling thread.  NULL: it cannot have one. */
+struct sea_cellcache *sea_cellcache_enter(void);
+
+SEA_INLINE struct sea_cellcache *sea_cellcache_of_thread(void)
+{
+	return likely(sea_cellcache_own) ? sea_cellcache_own : sea_cellcache_enter();
+}
+
+/* Brings cells of a class, of which none is ready.  False: out of memory. */
+bool sea_cellcache_refill(struct sea_cellcache *cache, unsigned class);
+
+/* A cell of the class; NULL: out of memory.  `cache` may be NULL.  Prefetches the next one: chance
+ * has chosen it, so the processor does not foresee it. */
+SEA_INLINE char *sea_cellcache_take(struct sea_cellcache *cache, unsigned class)
+{
+	char *cell = NULL;
+	if (unlikely(!cache)) {
+		sea_slabs_take(0, class, 1, &cell);
+		return cell;
+	}
+	if (unlikely(!cache->nr_ready[class]) && !sea_cellcache_refill(cache, class))
+		return NULL;
+	size_t size = sea_cell_size(class);
+	unsigned left = --cache->nr_ready[class];
+	sea_count_own(&cache->ready_bytes, -size);
+	if (likely(left)) {
+		__builtin_prefetch(cache->ready[class][left - 1], 1);
+		__builtin_prefetch(cache->ready[class][left - 1] + size - 1, 1);
+	}
+	return cache->ready[class][left];
+}
+
+/* `bytes` more are in live blocks; a negative number: fewer. */
+SEA_INLINE void sea_cellcache_note_live(struct sea_cellcache *cache, size_t bytes)
+{
+	if (likely(cache))
+		sea_count_own(&cache->live, bytes);
+	else
+		sea_add_relaxed_mt(&sea_cellcache_live_alone, bytes);
+}
+
+/* A cell was freed and cleared. */
+void sea_cellcache_hold(struct sea_cellcache *cache, unsigned class, char *cell);
+
+/* Gives everything back to the slabs but what is held; with `all`, that too. */
+void sea_cellcache_empty(struct sea_cellcache *cache, bool all);
+
+/* Empties the cell caches that ended threads have left. */
+void sea_cellcache_empty_left(void);
+
+/* Sums over all cell caches.  Exact if no thread runs. */
+struct sea_cellcache_sums {
+	size_t nr_threads;
+	size_t kept; /* bytes in cells that are not live */
+	size_t live; /* bytes in live blocks */
+};
+struct sea_cellcache_sums sea_cellcache_sum(void);
+
+/* The calling thread uses no cell cache from now on. */
+void sea_cellcache_retreat(void);
+
+/* In the child of a fork: what the cell caches of other threads hold is lost. */
+void sea_cellcache_forget_others(void);
+
+/* Claim: ST1 and ST2 for the calling thread's cell cache, if it has one. */
+bool sea_cellcache_is_sound(void);
+
+#endif
