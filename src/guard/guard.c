@@ -14,7 +14,7 @@
  * A place changes hands by its state: who sets IN_WORK by an atomic swap has it.  If the process
  * forks while another thread has one, that place is lost in the child.
  *
- * Guards begin when the process has drawn so much that their start, some 20 us, does not count.
+ * Guards begin when the process has drawn so much that their start, some 30 us, does not count.
  * They end for good if the system has no room.  A block is guarded only while nobody but us handles
  * SIGSEGV: a program that does so itself may have other uses for faults, and we could not report.
  */
