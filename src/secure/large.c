@@ -17,11 +17,11 @@
  *
  * LG1  The table has each live block and each kept one, once; nr_live and nr_kept count them.
  * LG2  Of a live block [data, data_end) has access, and the rest of its run has none if it is guarded.
- * LG3  nr_guarded counts the guarded blocks, and is at most the option secure_guards.
+ * LG3  nr_guarded counts the blocks with guards, and is at most the option secure_guards.
  * LG4  `live` and `closed` are the bytes of live blocks, and those of the runs outside [data, data_end)
  *      of a live block.
  *
- * Each guarded block costs the process three mappings, of which Linux allows 65530.
+ * Each block with guards costs the process three mappings, of which Linux allows 65530.
  */
 #include "secure/large.h"
 
