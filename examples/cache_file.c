@@ -7,9 +7,9 @@
  *     cache_file FILE check            says what is there, and that the heap in the file is sound
  *
  * The file has a heap (sea_heap_create_in()), and the heap's root block is a hash table.  Links are
- * offsets from the start of the file, because the next process may map it elsewhere.  A process that is
- * killed in the middle leaves a file that opens again: at most one block is allocated that no link
- * leads to.
+ * offsets from the start of the file, because the next process may map it elsewhere.  A process
+ * that is killed in the middle leaves a file that opens again: at most one block is allocated that
+ * no link leads to.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -91,7 +91,8 @@ static uint64_t *find(const char *key)
 	return link;
 }
 
-/* The new entry is complete before a link leads to it, and the old one has none when it is freed. */
+/* The new entry is complete before a link leads to it, and the old one has none when it is
+ * freed. */
 static void set(const char *key, const char *value)
 {
 	size_t key_length = strlen(key), value_length = strlen(value);

@@ -3,10 +3,10 @@
  *
  *     heap_per_request           answers some requests from its own clients, and says what it saw
  *
- * A request is a line of words; the answer is the words in order.  The code that answers allocates as
- * it likes and frees nothing: when the request is over, sea_heap_destroy() frees all of it, at a cost
- * that does not depend on the number of blocks.  A quota bounds what a request may take, so a large one
- * gets an error and the others go on.
+ * A request is a line of words; the answer is the words in order.  The code that answers allocates
+ * as it likes and frees nothing: when the request is over, sea_heap_destroy() frees all of it, at
+ * a cost that does not depend on the number of blocks.  A quota bounds what a request may take, so
+ * a large one gets an error and the others go on.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,7 +25,8 @@ struct word {
 	char text[];
 };
 
-/* A line from the socket, of any length.  NULL: the quota is used up; the rest of the line is skipped. */
+/* A line from the socket, of any length.  NULL: the quota is used up; the rest of the line is
+ * skipped. */
 static char *read_line(sea_heap *heap, FILE *from)
 {
 	size_t length = 0, room = 64;

@@ -4,7 +4,8 @@
  * The producer sends messages of 32 bytes to 1 MiB.  Consumers check them and send a short answer.
  * No byte is copied: a message is written once by the producer and read where it is.
  *
- *     cc message_pipeline.c $(pkg-config --cflags --libs seamalloc) && ./a.out [MESSAGES [CONSUMERS]]
+ *     cc message_pipeline.c $(pkg-config --cflags --libs seamalloc)
+ *     ./a.out [MESSAGES [CONSUMERS]]
  */
 #include <seamalloc_message.h>
 

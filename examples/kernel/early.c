@@ -4,8 +4,8 @@
  *    |  image  |## run ##|  gap  |### run ###|  free  ...          |
  *                                                                  end of the largest range
  *
- * The two textbook engines are linked in a second time under names of their own, and what they ask of
- * the room page/ is answered here (kernel.mk).  A run is in the lowest gap that is long enough.
+ * The two textbook engines are linked in a second time under names of their own, and what they ask
+ * of the room page/ is answered here (kernel.mk).  A run is in the lowest gap that is long enough.
  *
  * E1  Runs are in address order, in one available range, and do not overlap.
  */

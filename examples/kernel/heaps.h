@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* heaps.h - the four heaps of this kernel, and their trial
  *
- * Two are textbook engines, each for one rung, under the names that kernel.mk gives them.  The other
- * two are the "two heaps" of rung 5: the production engine, under its own names (engines/engine.h),
- * and the heap for messages, a segment in a range of MESSAGE_ROOM bytes.
+ * Two are textbook engines, each for one rung, under the names that kernel.mk gives them.  The
+ * other two are the "two heaps" of rung 5: the production engine, under its own names
+ * (engines/engine.h), and the heap for messages, a segment in a range of MESSAGE_ROOM bytes.
  */
 #ifndef KERNEL_HEAPS_H
 #define KERNEL_HEAPS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel.h - what the files of this kernel offer each other
  *
- * One processor, no interrupts.  The kernel's addresses are physical addresses; its heap is mapped at
- * MACHINE_HEAP, the memory of processes at MACHINE_USER (machine.h).
+ * One processor, no interrupts.  The kernel's addresses are physical addresses; its heap is mapped
+ * at MACHINE_HEAP, the memory of processes at MACHINE_USER (machine.h).
  */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -21,7 +21,7 @@
 /* How the kernel ends; the exit status of `make kernel-run`. */
 enum { HALT_WELL = 0, HALT_CHECK_FAILED = 1, HALT_OUT_OF_MEMORY = 2, HALT_TRAP = 3 };
 
-/* --- text.c: the serial line, the command line ------------------------------------------------------- */
+/* --- text.c: the serial line, the command line ----------------------------------------------- */
 
 /* %s text, %u decimal, %x hexadecimal; numbers are size_t. */
 void print(const char *format, ...);
@@ -79,7 +79,8 @@ void early_end(void);
 /* Makes a pool of each range that is available after alloc() has given memory for the records. */
 void frames_begin(void *(*alloc)(size_t size));
 
-/* Promises n pages: later so many calls of frames_take(true) succeed.  False: there are not enough. */
+/* Promises n pages: later so many calls of frames_take(true) succeed.  False: there are not
+ * enough. */
 bool frames_promise(size_t n);
 void frames_unpromise(size_t n);
 

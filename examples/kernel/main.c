@@ -33,8 +33,8 @@ void fail_by_trap(size_t number, uintptr_t place, uintptr_t address)
 
 /* --- 1: bookkeeping ---------------------------------------------------------------------- */
 
-/* hole=BASE+SIZE on the command line, any number of times: memory that is not to be used.  What of it
- * is not in one available range is ignored. */
+/* hole=BASE+SIZE on the command line, any number of times: memory that is not to be used.  What of
+ * it is not in one available range is ignored. */
 static void read_holes(void)
 {
 	const char *at = command_line;
@@ -146,7 +146,7 @@ static struct heap_cost keep_list(void)
 	return cost;
 }
 
-/* --- 4: a page allocator ------------------------------------------------------------------------ */
+/* --- 4: a page allocator --------------------------------------------------------------------- */
 
 static void split_buddies(void)
 {
@@ -168,7 +168,7 @@ static void split_buddies(void)
 	CHECK(!frames_promise(frames.total)); /* that would use the pages for page tables */
 }
 
-/* --- 5: two heaps ---------------------------------------------------------------------------------- */
+/* --- 5: two heaps ---------------------------------------------------------------------------- */
 
 static const struct heap messages_heap = {"messages", messages_alloc, messages_free, messages_are_sound};
 static const struct heap engine = {"seamalloc", sea_engine_alloc, sea_engine_free, sea_engine_is_sound};
@@ -195,7 +195,7 @@ static void run_heaps(size_t nr_operations, struct heap_cost textbook)
 	CHECK(frames_are_sound() && sea_engine_is_sound());
 }
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static _Noreturn void end(void)
 {

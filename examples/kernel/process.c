@@ -227,7 +227,7 @@ static void serve(struct process *process)
 	}
 }
 
-/* --- the scheduler ------------------------------------------------------------------------------ */
+/* --- the scheduler --------------------------------------------------------------------------- */
 
 static void fault(struct process *process, uintptr_t address)
 {

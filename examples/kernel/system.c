@@ -7,7 +7,8 @@
  *    purge     the page goes back, and is promised again
  *    release   pages and promises go back
  *
- * The functions of base/os.h that the core and the textbook engines call, and two others (README.md has the table).
+ * The functions of base/os.h that the core and the textbook engines call, and two others
+ * (README.md has the table).
  *
  * SY1  Spans are in address order, inside the heap, and do not overlap.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* bare.c - the answers of a system that has memory and nothing else
  *
- * Only libseamalloc-core.a has this file, in place of those that ask Linux.  A host supplies some ten
- * functions of os.h itself (examples/kernel/README.md).  It may define any of these, too: they are
- * weak.  Each says what is true if nobody knows better: one processor, no other thread, no files, no
- * signals.  Waiting for a lock is a loop then.
+ * Only libseamalloc-core.a has this file, in place of those that ask Linux.  A host supplies some
+ * ten functions of os.h itself (examples/kernel/README.md).  It may define any of these, too: they
+ * are weak.  Each says what is true if nobody knows better: one processor, no other thread, no
+ * files, no signals.  Waiting for a lock is a loop then.
  */
 #include "base/context.h"
 #include "base/cpus.h"

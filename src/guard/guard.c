@@ -34,10 +34,11 @@
 /* A byte that neither text nor numbers often have. */
 #define FILL 0xc5
 #define FILL_WORD (UINT64_MAX / 255 * FILL)
-/* The first block is guarded when threads have drawn so many times the option's number of chunks: at
- * 5000, after some 5 ms of work at least. */
+/* The first block is guarded when threads have drawn so many times the option's number of chunks:
+ * at 5000, after some 5 ms of work at least. */
 #define YOUNG_ROUNDS 10
-/* One block in so many lies at the start of its page: overflows are more frequent than underflows. */
+/* One block in so many lies at the start of its page: overflows are more frequent than
+ * underflows. */
 #define AT_START_ONE_IN 4
 
 uintptr_t sea_guard_first, sea_guard_bytes;

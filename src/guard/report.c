@@ -19,7 +19,8 @@ static char room[REPORT_ROOM];
 static struct sea_text report = SEA_TEXT_IN(room);
 static uint32_t is_taken;
 
-/* The first thread gets the report.  False: another one has it, and should have ended the process. */
+/* The first thread gets the report.  False: another one has it, and should have ended the
+ * process. */
 static bool take_report(void)
 {
 	if (sea_swap_if(&is_taken, 0, 1))

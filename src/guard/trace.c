@@ -2,8 +2,8 @@
 /* trace.c - walks up the stack, a function at a time
  *
  * The stack may be anybody's: a thread's, a coroutine's in the heap, a small one for signals.  So a
- * page of it is only read after the kernel said that it can be.  The page of the stack pointer needs
- * no question.
+ * page of it is only read after the kernel said that it can be.  The page of the stack pointer
+ * needs no question.
  */
 #include "guard/trace.h"
 
@@ -88,7 +88,8 @@ static bool step(struct walk *walk, bool is_return)
 	return !cfi.is_signal_frame && step_by_rules(walk, &cfi);
 }
 
-/* Where this library is; NULL in a program that has us inside, whose own frames are not told apart. */
+/* Where this library is; NULL in a program that has us inside, whose own frames are not told
+ * apart. */
 static const void *own_table(void)
 {
 	struct sea_code own;

@@ -118,10 +118,10 @@ int sea_heap_set_root(sea_heap *heap, void *block)
 
 void *sea_heap_root(sea_heap *heap) { return sea_named_root(sea_handle_of(heap), "sea_heap_root"); }
 
-/* --- blocks -------------------------------------------------------------------------------------- */
+/* --- blocks ---------------------------------------------------------------------------------- */
 
-/* What a failed request tries before it fails: caches and pending chunks are merged, then the program is
- * asked.  A quota is the program's own bound: neither would help. */
+/* What a failed request tries before it fails: caches and pending chunks are merged, then the
+ * program is asked.  A quota is the program's own bound: neither would help. */
 static SEA_NOINLINE void *alloc_again(sea_heap *heap, const char *verb, struct sea_request *request)
 {
 	void *block = NULL;

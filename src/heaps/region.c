@@ -78,7 +78,7 @@ int sea_region_iterate(sea_heap *heap, int (*visit)(const struct sea_range *rang
 	return 0;
 }
 
-/* --- handing over ----------------------------------------------------------------------------------- */
+/* --- handing over ---------------------------------------------------------------------------- */
 
 static int error_of(enum sea_handed result)
 {

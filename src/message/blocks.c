@@ -133,10 +133,10 @@ int sea_blocks_size(const struct sea_message_view *view, uint64_t handle, size_t
 	return 0;
 }
 
-/* --- the shared segment; the lock --------------------------------------------------------------- */
+/* --- the shared segment; the lock ------------------------------------------------------------ */
 
-/* Takes up to `max` blocks and writes their tags, in one step.  *nr: how many.  Only the tag of the first
- * is noted: the others are behind the first granule of what was a hole. */
+/* Takes up to `max` blocks and writes their tags, in one step.  *nr: how many.  Only the tag of
+ * the first is noted: the others are behind the first granule of what was a hole. */
 static size_t take_run(struct sea_message_view *view, size_t bytes, size_t max, uint64_t tag, size_t *nr)
 {
 	SEA_ASSERT(max > 0 && bytes % SEA_SEGMENT_GRANULE == 0 && bytes > 0);
@@ -198,7 +198,7 @@ static int take_slow(struct sea_message_view *view, size_t bytes, uint64_t tag, 
 	return *offset ? 0 : ENOSPC;
 }
 
-/* --- the cache; the mutex ------------------------------------------------------------------------ */
+/* --- the cache; the mutex -------------------------------------------------------------------- */
 
 static struct sea_message_bin *bin_of(struct sea_message_view *view, size_t bytes)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* events.c - a thread for each watched port, which sleeps as a receiver does
  *
- * A sender is another process and has no access to this one's descriptors.  So a thread of ours sleeps on
- * the port's word and adds to the eventfd when it wakes.  It takes no message.
+ * A sender is another process and has no access to this one's descriptors.  So a thread of ours
+ * sleeps on the port's word and adds to the eventfd when it wakes.  It takes no message.
  *
  * EV1  A watch is in its view's list until its thread has ended.
  */

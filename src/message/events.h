@@ -5,8 +5,8 @@
 
 #include "message/heap.h"
 
-/* Starts watching a port; *event becomes readable (an eventfd) after each message, and at once if some
- * wait.  The view closes it.  EAGAIN: the system starts no thread. */
+/* Starts watching a port; *event becomes readable (an eventfd) after each message, and at once if
+ * some wait.  The view closes it.  EAGAIN: the system starts no thread. */
 int sea_events_watch(struct sea_message_view *view, unsigned port, int *event);
 
 /* Ends all watching of the view, before it is closed. */

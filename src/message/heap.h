@@ -5,8 +5,8 @@
  * MH2  The lock's word has the number of the peer that holds it.  That peer lives, or the next one
  *      takes the lock over and undoes the open step.
  * MH3  view->segment has the number of granules that the file has, from enter to leave.
- * MH4  Only the log of peer `active` has entries.  Who takes the lock over undoes that log before it
- *      makes itself active.  So nothing is lost if it dies, too.
+ * MH4  Only the log of peer `active` has entries.  Who takes the lock over undoes that log before
+ *      it makes itself active.  So nothing is lost if it dies, too.
  *
  *    lock word   | epoch 23 | waiters 1 | holder 8 |     holder: peer + 1; 0: free
  *
@@ -15,7 +15,7 @@
  * process.  Process numbers play no role.  The epoch changes when the lock is taken over, so two
  * peers cannot both take it from the same dead holder.
  *
- * The functions return 0 or an error number of the C library; only front/ sets errno.
+ * The functions return 0 or an error number of the C library; front/ sets errno.
  */
 #ifndef SEA_MESSAGE_HEAP_H
 #define SEA_MESSAGE_HEAP_H
@@ -70,8 +70,8 @@ int sea_message_create(struct sea_message_view **view, const char *name, size_t 
 int sea_message_open(struct sea_message_view **view, const char *name);
 int sea_message_attach(struct sea_message_view **view, int file);
 
-/* Maps a heap's file to look at it, without becoming a peer: for sea_message_count() and the file's own
- * fields.  The lock cannot be taken.  sea_message_drop() ends it. */
+/* Maps a heap's file to look at it, without becoming a peer: for sea_message_count() and the
+ * file's own fields.  The lock cannot be taken.  sea_message_drop() ends it. */
 int sea_message_look(struct sea_message_view **view, const char *path);
 void sea_message_drop(struct sea_message_view *view);
 
@@ -87,7 +87,8 @@ bool sea_message_path(const char *name, char path[SEA_MESSAGE_PATH]);
 /* Removes the file if nobody has it open.  EBUSY: somebody has. */
 int sea_message_clean(const char *path);
 
-/* In the child of a fork: closes the parent's files, so that the kernel sees when the parent dies. */
+/* In the child of a fork: closes the parent's files, so that the kernel sees when the parent
+ * dies. */
 void sea_message_in_child(struct sea_message_view *view);
 
 /* Learns how long the file is now, so what may be accessed. */
@@ -106,8 +107,8 @@ int sea_message_grow(struct sea_message_view *view, size_t size);
  * living peer has kept the lock for too long; ECHILD: this is the child of a fork. */
 int sea_message_enter(struct sea_message_view *view);
 
-/* The steps since the last commit stay; drops the lock.  If the contents were found broken, undoes the
- * open step instead, and returns EBADMSG. */
+/* The steps since the last commit stay; drops the lock.  If the contents were found broken, undoes
+ * the open step instead, and returns EBADMSG. */
 int sea_message_leave(struct sea_message_view *view);
 
 /* The first entry of a peer that got the byte of a dead one, and perhaps its lock. */

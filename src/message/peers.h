@@ -13,8 +13,8 @@ int sea_peers_join(struct sea_message_view *view);
 void sea_peers_leave(struct sea_message_view *view);
 
 /* Takes back what dead peers owned; *nr: how many there were.  Each block is a step of its own.
- * Cost: one question to the kernel for each peer, and a walk over the heap for each dead one.  Takes
- * the lock. */
+ * Cost: one question to the kernel for each peer, and a walk over the heap for each dead one.
+ * Takes the lock. */
 int sea_peers_reclaim(struct sea_message_view *view, unsigned *nr);
 
 /* The same, for who has the lock. */

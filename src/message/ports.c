@@ -7,8 +7,8 @@
  *
  * So nobody sleeps beside a message, whoever dies: if the sender dies before its commit, the step
  * is undone and there is no message; if it dies later, all are awake.  All are woken, not one,
- * because the one might die before it takes the message.  A receiver that finds the queue empty looks
- * again under the lock: another receiver may have died in the middle of its step.
+ * because the one might die before it takes the message.  A receiver that finds the queue empty
+ * looks again under the lock: another receiver may have died in the middle of its step.
  */
 #include "message/ports.h"
 

@@ -7,8 +7,9 @@
  * To their zone these chunks are used, as those in a thread's cache are.
  *
  * NB1  Every chunk of list c is of class c and has its mark; room[c] more may be there.
- * NB2  [cur[c], end[c]) consists of chunks of class c.  Once the first has been handed out, the one at
- *      cur[c] has its mark: of all fresh chunks, a program most likely frees that one by mistake.
+ * NB2  [cur[c], end[c]) consists of chunks of class c.  Once the first has been handed out, the
+ *      one at cur[c] has its mark: of all fresh chunks, a program most likely frees that one by
+ *      mistake.
  *
  * The caller holds the heap's lock.
  */

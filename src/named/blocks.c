@@ -81,7 +81,7 @@ static _Noreturn void fail(const struct sea_named *named, const char *verb, cons
 	sea_mistake(verb, block);
 }
 
-/* --- chunks ------------------------------------------------------------------------------------ */
+/* --- chunks ---------------------------------------------------------------------------------- */
 
 static void *take_chunk(struct sea_named *named, unsigned c)
 {
@@ -130,7 +130,7 @@ static void free_chunk(struct sea_named *named, struct sea_zone *zone, void *blo
 		sea_named_bin_send(named, zone, block, n);
 }
 
-/* --- runs ---------------------------------------------------------------------------------------- */
+/* --- runs ------------------------------------------------------------------------------------ */
 
 /* A parked run is not found by free().  One with an arena of its own cannot be parked, nor found by
  * its page. */
@@ -202,7 +202,7 @@ static void *resize_run(struct sea_named *named, struct sea_run *run, struct sea
 	return base;
 }
 
-/* --- brought memory ------------------------------------------------------------------------------------ */
+/* --- brought memory -------------------------------------------------------------------------- */
 
 static void *alloc_in_plot(struct sea_named *named, struct sea_request *request)
 {
@@ -216,7 +216,7 @@ static void *alloc_in_plot(struct sea_named *named, struct sea_request *request)
 	return block;
 }
 
-/* --- any block -------------------------------------------------------------------------------------------- */
+/* --- any block ------------------------------------------------------------------------------- */
 
 static void *alloc(struct sea_named *named, struct sea_request *request)
 {
@@ -276,7 +276,7 @@ static void free_block(struct sea_named *named, const char *verb, void *block)
 		fail(named, verb, block);
 }
 
-/* --- resizing ------------------------------------------------------------------------------------------------ */
+/* --- resizing -------------------------------------------------------------------------------- */
 
 /* Claim: a block of `usable` bytes may serve `size` as it is. */
 static bool fits(size_t usable, size_t size)
@@ -338,7 +338,7 @@ static void *resize(struct sea_named *named, const char *verb, void *block, stru
 	return resize_by_copy(named, verb, block, usable, request);
 }
 
-/* --- the door: with a handle ------------------------------------------------------------------------------------ */
+/* --- the door: with a handle ----------------------------------------------------------------- */
 
 void *sea_named_alloc(uint64_t handle, const char *verb, struct sea_request *request)
 {
@@ -375,7 +375,7 @@ size_t sea_named_size_in(uint64_t handle, const char *verb, const void *block)
 	return size;
 }
 
-/* --- the door: for a block ------------------------------------------------------------------------------------------ */
+/* --- the door: for a block ------------------------------------------------------------------- */
 
 struct sea_named *sea_named_of(const void *block)
 {
@@ -430,7 +430,7 @@ size_t sea_named_size(struct sea_named *named, const char *verb, const void *blo
 	return size;
 }
 
-/* --- all blocks at once ------------------------------------------------------------------------------------------------ */
+/* --- all blocks at once ---------------------------------------------------------------------- */
 
 static void clear(struct sea_named *named)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* brought.c - heap objects in memory that the program brought: attached, found by address, detached */
+/* brought.c - heap objects in brought memory: attached, found by address, detached */
 #include "base/check.h"
 #include "map/map.h"
 #include "named/brought.h"

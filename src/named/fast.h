@@ -2,8 +2,8 @@
 /* fast.h - the fast paths of heap objects, complete
  *
  * They serve small blocks from bins and return them there.  They take no lock: the caller holds
- * the heap's lock, or is alone.  What they cannot decide, blocks.c does: a mark that may be a second
- * free, a full list, another heap's block.
+ * the heap's lock, or is alone.  What they cannot decide, blocks.c does: a mark that may be a
+ * second free, a full list, another heap's block.
  */
 #ifndef SEA_NAMED_FAST_H
 #define SEA_NAMED_FAST_H
@@ -11,8 +11,8 @@
 #include "map/map.h"
 #include "named/bins.h"
 
-/* Claim: no lock is needed.  A process with one thread has nobody else; a fork in a signal handler is
- * the program's affair. */
+/* Claim: no lock is needed.  A process with one thread has nobody else; a fork in a signal handler
+ * is the program's affair. */
 SEA_INLINE bool sea_named_is_alone(const struct sea_named *named) { return named->one_thread || sea_is_alone(); }
 
 /* NULL: sea_named_alloc() may find a block. */
@@ -38,8 +38,8 @@ SEA_INLINE void *sea_named_pop_more(struct sea_named *named, size_t size)
 	return sea_named_bin_pop(named, sea_class_for(sea_granules_for(size)));
 }
 
-/* The heap of this handle, if the block is in one of its zones; else NULL.  By NA4 this finds a handle
- * that is no heap's, too. */
+/* The heap of this handle, if the block is in one of its zones; else NULL.  By NA4 this finds a
+ * handle that is no heap's, too. */
 SEA_INLINE struct sea_named *sea_named_with(uint64_t handle, const void *block, const struct sea_zone **zone)
 {
 	uintptr_t bit = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_constant(&sea_seams_first);
@@ -51,8 +51,9 @@ SEA_INLINE struct sea_named *sea_named_with(uint64_t handle, const void *block, 
 	return (struct sea_named *)((char *)(*zone)->shard - offsetof(struct sea_named, shard));
 }
 
-/* Returns a block in this zone of the heap.  False: sea_named_free_in() must decide.  The seams of the
- * zone are its own; behind them are its `start` bytes (shard.c), so a read at their end stays inside. */
+/* Returns a block in this zone of the heap.  False: sea_named_free_in() must decide.  The seams of
+ * the zone are its own; behind them are its `start` bytes (shard.c), so a read at their end stays
+ * inside. */
 SEA_INLINE bool sea_named_push(struct sea_named *named, const struct sea_zone *zone, void *block)
 {
 	struct sea_binned *chunk = block;

@@ -104,7 +104,7 @@ size_t sea_handover_in_transit(void)
 	return bytes;
 }
 
-/* --- runs ------------------------------------------------------------------------------------------ */
+/* --- runs ------------------------------------------------------------------------------------ */
 
 /* Enters a mapped file in the books of the heap.  False: out of memory. */
 static bool enter(struct sea_named *named, struct head *head, size_t length, int file)
@@ -219,7 +219,7 @@ void sea_handover_release(struct sea_run *run)
 	sea_os_close(file);
 }
 
-/* --- fork --------------------------------------------------------------------------------------------- */
+/* --- fork ------------------------------------------------------------------------------------ */
 
 /* The mappings are the parent's (sea_os_share()). */
 static void forget_shared(struct sea_named *named)

@@ -5,13 +5,13 @@
  *                    owner      offset, length
  *
  * A shared run is a file without a name, mapped here.  Its head says which process has it in its
- * books.  Export unmaps the block and keeps the head; import swaps the owner in the head and maps the
- * block there.  The swap is the one step in which the run changes books.
+ * books.  Export unmaps the block and keeps the head; import swaps the owner in the head and maps
+ * the block there.  The swap is the one step in which the run changes books.
  *
  * HO1  A run counts in the books of the process whose token is in its head, and of no other.
  *
- * The head is in memory that another process can write to: it is read as a number that is ours or is
- * not, and nothing else depends on it.
+ * The head is in memory that another process can write to: it is read as a number that is ours or
+ * is not, and nothing else depends on it.
  */
 #ifndef SEA_NAMED_HANDOVER_H
 #define SEA_NAMED_HANDOVER_H

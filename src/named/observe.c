@@ -115,7 +115,7 @@ unsigned sea_named_blocks(uint64_t handle, const char *verb, const char *from, s
 	return list.nr;
 }
 
-/* --- all heaps ------------------------------------------------------------------------------------ */
+/* --- all heaps ------------------------------------------------------------------------------- */
 
 /* The heap in slot i, locked and in use, or NULL. */
 static struct sea_named *lock_slot(unsigned i)

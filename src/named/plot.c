@@ -4,13 +4,14 @@
  * PL1  Bit g of `seam` is set  <=>  a chunk starts at granule g; behind the last granule both maps
  *      have a set bit.
  * PL2  All bits of `used` in a chunk are equal, and no two free chunks touch.
- * PL3  A hole that starts in stripe s is at most hint[s] long, and hint[s] is at most the far hint of
- *      its group.
+ * PL3  A hole that starts in stripe s is at most hint[s] long, and hint[s] is at most the far hint
+ *      of its group.
  * PL4  If the hole that starts last in stripe s goes on behind it, reach[s] is its length.  If the
  *      hole that ends first in stripe s starts before it, back[s] is its length.
  *
- * PL1 to PL4 fail only inside these functions.  Allocation is first fit by address: low addresses stay
- * dense, and a file's pages at the end stay unused (Wilson et al., Dynamic Storage Allocation, 1995).
+ * PL1 to PL4 fail only inside these functions.  Allocation is first fit by address: low addresses
+ * stay dense, and a file's pages at the end stay unused (Wilson et al., Dynamic Storage
+ * Allocation, 1995).
  */
 #include "named/plot.h"
 
@@ -72,8 +73,8 @@ void sea_plot_note_hole(struct sea_plot *plot, size_t from, size_t to)
 		plot->back[last] = (uint32_t)length;
 }
 
-/* Takes [g, g + k) out of the hole [from, to).  Seams come before used bits: a process that is killed
- * in between leaves free chunks, or one that is used in part. */
+/* Takes [g, g + k) out of the hole [from, to).  Seams come before used bits: a process that is
+ * killed in between leaves free chunks, or one that is used in part. */
 static void take(struct sea_plot *plot, size_t from, size_t to, size_t g, size_t k)
 {
 	size_t end = g + k;
@@ -114,7 +115,8 @@ static void release(struct sea_plot *plot, size_t g, size_t end)
 
 /* --- finding ------------------------------------------------------------------------------ */
 
-/* The first position in [from, to) at which k granules at a multiple of `align` bytes fit; `to`: none. */
+/* The first position in [from, to) at which k granules at a multiple of `align` bytes fit; `to`:
+ * none. */
 static size_t fit(const struct sea_plot *plot, size_t from, size_t to, size_t k, size_t align)
 {
 	uintptr_t address = sea_round_up((uintptr_t)sea_plot_address(plot, from), align);
@@ -122,8 +124,8 @@ static size_t fit(const struct sea_plot *plot, size_t from, size_t to, size_t k,
 	return g < to && to - g >= k ? g : to;
 }
 
-/* Takes from the first hole with room that starts in the stripe.  If there is none, the hint becomes
- * exact. */
+/* Takes from the first hole with room that starts in the stripe.  If there is none, the hint
+ * becomes exact. */
 static void *take_in_stripe(struct sea_plot *plot, size_t stripe, size_t k, size_t align)
 {
 	size_t word = stripe * (SEA_PLOT_STRIPE / 64), longest = 0;
@@ -220,7 +222,8 @@ void sea_plot_free(struct sea_plot *plot, void *block)
 	release(plot, g, chunk_end(plot, g));
 }
 
-/* The extension becomes a chunk of its own first, so that a kill never frees a part of the block. */
+/* The extension becomes a chunk of its own first, so that a kill never frees a part of the
+ * block. */
 static bool extend(struct sea_plot *plot, size_t g, size_t end, size_t k)
 {
 	if (end >= plot->nr || !is_free(plot, end))
@@ -262,7 +265,7 @@ void *sea_plot_next(const struct sea_plot *plot, size_t *at, size_t *k)
 	return NULL;
 }
 
-/* --- notes --------------------------------------------------------------------------------------- */
+/* --- notes ----------------------------------------------------------------------------------- */
 
 enum sea_noted sea_plot_note(struct sea_plot *plot, const struct sea_note *note)
 {
@@ -292,7 +295,7 @@ bool sea_plot_unnote(struct sea_plot *plot, size_t from)
 	return true;
 }
 
-/* --- claims ---------------------------------------------------------------------------------------- */
+/* --- claims ---------------------------------------------------------------------------------- */
 
 static bool hole_is_sound(const struct sea_plot *plot, size_t from, size_t to)
 {

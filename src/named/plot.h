@@ -4,8 +4,8 @@
  *    |  head  | seam | used | hints |  blocks, holes, ranges that are not ours  |
  *
  * It never grows, and all that it knows is inside, in one used chunk: so a mapped file has it again
- * after a restart.  Chunks are kept in bitmaps as in a zone (zone.h).  What it knows of a hole is out
- * of band too, so it never writes to free memory, nor to a range that is occupied.
+ * after a restart.  Chunks are kept in bitmaps as in a zone (zone.h).  What it knows of a hole is
+ * out of band too, so it never writes to free memory, nor to a range that is occupied.
  *
  * A process may be killed between any two stores.  The order of stores sees to it that the bitmaps
  * then show a chunk of which a part is used: sea_plot_open() frees it.  At most the block that was

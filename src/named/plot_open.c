@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* plot_open.c - a heap in memory of the program is made, found again, checked and closed
  *
- * What is found is not trusted.  The head has a sum of its constant fields; a heap that was closed has
- * a sum of its maps.  If it was not closed, the process ended in the middle: then any maps are taken
- * as they are and repaired, so that they are sound whatever they said.
+ * What is found is not trusted.  The head has a sum of its constant fields; a heap that was closed
+ * has a sum of its maps.  If it was not closed, the process ended in the middle: then any maps are
+ * taken as they are and repaired, so that they are sound whatever they said.
  */
 #include "named/plot.h"
 
@@ -91,7 +91,7 @@ static uint64_t sum_of_maps(const struct sea_plot *plot)
 	return add_to_sum(sum, plot->used, nr_words(plot->nr));
 }
 
-/* --- making ------------------------------------------------------------------------------------- */
+/* --- making ---------------------------------------------------------------------------------- */
 
 /* One hole, and the sentinel behind it. */
 static void start_maps(struct sea_plot *plot)
@@ -161,7 +161,7 @@ void sea_plot_clear(struct sea_plot *plot)
 		SEA_CHECK(sea_plot_note(plot, &plot->notes[i]) == SEA_NOTED);
 }
 
-/* --- finding it again ------------------------------------------------------------------------------ */
+/* --- finding it again ------------------------------------------------------------------------ */
 
 static bool is_head(const struct sea_plot *plot)
 {
@@ -180,7 +180,8 @@ static bool is_chunk(const struct sea_plot *plot, uint64_t from, uint64_t nr)
 	return sea_bits_find(plot->seam, from + 1, plot->nr + 1, true) == from + nr;
 }
 
-/* Claim: the notes are of chunks, and the first is that of the metadata.  They become used chunks. */
+/* Claim: the notes are of chunks, and the first is that of the metadata.  They become used
+ * chunks. */
 static bool take_notes(struct sea_plot *plot)
 {
 	const struct sea_plot_head *head = plot->head;

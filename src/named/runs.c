@@ -5,7 +5,8 @@
 #include "base/check.h"
 #include "map/map.h"
 
-/* Buckets: for some thousand large blocks, a look at one or two records.  32 KiB, touched as used. */
+/* Buckets: for some thousand large blocks, a look at one or two records.  32 KiB, touched as
+ * used. */
 #define NR_BUCKETS 4096
 
 struct sea_lock sea_named_lock = SEA_LOCK_INIT(SEA_RANK_INDEX);

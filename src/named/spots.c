@@ -114,7 +114,7 @@ bool sea_named_unreserve(uint64_t handle, const char *verb, char *base)
 	return done;
 }
 
-/* --- brought memory --------------------------------------------------------------------------------- */
+/* --- brought memory -------------------------------------------------------------------------- */
 
 bool sea_named_is_brought(uint64_t handle, const char *verb)
 {

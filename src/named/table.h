@@ -7,12 +7,13 @@
  *                         |
  *    sea_named      lock, bins, shard       or a plot in memory that the program brought
  *
- * NA1  slots[i]->handle is the handle of the heap that has the slot now, or, if none has it, a number
- *      that leads to another slot.  No handle is given out twice.  So an old handle is noticed.
- * NA2  is_inside is set while a thread that holds the lock allocates or frees.  (The fast paths do not
- *      set it.)
- * NA3  drawn is the sum of the usable bytes of the blocks that the program holds and of the chunks in
- *      a bin; nr_drawn is how many these are.  drawn <= quota.
+ * NA1  slots[i]->handle is the handle of the heap that has the slot now, or, if none has it, a
+ *      number that leads to another slot.  No handle is given out twice.  So an old handle is
+ *      noticed.
+ * NA2  is_inside is set while a thread that holds the lock allocates or frees.  (The fast paths do
+ *      not set it.)
+ * NA3  drawn is the sum of the usable bytes of the blocks that the program holds and of the chunks
+ *      in a bin; nr_drawn is how many these are.  drawn <= quota.
  * NA4  The owner of the heap's shard, and so of each of its zones, is the handle.
  *
  * The lock of a heap protects all of it but what says otherwise.  A heap with `one_thread` takes no
@@ -95,7 +96,8 @@ struct sea_named *sea_named_create(const char *name, struct sea_named_options op
  * the handle is invalid. */
 void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_named *named));
 
-/* Takes the lock and notes that the thread is inside.  Ends the process if the handle is invalid. */
+/* Takes the lock and notes that the thread is inside.  Ends the process if the handle is
+ * invalid. */
 struct sea_named *sea_named_enter(uint64_t handle, const char *verb);
 void sea_named_leave(struct sea_named *named);
 

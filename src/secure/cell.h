@@ -5,8 +5,8 @@
  *    slab   | cell | cell | ... | cell | rest |
  *
  * Cells are 16 bytes apart up to 1 KiB, then in eighths of a power of two.  A slab has cells of one
- * class, 256 at most.  Four sizes of slabs are enough: each has room for at least 16 small cells, or
- * 8 large ones, from which one is chosen by chance.
+ * class, 256 at most.  Four sizes of slabs are enough: each has room for at least 16 small cells,
+ * or 8 large ones, from which one is chosen by chance.
  */
 #ifndef SEA_CELL_H
 #define SEA_CELL_H

@@ -9,17 +9,18 @@
  * taking pages of the guard into use.
  *
  * A run that is given up stays whole and without access for the next block that needs one as long.
- * So a block that comes and goes costs two calls of mprotect.  Runs are rounded up to an eighth of a
- * power of two, so that they fit more often; that costs addresses, but no memory.
+ * So a block that comes and goes costs two calls of mprotect.  Runs are rounded up to an eighth of
+ * a power of two, so that they fit more often; that costs addresses, but no memory.
  *
  * What is known of a block is in a record out of band, in a hash table by address.  The record of a
  * freed block stays in the table until its run is given up, oldest first.
  *
  * LG1  The table has each live block and each kept one, once; nr_live and nr_kept count them.
- * LG2  Of a live block [data, data_end) has access, and the rest of its run has none if it is guarded.
+ * LG2  Of a live block [data, data_end) has access, and the rest of its run has none if it is
+ *      guarded.
  * LG3  nr_guarded counts the blocks with guards, and is at most the option secure_guards.
- * LG4  `live` and `closed` are the bytes of live blocks, and those of the runs outside [data, data_end)
- *      of a live block.
+ * LG4  `live` and `closed` are the bytes of live blocks, and those of the runs outside [data,
+ *      data_end) of a live block.
  *
  * Each block with guards costs the process three mappings, of which Linux allows 65530.
  */
@@ -131,7 +132,7 @@ static struct large *take_record(void)
 	return large ? large : sea_meta_alloc(sizeof(*large));
 }
 
-/* --- memory of one block ----------------------------------------------------------------------- */
+/* --- memory of one block --------------------------------------------------------------------- */
 
 /* LG4, for a record that comes (sign 1) or goes (-1).  The lock. */
 static void note(const struct large *large, int sign)
@@ -204,7 +205,7 @@ static void clear(char *from, char *to)
 		memset(from, 0, (size_t)(to - from));
 }
 
-/* --- allocating ------------------------------------------------------------------------------------ */
+/* --- allocating ------------------------------------------------------------------------------ */
 
 static bool may_guard(void)
 {
@@ -364,7 +365,7 @@ void *sea_large_alloc_to_grow(size_t size, enum sea_kind kind)
 	return block ? block : sea_large_alloc(SEA_GRANULE, size, kind);
 }
 
-/* --- questions ---------------------------------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------------------------- */
 
 struct sea_large_view sea_large_find(const char *verb, const void *address)
 {
@@ -421,7 +422,7 @@ struct sea_large_sums sea_large_sum(void)
 	return sums;
 }
 
-/* --- freeing ------------------------------------------------------------------------------------------- */
+/* --- freeing --------------------------------------------------------------------------------- */
 
 /* The lock.  Takes the oldest kept block out of the table; its run is the caller's. */
 static bool take_oldest(struct large *gone)
@@ -515,7 +516,7 @@ bool sea_large_free(void *block)
 	return true;
 }
 
-/* --- resizing ------------------------------------------------------------------------------------------- */
+/* --- resizing -------------------------------------------------------------------------------- */
 
 static struct large *find_live(const void *block)
 {

@@ -5,11 +5,11 @@
  *    up to 32 KiB - 8    --> cellcache.c   a cell of a slab, with a seal behind the block
  *    more                --> large.c       pages between two guards
  *
- * A free cell reads as zero but for its seal.  It is cleared when it is freed, and looked at when it
- * is handed out again: if it is not zero then, the program wrote to it after the free.
+ * A free cell reads as zero but for its seal.  It is cleared when it is freed, and looked at when
+ * it is handed out again: if it is not zero then, the program wrote to it after the free.
  *
- * While a cell changes from free to live or back its seal is 0.  So a signal handler that calls exit()
- * in between leads to an audit that leaves the cell out.
+ * While a cell changes from free to live or back its seal is 0.  So a signal handler that calls
+ * exit() in between leads to an audit that leaves the cell out.
  */
 #include "secure/secure.h"
 
@@ -156,7 +156,7 @@ SEA_INLINE void find_cell(const char *verb, struct sea_tract *tract, const char 
 		sea_report_underflow(verb, block, found->size);
 }
 
-/* --- does the free fit? --------------------------------------------------------------------------- */
+/* --- does the free fit? ---------------------------------------------------------------------- */
 
 /* A free by the C functions says nothing of operators that the program has not. */
 static void check_pair(const void *block, enum sea_kind freed_as, enum sea_kind kind, size_t told, size_t size)
@@ -167,7 +167,7 @@ static void check_pair(const void *block, enum sea_kind freed_as, enum sea_kind 
 		sea_report_size(block, told, size);
 }
 
-/* --- free ------------------------------------------------------------------------------------------- */
+/* --- free ------------------------------------------------------------------------------------ */
 
 SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind kind, size_t told)
 {
@@ -224,7 +224,7 @@ bool sea_secure_free(void *block, enum sea_kind kind, size_t size)
 	return true;
 }
 
-/* --- malloc ------------------------------------------------------------------------------------------ */
+/* --- malloc ---------------------------------------------------------------------------------- */
 
 static void *alloc_once(size_t align, size_t size, enum sea_kind kind)
 {
@@ -267,7 +267,7 @@ void *sea_secure_malloc(size_t size)
 	return sea_secure_alloc(SEA_GRANULE, size, SEA_KIND_PLAIN, &zeroed);
 }
 
-/* --- questions ------------------------------------------------------------------------------------------ */
+/* --- questions ------------------------------------------------------------------------------- */
 
 /* What find() finds. */
 struct view {
@@ -337,7 +337,7 @@ void sea_secure_mistake(const char *verb, const void *block)
 	sea_report_foreign(verb, block);
 }
 
-/* --- realloc -------------------------------------------------------------------------------------------- */
+/* --- realloc --------------------------------------------------------------------------------- */
 
 /* Claim: a cell or run for `room` bytes is not too large for `size`. */
 static bool is_worth_it(size_t room, size_t size) { return size >= room / 2 || room <= 4 * SEA_GRANULE; }
@@ -395,7 +395,7 @@ bool sea_secure_expand(void *block, size_t size)
 	return size <= view.size || resize_in_place(block, &view, size);
 }
 
-/* --- the audit -------------------------------------------------------------------------------------------- */
+/* --- the audit ------------------------------------------------------------------------------- */
 
 struct audit {
 	size_t left; /* cells */
@@ -449,7 +449,7 @@ void sea_secure_audit(size_t most)
 		sea_large_audit();
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------ */
+/* --- the rest -------------------------------------------------------------------------------- */
 
 size_t sea_secure_trim(size_t keep)
 {

@@ -8,10 +8,11 @@
  *
  * SB1  A slab is in the list of its class if, and only if, it has a free cell.
  * SB2  nr_free is the number of bits in `free`.
- * SB3  A tract is in the list of its grade if, and only if, it has an idle slab; nr_idle counts them.
+ * SB3  A tract is in the list of its grade if, and only if, it has an idle slab; nr_idle counts
+ *      them.
  * SB4  The page map has each tract, with bit 0 of the pointer set, which no zone has.
- * SB5  A tract's nr_dirty counts its idle slabs that may have memory; the shard's idle_dirty is their
- *      sum in bytes.
+ * SB5  A tract's nr_dirty counts its idle slabs that may have memory; the shard's idle_dirty is
+ *      their sum in bytes.
  *
  * The page map has a pointer for each slot of 1 MiB.  Hardened mode puts a tract there instead of a
  * zone.  Bit 0 tells them apart, because a program may have zones from before the mode began.
@@ -338,7 +339,7 @@ static void give_cell(struct shard *shard, struct sea_tract *tract, const char *
 		close_slab(shard, tract, slab);
 }
 
-/* --- purging ------------------------------------------------------------------------------------ */
+/* --- purging --------------------------------------------------------------------------------- */
 
 /* Slabs that one call of sea_slabs_give() purges at most: some 10 us for 4 KiB each. */
 #define PURGE_STEP 8
@@ -479,7 +480,7 @@ size_t sea_slabs_trim(void)
 	return bytes;
 }
 
-/* --- observers ------------------------------------------------------------------------------------ */
+/* --- observers ------------------------------------------------------------------------------- */
 
 void sea_slabs_each(unsigned number, void (*visit)(const char *, const struct sea_slab *, void *), void *context)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* untouched.h - did the program write to a free cell?
  *
- * A free cell was cleared when it was freed, or it comes from the kernel.  So it reads as zero but for
- * its seal.
+ * A free cell was cleared when it was freed, or it comes from the kernel.  So it reads as zero but
+ * for its seal.
  */
 #ifndef SEA_UNTOUCHED_H
 #define SEA_UNTOUCHED_H

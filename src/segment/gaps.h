@@ -21,8 +21,8 @@ void sea_gaps_link(struct sea_segment *segment, size_t g, size_t n);
 /* The opposite.  n is its size. */
 void sea_gaps_unlink(struct sea_segment *segment, size_t g, size_t n);
 
-/* The hole [g, g + n) becomes [to, to + length), which it overlaps or touches.  Where both sizes have the
- * same list, that takes half the stores.  Seams are the caller's. */
+/* The hole [g, g + n) becomes [to, to + length), which it overlaps or touches.  Where both sizes
+ * have the same list, that takes half the stores.  Seams are the caller's. */
 void sea_gaps_change(struct sea_segment *segment, size_t g, size_t n, size_t to, size_t length);
 
 /* Finds a hole of at least n granules; *size: what it has.  SIZE_MAX: there is none. */

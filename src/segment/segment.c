@@ -5,7 +5,8 @@
  *      seam and has no bit.
  * SG2  Bit g of `ends` is set  <=>  granule g is the first or the last of a hole.
  * SG3  No two holes touch.
- * SG4  Each hole is in the list of its size, once; filled has a list's bit  <=>  the list is not empty.
+ * SG4  Each hole is in the list of its size, once; filled has a list's bit  <=>  the list is not
+ *      empty.
  * SG5  A hole has its size in its first and in its last granule.
  * SG6  nr_used, nr_blocks and nr_holes are what a walk counts.
  *

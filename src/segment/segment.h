@@ -58,8 +58,9 @@ enum sea_segment_error {
 enum sea_segment_error sea_segment_format(struct sea_segment *segment, void *base, size_t length, size_t limit,
 					  bool is_dirty);
 
-/* Which bytes of a segment with this limit a length of `length` uses, of header and bitmaps and of the
- * data.  Others are never touched, and may be without memory.  The base is at a multiple of 64. */
+/* Which bytes of a segment with this limit a length of `length` uses, of header and bitmaps and of
+ * the data.  Others are never touched, and may be without memory.  The base is at a multiple of
+ * 64. */
 struct sea_segment_parts {
 	struct {
 		size_t from, to;
@@ -70,9 +71,9 @@ void sea_segment_find_parts(size_t length, size_t limit, struct sea_segment_part
 /* Bytes of header and bitmaps for a limit. */
 size_t sea_segment_metadata(size_t limit);
 
-/* Opens what sea_segment_format() has made, perhaps in another process, in a range of `length` bytes
- * whose base has the same remainder by 64.  Checks what bounds the accesses; sea_segment_is_sound()
- * checks the rest. */
+/* Opens what sea_segment_format() has made, perhaps in another process, in a range of `length`
+ * bytes whose base has the same remainder by 64.  Checks what bounds the accesses;
+ * sea_segment_is_sound() checks the rest. */
 enum sea_segment_error sea_segment_open(struct sea_segment *segment, void *base, size_t length);
 
 /* Allocates `size` bytes (0 counts as 1) at a multiple of `align` (a power of two; 16 or less costs
@@ -82,11 +83,11 @@ enum sea_segment_error sea_segment_open(struct sea_segment *segment, void *base,
  * Cost: constant, about 20 stores. */
 size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align);
 
-/* Allocates up to `max` blocks of `size` bytes side by side, out of the hole that one would come from.
- * *nr: how many; each is as long as sea_segment_usable() says of the first.  Returns the offset of
- * the first; 0: as above.  Behind the first 16 bytes of the first block, memory of the new blocks may
- * be written before the step is committed: if it is undone, that memory is inside a hole.
- * Cost: as of one block, and a store for each 64 granules. */
+/* Allocates up to `max` blocks of `size` bytes side by side, out of the hole that one would come
+ * from.  *nr: how many; each is as long as sea_segment_usable() says of the first.  Returns the
+ * offset of the first; 0: as above.  Behind the first 16 bytes of the first block, memory of the
+ * new blocks may be written before the step is committed: if it is undone, that memory is inside a
+ * hole.  Cost: as of one block, and a store for each 64 granules. */
 size_t sea_segment_alloc_run(struct sea_segment *segment, size_t size, size_t max, size_t *nr);
 
 /* Frees the block at an offset and merges it with the holes beside it.  An error changes nothing.
