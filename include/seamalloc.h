@@ -63,8 +63,8 @@ SEA_API SEA_RETURNS_BLOCK SEA_SIZED(1) void *sea_malloc(size_t size);
 SEA_API SEA_RETURNS_BLOCK SEA_SIZED(1, 2) void *sea_calloc(size_t count, size_t size);
 
 /* Keeps min(old, new) bytes.  The block stays in place if it can; a large one (4 MiB and
- * more) moves by moving pages, without a copy.  realloc(NULL, n) allocates.  realloc(p, 0) frees p and returns
- * NULL, as glibc does.  On failure the old block stays as it was. */
+ * more) moves by moving pages, without a copy.  realloc(NULL, n) allocates.  realloc(p, 0) frees p
+ * and returns NULL, as glibc does.  On failure the old block stays as it was. */
 SEA_API __attribute__((warn_unused_result)) SEA_SIZED(2) void *sea_realloc(void *block, size_t size);
 SEA_API __attribute__((warn_unused_result)) SEA_SIZED(2, 3)
 void *sea_reallocarray(void *block, size_t count, size_t size);

@@ -16,6 +16,7 @@
  *   - A mistake of the program ends the process: one sentence on standard error, then abort().
  *     Mistakes are: a heap that was destroyed, a heap that is destroyed while another thread allocates
  *     or frees in it, a block of another heap, a block that was freed already.
+ *   - Hardened mode and guarded blocks (docs/security.md) are for blocks of malloc(), not for these.
  *   - Cost is for a 64-bit x86; docs/heaps.md has measurements.
  *
  * These functions are in libseamalloc.so and libseamalloc.a, and not in the libraries of the textbook
