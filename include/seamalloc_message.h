@@ -17,14 +17,14 @@
  *
  * For all functions:
  *   - A failure sets errno and returns NULL, 0 (a handle) or -1.  It changes nothing.
- *   - Thread safety: any thread may call any function, but for sea_msg_close(), which must be the last
- *     call for its heap.  None of them is async-signal-safe.
+ *   - Thread safety: any thread may call any function, but for sea_msg_close(), which must be the
+ *     last call for its heap.  None of them is async-signal-safe.
  *   - A child of a fork is no peer: all calls with its parent's heaps fail with ECHILD, but for
- *     sea_msg_close().  It opens the heap itself: by its name, or by a dup() of sea_msg_fd() that was
- *     made before the fork.
- *   - Errors that each may have: EINVAL (an argument), ECHILD, EBADMSG (the shared memory has contents
- *     that this library does not write; no peer uses the heap any more), ETIMEDOUT (a living peer
- *     was stopped in the middle of a step, for 10 s).
+ *     sea_msg_close().  It opens the heap itself: by its name, or by a dup() of sea_msg_fd() that
+ *     was made before the fork.
+ *   - Errors that each may have: EINVAL (an argument), ECHILD, EBADMSG (the shared memory has
+ *     contents that this library does not write; no peer uses the heap any more), ETIMEDOUT (a
+ *     living peer was stopped in the middle of a step, for 10 s).
  *   - Contents of the shared memory are checked before they are used.  But a peer can overwrite
  *     the messages of others, as the memory is shared: peers must trust each other with the
  *     contents, not with the structure.  If somebody shortens the file of a named heap, an access
@@ -46,9 +46,9 @@ extern "C" {
 /* One process's view of a message heap. */
 struct sea_msg_heap;
 
-/* Names one message: its place, and a generation that no other message has (it comes again after 2^32
- * messages).  0: none.  A handle is valid in every peer, for the owner of the message.  It becomes
- * stale when the message is freed or sent; the receiver gets a new one. */
+/* Names one message: its place, and a generation that no other message has (it comes again after
+ * 2^32 messages).  0: none.  A handle is valid in every peer, for the owner of the message.  It
+ * becomes stale when the message is freed or sent; the receiver gets a new one. */
 typedef uint64_t sea_msg_t;
 
 /* --- heaps --------------------------------------------------------------------------------- */
@@ -57,27 +57,28 @@ typedef uint64_t sea_msg_t;
  * at least 4 KiB, at most 16 GiB).  Memory for `size` bytes is taken at once, and for each step of
  * growth when it happens.  The maximum takes address space only.
  *
- * name: at most 200 bytes, without a slash.  The file is /dev/shm/seamalloc-msg.NAME, with the rights
- * `mode` less the umask.  If there is a heap of this name, EEXIST; one that no process has open is
- * replaced.  NULL: the heap has no name, and its file cannot be shortened; pass sea_msg_fd() on.
+ * name: at most 200 bytes, without a slash.  The file is /dev/shm/seamalloc-msg.NAME, with the
+ * rights `mode` less the umask.  If there is a heap of this name, EEXIST; one that no process has
+ * open is replaced.  NULL: the heap has no name, and its file cannot be shortened; pass
+ * sea_msg_fd() on.
  *
  * Errors: EEXIST, ENOSPC and ENOMEM (no memory), EACCES.  Cost: some system calls. */
 SEA_MSG_API struct sea_msg_heap *sea_msg_create(const char *name, size_t size, size_t maximum, mode_t mode);
 
-/* Opens the heap of this name.  Also one that was left by processes that have all died: what they had
- * sent is there.  Errors: ENOENT, EACCES, EPROTONOSUPPORT (of another version of this library), EUSERS
- * (it has 64 peers). */
+/* Opens the heap of this name.  Also one that was left by processes that have all died: what they
+ * had sent is there.  Errors: ENOENT, EACCES, EPROTONOSUPPORT (of another version of this
+ * library), EUSERS (it has 64 peers). */
 SEA_MSG_API struct sea_msg_heap *sea_msg_open(const char *name);
 
-/* Opens a heap by its file, which came over a UNIX socket or was inherited.  `fd` stays the caller's.
- * Needs /proc.  Errors: as sea_msg_open(). */
+/* Opens a heap by its file, which came over a UNIX socket or was inherited.  `fd` stays the
+ * caller's.  Needs /proc.  Errors: as sea_msg_open(). */
 SEA_MSG_API struct sea_msg_heap *sea_msg_attach(int fd);
 
 /* The heap's file, to pass on.  It stays the heap's, and is closed with it and by exec. */
 SEA_MSG_API int sea_msg_fd(const struct sea_msg_heap *heap);
 
-/* Frees the messages that this peer owns and leaves the heap.  Its addresses become invalid.  Cost: a
- * walk over the heap. */
+/* Frees the messages that this peer owns and leaves the heap.  Its addresses become invalid.
+ * Cost: a walk over the heap. */
 SEA_MSG_API int sea_msg_close(struct sea_msg_heap *heap);
 
 /* Removes the name.  Peers keep the heap.  Errors: ENOENT, EACCES. */
@@ -92,12 +93,12 @@ SEA_MSG_API int sea_msg_unlink(const char *name);
  * and constant time. */
 SEA_MSG_API sea_msg_t sea_msg_alloc(struct sea_msg_heap *heap, size_t size);
 
-/* Frees a message of this peer.  Errors: ESTALE (no message of this peer's has the handle: it was freed or
- * sent). */
+/* Frees a message of this peer.  Errors: ESTALE (no message of this peer's has the handle: it was
+ * freed or sent). */
 SEA_MSG_API int sea_msg_free(struct sea_msg_heap *heap, sea_msg_t message);
 
-/* The first byte of a message of this peer, valid until the message is freed or sent.  Errors: ESTALE.
- * Cost: three loads. */
+/* The first byte of a message of this peer, valid until the message is freed or sent.  Errors:
+ * ESTALE.  Cost: three loads. */
 SEA_MSG_API void *sea_msg_address(const struct sea_msg_heap *heap, sea_msg_t message);
 
 /* The handle of a message of this peer, from its first byte.  Errors: ESTALE. */
@@ -108,8 +109,8 @@ SEA_MSG_API size_t sea_msg_size(const struct sea_msg_heap *heap, sea_msg_t messa
 
 /* --- ports ------------------------------------------------------------------------------------ */
 
-/* The port of this name (1 to 47 bytes), made if there is none.  Ports stay as long as the heap; all
- * peers may send and receive.  Errors: ENOSPC (the heap has 128 ports). */
+/* The port of this name (1 to 47 bytes), made if there is none.  Ports stay as long as the heap;
+ * all peers may send and receive.  Errors: ENOSPC (the heap has 128 ports). */
 SEA_MSG_API int sea_msg_port(struct sea_msg_heap *heap, const char *name);
 
 /* Puts a message of this peer at the end of the port's queue, in one step: afterwards the port owns
@@ -117,24 +118,24 @@ SEA_MSG_API int sea_msg_port(struct sea_msg_heap *heap, const char *name);
  * call if a receiver sleeps. */
 SEA_MSG_API int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t message);
 
-/* Takes the first message out of the port's queue, in one step: afterwards this peer owns it.  Waits
- * for one, timeout_ms milliseconds at most (negative: no limit; 0: not at all).  Errors: EAGAIN
- * (none is there, and the timeout is 0), ETIMEDOUT, EINTR (a signal handler ran while it slept),
- * EDQUOT. */
+/* Takes the first message out of the port's queue, in one step: afterwards this peer owns it.
+ * Waits for one, timeout_ms milliseconds at most (negative: no limit; 0: not at all).  Errors:
+ * EAGAIN (none is there, and the timeout is 0), ETIMEDOUT, EINTR (a signal handler ran while it
+ * slept), EDQUOT. */
 SEA_MSG_API sea_msg_t sea_msg_receive(struct sea_msg_heap *heap, int port, int timeout_ms);
 
-/* A descriptor for event loops (poll, epoll): readable when messages were sent to the port since it was
- * read last, and at first if some wait.  It is an eventfd that does not block: read 8 bytes from it, then
- * receive with timeout 0 until EAGAIN.  Each call gives another; sea_msg_close() closes it, the program
- * must not.  Errors: EAGAIN (the system starts no thread), ENOMEM.  Cost: a thread that sleeps until
- * a message is sent. */
+/* A descriptor for event loops (poll, epoll): readable when messages were sent to the port since
+ * it was read last, and at first if some wait.  It is an eventfd that does not block: read 8 bytes
+ * from it, then receive with timeout 0 until EAGAIN.  Each call gives another; sea_msg_close()
+ * closes it, the program must not.  Errors: EAGAIN (the system starts no thread), ENOMEM.  Cost: a
+ * thread that sleeps until a message is sent. */
 SEA_MSG_API int sea_msg_port_fd(struct sea_msg_heap *heap, int port);
 
 /* --- order ---------------------------------------------------------------------------------- */
 
-/* Frees what peers owned that have died.  Returns how many there were.  sea_msg_alloc() does it before it
- * fails, and a new peer for the one whose place it takes.  Cost: one system call for each peer, and
- * a walk over the heap for each dead one. */
+/* Frees what peers owned that have died.  Returns how many there were.  sea_msg_alloc() does it
+ * before it fails, and a new peer for the one whose place it takes.  Cost: one system call for
+ * each peer, and a walk over the heap for each dead one. */
 SEA_MSG_API int sea_msg_reclaim(struct sea_msg_heap *heap);
 
 /* Bytes of memory, 16 for each message included, that this peer may hold at a time; 0: no limit, as
@@ -161,8 +162,8 @@ struct sea_msg_stats {
 /* Counts under the lock; exact to the byte.  Cost: a walk over the heap. */
 SEA_MSG_API int sea_msg_count(struct sea_msg_heap *heap, struct sea_msg_stats *stats);
 
-/* Checks the whole heap under the lock: every byte is free, owned by a peer, or queued once.  EBADMSG:
- * it is not so.  Cost: some walks over the heap. */
+/* Checks the whole heap under the lock: every byte is free, owned by a peer, or queued once.
+ * EBADMSG:  it is not so.  Cost: some walks over the heap. */
 SEA_MSG_API int sea_msg_audit(struct sea_msg_heap *heap);
 
 #ifdef __cplusplus
