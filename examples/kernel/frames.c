@@ -7,9 +7,8 @@
  *    free    |  promised  |        may be promised       | min: page tables |
  *                                                 low ^
  *
- * The buddy system is seamalloc's (page/buddy.c): one pool for each range of the map.  Nobody gets
- * a page by surprise: memory is first promised, then taken when it is touched, so a page fault
- * always finds a page.
+ * The buddy system is seamalloc's (page/buddy.c): one pool for each range of the map.  Memory is
+ * promised first, and taken when it is touched.  So a page fault always finds a page.
  *
  * FR1  promised + min <= free at each promise: pages below min are for page tables.
  * FR2  free is the sum over the pools.
