@@ -134,8 +134,8 @@ SEA_API int sea_heap_check(sea_heap *heap);
  * Ranges that are occupied are never touched, as a kernel does not touch what its firmware reports
  * as taken.  If they cover the start of the memory, the heap cannot be opened again.
  *
- * EINVAL: less than 4 KiB, no room for the metadata, ranges that overlap or lie outside, more than
- * 15 of them (63 from 1 MiB on).  ENOMEM: there are 4096 heaps.  Cost: the metadata is written.
+ * EINVAL: less than 4 KiB, no room for the metadata, ranges that overlap or lie outside, more than 15
+ * of them (63 from 1 MiB on).  ENOMEM: there are 4096 heaps.  Cost: the metadata is written.
  *
  * Allocation is first fit by address, with hints for each 8 KiB: the source is P. R. Wilson et al.,
  * "Dynamic Storage Allocation: A Survey and Critical Review", 1995. */

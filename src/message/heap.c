@@ -163,8 +163,8 @@ static int format(struct sea_message_view *view, size_t length, size_t limit)
 	return join(view);
 }
 
-/* Removes the file if nobody has it open.  Nobody can join while we have all bytes locked; who
- * waits for that finds that the file has lost its name. */
+/* Removes the file if nobody has it open.  Nobody can join while we have all bytes locked; who waits
+ * for that finds that the file has lost its name. */
 int sea_message_clean(const char *path)
 {
 	int file = sea_shared_open(path), error = 0;

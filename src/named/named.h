@@ -33,8 +33,8 @@ void sea_named_free_in(uint64_t handle, const char *verb, void *block);
 void *sea_named_resize_in(uint64_t handle, const char *verb, void *block, struct sea_request *request);
 size_t sea_named_size_in(uint64_t handle, const char *verb, const void *block);
 
-/* For calls that do not name a heap.  The first finds the heap of a block: NULL if it has none.
- * The others are for blocks of a heap. */
+/* For calls that do not name a heap.  The first finds the heap of a block: NULL if it has none.  The
+ * others are for blocks of a heap. */
 struct sea_named *sea_named_of(const void *block);
 void sea_named_free(struct sea_named *named, void *block);
 void *sea_named_resize(struct sea_named *named, void *block, size_t size);

@@ -161,7 +161,7 @@ void sea_plot_clear(struct sea_plot *plot)
 		SEA_CHECK(sea_plot_note(plot, &plot->notes[i]) == SEA_NOTED);
 }
 
-/* --- finding it again ------------------------------------------------------------------------ */
+/* --- finding it again ------------------------------------------------------------------------------ */
 
 static bool is_head(const struct sea_plot *plot)
 {
