@@ -33,6 +33,10 @@ void sea_named_free_in(uint64_t handle, const char *verb, void *block);
 void *sea_named_resize_in(uint64_t handle, const char *verb, void *block, struct sea_request *request);
 size_t sea_named_size_in(uint64_t handle, const char *verb, const void *block);
 
+/* Bytes that heap objects have drawn from zones and runs; shared runs and brought memory are not among
+ * them.  Exact if no thread runs. */
+size_t sea_named_drawn_from_pages(void);
+
 /* For calls that do not name a heap.  The first finds the heap of a block: NULL if it has none.  The
  * others are for blocks of a heap. */
 struct sea_named *sea_named_of(const void *block);

@@ -270,6 +270,7 @@ static size_t take_from_live(size_t bytes, struct sea_stats *stats)
 static void count_secure(struct sea_threads_stats *caches, struct sea_stats *stats)
 {
 	struct sea_secure_sums sums = sea_secure_sum();
+	sums.live += sea_named_drawn_from_pages();
 	stats->purged += take_from_live(sums.closed, stats);
 	size_t kept = sea_min(caches->cached + sums.kept, stats->live);
 	size_t live = sea_min(sums.live, stats->live - kept);
