@@ -134,8 +134,9 @@ SEA_API int sea_heap_check(sea_heap *heap);
  * Ranges that are occupied are never touched, as a kernel does not touch what its firmware reports
  * as taken.  If they cover the start of the memory, the heap cannot be opened again.
  *
- * EINVAL: less than 4 KiB, no room for the metadata, ranges that overlap or lie outside, more than 15
- * of them (63 from 1 MiB on).  ENOMEM: there are 4096 heaps.  Cost: the metadata is written.
+ * EINVAL: less than 4 KiB, 64 GiB or more, no room for the metadata, ranges that overlap or lie outside,
+ * more than 15 of them (63 from 1 MiB on).  EBUSY: this process has a heap there, open.  ENOMEM: there
+ * are 4096 heaps.  Cost: the metadata is written.
  *
  * Allocation is first fit by address, with hints for each 8 KiB: the source is P. R. Wilson et al.,
  * "Dynamic Storage Allocation: A Survey and Critical Review", 1995. */
@@ -151,8 +152,8 @@ SEA_API sea_heap *sea_heap_create_in(void *base, size_t length, const struct sea
  * written back only a part of the pages: copy the file, or msync() it, at points of your choice.)
  * The memory may be mapped elsewhere than before; pointers inside blocks are the program's affair.
  *
- * EINVAL: no heap is there, or it was made for another length.  EBADMSG: it is damaged.  ENOMEM: as
- * above.  Cost: the bitmaps.  One process at a time may use the memory. */
+ * EINVAL: no heap is there, or it was made for another length.  EBADMSG: it is damaged.  EBUSY: as
+ * above.  ENOMEM: as above, or its blocks have more than the quota.  Cost: the bitmaps.  One process at a time may use the memory. */
 SEA_API sea_heap *sea_heap_open_in(void *base, size_t length, const struct sea_heap_options *options);
 
 /* Ends the heap and keeps what is in its memory, for sea_heap_open_in().  The program writes it

@@ -358,7 +358,11 @@ static SEA_NOINLINE void free_checked(void *block)
 
 void sea_cache_free_slow(void *block)
 {
-	if (!sea_secure_is_on() || unlikely(!sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD)))
+	if (!sea_secure_is_on())
+		free_checked(block);
+	else if (sea_named_has(block))
+		free_named(block);
+	else if (unlikely(!sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD)))
 		free_checked(block);
 }
 

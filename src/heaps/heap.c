@@ -65,6 +65,7 @@ static int error_of(enum sea_brought_result result)
 	switch (result) {
 	case SEA_BROUGHT_NO_MEMORY: return ENOMEM;
 	case SEA_BROUGHT_DAMAGED: return EBADMSG;
+	case SEA_BROUGHT_TAKEN: return EBUSY;
 	default: return EINVAL;
 	}
 }

@@ -382,11 +382,12 @@ struct sea_named *sea_named_of(const void *block)
 	const struct sea_zone *zone = sea_zone_of(block);
 	if (!sea_named_any())
 		return NULL;
-	if (zone && zone->is_apart)
-		return (struct sea_named *)((char *)zone->shard - offsetof(struct sea_named, shard));
+	/* First: the memory that was brought may be a block of another heap. */
 	struct sea_named *around = sea_named_plot_around(block);
-	if (around || zone)
+	if (around)
 		return around;
+	if (zone)
+		return zone->is_apart ? (struct sea_named *)((char *)zone->shard - offsetof(struct sea_named, shard)) : NULL;
 	const struct sea_run *run = sea_runs_find(block);
 	return run ? run->named : NULL;
 }

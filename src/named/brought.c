@@ -30,14 +30,20 @@ static void give_record(struct sea_plot *plot)
 	sea_lock_drop(&sea_named_lock);
 }
 
+/* Bytes in blocks, and how many these are. */
+static size_t count_live(const struct sea_plot *plot, size_t *nr)
+{
+	size_t bytes = 0, at = 0, k;
+	for (*nr = 0; sea_plot_next(plot, &at, &k); ++*nr)
+		bytes += k * SEA_GRANULE;
+	return bytes;
+}
+
 /* From now on the heap's blocks are there. */
 static void attach(struct sea_named *named, struct sea_plot *plot)
 {
-	size_t at = 0, k;
-	while (sea_plot_next(plot, &at, &k)) {
-		named->drawn += k * SEA_GRANULE;
-		named->nr_drawn++;
-	}
+	named->drawn = count_live(plot, &named->nr_drawn);
+	SEA_ASSERT(named->drawn <= named->quota); /* NA3 */
 	named->plot = plot;
 	sea_lock_take(&sea_named_lock);
 	plot->named = named;
@@ -75,6 +81,18 @@ struct sea_named *sea_named_plot_around(const void *address)
 	return named;
 }
 
+/* Claim: a heap of this process has its metadata in this memory.  (A heap that lies in a block of another
+ * does not meet it.) */
+static bool is_taken(struct sea_brought brought)
+{
+	sea_lock_take(&sea_named_lock);
+	const struct sea_plot *plot = plots.first;
+	while (plot && (size_t)((char *)plot->head - brought.base) >= brought.length)
+		plot = plot->next;
+	sea_lock_drop(&sea_named_lock);
+	return plot;
+}
+
 /* Makes the heap object for a plot that was made or found. */
 static struct sea_named *make(struct sea_plot *plot, struct sea_named_options options)
 {
@@ -87,6 +105,8 @@ static struct sea_named *make(struct sea_plot *plot, struct sea_named_options op
 enum sea_brought_result sea_named_create_in(struct sea_brought brought, const char *name, struct sea_named_options options,
 					    const struct sea_note *occupied, size_t nr_occupied, struct sea_named **named)
 {
+	if (is_taken(brought))
+		return SEA_BROUGHT_TAKEN;
 	struct sea_plot *plot = take_record();
 	if (!plot)
 		return SEA_BROUGHT_NO_MEMORY;
@@ -106,6 +126,9 @@ enum sea_brought_result sea_named_open_in(struct sea_brought brought, struct sea
 {
 	static const enum sea_brought_result result[] = {
 		[SEA_PLOT_NONE] = SEA_BROUGHT_NONE, [SEA_PLOT_DAMAGED] = SEA_BROUGHT_DAMAGED};
+	size_t nr_live;
+	if (is_taken(brought))
+		return SEA_BROUGHT_TAKEN;
 	struct sea_plot *plot = take_record();
 	if (!plot)
 		return SEA_BROUGHT_NO_MEMORY;
@@ -114,7 +137,7 @@ enum sea_brought_result sea_named_open_in(struct sea_brought brought, struct sea
 		give_record(plot);
 		return result[found];
 	}
-	*named = make(plot, options);
+	*named = count_live(plot, &nr_live) <= options.quota ? make(plot, options) : NULL;
 	if (*named)
 		return SEA_BROUGHT_OK;
 	sea_plot_close(plot, true);

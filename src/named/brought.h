@@ -7,10 +7,11 @@
 
 enum sea_brought_result {
 	SEA_BROUGHT_OK,
-	SEA_BROUGHT_NO_MEMORY, /* for our structures, or there are SEA_MAX_NAMED heaps */
+	SEA_BROUGHT_NO_MEMORY, /* for our structures, or there are SEA_MAX_NAMED heaps, or over the quota */
 	SEA_BROUGHT_TOO_SHORT, /* no room for the metadata, or ranges that are occupied overlap */
 	SEA_BROUGHT_NONE,      /* no heap is there */
 	SEA_BROUGHT_DAMAGED,
+	SEA_BROUGHT_TAKEN,     /* a heap of this process is there */
 };
 
 /* Makes one; `occupied` as in plot.h. */

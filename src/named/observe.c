@@ -143,6 +143,17 @@ void sea_named_merge_all(void)
 	}
 }
 
+size_t sea_named_drawn_from_pages(void)
+{
+	size_t bytes = 0, shared = sea_handover_mapped().blocks;
+	for (unsigned i = 0; i < sea_apart_count(); i++) {
+		const struct sea_named *named = sea_load_acquire(&sea_named_slots[i]);
+		if (named && sea_named_exists(named) && !sea_load_relaxed(&named->plot))
+			bytes += sea_load_relaxed(&named->drawn);
+	}
+	return bytes > shared ? bytes - shared : 0;
+}
+
 /* Bytes drawn from zones, by the bitmaps. */
 static size_t drawn_from_zones(const struct sea_named *named)
 {

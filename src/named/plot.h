@@ -46,7 +46,7 @@ struct sea_plot_head {
 	uint64_t length, skew, nr; /* bytes; bytes in front of the first granule; granules */
 	uint64_t sum;		   /* of the fields above but nr_notes */
 	uint64_t root;		   /* granule of the root block + 1; 0: none */
-	uint64_t is_closed, sum_of_maps; /* set by sea_plot_close() */
+	uint64_t is_closed, sum_of_maps; /* set by sea_plot_close(), and while the maps are cleared */
 	uint64_t most_notes;
 	char name[SEA_NAME_ROOM];
 };
@@ -72,6 +72,9 @@ struct sea_plot {
 
 /* The least that may be brought. */
 #define SEA_PLOT_LEAST ((size_t)4096)
+
+/* The most: lengths of holes are noted in 32 bits, in granules. */
+#define SEA_PLOT_MOST ((size_t)UINT32_MAX * SEA_GRANULE)
 
 /* Makes a heap.  `occupied` (nr_occupied ranges) is never touched.  False: there is no room for the
  * metadata, or there are too many ranges. */

@@ -9,12 +9,16 @@
 
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/text.h"
 
 #define VERSION 1
 static const char magic[8] = "seaheap";
+
+/* In is_closed: the maps are being cleared, and sum_of_maps is how many notes there are. */
+#define IS_CLEARING 2
 
 /* Ranges that can be noted in a plot of less than SMALL bytes: 0.8 % of 64 KiB. */
 #define NOTES_IN_SMALL 16
@@ -37,11 +41,12 @@ static size_t metadata_for(size_t length, size_t nr)
 	return (bytes + SEA_GRANULE - 1) / SEA_GRANULE;
 }
 
-/* Finds the granules of the memory; false if it is too short. */
+/* Finds the granules of the memory; false if it is too short or too long. */
 static bool measure(struct sea_plot *plot, struct sea_brought brought)
 {
 	char *first = (char *)sea_round_up((uintptr_t)brought.base, SEA_GRANULE);
-	if (brought.length < SEA_PLOT_LEAST)
+	if (brought.length < SEA_PLOT_LEAST || brought.length > SEA_PLOT_MOST ||
+	    brought.length > UINTPTR_MAX - (uintptr_t)brought.base)
 		return false;
 	plot->brought = brought;
 	plot->first = first;
@@ -151,15 +156,33 @@ bool sea_plot_create(struct sea_plot *plot, struct sea_brought brought, const ch
 	return noted;
 }
 
-void sea_plot_clear(struct sea_plot *plot)
+/* Claim: the note is of granules that there are. */
+static bool is_inside(const struct sea_plot *plot, const struct sea_note *note)
 {
-	uint32_t nr_notes = plot->head->nr_notes;
-	plot->head->root = 0;
-	start_maps(plot);
-	plot->head->nr_notes = 0;
-	for (uint32_t i = 0; i < nr_notes; i++)
-		SEA_CHECK(sea_plot_note(plot, &plot->notes[i]) == SEA_NOTED);
+	return note->nr && note->from < plot->nr && note->nr <= plot->nr - note->from;
 }
+
+/* Frees all but what is noted.  Until it has ended the head says what to begin again with: the notes
+ * themselves stay where they are.  False: they are broken. */
+static bool clear(struct sea_plot *plot, uint32_t nr_notes)
+{
+	struct sea_plot_head *head = plot->head;
+	bool sound = true;
+	head->sum_of_maps = nr_notes;
+	sea_before_a_signal();
+	head->is_closed = IS_CLEARING;
+	sea_before_a_signal();
+	head->root = 0;
+	start_maps(plot);
+	head->nr_notes = 0;
+	for (uint32_t i = 0; i < nr_notes && sound; i++)
+		sound = is_inside(plot, &plot->notes[i]) && sea_plot_note(plot, &plot->notes[i]) == SEA_NOTED;
+	sea_before_a_signal();
+	head->is_closed = 0;
+	return sound;
+}
+
+void sea_plot_clear(struct sea_plot *plot) { SEA_CHECK(clear(plot, plot->head->nr_notes)); }
 
 /* --- finding it again ------------------------------------------------------------------------------ */
 
@@ -247,6 +270,11 @@ enum sea_plot_found sea_plot_open(struct sea_plot *plot, struct sea_brought brou
 		return SEA_PLOT_NONE;
 	if (plot->head->nr_notes > plot->head->most_notes)
 		return SEA_PLOT_DAMAGED;
+	if (plot->head->is_closed == IS_CLEARING) {
+		uint64_t nr_notes = plot->head->sum_of_maps;
+		if (nr_notes > plot->head->most_notes || !clear(plot, (uint32_t)nr_notes))
+			return SEA_PLOT_DAMAGED;
+	}
 	if (plot->head->is_closed && plot->head->sum_of_maps != sum_of_maps(plot))
 		return SEA_PLOT_DAMAGED;
 	set_ends(plot);

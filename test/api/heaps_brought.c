@@ -175,6 +175,11 @@ static void errors(void)
 	CHECK(!CALL(sea_heap_create_in)(memory, MiB, &options));
 	errno = 0;
 	CHECK(!open_in(memory, MiB) && errno == EINVAL);
+	errno = 0;
+	CHECK(!create_in(memory, opaque_size(SIZE_MAX)) && errno == EINVAL);
+	errno = 0;
+	CHECK(!create_in(memory, opaque_size(64 * GiB)) && errno == EINVAL);
+	CHECK(!open_in(memory, opaque_size(SIZE_MAX)));
 	sea_heap *heap = CALL(sea_heap_create)("no plot", NULL);
 	errno = 0;
 	CHECK(CALL(sea_heap_close)(heap) == -1 && errno == EINVAL);
@@ -183,6 +188,74 @@ static void errors(void)
 	CHECK(!CALL(sea_heap_root)(heap));
 	errno = 0;
 	CHECK(CALL(sea_region_reserve)(heap, memory, 100, "x") == -1 && errno == EINVAL);
+}
+
+/* While a heap is open, its memory cannot become that of another, whole or in part. */
+static void one_heap_at_a_place(void)
+{
+	static char memory[MiB];
+	sea_heap *heap = create_in(memory + 5000, 500000);
+	char *block = take(heap, 100000);
+	errno = 0;
+	CHECK(!open_in(memory + 5000, 500000) && errno == EBUSY);
+	errno = 0;
+	CHECK(!create_in(memory, MiB) && errno == EBUSY);
+	errno = 0;
+	CHECK(!create_in(memory + 5000, 5000) && errno == EBUSY);
+	sea_heap *inside = create_in(block, 100000);
+	CHECK(inside && CALL(sea_heap_of)(take(inside, 10)) == inside);
+	CALL(sea_heap_destroy)(inside);
+	CHECK_EQ(CALL(sea_heap_close)(heap), 0);
+	CHECK((heap = open_in(memory + 5000, 500000)));
+	CALL(sea_heap_destroy)(heap);
+	CHECK(create_in(memory, MiB));
+}
+
+static void use_nested(sea_heap *inside)
+{
+	char *block = take(inside, 100);
+	test_fill(block, 100, 1);
+	CHECK(CALL(sea_heap_of)(block) == inside);
+	CHECK(malloc_usable_size(block) >= 100);
+	block = realloc(block, 1000);
+	CHECK(block && test_is_filled(block, 100, 1) && CALL(sea_heap_of)(block) == inside);
+	free(block);
+	CHECK_EQ(stats_of(inside).nr_live, 0);
+	CHECK_EQ(CALL(sea_heap_check)(inside), 0);
+	CALL(sea_heap_destroy)(inside);
+}
+
+/* The memory is a block of malloc or of another heap: plain calls find the inner one. */
+static void memory_of_a_heap(void)
+{
+	for (size_t size = 6000; size < 10 * MiB; size *= 3) {
+		char *memory = malloc(size);
+		use_nested(create_in(memory, size));
+		free(memory);
+		sea_heap *outer = CALL(sea_heap_create)("outer", NULL);
+		memory = take(outer, size);
+		use_nested(create_in(memory, size));
+		free(memory);
+		CALL(sea_heap_destroy)(outer);
+	}
+}
+
+/* Blocks that are there already count: a quota below that is refused, and nothing is lost. */
+static void quota_when_opened(void)
+{
+	static char memory[MiB];
+	sea_heap *heap = create_in(memory, MiB);
+	for (int i = 0; i < 100; i++)
+		CHECK(take(heap, 1000));
+	size_t live = stats_of(heap).live;
+	CHECK_EQ(CALL(sea_heap_close)(heap), 0);
+	struct sea_heap_options options = {.quota = live - 1};
+	errno = 0;
+	CHECK(!CALL(sea_heap_open_in)(memory, MiB, &options) && errno == ENOMEM);
+	options.quota = live + 16;
+	CHECK((heap = CALL(sea_heap_open_in)(memory, MiB, &options)));
+	CHECK(take(heap, 16) && !take(heap, 16));
+	CHECK_EQ(CALL(sea_heap_check)(heap), 0);
 }
 
 /* --- ranges that are taken ------------------------------------------------------------------ */
@@ -397,6 +470,39 @@ static void a_killed_process_leaves_it_sound(void)
 	unlink(path);
 }
 
+/* Resets without end.  Most of the time of a reset is that of clearing the maps. */
+static void reset_until_killed(sea_heap *heap)
+{
+	for (;;)
+		CALL(sea_heap_reset)(heap);
+}
+
+/* A process that is killed in a reset leaves a heap with its reservation, and with no blocks or all. */
+static void killed_in_a_reset(void)
+{
+	size_t length = 512 * MiB;
+	char *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(memory != MAP_FAILED);
+	sea_heap *heap = create_in(memory, length);
+	CHECK_EQ(CALL(sea_region_reserve)(heap, memory + 400 * MiB, 5000, "kept"), 0);
+	CHECK_EQ(CALL(sea_heap_close)(heap), 0);
+	for (size_t i = 0; i < test_pick(10, 30, 1000); i++) {
+		pid_t child = fork();
+		if (child == 0)
+			reset_until_killed(open_in(memory, length));
+		usleep(30000 + 700 * (unsigned)i);
+		kill(child, SIGKILL);
+		CHECK(waitpid(child, NULL, 0) == child);
+		CHECK((heap = open_in(memory, length)));
+		CHECK_EQ(CALL(sea_heap_check)(heap), 0);
+		CHECK_EQ(stats_of(heap).nr_live, 0);
+		errno = 0;
+		CHECK(CALL(sea_region_reserve)(heap, memory + 400 * MiB, 100, "again") == -1 && errno == EBUSY);
+		CHECK_EQ(CALL(sea_heap_close)(heap), 0);
+	}
+	munmap(memory, length);
+}
+
 /* Whatever a file holds, opening it is an error or gives a heap that is sound. */
 static void damage_is_found(void)
 {
@@ -454,11 +560,15 @@ static const struct test_case cases[] = {
 	{"model small", model_small, SEAM, 60, 0, NULL},
 	{"model large", model_large, SEAM, 60, 0, NULL},
 	{"errors", errors, SEAM, 0, 0, NULL},
+	{"one heap at a place", one_heap_at_a_place, SEAM, 0, 0, NULL},
+	{"memory of a heap", memory_of_a_heap, SEAM, 0, 0, NULL},
+	{"quota when opened", quota_when_opened, SEAM, 0, 0, NULL},
 	{"occupied pages are never touched", occupied_pages_are_never_touched, SEAM, 0, 0, NULL},
 	{"reserve and release", reserve_and_release, SEAM, 0, 0, NULL},
 	{"the process has a map", the_process_has_a_map, SEAM, 0, 0, NULL},
 	{"a file is there again", a_file_is_there_again, SEAM, 0, 0, NULL},
 	{"a killed process leaves it sound", a_killed_process_leaves_it_sound, SEAM, 60, 0, NULL},
+	{"killed in a reset", killed_in_a_reset, SEAM, 60, 0, NULL},
 	{"damage is found", damage_is_found, SEAM, 60, 0, NULL},
 	{"broken maps are repaired", broken_maps_are_repaired, SEAM, 60, 0, NULL},
 };

@@ -85,7 +85,7 @@ void sea_engine_free(void *block) { sea_cache_free(block); }
 
 void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 {
-	if (!sea_secure_is_on() || !sea_secure_free(block, kind, size))
+	if (!sea_secure_is_on() || sea_named_has(block) || !sea_secure_free(block, kind, size))
 		sea_cache_free(block);
 }
 
@@ -93,7 +93,7 @@ void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
 	size_t size;
-	if (sea_secure_is_on() && sea_secure_find(verb, block, &size))
+	if (sea_secure_is_on() && !sea_named_has(block) && sea_secure_find(verb, block, &size))
 		return size;
 	return sea_cache_expect_live(verb, block);
 }
@@ -155,6 +155,9 @@ static SEA_NOINLINE void *resize_secure(void *block, size_t size)
 		return NULL;
 	if (sea_lock_holds_any())
 		return sea_emergency_copy(block, usable, size);
+	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
+	if (named)
+		return sea_named_resize(named, block, size);
 	if (sea_secure_has(block))
 		return sea_secure_resize(block, size);
 	return resize_by_copy(block, usable, size);
@@ -192,7 +195,8 @@ bool sea_engine_expand(void *block, size_t size)
 	if (sea_engine_expect_live("sea_expand", block) >= size)
 		return true;
 	if (sea_secure_is_on())
-		return !sea_lock_holds_any() && sea_secure_has(block) && sea_secure_expand(block, size);
+		return !sea_lock_holds_any() && !sea_named_has(block) && sea_secure_has(block) &&
+		       sea_secure_expand(block, size);
 	if (sea_lock_holds_any() || sea_emergency_size(block) || sea_guard_has(block))
 		return false;
 	return sea_cache_expand(block, size);
@@ -266,6 +270,7 @@ static size_t take_from_live(size_t bytes, struct sea_stats *stats)
 static void count_secure(struct sea_threads_stats *caches, struct sea_stats *stats)
 {
 	struct sea_secure_sums sums = sea_secure_sum();
+	sums.live += sea_named_drawn_from_pages();
 	stats->purged += take_from_live(sums.closed, stats);
 	size_t kept = sea_min(caches->cached + sums.kept, stats->live);
 	size_t live = sea_min(sums.live, stats->live - kept);
