@@ -114,6 +114,28 @@ static bool equip_arena(struct sea_arena *arena)
 	return true;
 }
 
+/* Metadata of an arena's zones takes 1/64 of it, and is mapped while they are used.  An arena that
+ * takes all the address space of a process with a limit could not be used: of 128 MiB 20 were. */
+#define METADATA_SHARE 64
+
+/* Claim: metadata for an arena of this size still finds room. */
+static bool leaves_room(size_t size)
+{
+	size_t room = sea_round_up(size / METADATA_SHARE, SEA_MIB);
+	void *there = sea_os_reserve(room);
+	return there && sea_os_release(there, room);
+}
+
+static bool reserve_with_room(struct sea_arena *arena, size_t size, size_t align, bool is_least)
+{
+	if (!sea_arena_reserve(arena, size, align, 0))
+		return false;
+	if (is_least || leaves_room(size))
+		return true;
+	sea_arena_release(arena);
+	return false;
+}
+
 struct sea_arena *sea_arenas_make(size_t size, size_t align)
 {
 	SEA_ASSERT(size > 0);
@@ -123,7 +145,7 @@ struct sea_arena *sea_arenas_make(size_t size, size_t align)
 	struct sea_arena *arena = take_struct();
 	if (!arena)
 		return NULL;
-	while (!sea_arena_reserve(arena, want, sea_max(align, want >= ARENA_ALIGN ? ARENA_ALIGN : 1), 0)) {
+	while (!reserve_with_room(arena, want, sea_max(align, want >= ARENA_ALIGN ? ARENA_ALIGN : 1), want == least)) {
 		if (want == least) {
 			give_struct(arena);
 			return NULL;
