@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "guard/guard.h"
 #include "page/page_alloc.h"
+#include "secure/secure.h"
 #include "heap/zone.h"
 
 #define FREED "this block was freed already (double free)"
@@ -54,6 +55,8 @@ void sea_mistake(const char *verb, const void *block)
 		sea_guard_mistake(verb, block);
 	if (zone)
 		explain_chunk(verb, zone, block);
+	if (sea_secure_is_on() && sea_secure_find(verb, block, &size))
+		sea_fatal_block(verb, block, "this block of %z bytes was not allocated there", size, 0);
 	switch (sea_pages_place(block, &base, &size)) {
 	case SEA_PLACE_FREE:
 		sea_fatal_block(verb, block, FREED, 0, 0);

@@ -68,10 +68,18 @@ SEA_INLINE size_t sea_slot_of(const void *address)
 	return (uintptr_t)address >> SEA_SLOT_SHIFT & (SEA_WINDOW_SLOTS - 1);
 }
 
-SEA_INLINE struct sea_zone *sea_pagemap_zone(const void *address)
+/* What sea_pagemap_set_zone() was told.  SEA_IS_NO_ZONE is set if that is no zone. */
+SEA_INLINE uintptr_t sea_pagemap_tagged(const void *address)
 {
 	struct sea_window *window = sea_pagemap_window(address);
-	return window ? sea_load_acquire(&window->zone[sea_slot_of(address)]) : NULL;
+	return window ? (uintptr_t)sea_load_acquire(&window->zone[sea_slot_of(address)]) : 0;
+}
+
+/* NULL if no zone is there. */
+SEA_INLINE struct sea_zone *sea_pagemap_zone(const void *address)
+{
+	uintptr_t tagged = sea_pagemap_tagged(address);
+	return tagged & SEA_IS_NO_ZONE ? NULL : (struct sea_zone *)tagged;
 }
 
 /* Claim: PM2 and PM3 hold.  Walks every slot.  No other thread sets any. */

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "heap/mistake.h"
 #include "page/page_alloc.h"
+#include "secure/secure.h"
 #include "named/handover.h"
 
 static unsigned class_for(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
@@ -60,11 +61,20 @@ static _Noreturn void fail_by_name(const struct sea_named *named, const char *ve
 	sea_fatal_block(verb, block, buffer, 0, 0);
 }
 
+/* Claim: the block may be malloc's.  Ends the process if hardened mode knows better. */
+static bool may_be_mallocs(const char *verb, const void *block)
+{
+	size_t size;
+	const struct sea_zone *zone = sea_zone_of(block);
+	if (zone)
+		return !zone->is_apart;
+	return sea_secure_is_on() ? sea_secure_find(verb, block, &size) : sea_pages_size(block) > 0;
+}
+
 /* `block` is no live block of this heap. */
 static _Noreturn void fail(const struct sea_named *named, const char *verb, const void *block)
 {
 	const struct sea_named *other = sea_named_of(block);
-	const struct sea_zone *zone = sea_zone_of(block);
 	size_t g;
 	if (other && other != named)
 		fail_by_name(named, verb, block, "this block belongs to ", other);
@@ -74,9 +84,7 @@ static _Noreturn void fail(const struct sea_named *named, const char *verb, cons
 			     ? "this points inside a block, or to a range that is reserved, of "
 			     : "this block was freed already (double free); it was in ", NULL);
 	}
-	if (!zone && !sea_pages_size(block))
-		sea_mistake(verb, block);
-	if (!zone || !zone->is_apart)
+	if (may_be_mallocs(verb, block))
 		fail_by_name(named, verb, block, "this block was not allocated in ", NULL);
 	sea_mistake(verb, block);
 }

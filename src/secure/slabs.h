@@ -50,7 +50,7 @@ struct sea_tract {
 /* The tract around an address, or NULL.  No lock: a tract goes only when all its cells are free. */
 SEA_INLINE struct sea_tract *sea_slabs_tract(const void *address)
 {
-	uintptr_t tagged = (uintptr_t)sea_pagemap_zone(address);
+	uintptr_t tagged = sea_pagemap_tagged(address);
 	return likely(tagged & SEA_IS_NO_ZONE) ? (struct sea_tract *)(tagged - SEA_IS_NO_ZONE) : NULL;
 }
 
