@@ -153,7 +153,8 @@ SEA_API sea_heap *sea_heap_create_in(void *base, size_t length, const struct sea
  * The memory may be mapped elsewhere than before; pointers inside blocks are the program's affair.
  *
  * EINVAL: no heap is there, or it was made for another length.  EBADMSG: it is damaged.  EBUSY: as
- * above.  ENOMEM: as above, or its blocks have more than the quota.  Cost: the bitmaps.  One process at a time may use the memory. */
+ * above.  ENOMEM: as above, or its blocks have more than the quota.  Cost: the bitmaps.  One process at
+ * a time may use the memory. */
 SEA_API sea_heap *sea_heap_open_in(void *base, size_t length, const struct sea_heap_options *options);
 
 /* Ends the heap and keeps what is in its memory, for sea_heap_open_in().  The program writes it

@@ -62,7 +62,8 @@ typedef uint64_t sea_msg_t;
  * open is replaced.  NULL: the heap has no name, and its file cannot be shortened; pass
  * sea_msg_fd() on.
  *
- * Errors: EEXIST, ENOSPC and ENOMEM (no memory), EACCES.  Cost: some system calls. */
+ * Errors: EEXIST, ENOSPC (no memory, or above RLIMIT_FSIZE), ENOMEM, EACCES, ENOENT (there is no /proc or
+ * no /dev/shm; opening needs /proc, too).  Cost: some system calls. */
 SEA_MSG_API struct sea_msg_heap *sea_msg_create(const char *name, size_t size, size_t maximum, mode_t mode);
 
 /* Opens the heap of this name.  Also one that was left by processes that have all died: what they
@@ -121,7 +122,7 @@ SEA_MSG_API int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t mess
 /* Takes the first message out of the port's queue, in one step: afterwards this peer owns it.
  * Waits for one, timeout_ms milliseconds at most (negative: no limit; 0: not at all).  Errors:
  * EAGAIN (none is there, and the timeout is 0), ETIMEDOUT, EINTR (a signal handler ran while it
- * slept), EDQUOT. */
+ * slept, also one with SA_RESTART), EDQUOT. */
 SEA_MSG_API sea_msg_t sea_msg_receive(struct sea_msg_heap *heap, int port, int timeout_ms);
 
 /* A descriptor for event loops (poll, epoll): readable when messages were sent to the port since

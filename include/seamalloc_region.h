@@ -46,8 +46,9 @@ SEA_API int sea_region_iterate(sea_heap *heap, int (*visit)(const struct sea_ran
 /* Allocates a block of whole pages that another process can take over.  It is a file without a name
  * (memfd) that is sealed: nobody can shorten it.  A child of a fork does not have it.  It counts
  * in the heap's statistics and quota; sea_heap_free() and free() free it; realloc() copies it into
- * an ordinary block.  ENOMEM: out of memory or quota, or the system has no memfd.  Cost: five
- * system calls, a page more than `size`, and a file descriptor. */
+ * an ordinary block.  EINVAL: the heap is in brought memory.  ENOMEM: out of memory or quota, or
+ * the system has no memfd.  Cost: five system calls, a page more than `size`, and a file
+ * descriptor. */
 SEA_API SEA_SIZED(2) void *sea_region_alloc(sea_heap *heap, size_t size);
 
 /* Takes such a block out of the heap and of the process's address space.  Its contents are in

@@ -53,14 +53,18 @@ static void list_peers(const struct sea_message_view *view)
 	}
 }
 
-/* The name with what cannot be printed left out: another process has written it. */
-static const char *port_name(const struct sea_message_port *port)
+/* Puts '?' for what cannot be printed: another process has written it. */
+static char *printable(char *name)
 {
-	char *name = text("%.*s", (int)sizeof(port->name), port->name);
 	for (char *at = name; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 127)
 			*at = '?';
 	return name;
+}
+
+static const char *port_name(const struct sea_message_port *port)
+{
+	return printable(text("%.*s", (int)sizeof(port->name), port->name));
 }
 
 static void list_ports(const struct sea_message_view *view)
@@ -131,7 +135,8 @@ static int for_each_heap(bool (*act)(const char *name, const char *path))
 	if (nr < 0)
 		refuse(REFUSED, "%s: %s", FOLDER, strerror(errno));
 	for (int i = 0; i < nr; i++)
-		nr_failed += !act(entries[i]->d_name + strlen(PREFIX), text("%s/%s", FOLDER, entries[i]->d_name));
+		nr_failed += !act(printable(text("%s", entries[i]->d_name + strlen(PREFIX))),
+				  text("%s/%s", FOLDER, entries[i]->d_name));
 	if (nr == 0)
 		puts("there are no message heaps");
 	return nr_failed > 0;

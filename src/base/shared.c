@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -89,13 +90,22 @@ int64_t sea_shared_length(int file, bool *is_linked)
 	return status.st_size;
 }
 
+/* Claim: the process may have files of this length.  Beyond it the system would send SIGXFSZ. */
+static bool is_allowed(size_t length)
+{
+	struct rlimit limit;
+	return SEA_CALL(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) != 0 || length <= limit.rlim_cur;
+}
+
 int sea_shared_lengthen(int file, size_t length)
 {
 	bool is_linked;
 	int64_t now = sea_shared_length(file, &is_linked);
 	if (now < 0)
 		return (int)now;
-	return (size_t)now >= length ? 0 : (int)SEA_CALL(SYS_ftruncate, file, length);
+	if ((size_t)now >= length)
+		return 0;
+	return is_allowed(length) ? (int)SEA_CALL(SYS_ftruncate, file, length) : -ENOSPC;
 }
 
 int sea_shared_fill(int file, size_t from, size_t to)

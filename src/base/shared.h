@@ -30,7 +30,8 @@ void sea_shared_close(int file);
 /* Bytes of the file; *is_linked: it has a name. */
 int64_t sea_shared_length(int file, bool *is_linked);
 
-/* Makes the file at least `length` bytes long.  The new bytes read as zero and have no memory yet. */
+/* Makes the file at least `length` bytes long.  The new bytes read as zero and have no memory yet.
+ * -ENOSPC also for a length above RLIMIT_FSIZE. */
 int sea_shared_lengthen(int file, size_t length);
 
 /* Takes memory for bytes [from, to) now, so that no later access fails for want of it. */

@@ -16,7 +16,8 @@
 #include "base/atomic.h"
 #include "message/message.h"
 
-/* The process's heaps, for the fork handler; under list_mutex. */
+/* The process's heaps, for the fork handler; under list_mutex.  It is also held while a heap is opened or
+ * closed: a child that was forked in between would keep the open file and not know of it. */
 static struct sea_message_view *first;
 static uint32_t list_mutex;
 
@@ -47,66 +48,77 @@ static void after_fork_in_child(void)
 	for (struct sea_message_view *view = first; view; view = view->next)
 		after_fork_of(view);
 	first = NULL;
+	sea_events_start_anew();
 	sea_store_relaxed(&list_mutex, 0);
 }
 
-static void enlist(struct sea_message_view *view)
+/* Before list_mutex is taken: the C library may call before_fork() with a lock held that this needs. */
+static void watch_forks(void)
 {
 	static uint32_t is_watching;
 	if (sea_swap_if(&is_watching, 0, 1))
 		pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-	sea_message_mutex_take(&list_mutex);
-	view->next = first;
-	first = view;
-	sea_message_mutex_drop(&list_mutex);
 }
 
+static void begin_opening(void)
+{
+	watch_forks();
+	sea_message_mutex_take(&list_mutex);
+}
+
+static struct sea_msg_heap *end_opening(struct sea_message_view *view, int error)
+{
+	if (!error) {
+		view->next = first;
+		first = view;
+	}
+	sea_message_mutex_drop(&list_mutex);
+	if (!error)
+		return (struct sea_msg_heap *)view;
+	errno = error;
+	return NULL;
+}
+
+/* Under list_mutex. */
 static void delist(const struct sea_message_view *view)
 {
-	sea_message_mutex_take(&list_mutex);
 	struct sea_message_view **link = &first;
 	while (*link && *link != view)
 		link = &(*link)->next;
 	if (*link)
 		*link = view->next;
-	sea_message_mutex_drop(&list_mutex);
 }
 
 /* --- heaps ------------------------------------------------------------------------------ */
 
-static struct sea_msg_heap *opened(struct sea_message_view *view, int error)
-{
-	if (error) {
-		errno = error;
-		return NULL;
-	}
-	enlist(view);
-	return (struct sea_msg_heap *)view;
-}
-
 struct sea_msg_heap *sea_msg_create(const char *name, size_t size, size_t maximum, mode_t mode)
 {
 	struct sea_message_view *view = NULL;
+	begin_opening();
 	int error = sea_message_create(&view, name, size, maximum, mode);
-	return opened(view, error);
+	return end_opening(view, error);
 }
 
 struct sea_msg_heap *sea_msg_open(const char *name)
 {
 	struct sea_message_view *view = NULL;
+	begin_opening();
 	int error = name ? sea_message_open(&view, name) : EINVAL;
-	return opened(view, error);
+	return end_opening(view, error);
 }
 
 struct sea_msg_heap *sea_msg_attach(int fd)
 {
 	struct sea_message_view *view = NULL;
+	begin_opening();
 	int error = fd < 0 ? EBADF : sea_message_attach(&view, fd);
-	return opened(view, error);
+	return end_opening(view, error);
 }
 
 int sea_msg_fd(const struct sea_msg_heap *heap)
 {
+	if (!heap)
+		return fail(EINVAL);
 	return sea_message_is_ours(view_of(heap)) ? view_of(heap)->shared_file : fail(ECHILD);
 }
 
@@ -114,10 +126,12 @@ int sea_msg_close(struct sea_msg_heap *heap)
 {
 	if (!heap)
 		return fail(EINVAL);
+	sea_message_mutex_take(&list_mutex);
 	delist(view_of(heap));
 	if (sea_message_is_ours(view_of(heap)))
 		sea_events_end(view_of(heap));
 	sea_message_close(view_of(heap));
+	sea_message_mutex_drop(&list_mutex);
 	return 0;
 }
 
@@ -136,16 +150,19 @@ static sea_msg_t handle_or_0(sea_msg_t handle, int error)
 sea_msg_t sea_msg_alloc(struct sea_msg_heap *heap, size_t size)
 {
 	sea_msg_t message = 0;
-	int error = sea_blocks_alloc(view_of(heap), size, &message);
+	int error = heap ? sea_blocks_alloc(view_of(heap), size, &message) : EINVAL;
 	return handle_or_0(message, error);
 }
 
-int sea_msg_free(struct sea_msg_heap *heap, sea_msg_t message) { return done(sea_blocks_free(view_of(heap), message)); }
+int sea_msg_free(struct sea_msg_heap *heap, sea_msg_t message)
+{
+	return done(heap ? sea_blocks_free(view_of(heap), message) : EINVAL);
+}
 
 void *sea_msg_address(const struct sea_msg_heap *heap, sea_msg_t message)
 {
 	size_t offset;
-	int error = sea_blocks_find(view_of(heap), message, &offset);
+	int error = heap ? sea_blocks_find(view_of(heap), message, &offset) : EINVAL;
 	if (likely(!error))
 		return sea_blocks_at(view_of(heap), offset) + 1;
 	errno = error;
@@ -155,14 +172,14 @@ void *sea_msg_address(const struct sea_msg_heap *heap, sea_msg_t message)
 sea_msg_t sea_msg_handle(const struct sea_msg_heap *heap, const void *address)
 {
 	sea_msg_t message = 0;
-	int error = sea_blocks_handle(view_of(heap), address, &message);
+	int error = heap ? sea_blocks_handle(view_of(heap), address, &message) : EINVAL;
 	return handle_or_0(message, error);
 }
 
 size_t sea_msg_size(const struct sea_msg_heap *heap, sea_msg_t message)
 {
 	size_t size = SIZE_MAX;
-	int error = sea_blocks_size(view_of(heap), message, &size);
+	int error = heap ? sea_blocks_size(view_of(heap), message, &size) : EINVAL;
 	if (error)
 		errno = error;
 	return error ? SIZE_MAX : size;
@@ -173,26 +190,26 @@ size_t sea_msg_size(const struct sea_msg_heap *heap, sea_msg_t message)
 int sea_msg_port(struct sea_msg_heap *heap, const char *name)
 {
 	unsigned port;
-	int error = name ? sea_ports_find(view_of(heap), name, &port) : EINVAL;
+	int error = heap && name ? sea_ports_find(view_of(heap), name, &port) : EINVAL;
 	return error ? fail(error) : (int)port;
 }
 
 int sea_msg_port_fd(struct sea_msg_heap *heap, int port)
 {
 	int event;
-	int error = sea_events_watch(view_of(heap), (unsigned)port, &event);
+	int error = heap ? sea_events_watch(view_of(heap), (unsigned)port, &event) : EINVAL;
 	return error ? fail(error) : event;
 }
 
 int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t message)
 {
-	return done(sea_ports_send(view_of(heap), (unsigned)port, message));
+	return done(heap ? sea_ports_send(view_of(heap), (unsigned)port, message) : EINVAL);
 }
 
 sea_msg_t sea_msg_receive(struct sea_msg_heap *heap, int port, int timeout_ms)
 {
 	sea_msg_t message = 0;
-	int error = sea_ports_receive(view_of(heap), (unsigned)port, timeout_ms, &message);
+	int error = heap ? sea_ports_receive(view_of(heap), (unsigned)port, timeout_ms, &message) : EINVAL;
 	return handle_or_0(message, error);
 }
 
@@ -201,21 +218,21 @@ sea_msg_t sea_msg_receive(struct sea_msg_heap *heap, int port, int timeout_ms)
 int sea_msg_reclaim(struct sea_msg_heap *heap)
 {
 	unsigned nr_dead;
-	int error = sea_peers_reclaim(view_of(heap), &nr_dead);
+	int error = heap ? sea_peers_reclaim(view_of(heap), &nr_dead) : EINVAL;
 	return error ? fail(error) : (int)nr_dead;
 }
 
 int sea_msg_set_quota(struct sea_msg_heap *heap, size_t bytes)
 {
-	return done(sea_blocks_set_quota(view_of(heap), bytes));
+	return done(heap ? sea_blocks_set_quota(view_of(heap), bytes) : EINVAL);
 }
 
-int sea_msg_trim(struct sea_msg_heap *heap) { return done(sea_blocks_flush(view_of(heap))); }
+int sea_msg_trim(struct sea_msg_heap *heap) { return done(heap ? sea_blocks_flush(view_of(heap)) : EINVAL); }
 
 int sea_msg_count(struct sea_msg_heap *heap, struct sea_msg_stats *stats)
 {
 	struct sea_message_counts c;
-	int error = sea_message_enter(view_of(heap));
+	int error = heap && stats ? sea_message_enter(view_of(heap)) : EINVAL;
 	if (error)
 		return fail(error);
 	sea_message_count(view_of(heap), &c);
@@ -230,7 +247,7 @@ int sea_msg_count(struct sea_msg_heap *heap, struct sea_msg_stats *stats)
 
 int sea_msg_audit(struct sea_msg_heap *heap)
 {
-	int error = sea_message_enter(view_of(heap));
+	int error = heap ? sea_message_enter(view_of(heap)) : EINVAL;
 	if (error)
 		return fail(error);
 	bool is_sound = sea_message_is_sound(view_of(heap));

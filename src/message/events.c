@@ -142,6 +142,8 @@ void sea_events_end(struct sea_message_view *view)
 	}
 }
 
+void sea_events_start_anew(void) { sea_store_relaxed(&starting, 0); }
+
 void sea_events_in_child(struct sea_message_view *view)
 {
 	while (view->watches) {

@@ -15,4 +15,7 @@ void sea_events_end(struct sea_message_view *view);
 /* In the child of a fork, where the threads are not. */
 void sea_events_in_child(struct sea_message_view *view);
 
+/* The child of a fork: the thread that was starting one is not there. */
+void sea_events_start_anew(void);
+
 #endif

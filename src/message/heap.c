@@ -164,15 +164,17 @@ static int format(struct sea_message_view *view, size_t length, size_t limit)
 }
 
 /* Removes the file if nobody has it open.  Nobody can join while we have all bytes locked; who waits
- * for that finds that the file has lost its name. */
+ * for that finds that the file has lost its name.  Another process may have removed it, and given the
+ * name to a new heap, before we had the lock. */
 int sea_message_clean(const char *path)
 {
 	int file = sea_shared_open(path), error = 0;
+	bool is_linked = false;
 	if (file < 0)
 		return -file;
 	error = EBUSY;
 	if (sea_shared_try_lock(file, SEA_MESSAGE_LOCKS, SEA_MESSAGE_PEERS))
-		error = -sea_shared_unlink(path);
+		error = sea_shared_length(file, &is_linked) >= 0 && is_linked ? -sea_shared_unlink(path) : ENOENT;
 	sea_shared_close(file);
 	return error;
 }

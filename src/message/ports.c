@@ -25,6 +25,9 @@
 
 #define NS_PER_MS 1000000
 
+/* Some 30 years.  A wait without a limit would go on behind a signal handler with SA_RESTART. */
+#define FOREVER ((int64_t)1000000000 * 1000000000)
+
 static struct sea_message_port *port_at(const struct sea_message_view *view, unsigned port)
 {
 	SEA_ASSERT(port < SEA_MESSAGE_PORTS);
@@ -277,11 +280,11 @@ static bool look_for_message(const struct sea_message_view *view, unsigned port)
 	return false;
 }
 
-/* Nanoseconds until the deadline; negative: there is none.  False: it has passed. */
+/* Nanoseconds until the deadline; FOREVER if it is negative.  False: it has passed. */
 static bool time_left(int64_t deadline, int64_t *ns)
 {
 	SEA_ASSERT(deadline != 0);
-	*ns = deadline < 0 ? -1 : deadline - sea_shared_now();
+	*ns = deadline < 0 ? FOREVER : deadline - sea_shared_now();
 	return deadline < 0 || *ns > 0;
 }
 

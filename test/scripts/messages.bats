@@ -49,6 +49,13 @@ make_client() {
 	contains "$output" "free (largest "
 }
 
+@test "control characters in a name are not printed" {
+	FILE=/dev/shm/seamalloc-msg.$NAME$'\e[31m'
+	: >"$FILE"
+	run "$SEAMALLOC" messages
+	contains "$output" "$NAME?[31m: the contents are broken"
+}
+
 @test "says that a peer is dead" {
 	make_client
 	run ./client "$NAME" true
