@@ -358,7 +358,7 @@ static SEA_NOINLINE void free_checked(void *block)
 
 void sea_cache_free_slow(void *block)
 {
-	if (!sea_secure_is_on() || unlikely(!sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD)))
+	if (!sea_secure_is_on() || sea_named_has(block) || unlikely(!sea_secure_free(block, SEA_KIND_PLAIN, SEA_SIZE_UNTOLD)))
 		free_checked(block);
 }
 

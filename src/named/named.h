@@ -36,6 +36,12 @@ size_t sea_named_size_in(uint64_t handle, const char *verb, const void *block);
 /* For calls that do not name a heap.  The first finds the heap of a block: NULL if it has none.  The
  * others are for blocks of a heap. */
 struct sea_named *sea_named_of(const void *block);
+
+/* Claim: the block is one of a heap object.  Hardened mode does not know those. */
+SEA_INLINE bool sea_named_has(const void *block)
+{
+	return sea_named_any() && block && !sea_lock_holds_any() && sea_named_of(block);
+}
 void sea_named_free(struct sea_named *named, void *block);
 void *sea_named_resize(struct sea_named *named, void *block, size_t size);
 size_t sea_named_size(struct sea_named *named, const char *verb, const void *block);
