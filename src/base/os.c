@@ -587,7 +587,9 @@ bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
 	action = sea_action_of(on_fault, SA_SIGINFO | SA_ONSTACK);
 	if (!write_action(&action, &old))
 		return false;
-	if (!old.handler)
+	/* Another thread may have been here at the same moment: what is then put back is not ours, or the
+	 * program's handler that the other thread puts back would be lost. */
+	if (!old.handler || old.handler == on_fault)
 		return true;
 	write_action(&old, NULL); /* the program has installed one just now */
 	return false;
