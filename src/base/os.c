@@ -587,8 +587,8 @@ bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
 	action = sea_action_of(on_fault, SA_SIGINFO | SA_ONSTACK);
 	if (!write_action(&action, &old))
 		return false;
-	/* Another thread may have been here at the same moment: what is then put back is not ours, or the
-	 * program's handler that the other thread puts back would be lost. */
+	/* It is ours if another thread does the same at this moment.  That thread puts the program's
+	 * handler back if there is one; to put ours back now might undo that. */
 	if (!old.handler || old.handler == on_fault)
 		return true;
 	write_action(&old, NULL); /* the program has installed one just now */
