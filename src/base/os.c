@@ -587,7 +587,9 @@ bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
 	action = sea_action_of(on_fault, SA_SIGINFO | SA_ONSTACK);
 	if (!write_action(&action, &old))
 		return false;
-	if (!old.handler)
+	/* It is ours if another thread does the same at this moment.  That thread puts the program's
+	 * handler back if there is one; to put ours back now might undo that. */
+	if (!old.handler || old.handler == on_fault)
 		return true;
 	write_action(&old, NULL); /* the program has installed one just now */
 	return false;

@@ -45,7 +45,7 @@ struct sea_named *sea_named_of(const void *block);
  * lie inside one of its own.  False while this thread holds a lock. */
 SEA_INLINE bool sea_named_has(const void *block)
 {
-	return sea_named_any() && !sea_lock_holds_any() && sea_named_of(block);
+	return sea_named_any() && block && !sea_lock_holds_any() && sea_named_of(block);
 }
 void sea_named_free(struct sea_named *named, void *block);
 void *sea_named_resize(struct sea_named *named, void *block, size_t size);

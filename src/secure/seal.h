@@ -7,7 +7,9 @@
  *    seal   63             18 17     3 2    1  0
  *           [ code, 46 bits |  slack  | kind | live ]
  *
- * The slack is the number of bytes of fill, so the seal tells the request to the byte.  The code
+ * The slack is the number of bytes of fill, so the seal tells the request to the byte.  Slack and
+ * kind are masked by bits of the process: else the first byte of a seal without fill would be 1 in
+ * each process, and a 1 that is written one byte too far would change nothing.  The code
  * mixes the address and the other fields with secrets of the process.  Who writes over a seal
  * without knowing them hits the right code by a chance of 2^-46.  It is the two halves of a product
  * of 128 bits, as wyhash mixes words: fast, and no cipher.
@@ -46,8 +48,16 @@ typedef uint64_t sea_seal;
 /* Set before the first block is made, then constant. */
 struct sea_secrets {
 	uint64_t address, code, fill;
+	uint64_t mask; /* of slack and kind: sea_seal_mask() */
 };
 extern SEA_HIDDEN struct sea_secrets sea_secrets;
+
+/* The mask that random bits make.  The first byte of a seal without fill is then from 0x81 to 0xbf:
+ * no character of ASCII, no small number, and not 0xff. */
+SEA_INLINE uint64_t sea_seal_mask(uint64_t random)
+{
+	return (random & SEA_SEAL_INFO & ~(uint64_t)(0xc0 | SEA_SEAL_LIVE)) | 0x80;
+}
 
 SEA_INLINE uint64_t sea_secret_mix(uint64_t word)
 {
@@ -66,14 +76,19 @@ SEA_INLINE sea_seal sea_seal_make(const sea_seal *place, uint64_t info)
 
 SEA_INLINE sea_seal sea_seal_of_block(const sea_seal *place, size_t slack, enum sea_kind kind)
 {
-	return sea_seal_make(place, slack << SEA_SEAL_SLACK_SHIFT | (uint64_t)kind << SEA_SEAL_KIND_SHIFT | SEA_SEAL_LIVE);
+	uint64_t info = slack << SEA_SEAL_SLACK_SHIFT | (uint64_t)kind << SEA_SEAL_KIND_SHIFT | SEA_SEAL_LIVE;
+	return sea_seal_make(place, info ^ sea_secrets.mask);
 }
 
-SEA_INLINE sea_seal sea_seal_free(const sea_seal *place) { return sea_seal_make(place, SEA_SEAL_FREE); }
+SEA_INLINE sea_seal sea_seal_free(const sea_seal *place)
+{
+	return sea_seal_make(place, SEA_SEAL_FREE ^ sea_secrets.mask);
+}
 
 SEA_INLINE bool sea_seal_is_live(sea_seal seal) { return seal & SEA_SEAL_LIVE; }
-SEA_INLINE size_t sea_seal_slack(sea_seal seal) { return (seal & SEA_SEAL_INFO) >> SEA_SEAL_SLACK_SHIFT; }
-SEA_INLINE enum sea_kind sea_seal_kind(sea_seal seal) { return seal >> SEA_SEAL_KIND_SHIFT & 3; }
+SEA_INLINE uint64_t sea_seal_info(sea_seal seal) { return (seal & SEA_SEAL_INFO) ^ sea_secrets.mask; }
+SEA_INLINE size_t sea_seal_slack(sea_seal seal) { return sea_seal_info(seal) >> SEA_SEAL_SLACK_SHIFT; }
+SEA_INLINE enum sea_kind sea_seal_kind(sea_seal seal) { return sea_seal_info(seal) >> SEA_SEAL_KIND_SHIFT & 3; }
 
 /* Claim: `seal`, found at `place`, is one of ours: SE1 to SE3. */
 SEA_INLINE bool sea_seal_is_true(const sea_seal *place, sea_seal seal)

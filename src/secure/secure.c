@@ -40,7 +40,8 @@ static bool is_mixed;
 static void turn_on(void)
 {
 	is_mixed = sea_meta_size() > 0;
-	sea_secrets = (struct sea_secrets){sea_os_random(), sea_os_random() | 1, sea_os_random() | 1};
+	sea_secrets = (struct sea_secrets){sea_os_random(), sea_os_random() | 1, sea_os_random() | 1,
+					    sea_seal_mask(sea_os_random())};
 	sea_store_release(&sea_secure_nr_locks, SEA_SECURE_NR_LOCKS);
 	sea_store_release(&sea_secure_state, (uint32_t)SEA_SECURE_ON);
 }

@@ -9,8 +9,8 @@ int main(int argc, char **argv)
 	char *a = block(size), *b = block(size), *c = block(256);
 	accused(a);
 	a[size] = 0;
+	free(a); /* first: the free of a neighbour would notice it, too */
 	free(b);
-	free(a);
 	char *whole = (char *)malloc(2 * size);
 	return whole && c > whole && c < whole + 2 * size;
 }

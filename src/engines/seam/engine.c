@@ -83,9 +83,12 @@ void *sea_engine_alloc_zeroed(size_t size)
 
 void sea_engine_free(void *block) { sea_cache_free(block); }
 
+/* Claim: hardened mode answers for the block, or for the mistake. */
+static bool is_hardened(const void *block) { return sea_secure_is_on() && !sea_named_has(block); }
+
 void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 {
-	if (!sea_secure_is_on() || sea_named_has(block) || !sea_secure_free(block, kind, size))
+	if (!is_hardened(block) || !sea_secure_free(block, kind, size))
 		sea_cache_free(block);
 }
 
@@ -93,7 +96,7 @@ void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
 	size_t size;
-	if (sea_secure_is_on() && !sea_named_has(block) && sea_secure_find(verb, block, &size))
+	if (is_hardened(block) && sea_secure_find(verb, block, &size))
 		return size;
 	return sea_cache_expect_live(verb, block);
 }
@@ -168,7 +171,7 @@ void *sea_engine_resize(void *block, size_t size)
 	size_t usable = sea_cache_small_size(block);
 	SEA_ASSERT(size > 0);
 	if (unlikely(!usable)) {
-		if (sea_secure_is_on())
+		if (is_hardened(block))
 			return resize_secure(block, size);
 		usable = sea_cache_expect_live("realloc", block);
 	}
@@ -194,9 +197,8 @@ bool sea_engine_expand(void *block, size_t size)
 {
 	if (sea_engine_expect_live("sea_expand", block) >= size)
 		return true;
-	if (sea_secure_is_on())
-		return !sea_lock_holds_any() && !sea_named_has(block) && sea_secure_has(block) &&
-		       sea_secure_expand(block, size);
+	if (is_hardened(block))
+		return !sea_lock_holds_any() && sea_secure_has(block) && sea_secure_expand(block, size);
 	if (sea_lock_holds_any() || sea_emergency_size(block) || sea_guard_has(block))
 		return false;
 	return sea_cache_expand(block, size);

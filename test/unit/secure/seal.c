@@ -9,7 +9,8 @@ static uint64_t cell[64] __attribute__((aligned(64)));
 static void begin(void)
 {
 	uint64_t state = test_seed();
-	sea_secrets = (struct sea_secrets){test_random(&state), test_random(&state) | 1, test_random(&state) | 1};
+	sea_secrets = (struct sea_secrets){test_random(&state), test_random(&state) | 1, test_random(&state) | 1,
+					    sea_seal_mask(test_random(&state))};
 	memset(cell, 0, sizeof(cell));
 }
 
