@@ -12,6 +12,7 @@
 #include "heap/mistake.h"
 #include "page/page_alloc.h"
 #include "named/handover.h"
+#include "secure/secure.h"
 
 static unsigned class_for(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
 
@@ -74,6 +75,8 @@ static _Noreturn void fail(const struct sea_named *named, const char *verb, cons
 			     ? "this points inside a block, or to a range that is reserved, of "
 			     : "this block was freed already (double free); it was in ", NULL);
 	}
+	if (sea_secure_is_on() && sea_secure_has(block))
+		fail_by_name(named, verb, block, "this block was not allocated in ", NULL);
 	if (!zone && !sea_pages_size(block))
 		sea_mistake(verb, block);
 	if (!zone || !zone->is_apart)
