@@ -415,18 +415,30 @@ static bool create_thread(const pthread_attr_t *attributes, struct thread_start 
 	return is_created;
 }
 
+/* A record for each body, which keeps its value: a thread reads it when it runs at last, and another may
+ * be started before. */
+static struct thread_start *start_for(void (*body)(void), const char *name)
+{
+	static struct thread_start starts[2]; /* the idle thread, and those that watch ports */
+	for (unsigned i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+		if (sea_swap_if(&starts[i].body, NULL, body) || sea_load_relaxed(&starts[i].body) == body) {
+			sea_store_relaxed(&starts[i].name, name);
+			return &starts[i];
+		}
+	return NULL;
+}
+
 bool sea_os_start_thread(void (*body)(void), const char *name)
 {
-	static struct thread_start start; /* has the same value each time */
+	struct thread_start *start = start_for(body, name);
 	pthread_attr_t attributes;
 	int saved = errno;
-	if (!pthread_create || !may_ask() || pthread_attr_init(&attributes))
+	if (!start || !pthread_create || !may_ask() || pthread_attr_init(&attributes))
 		return false;
-	start = (struct thread_start){body, name};
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
 	pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED); /* not real time, if the caller is */
-	bool is_created = create_thread(&attributes, &start);
+	bool is_created = create_thread(&attributes, start);
 	pthread_attr_destroy(&attributes);
 	errno = saved;
 	return is_created;

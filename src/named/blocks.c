@@ -13,6 +13,7 @@
 #include "page/page_alloc.h"
 #include "secure/secure.h"
 #include "named/handover.h"
+#include "secure/secure.h"
 
 static unsigned class_for(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
 

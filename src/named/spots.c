@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "heap/mistake.h"
 #include "named/runs.h"
+#include "secure/secure.h"
 
 /* --- which ranges ------------------------------------------------------------------------ */
 
@@ -128,6 +129,8 @@ bool sea_named_set_root(uint64_t handle, const char *verb, void *block)
 {
 	struct sea_named *named = sea_named_enter(handle, verb);
 	struct sea_plot *plot = named->plot;
+	if (plot && block && !sea_plot_size(plot, block) && sea_secure_is_on() && sea_secure_has(block))
+		sea_fatal_block(verb, block, "this block was not allocated in this heap", 0, 0);
 	if (plot && block && !sea_plot_size(plot, block))
 		sea_mistake(verb, block);
 	if (plot)

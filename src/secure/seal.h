@@ -18,8 +18,9 @@
  * SE2  The seal of a free cell is sea_seal_free() of its place.
  * SE3  The seal of a block has the live bit and the right code, and its fill is sea_fill_word().
  *
- * No byte of the fill is zero, nor is the first byte of a seal, so a string's end that is written
- * one byte too far is noticed.  There is one exception: behind a request of whole granules the
+ * All bytes of the fill, and the first byte of a seal without fill, are from 0x80 to 0xbf: no zero, no
+ * character of ASCII, no small number, and not 0xff.  Such bytes that are written one byte too far are
+ * noticed for certain, others by a chance of 63 in 64.  There is one exception: behind a request of whole granules the
  * first byte is zero.  A string that fills such a block and lacks its end is read no further.
  *
  * The idea of a code that depends on the address is that of the StackGuard XOR canary, and of
@@ -101,7 +102,8 @@ SEA_INLINE bool sea_seal_is_true(const sea_seal *place, sea_seal seal)
 /* The eight bytes of fill at an aligned address. */
 SEA_INLINE uint64_t sea_fill_word(const void *at)
 {
-	return (((uintptr_t)at ^ sea_secrets.fill) * sea_secrets.code) | 0x0101010101010101ull;
+	uint64_t word = ((uintptr_t)at ^ sea_secrets.fill) * sea_secrets.code;
+	return (word & 0x3f3f3f3f3f3f3f3full) | 0x8080808080808080ull;
 }
 
 /* The bytes of the first word that are fill: those from `at` on, but for the zero that ends a
