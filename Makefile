@@ -28,16 +28,19 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
-BELOW   := $(foreach r,base segment message map page,$(call room,$(r)))
-CACHED  := $(foreach r,secure guard heap named cache,$(call room,$(r)))
+# Code that every program runs lies together in the library: the kernel maps 64 KiB at a fault.
+BELOW   := $(foreach r,base map page,$(call room,$(r)))
+BESIDE  := $(foreach r,segment message,$(call room,$(r)))
+CACHED  := $(foreach r,heap cache engines/seam,$(call room,$(r)))
+SELDOM  := $(foreach r,guard secure named heaps,$(call room,$(r)))
 FRONT   := $(call room,front)
 NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
 # What only the dynamic libraries have.
 DYNAMIC := $(patsubst %,preload/%.o,dlopen jemalloc mallctl ctl_tree)
 
-SEAM_OBJECTS      := $(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(call room,heaps) $(NAMES)
+SEAM_OBJECTS      := $(NAMES) $(FRONT) $(CACHED) $(BELOW) $(SELDOM) $(BESIDE)
 # The textbook engines have no cache, so their front and their names are compiled without its fast paths.
-UNCACHED          := $(BELOW) $(call room,engines/textbook) $(addprefix uncached/,$(FRONT) $(NAMES))
+UNCACHED          := $(BELOW) $(BESIDE) $(call room,engines/textbook) $(addprefix uncached/,$(FRONT) $(NAMES))
 # The same library with hardened mode always on.
 SECURE_OBJECTS    := $(SEAM_OBJECTS:secure/preset.o=preset_on/secure/preset.o)
 FREELIST_OBJECTS  := $(UNCACHED) $(call room,engines/freelist)

@@ -8,7 +8,7 @@
 
 UNIT       := $(BUILD)/unit
 UNIT_CC    ?= $(CC)
-UNIT_CORE  := $(basename $(filter-out base/os.o,$(BELOW) $(CACHED) $(call room,engines/seam) $(FRONT) $(call room,heaps)))
+UNIT_CORE  := $(basename $(filter-out base/os.o,$(BELOW) $(BESIDE) $(CACHED) $(SELDOM) $(FRONT)))
 UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*/*.c))
 UNIT_HEADERS = $(HEADERS) $(wildcard test/*.h test/sim/*.h test/unit/*.h)
 

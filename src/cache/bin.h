@@ -57,11 +57,12 @@ struct sea_cache {
 	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
 	struct sea_usage usage;
 	struct sea_parked parked;
+	int64_t to_guard;		       /* chunks until the thread asks for a guarded block; below 1:
+						at the next chance */
 	struct sea_bin bin[SEA_NR_CLASSES];
 	uint32_t look_next; /* the class at which a look continues; 0: no look is in progress */
 	struct sea_spill *spill[SEA_SPILL_CLASSES]; /* NULL until the stack is large and scattered */
 	struct sea_outbox outbox;
-	int64_t to_guard;   /* chunks until the thread asks for a guarded block; below 1: at the next chance */
 	uint32_t nr_passed; /* allocations of medium blocks while reclaim has work left */
 };
 

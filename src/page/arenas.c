@@ -121,7 +121,9 @@ static bool equip_arena(struct sea_arena *arena)
 /* Claim: metadata for an arena of this size still finds room. */
 static bool leaves_room(size_t size)
 {
-	size_t room = sea_round_up(size / METADATA_SHARE, SEA_MIB);
+	if (sea_os_address_space() == SIZE_MAX)
+		return true;
+	size_t room = sea_round_up(size / METADATA_SHARE, sea_page_size());
 	void *there = sea_os_reserve(room);
 	return there && sea_os_release(there, room);
 }

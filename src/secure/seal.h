@@ -18,10 +18,11 @@
  * SE2  The seal of a free cell is sea_seal_free() of its place.
  * SE3  The seal of a block has the live bit and the right code, and its fill is sea_fill_word().
  *
- * All bytes of the fill, and the first byte of a seal without fill, are from 0x80 to 0xbf: no zero, no
- * character of ASCII, no small number, and not 0xff.  Such bytes that are written one byte too far are
- * noticed for certain, others by a chance of 63 in 64.  There is one exception: behind a request of whole granules the
- * first byte is zero.  A string that fills such a block and lacks its end is read no further.
+ * All bytes of the fill, and the first byte of a seal without fill, are from 0x80 to 0xbf: no zero,
+ * no character of ASCII, no small number, and not 0xff.  Such a byte that is written one byte too
+ * far is noticed for certain, another by a chance of 63 in 64.  There is one exception: behind a
+ * request of whole granules the first byte is zero.  A string that fills such a block and lacks its
+ * end is read no further.
  *
  * The idea of a code that depends on the address is that of the StackGuard XOR canary, and of
  * hardened_malloc's canaries; the size in it is ours.
