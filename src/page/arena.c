@@ -103,6 +103,19 @@ static bool close_gaps(struct sea_arena *arena, size_t committed)
 	return done;
 }
 
+/* Claim: the system promises so many bytes, and a MiB for metadata.  A step that took all that a
+ * limit left could not be used, since no zone could be made in it: of 64 MiB of data 79 % was used
+ * in one run of ten, 90 in the others. */
+static bool is_plenty(size_t bytes)
+{
+	size_t wanted = bytes + SEA_MIB;
+	void *there = sea_os_reserve(wanted);
+	if (!there)
+		return false;
+	bool plenty = sea_os_commit(there, wanted);
+	return sea_os_release(there, wanted) && plenty;
+}
+
 bool sea_arena_commit(struct sea_arena *arena, size_t end)
 {
 	SEA_ASSERT(end <= arena->size);
@@ -113,6 +126,8 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end)
 		return true;
 	end = sea_round_up(end, sea_page_size());
 	size_t generous = sea_min(sea_max(end, from + commit_step(arena, from)), arena->size);
+	if (generous - from > COMMIT_MIN && generous > end && !is_plenty(generous - from))
+		generous = end;
 	return commit_range(arena, from, generous) || (generous > end && commit_range(arena, from, end));
 }
 

@@ -114,15 +114,13 @@ static bool equip_arena(struct sea_arena *arena)
 	return true;
 }
 
-/* Metadata of an arena's zones takes 1/64 of it, and is mapped while they are used.  An arena that
- * takes all the address space of a process with a limit could not be used: of 128 MiB 20 were. */
+/* Metadata of an arena's zones takes 1/64 of it, and is mapped when they are made.  An arena that took
+ * all that a limit left could not be used: of 200 MiB of addresses 58 were. */
 #define METADATA_SHARE 64
 
-/* Claim: metadata for an arena of this size still finds room. */
+/* Claim: metadata for an arena of this size still finds addresses. */
 static bool leaves_room(size_t size)
 {
-	if (sea_os_address_space() == SIZE_MAX)
-		return true;
 	size_t room = sea_round_up(size / METADATA_SHARE, sea_page_size());
 	void *there = sea_os_reserve(room);
 	return there && sea_os_release(there, room);
