@@ -56,6 +56,7 @@ static void *use_under_mutex(void *unused)
 			CHECK((blocks[k] = malloc(test_random(&random) % 60000 + 1)) != NULL);
 		}
 		pthread_mutex_unlock(&handlers_mutex);
+		usleep(100); /* the mutex is not fair: the fork's handler has to get it, too */
 	}
 	for (size_t k = 0; k < 256; k++)
 		free(blocks[k]);
