@@ -72,7 +72,7 @@ BARE enum sea_access sea_context_access(const void *context) { return (void)cont
 /* --- beginning and end ------------------------------------------------------------------------ */
 
 /* Options are set by then, if at all. */
-BARE void sea_front_start(void) { sea_engine_start(); }
+BARE void sea_front_start(void) { sea_engine_start(true); }
 
 BARE _Noreturn void sea_os_abort(void (*first)(void))
 {

@@ -194,11 +194,14 @@ static void take_environment(void)
 	take_string("SEAMALLOC_CONF", sea_os_environment("SEAMALLOC_CONF"));
 }
 
-void sea_sources_load(void)
+bool sea_sources_load(void)
 {
-	static uint32_t is_loaded;
-	if (!sea_os_has_environment() || !sea_swap_if(&is_loaded, 0, 1))
-		return;
+	static uint32_t state;
+	enum { UNREAD, BEING_READ, READ };
+	if (!sea_os_has_environment())
+		return false;
+	if (!sea_swap_if(&state, (uint32_t)UNREAD, (uint32_t)BEING_READ))
+		return sea_load_acquire(&state) == READ;
 	bool is_trusted = !sea_os_is_secure();
 	if (is_trusted)
 		take_named_file();
@@ -209,4 +212,6 @@ void sea_sources_load(void)
 		sea_options_introduce();
 	if (sea_options.stats)
 		sea_os_note_error();
+	sea_store_release(&state, (uint32_t)READ);
+	return true;
 }

@@ -15,7 +15,7 @@
 #include "base/compiler.h"
 
 /* Reads all of them at the first call at which the environment is known.  Until then the defaults
- * are used. */
-void sea_sources_load(void);
+ * are used.  True: they are read; false: not yet, or another thread is at it. */
+bool sea_sources_load(void);
 
 #endif

@@ -27,8 +27,8 @@ void sea_engine_free(void *block);
  * process if kind or size does not fit the allocation. */
 void sea_engine_free_as(enum sea_kind kind, void *block, size_t size);
 
-/* Options may have been read: settles what depends on them. */
-void sea_engine_start(void);
+/* Settles what depends on options, if all of them have been read. */
+void sea_engine_start(bool options_are_read);
 
 /* Looks for damage that no call has found, at most so long as exit() may take. */
 void sea_engine_audit(void);

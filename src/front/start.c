@@ -66,8 +66,7 @@ static void after_fork_in_child(void)
 void sea_front_start(void)
 {
 	static uint32_t is_started;
-	sea_sources_load();
-	sea_engine_start();
+	sea_engine_start(sea_sources_load());
 	if (sea_load_relaxed(&is_started) || !sea_swap_if(&is_started, 0, 1))
 		return;
 	SEA_LEAVES_HERE();

@@ -46,11 +46,12 @@ static void turn_on(void)
 	sea_store_release(&sea_secure_state, (uint32_t)SEA_SECURE_ON);
 }
 
-/* Any number of threads may be the first. */
-void sea_secure_start(void)
+/* Any number of threads may be the first.  While one of them reads the options, the others do not
+ * decide. */
+void sea_secure_start(bool options_are_read)
 {
 	static uint32_t is_decided;
-	bool known = sea_secure_preset || sea_os_has_environment();
+	bool known = sea_secure_preset || options_are_read;
 	if (!known || sea_load_relaxed(&is_decided) || !sea_swap_if(&is_decided, 0, 1))
 		return;
 	if (sea_secure_preset || sea_options.secure)

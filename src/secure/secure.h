@@ -22,8 +22,8 @@ SEA_INLINE bool sea_secure_is_on(void) { return unlikely(sea_load_acquire(&sea_s
 /* Claim: an allocation must ask sea_secure_settle() first. */
 SEA_INLINE bool sea_secure_may_be_on(void) { return unlikely(sea_load_acquire(&sea_secure_state) != SEA_SECURE_OFF); }
 
-/* The options have been read: decides, once. */
-void sea_secure_start(void);
+/* Decides, once, as soon as all options have been read. */
+void sea_secure_start(bool options_are_read);
 
 /* Claim: the mode is on.  Reads the options if they can be read. */
 bool sea_secure_settle(void);

@@ -306,9 +306,9 @@ void sea_engine_send_waiting(void)
 		sea_cache_send_waiting();
 }
 
-void sea_engine_start(void)
+void sea_engine_start(bool options_are_read)
 {
-	sea_secure_start();
+	sea_secure_start(options_are_read);
 	if (sea_secure_is_on())
 		sea_threads_hold_back();
 }

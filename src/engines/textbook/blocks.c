@@ -161,7 +161,7 @@ void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 	sea_engine_free(block);
 }
 
-void sea_engine_start(void) {}
+void sea_engine_start(bool options_are_read) { (void)options_are_read; }
 void sea_engine_audit(void) {}
 
 /* Between two locks other threads can only have been purging. */
