@@ -184,5 +184,6 @@ def text(found):
              line("workload", [f"{kind.title:<12}" for kind in KINDS])]
     lines += [row(name, counts) for name, counts in found.items()]
     for suite in ("stress", "programs"):
-        lines += ["", *mean_lines(found, suite)] if mean_lines(found, suite) else []
+        means = mean_lines(found, suite)
+        lines += ["", *means] if means else []
     return "\n".join(lines)

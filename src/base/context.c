@@ -35,12 +35,6 @@ void sea_context_of_signal(const void *context, struct sea_registers *registers)
 	registers->value[SEA_REGISTER_PC] = interrupted->uc_mcontext.pc;
 }
 
-enum sea_access sea_context_access(const void *context)
-{
-	(void)context;
-	return SEA_ACCESS_UNKNOWN;
-}
-
 #elif defined(__riscv)
 
 /* The kernel keeps the program counter in the place of x0. */
@@ -52,6 +46,10 @@ void sea_context_of_signal(const void *context, struct sea_registers *registers)
 	registers->value[0] = 0;
 	registers->value[SEA_REGISTER_PC] = interrupted->uc_mcontext.__gregs[0];
 }
+
+#endif
+
+#if !defined(__x86_64__)
 
 enum sea_access sea_context_access(const void *context)
 {

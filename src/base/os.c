@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* os.c - the operating system is Linux
  *
- * The only file of src/ that makes system calls, but for shared.c.  A sandbox may deny each call that is optional (all
- * but mmap, mprotect and munmap): the caller learns it and goes on without.  docs/system-calls.md
- * says when each call is made.
+ * The only file of src/ that makes system calls, but for shared.c.  A sandbox may deny each call
+ * that is optional (all but mmap, mprotect and munmap): the caller learns it and goes on without.
+ * docs/system-calls.md says when each call is made.
  *
  * Calls are made by the instruction, not by the functions of the C library.  We may hold a lock, and
  * a tool that replaces those functions may allocate.

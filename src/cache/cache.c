@@ -345,7 +345,7 @@ static SEA_NOINLINE void free_checked(void *block)
 		if (unlikely(zone->is_apart) && free_named(block))
 			return;
 		unsigned n = live_chunk(zone, block);
-		if (unlikely(!n) && free_named(block))
+		if (unlikely(!n) && free_named(block)) /* of a heap that was made in a block */
 			return;
 		if (unlikely(!n))
 			sea_mistake("free", block);

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/chance.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "base/os.h"
@@ -75,14 +76,12 @@ static struct sea_slot *slot_near(const void *address)
 
 /* --- chance -------------------------------------------------------------------------- */
 
-/* A random number (Steele and others, "SplitMix").  Any thread. */
+/* A random number.  Any thread. */
 static uint64_t draw(void)
 {
 	static uint64_t state;
-	uint64_t x = sea_add_relaxed_mt(&state, 0x9e3779b97f4a7c15ull) + sea_os_secret();
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-	return x ^ x >> 31;
+	struct sea_chance chance = {sea_add_relaxed_mt(&state, SEA_CHANCE_STEP) + sea_os_secret()};
+	return sea_chance_next(&chance);
 }
 
 int64_t sea_guard_distance(void)

@@ -31,9 +31,6 @@
 #define STEP_RANGES 16
 /* Zones that a step looks at for short rows, 60 ns each. */
 #define STEP_LOOKS 256
-/* How often a thread that frees much, or ends, yields before it gives up waiting for another
- * thread's step of 0.1 ms. */
-#define TURN_TRIES 100
 /* Steps that one call makes if other threads had to give up meanwhile. */
 #define STEPS_FOR_OTHERS 8
 /* Spare zones whose metadata one step purges, each with one system call. */
@@ -337,7 +334,7 @@ static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
  * it waits for its turn. */
 static bool take_turn(enum sea_occasion occasion)
 {
-	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : TURN_TRIES;
+	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : SEA_TURN_TRIES;
 	for (; !sea_swap_if(&state.is_running, 0, 1); sea_os_yield())
 		if (--nr_tries == 0)
 			return false;

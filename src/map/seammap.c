@@ -154,8 +154,7 @@ static bool slot_is_sound(size_t slot)
 	if (bit >= sea_seams_nr)
 		return !zone;
 	const char *address = (const char *)((sea_seams_first + bit) << SEA_GRANULE_SHIFT);
-	uintptr_t entry = (uintptr_t)sea_pagemap_zone(address);
-	return (uintptr_t)zone == (entry & SEA_IS_NO_ZONE ? 0 : entry) && (!zone || is_writable(part_of(bit)));
+	return zone == sea_pagemap_zone(address) && (!zone || is_writable(part_of(bit)));
 }
 
 bool sea_seams_are_sound(void)

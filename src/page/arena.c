@@ -18,7 +18,7 @@
 #include "map/map.h"
 
 /* An arena commits 1/8 of what it has at a time, within these bounds.  So the first GiB takes some
- * 40 calls. */
+ * 40 steps, of one system call each, or of four where is_plenty() is asked. */
 #define COMMIT_MIN (1 * SEA_MIB)
 #define COMMIT_MAX (64 * SEA_MIB)
 

@@ -7,9 +7,7 @@
 #include "base/os.h"
 #include "page/counts.h"
 #include "page/page_alloc.h"
-
-/* How often a thread yields while another one has the turn to purge. */
-#define TURN_TRIES 100
+#include "page/purge.h"
 
 static struct {
 	sea_limit_callback callback; /* released after context */
@@ -24,7 +22,7 @@ bool sea_limit_admits_more(size_t bytes)
 	if (bytes > limit || used > limit - bytes)
 		return false;
 	size_t rest = limit - bytes - used;
-	for (unsigned i = 0; sea_pages_dirty() > rest && sea_pages_free_dirty() && i < TURN_TRIES; i++)
+	for (unsigned i = 0; sea_pages_dirty() > rest && sea_pages_free_dirty() && i < SEA_TURN_TRIES; i++)
 		if (!sea_pages_purge_free(rest))
 			sea_os_yield();
 	return sea_pages_dirty() <= rest;

@@ -21,6 +21,10 @@
  * page to its host, a page takes 30 us. */
 #define SEA_PURGE_STEP_US 200
 
+/* How often a thread that cannot come again yields before it gives up waiting for another thread's
+ * step of 0.1 ms. */
+#define SEA_TURN_TRIES 100
+
 /* Takes the turn, which one thread has at a time.  False: another thread has it. */
 bool sea_purge_begin(void);
 

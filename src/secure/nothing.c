@@ -13,10 +13,10 @@
 #include "secure/nothing.h"
 
 #include "base/bits.h"
+#include "base/chance.h"
 #include "base/os.h"
 #include "map/map.h"
 #include "page/page_alloc.h"
-#include "secure/chance.h"
 #include "secure/locks.h"
 #include "secure/seal.h"
 

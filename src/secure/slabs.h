@@ -6,8 +6,8 @@
 #ifndef SEA_SLABS_H
 #define SEA_SLABS_H
 
+#include "base/chance.h"
 #include "secure/cell.h"
-#include "secure/chance.h"
 #include "secure/locks.h"
 #include "secure/seal.h"
 

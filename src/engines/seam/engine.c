@@ -158,9 +158,6 @@ static SEA_NOINLINE void *resize_secure(void *block, size_t size)
 		return NULL;
 	if (sea_lock_holds_any())
 		return sea_emergency_copy(block, usable, size);
-	struct sea_named *named = unlikely(sea_named_any()) ? sea_named_of(block) : NULL;
-	if (named)
-		return sea_named_resize(named, block, size);
 	if (sea_secure_has(block))
 		return sea_secure_resize(block, size);
 	return resize_by_copy(block, usable, size);

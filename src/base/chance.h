@@ -2,7 +2,7 @@
 /* chance.h - numbers that an attacker cannot foresee without reading our memory
  *
  * Weyl sequence through a mixer (splitmix64, Steele, Lea and Flood 2014), started with bits of the
- * kernel.  It is no cipher: who sees many of its numbers can compute the next.  The program sees
+ * kernel, or by guards with the process's secret.  It is no cipher: who sees many of its numbers can compute the next.  The program sees
  * none of them, only where blocks lie.
  */
 #ifndef SEA_CHANCE_H
@@ -10,13 +10,16 @@
 
 #include "base/compiler.h"
 
+/* By how much a state moves for each number: 2^64 / golden ratio. */
+#define SEA_CHANCE_STEP 0x9e3779b97f4a7c15ull
+
 struct sea_chance {
 	uint64_t state;
 };
 
 SEA_INLINE uint64_t sea_chance_next(struct sea_chance *chance)
 {
-	uint64_t z = chance->state += 0x9e3779b97f4a7c15ull;
+	uint64_t z = chance->state += SEA_CHANCE_STEP;
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	return z ^ z >> 31;
 }
