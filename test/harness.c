@@ -243,6 +243,11 @@ size_t test_rss(void)
 	return proc_bytes("/proc/self/smaps_rollup", "\nRss:");
 }
 
+size_t test_anonymous(void)
+{
+	return proc_bytes("/proc/self/smaps_rollup", "\nAnonymous:");
+}
+
 bool test_counts_zeros(void)
 {
 	size_t before = test_rss();

@@ -131,6 +131,7 @@ bool test_is_zero(const void *block, size_t size);
 void test_limit_address_space(size_t bytes);
 
 size_t test_rss(void);                       /* bytes, exact */
+size_t test_anonymous(void);                 /* of them, those of no file: code that runs for the first time adds none */
 bool test_counts_zeros(void);                /* pages that were only read are resident; on most kernels not */
 size_t test_status_bytes(const char *field); /* a field of /proc/self/status in kB */
 size_t test_nr_mappings(void);

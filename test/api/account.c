@@ -276,20 +276,19 @@ static void a_small_heap_needs_little_memory(void)
 static size_t resident_at_most(struct figures f) { return f.current + f.metadata; }
 
 /* Live blocks are written to, so that they are there; what may hold memory bounds what
- * does.  128 KiB are for the pages in which our structures begin and end, and for code
- * that runs for the first time. */
+ * does.  128 KiB are for the pages in which our structures begin and end. */
 static void figures_bracket_what_is_resident(void)
 {
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	memset(heaps, 0, sizeof(heaps));
 	struct figures before = info();
-	size_t rss = test_rss();
+	size_t then = test_anonymous();
 	for (int i = 0; i < 20; i++) {
 		work(&heaps[i % 3]);
 		if (i % 4 == 3)
 			malloc_trim(0);
 		struct figures f = info();
-		size_t grown = test_rss() - rss;
+		size_t grown = test_anonymous() - then;
 		CHECK_AT_MOST(f.live - before.live, grown);
 		CHECK_AT_MOST(grown, resident_at_most(f) - before.live + 128 * KiB);
 	}
