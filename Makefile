@@ -162,7 +162,7 @@ include test/fuzz.mk
 CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
 REST   := check-fault check-exhaustive check-schedules check-fuzz check-secure check-memory check-situations \
-          check-textbook check-engines check-neighbours check-processors check-bench check-builds check-kernel check-deb
+          check-textbook check-engines check-neighbours check-processors check-machines check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
 	$(Q)scripts/setup --for check
@@ -174,7 +174,7 @@ check-full: ## the rest: failing system calls, memory, situations, textbook engi
 
 check-long: all ## the tests with large counts
 	$(Q)test/run-tests --long
-	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-schedules check-fuzz check-processors check-kernel LENGTH=long
+	$(Q)$(MAKE) check-unit check-fault check-exhaustive check-schedules check-fuzz check-processors check-machines check-kernel LENGTH=long
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 
@@ -207,6 +207,21 @@ check-processors: all ## the API on processors without newer instructions; below
 	for model in $(PROCESSORS); do \
 		test/run-tests --quick --engine seam --processor $$model $(PROCESSORS_IN) || exit 1; \
 	done
+
+# All but what qemu-user cannot run: it counts its own memory as the program's, and loses threads at a fork.
+MACHINES      := aarch64 riscv64
+MACHINES_NOT  := account handover messages
+MACHINES_LONG  = $(filter-out $(MACHINES_NOT:%=api/%),$(patsubst test/%,%,$(basename $(wildcard test/api/*.c test/api/*.cc))))
+MACHINES_IN    = $(if $(filter long,$(LENGTH)),$(MACHINES_LONG),$(addprefix api/,blocks calloc errors extensions jemalloc limits operators operators_in_c))
+
+check-machines: $(MACHINES:%=check-machine-%) ## the API on aarch64 and riscv64, emulated; below 40 seconds
+
+check-machine-%:
+	$(Q)if ! command -v qemu-$* >/dev/null || ! command -v $*-linux-gnu-g++ >/dev/null; then \
+		echo "0 passed, 0 failed, 1 skipped: qemu-$* and $*-linux-gnu-g++ are needed"; exit 0; \
+	fi; \
+	$(MAKE) --no-print-directory check-build-$* && \
+	BUILD=$(BUILD)/$* test/run-tests --quick --engine seam --machine $* $(MACHINES_IN)
 
 check-engines: all ## the same on the two textbook engines
 	$(call where,python3,test/run-tests --quick --engine freelist --engine watermark)
@@ -258,4 +273,4 @@ clean: ## remove the build folder
 	rm -rf $(BUILD)
 
 .PHONY: all help demo bench bench-quick memory-goals bench-programs check check-full check-long \
-        check-black-box check-secure check-memory check-situations check-engines check-neighbours check-processors check-scripts check-bench check-deb check-docs check-builds check-build-clang clean
+        check-black-box check-secure check-memory check-situations check-engines check-neighbours check-processors check-machines check-scripts check-bench check-deb check-docs check-builds check-build-clang clean
