@@ -70,7 +70,8 @@ size_t sea_os_page_size(void)
 	return known;
 }
 
-/* The kernel's functions in the process, found once.  Two threads may find them at once. */
+/* The kernel's functions in the process.  Two threads may find them at once and write the same, so
+ * the fields are read by atomic loads. */
 static const struct sea_vdso *vdso(void)
 {
 	static struct sea_vdso found;
@@ -201,7 +202,7 @@ void *sea_os_reserve(size_t size) { return sea_os_reserve_at(NULL, size, false);
 void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
 {
 	void *base = map(hint, size, PROT_NONE, is_plain ? MAP_STACK : 0);
-	if (base && is_plain && vdso()->kernel < STACKS_ARE_PLAIN)
+	if (base && is_plain && sea_load_relaxed(&vdso()->kernel) < STACKS_ARE_PLAIN)
 		sea_os_advise_huge(base, size, SEA_HUGE_NEVER);
 	return base;
 }
@@ -337,8 +338,9 @@ unsigned sea_os_current_cpu(void)
 	unsigned cpu = 0;
 	if (likely(known >= 0))
 		return (unsigned)known;
-	if (vdso()->getcpu)
-		vdso()->getcpu(&cpu, NULL, NULL);
+	__auto_type getcpu = sea_load_relaxed(&vdso()->getcpu);
+	if (getcpu)
+		getcpu(&cpu, NULL, NULL);
 	else
 		SEA_CALL(SYS_getcpu, &cpu, NULL, NULL);
 	return cpu;
@@ -347,8 +349,9 @@ unsigned sea_os_current_cpu(void)
 static uint64_t now_us(int clock)
 {
 	struct timespec now = {0};
-	if (likely(vdso()->clock_gettime))
-		vdso()->clock_gettime(clock, &now);
+	__auto_type clock_gettime = sea_load_relaxed(&vdso()->clock_gettime);
+	if (likely(clock_gettime))
+		clock_gettime(clock, &now);
 	else
 		SEA_CALL(SYS_clock_gettime, clock, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;

@@ -22,6 +22,9 @@
 #define CALL(name) IF_EQUAL(SYS_##name, 0, 1), ALLOW
 #define ADVICE(kind) IF_EQUAL(kind, 0, 1), ALLOW
 
+/* Advice of Linux 6.13: glibc 2.42 makes the guard pages of a thread's stack by it. */
+#define GUARD_INSTALL 102
+
 static void confine(void)
 {
 	/* The signals and what follows are what starting a thread takes. */
@@ -30,7 +33,7 @@ static void confine(void)
 		CALL(exit), CALL(exit_group), CALL(clock_gettime), CALL(getcpu), CALL(sched_yield),
 		CALL(rt_sigprocmask), CALL(rt_sigaction), CALL(clone), CALL(clone3), CALL(rseq), CALL(set_robust_list),
 		IF_EQUAL(SYS_madvise, 1, 0), KILL,
-		LOAD(args[2]), ADVICE(MADV_NORMAL), ADVICE(MADV_DONTNEED), ADVICE(MADV_FREE), KILL};
+		LOAD(args[2]), ADVICE(MADV_NORMAL), ADVICE(MADV_DONTNEED), ADVICE(MADV_FREE), ADVICE(GUARD_INSTALL), KILL};
 	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
 	for (size_t i = 0; i < 3000; i++)
 		free(opaque(malloc(100 + i)));

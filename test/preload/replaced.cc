@@ -105,11 +105,17 @@ struct Large {
 	~Large() { a[0] = 1; }
 };
 
+/* A compiler may leave out a new and its delete if it sees both. */
+static Large *volatile kept;
+
 static void expressions()
 {
-	delete new Large;
-	delete[] new Large[7];
-	delete new (std::nothrow) Large;
+	kept = new Large;
+	delete kept;
+	kept = new Large[7];
+	delete[] kept;
+	kept = new (std::nothrow) Large;
+	delete kept;
 	expect("expressions", 3);
 	std::vector<std::string> words;
 	for (std::size_t i = 0; i < 200; i++)
