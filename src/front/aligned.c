@@ -9,13 +9,21 @@
 #include "front/front.h"
 #include "seamalloc.h"
 
-/* Allocates; `align` is a power of two. */
+static SEA_NOINLINE void *alloc_aligned_slow(size_t align, size_t size)
+{
+	void *block;
+	while (!(block = sea_engine_alloc_aligned(align, size)) && sea_limit_ask(size))
+		;
+	if (unlikely(!block))
+		errno = ENOMEM; /* POSIX leaves it open for posix_memalign; glibc sets it */
+	return block;
+}
+
+/* Allocates; `align` is a power of two.  Sets errno. */
 SEA_INLINE void *alloc_aligned(size_t align, size_t size)
 {
 	void *block = sea_fast_pop_aligned(align, size);
-	while (unlikely(!block) && !(block = sea_engine_alloc_aligned(align, size)) && sea_limit_ask(size))
-		;
-	return block;
+	return likely(block) ? block : alloc_aligned_slow(align, size);
 }
 
 void *sea_front_alloc_aligned(size_t align, size_t size)
@@ -24,10 +32,7 @@ void *sea_front_alloc_aligned(size_t align, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	void *block = alloc_aligned(align, size);
-	if (unlikely(!block))
-		errno = ENOMEM;
-	return block;
+	return alloc_aligned(align, size);
 }
 
 void *sea_aligned_alloc(size_t align, size_t size) { return sea_front_alloc_aligned(align, size); }
@@ -46,7 +51,7 @@ int sea_posix_memalign(void **block, size_t align, size_t size)
 		return EINVAL;
 	void *aligned = alloc_aligned(align, size);
 	if (unlikely(!aligned))
-		return errno = ENOMEM; /* as glibc does; POSIX leaves it open */
+		return ENOMEM;
 	*block = aligned;
 	return 0;
 }
