@@ -121,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sim.is_quiet = true;
 	sea_options.arena = SEA_MIB;
 	sea_options.guard = 30;
-	for (size_t n = 0; n < MOST_CALLS && 3 * n + 2 < size; n++)
+	for (size_t n = 0; n < MOST_CALLS && 3 * n + 2 < size; n++, sim.now_ms++)
 		call(data + 3 * n);
 	audit();
 	return 0;

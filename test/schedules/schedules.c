@@ -278,7 +278,7 @@ static void run_batch(size_t nr, int results)
 	sea_options.guard = 3;
 	if (!scheduler_init())
 		_exit(77);
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < nr; i++, sim.now_ms++)
 		run_schedule(batch_seed + i);
 	audit();
 	counts.nr_switches = scheduler_switches;

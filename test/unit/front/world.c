@@ -200,7 +200,7 @@ static void live_in(const struct world *world)
 	sim.is_quiet = true;
 	sea_options.arena = 2 * MiB;
 	sea_options.guard = 20;
-	for (size_t n = 0; n < rounds(60); n++)
+	for (size_t n = 0; n < rounds(60); n++, sim.now_ms++)
 		live_through_a_failure(&seed, is_small);
 	for (size_t i = 0; i < NR_BLOCKS; i++)
 		drop(i);

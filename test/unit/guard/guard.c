@@ -16,13 +16,20 @@
 
 static bool said(const char *text) { return strstr(sim.report, text) != NULL; }
 
+/* Asks for one when it is due. */
+static char *guarded(size_t size)
+{
+	sim.now_ms += 5;
+	return sea_guard_alloc(size);
+}
+
 /* The first block that is guarded; NULL: none is. */
 static char *begin(size_t size)
 {
 	char *block = NULL;
 	sim.is_quiet = true;
 	for (int i = 0; i < 20 && !block; i++)
-		block = sea_guard_alloc(size);
+		block = guarded(size);
 	return block;
 }
 
@@ -33,7 +40,7 @@ static void blocks_lie_at_an_edge(void)
 	size_t at_start = 0, at_end = 0;
 	for (size_t n = 0; n < 2000; n++) {
 		size_t size = 1 + n * 13 % sea_page_size();
-		char *block = n ? sea_guard_alloc(size) : begin(size);
+		char *block = n ? guarded(size) : begin(size);
 		CHECK(block != NULL && sea_guard_has(block) && (uintptr_t)block % SEA_GRANULE == 0);
 		CHECK_EQ(sea_guard_size(block), size);
 		CHECK(offset_of(block) == 0 || (offset_of(block) + size + SEA_GRANULE - 1) / SEA_GRANULE * SEA_GRANULE == sea_page_size());
@@ -58,49 +65,61 @@ static void places_are_bounded_and_used_in_turn(void)
 	size_t live, pages;
 	block[0] = begin(100);
 	for (size_t i = 1; i < SEA_GUARD_SLOTS; i++)
-		CHECK((block[i] = sea_guard_alloc(100)) != NULL);
-	CHECK(!sea_guard_alloc(100));
+		CHECK((block[i] = guarded(100)) != NULL);
+	CHECK(!guarded(100));
 	sea_guard_count(&live, &pages);
 	CHECK_EQ(live, 100 * SEA_GUARD_SLOTS);
 	CHECK_EQ(pages, SEA_GUARD_SLOTS * sea_page_size());
 	for (size_t i = 0; i < SEA_GUARD_SLOTS; i++)
 		sea_guard_free(block[(i * 5 + 3) % SEA_GUARD_SLOTS]);
 	for (size_t i = 0; i < 3 * SEA_GUARD_SLOTS; i++) {
-		char *expected = block[(i * 5 + 3) % SEA_GUARD_SLOTS], *again = sea_guard_alloc(100);
+		char *expected = block[(i * 5 + 3) % SEA_GUARD_SLOTS], *again = guarded(100);
 		CHECK((uintptr_t)again / sea_page_size() == (uintptr_t)expected / sea_page_size());
 		block[(i * 5 + 3) % SEA_GUARD_SLOTS] = again;
 		sea_guard_free(again);
 	}
 }
 
+/* With the option at 5000, one in 5 ms. */
+static void they_come_now_and_then(void)
+{
+	CHECK(begin(10) != NULL);
+	CHECK(!sea_guard_alloc(10));
+	sim.now_ms += 4;
+	CHECK(!sea_guard_alloc(10));
+	sim.now_ms++;
+	CHECK(sea_guard_alloc(10) != NULL);
+	CHECK(!sea_guard_alloc(10));
+}
+
 static void a_young_program_has_none(void)
 {
 	for (int i = 0; i < 10; i++)
-		CHECK(!sea_guard_alloc(10));
+		CHECK(!guarded(10));
 	CHECK(begin(10) != NULL);
 }
 
 static void some_sizes_are_not_guarded(void)
 {
 	CHECK(begin(1) != NULL);
-	CHECK(!sea_guard_alloc(0));
-	CHECK(!sea_guard_alloc(sea_page_size() + 1));
-	CHECK(!sea_guard_alloc(SIZE_MAX));
-	CHECK(sea_guard_alloc(sea_page_size()) != NULL);
+	CHECK(!guarded(0));
+	CHECK(!guarded(sea_page_size() + 1));
+	CHECK(!guarded(SIZE_MAX));
+	CHECK(guarded(sea_page_size()) != NULL);
 }
 
 static void nobody_is_guarded_if(void)
 {
 	CHECK(begin(1) != NULL);
 	sim.handles_faults = true;
-	CHECK(!sea_guard_alloc(1));
+	CHECK(!guarded(1));
 	sim.handles_faults = false;
-	CHECK(sea_guard_alloc(1) != NULL);
+	CHECK(guarded(1) != NULL);
 	sim.is_confined = true;
-	CHECK(!sea_guard_alloc(1));
+	CHECK(!guarded(1));
 	sim.is_confined = false;
 	sea_options.guard = 0;
-	CHECK(!sea_guard_alloc(1));
+	CHECK(!guarded(1));
 }
 
 static void a_handler_may_go_away(void)
@@ -135,14 +154,14 @@ static void a_page_that_is_refused(void)
 {
 	char *block = begin(9);
 	sim_fail(SIM_COMMIT, 1, true);
-	CHECK(!sea_guard_alloc(9));
+	CHECK(!guarded(9));
 	sim_fail(SIM_RESET, 1, true);
 	sea_guard_free(block);
 	CHECK_EQ(sea_guard_size(block), 0);
 	CHECK(sea_guard_is_sound());
 	sim_heal();
 	for (size_t i = 0; i < 2 * SEA_GUARD_SLOTS; i++)
-		sea_guard_free(sea_guard_alloc(9));
+		sea_guard_free(guarded(9));
 	CHECK(sea_guard_is_sound());
 }
 
@@ -151,7 +170,7 @@ static void every_changed_byte_is_found(void)
 {
 	for (size_t size = 1; size < 3000; size += 577)
 		for (size_t at = 0; at < sea_page_size(); at += at % 256 < 40 ? 1 : 29) {
-			char *block = at || size > 1 ? sea_guard_alloc(size) : begin(size), *page = block - offset_of(block);
+			char *block = at || size > 1 ? guarded(size) : begin(size), *page = block - offset_of(block);
 			char *byte = page + at, old = *byte;
 			if (byte >= block && byte < block + size) {
 				sea_guard_free(block);
@@ -266,7 +285,7 @@ static void every_byte_is_accounted_for(void)
 	sea_guard_free(block);
 	sea_account(&before);
 	CHECK(sea_account_adds_up(&before));
-	block = sea_guard_alloc(1000);
+	block = guarded(1000);
 	sea_account(&behind);
 	CHECK(sea_account_adds_up(&behind));
 	CHECK_EQ(behind.live - before.live, 1000);
@@ -283,7 +302,7 @@ static void a_heap_with_guards_is_sound(void)
 	size_t nr_guarded = 0;
 	sea_options.guard = 1;
 	sim.is_quiet = true;
-	for (size_t n = 0; n < rounds(60000); n++) {
+	for (size_t n = 0; n < rounds(60000); n++, sim.now_ms++) {
 		size_t i = below(&seed, NR(block)), size = 1 + test_random_size(&seed, 6000);
 		if (block[i] && !test_is_filled(block[i], length[i], i + 1))
 			test_fail(__FILE__, __LINE__, "block %zu of %zu bytes has changed", i, length[i]);
@@ -313,6 +332,7 @@ static void a_heap_with_guards_is_sound(void)
 static const struct test_case cases[] = {
 	PASSES(blocks_lie_at_an_edge),
 	PASSES(places_are_bounded_and_used_in_turn),
+	PASSES(they_come_now_and_then),
 	PASSES(a_young_program_has_none),
 	PASSES(some_sizes_are_not_guarded),
 	PASSES(nobody_is_guarded_if),
