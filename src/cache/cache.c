@@ -519,7 +519,7 @@ static size_t purge_all(size_t keep)
 		bytes += trim_shard(&sea_shards[i], keep);
 	for (unsigned i = 0; i < sea_apart_count(); i++)
 		bytes += trim_shard(sea_apart_at(i), keep);
-	return bytes;
+	return bytes + sea_pages_purge_free(keep); /* zones that were empty are free pages now */
 }
 
 static void merge_all(void)
