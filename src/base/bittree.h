@@ -5,6 +5,7 @@
  *    level 0      [ 0 ][ 9 ][ 4 ][ 0 ]   bit i: i is a member
  *
  * B1  A bit of level n + 1 is set  <=>  the word it stands for is not zero.
+ * B2  The highest level has one word.
  *
  * Cost: one word for every factor of 64 in the capacity.  No lock.
  */
@@ -86,6 +87,17 @@ static inline size_t sea_bittree_lowest(const struct sea_bittree *tree)
 	for (unsigned l = tree->nr_levels; l-- > 0;)
 		member = member * 64 + sea_lowest_bit(tree->level[l][member]);
 	return member;
+}
+
+/* Claim: B1 holds for a set of members [0, capacity).  Walks the whole set. */
+static inline bool sea_bittree_is_sound(const struct sea_bittree *tree, size_t capacity)
+{
+	size_t nr_words = (capacity + 63) / 64;
+	for (unsigned l = 0; l + 1 < tree->nr_levels; l++, nr_words = (nr_words + 63) / 64)
+		for (size_t i = 0; i < nr_words; i++)
+			if (sea_bit_test(tree->level[l + 1], i) != (tree->level[l][i] != 0))
+				return false;
+	return !tree->nr_levels || nr_words == 1; /* B2 */
 }
 
 #endif

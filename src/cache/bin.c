@@ -29,8 +29,16 @@ static bool fresh_run_is_sound(const struct sea_bin *bin, unsigned c)
 	return true;
 }
 
+/* US4 for class c: bytes that its limits allow. */
+static size_t allowed_to(const struct sea_cache *cache, unsigned c)
+{
+	const struct sea_spill *spill = sea_bin_spill(cache, c);
+	return (cache->bin[c].limit + (spill ? (size_t)spill->limit : 0)) * sea_class_size(c);
+}
+
 bool sea_bins_are_sound(const struct sea_cache *cache)
 {
+	size_t allowed = 0;
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		const struct sea_spill *spill = sea_bin_spill(cache, c);
 		if (!sea_class_granules(c))
@@ -39,8 +47,9 @@ bool sea_bins_are_sound(const struct sea_cache *cache)
 			return false;
 		if (spill && !sea_spill_is_sound(spill))
 			return false;
+		allowed += allowed_to(cache, c);
 	}
-	return sea_outbox_is_sound(&cache->outbox);
+	return allowed == cache->usage.granted && sea_usage_is_sound(&cache->usage) && sea_outbox_is_sound(&cache->outbox);
 }
 
 bool sea_bins_seem_sound(const struct sea_cache *cache)

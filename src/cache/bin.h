@@ -154,7 +154,7 @@ bool sea_bin_unspill(struct sea_cache *cache, unsigned c);
 /* Brings aligned chunks of class c and puts one on top of the stack.  False: out of memory. */
 bool sea_bin_refill_aligned(struct sea_cache *cache, unsigned c, size_t align);
 
-/* Claim: K1 to K3, and the spills and the outbox are sound.  Walks every stack.  For the cache's
+/* Claim: K1 to K3 and US4, and the spills, the outbox and the usage are sound.  Walks every stack.  For the cache's
  * thread, or while that does not run. */
 bool sea_bins_are_sound(const struct sea_cache *cache);
 

@@ -317,6 +317,15 @@ static size_t granted_to_all(void)
 	return bytes;
 }
 
+/* F1.  Left caches have none (T3).  Threads lock. */
+static size_t parked_by_all(void)
+{
+	size_t bytes = 0;
+	for (const struct sea_cache *cache = threads.first; cache; cache = cache->next)
+		bytes += sea_parked_bytes(&cache->parked);
+	return bytes;
+}
+
 /* T4. */
 static bool holds_nothing(const struct sea_cache *cache)
 {
@@ -331,6 +340,7 @@ bool sea_threads_are_sound(void)
 	sea_lock_take(&threads.lock);
 	bool sound = used_are_sound() && left_are_sound() && holds_nothing(&sea_threads_nobody) && holds_nothing(&departed);
 	sound &= granted_to_all() == sea_load_relaxed(&sea_budget.cached);
+	sound &= parked_by_all() == sea_load_relaxed(&sea_counted.parked) && sea_shards_are_sound(threads.nr);
 	for (const struct sea_cache *cache = threads.spare; cache && sound; cache = cache->next)
 		sound = sea_cache_is_empty(cache);
 	sea_lock_drop(&threads.lock);

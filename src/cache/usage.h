@@ -3,6 +3,11 @@
  *
  * From these numbers follows how much the thread holds, how much its cache may hold, and whether it
  * is clearing up.  Only its thread reads and writes a usage.
+ *
+ * US1  torn_down <= returned: an allocation on the slow path ends less than a refill does.
+ * US2  `cleared` is 0 unless the thread is clearing up.
+ * US3  peak_live <= peak, and net <= peak after each refill and each look.
+ * US4  `granted` is what the limits of the thread's stacks and spills allow, in bytes.
  */
 #ifndef SEA_USAGE_H
 #define SEA_USAGE_H
@@ -35,6 +40,13 @@ struct sea_usage {
 	uint32_t nr_refills;
 	size_t granted;	     /* bytes that all limits allow together */
 };
+
+/* Claim: US1 to US3 hold.  sea_bins_are_sound() checks US4. */
+SEA_INLINE bool sea_usage_is_sound(const struct sea_usage *usage)
+{
+	bool sound = usage->torn_down <= usage->returned && usage->peak_live <= usage->peak;
+	return sound && (!usage->cleared || usage->returned >= SEA_CLEARING_BYTES);
+}
 
 SEA_INLINE void sea_usage_grant(struct sea_usage *usage, size_t bytes)
 {
@@ -117,6 +129,7 @@ SEA_INLINE void sea_usage_draw(struct sea_usage *usage, size_t bytes)
 	usage->drawn += bytes;
 	usage->net += bytes;
 	usage->peak = sea_max(usage->peak, sea_usage_net(usage));
+	SEA_ASSERT(sea_usage_is_sound(usage));
 }
 
 /* The thread sent so many bytes. */
@@ -127,6 +140,7 @@ SEA_INLINE void sea_usage_send(struct sea_usage *usage, size_t bytes)
 	usage->unmerged += bytes;
 	usage->returned += bytes;
 	usage->torn_down += bytes;
+	SEA_ASSERT(sea_usage_is_sound(usage));
 }
 
 /* Measures what is live: what the thread holds minus the `cached` bytes. */
@@ -135,6 +149,7 @@ SEA_INLINE void sea_usage_sample(struct sea_usage *usage, size_t cached)
 	size_t net = sea_usage_net(usage);
 	usage->peak_live = sea_max(usage->peak_live, net - sea_min(net, cached));
 	SEA_ASSERT(usage->peak_live + cached >= net);
+	SEA_ASSERT(sea_usage_is_sound(usage)); /* the peak is up to date: a refill or a look came before */
 }
 
 /* At a look: recent peaks count half. */
@@ -144,6 +159,7 @@ SEA_INLINE void sea_usage_age(struct sea_usage *usage)
 	usage->peak = sea_max(sea_usage_net(usage), usage->peak / 2);
 	usage->peak_live /= 2;
 	SEA_ASSERT(usage->peak >= sea_usage_net(usage));
+	SEA_ASSERT(sea_usage_is_sound(usage));
 }
 
 #endif

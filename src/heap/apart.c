@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* apart.c - the table of them, for reclaim and for stopping the heap; all chunks freed at once */
+/* apart.c - the table of them, for reclaim and for stopping the heap; all chunks freed at once
+ *
+ * AP1  The first nr_shards entries have a shard each, and no two the same.  An entry never changes.
+ * AP2  Each of these shards is apart, and has a lock of rank SEA_RANK_APART.  No other shard is.
+ * AP3  Each of its zones is apart, and has the owner of the shard.
+ */
 #include "heap/apart.h"
 
 #include <string.h>
@@ -68,4 +73,28 @@ void sea_apart_clear(struct sea_shard *shard)
 		sea_shard_remove_zone(shard, zone);
 	}
 	sea_shard_drop_lock(shard);
+}
+
+/* AP2 and AP3. */
+static bool is_sound(struct sea_shard *shard)
+{
+	bool sound = shard->is_apart && shard->lock.rank == SEA_RANK_APART;
+	sea_lock_take(&shard->lock);
+	for (uint32_t i = 0; i < shard->nr_zones; i++)
+		sound &= shard->zones[i]->is_apart && shard->zones[i]->owner == shard->owner;
+	sea_lock_drop(&shard->lock);
+	return sound;
+}
+
+bool sea_apart_are_sound(void)
+{
+	unsigned nr = sea_apart_count();
+	bool sound = nr <= SEA_MAX_APART;
+	for (unsigned i = 0; sound && i < nr; i++)
+		sound = shards[i] && is_sound(shards[i]);
+	for (unsigned i = nr; sound && i < SEA_MAX_APART; i++)
+		sound = !shards[i];
+	for (unsigned i = 0; sound && i < sea_shard_count(); i++)
+		sound = !sea_shards[i].is_apart;
+	return sound;
 }

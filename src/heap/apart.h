@@ -24,4 +24,7 @@ void sea_apart_clear(struct sea_shard *shard);
 unsigned sea_apart_count(void);
 struct sea_shard *sea_apart_at(unsigned i);
 
+/* Claim: AP1 to AP3 hold.  sea_shard_is_sound() checks each shard beside. */
+bool sea_apart_are_sound(void);
+
 #endif

@@ -7,6 +7,12 @@
  *
  * Nobody may allocate a page while it is purged.  So its row becomes a used chunk, the lock is
  * dropped for the system call, and then the chunk is freed.
+ *
+ * RC1  One thread at a time has the turn (is_running), and only that thread uses the two rounds.
+ * RC2  A round that goes on looks for what it is for: long rows, or rows of one page or more.
+ * RC3  While the round for short rows goes on, it may still purge something.
+ * RC4  A shard counts the threads that hold chunks of it without its lock.  It is being cleared, or
+ *      has such threads, only while a thread purges.
  */
 #include "heap/reclaim.h"
 
@@ -230,6 +236,7 @@ void sea_reclaim_in_child(void)
 	sea_store_relaxed(&state.is_running, 0);
 	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
 	sea_store_relaxed(&state.floor, 0);
+	state.rows.shard = state.shorts.shard = NO_PASS; /* RC2: another thread may have been at one */
 	for (unsigned i = 0; i < nr_shards(); i++)
 		nth_shard(i)->nr_purging = nth_shard(i)->is_clearing = 0;
 }
@@ -241,6 +248,14 @@ static void begin(struct sea_round *round, size_t least)
 }
 
 static bool is_over(const struct sea_round *round) { return round->shard >= nr_shards(); }
+
+/* RC2 and RC3.  For the thread that has the turn. */
+static bool rounds_are_sound(void)
+{
+	bool sound = is_over(&state.rows) || state.rows.pass.least == SEA_ZONE_LONG_ROW;
+	sound &= is_over(&state.shorts) || (state.shorts.pass.least == sea_page_size() && state.short_left > 0);
+	return sound && state.short_freed <= sea_purge_freed();
+}
 
 /* A step of a pass over all shards.  Returns the bytes that were purged. */
 static size_t go_round(struct sea_round *round, size_t keep)
@@ -358,6 +373,24 @@ bool sea_reclaim(enum sea_occasion occasion)
 		goes_on = reclaim(marks, sea_max(occasion, wanted));
 	} while (goes_on && sea_load_relaxed(&state.wanted) != SEA_NOW_AND_THEN && --nr_steps > 0);
 	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
+	SEA_ASSERT(rounds_are_sound());
 	sea_exchange_acq_rel_mt(&state.is_running, 0);
 	return goes_on;
+}
+
+/* RC4. */
+static bool nobody_purges(struct sea_shard *shard)
+{
+	sea_lock_take(&shard->lock);
+	bool nobody = !shard->nr_purging && !shard->is_clearing;
+	sea_lock_drop(&shard->lock);
+	return nobody;
+}
+
+bool sea_reclaim_is_sound(void)
+{
+	bool sound = !sea_load_relaxed(&state.is_running) && rounds_are_sound();
+	for (unsigned i = 0; i < nr_shards(); i++)
+		sound &= nobody_purges(nth_shard(i));
+	return sound && sea_load_relaxed(&state.wanted) <= SEA_THREAD_ENDS;
 }

@@ -26,6 +26,9 @@ void sea_reclaim_in_child(void);
  * has at most `keep` dirty bytes.  Returns the bytes that were purged.  The caller holds no lock. */
 size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);
 
+/* Claim: RC1 to RC4 hold.  No thread purges now. */
+bool sea_reclaim_is_sound(void);
+
 /* Purges the metadata of some spare zones.  True: there is more.  The caller holds no lock. */
 bool sea_reclaim_metadata(struct sea_shard *shard);
 

@@ -667,6 +667,7 @@ bool sea_shard_is_sound(struct sea_shard *shard)
 {
 	sea_lock_take(&shard->lock);
 	bool sound = sea_holes_are_sound(&shard->holes);
+	sound &= sea_bittree_is_sound(&shard->rows, shard->capacity) && sea_bittree_is_sound(&shard->unlisted, shard->capacity);
 	for (uint32_t i = 0; i < shard->nr_zones; i++)
 		sound &= zone_is_sound(shard, shard->zones[i], i);
 	for (uint32_t i = shard->nr_zones; i < shard->capacity; i++)

@@ -103,6 +103,9 @@ void sea_shard_learn_limit(void);
 struct sea_shard *sea_shard_join(void);
 void sea_shard_leave(struct sea_shard *shard);
 
+/* Claim: SH1 to SH3 of shards.c hold, for so many threads with a cache.  Threads lock. */
+bool sea_shards_are_sound(size_t nr_threads);
+
 struct sea_shard_stats {
 	size_t nr_zones;
 	size_t used;	/* bytes in used chunks; those in thread caches and pending ones count */

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* shards.c - how many shards there are, and which thread has which */
+/* shards.c - how many shards there are, and which thread has which
+ *
+ * SH1  nr_shards is 1 to SEA_MAX_SHARDS, and never falls.
+ * SH2  A shard past these has no thread and no zone.
+ * SH3  The threads of all shards together are those with a cache.
+ * SH4  A thread joins a shard with the fewest threads.
+ *
+ * The threads lock orders joining and leaving.
+ */
 #include "base/atomic.h"
 #include "base/cpus.h"
 #include "base/options.h"
@@ -41,6 +49,7 @@ struct sea_shard *sea_shard_join(void)
 	if (best->nr_threads && sea_shard_count() < shard_limit())
 		best = &sea_shards[sea_add_relaxed_mt(&nr_shards, 1) - 1];
 	SEA_ASSERT(sea_shard_count() <= SEA_MAX_SHARDS);
+	SEA_ASSERT(best < &sea_shards[sea_shard_count()]);
 	best->lock.rank = SEA_RANK_SHARD;
 	best->nr_threads++;
 	return best;
@@ -50,4 +59,22 @@ void sea_shard_leave(struct sea_shard *shard)
 {
 	SEA_ASSERT(shard->nr_threads > 0);
 	shard->nr_threads--;
+}
+
+/* SH2 for a shard that is not in use. */
+static bool is_untouched(const struct sea_shard *shard)
+{
+	return !shard->nr_threads && !shard->nr_zones && !shard->lock.rank && !shard->capacity;
+}
+
+bool sea_shards_are_sound(size_t nr_threads)
+{
+	unsigned nr = sea_shard_count();
+	size_t sum = 0;
+	for (unsigned i = 0; i < sea_min(nr, SEA_MAX_SHARDS); i++)
+		sum += sea_shards[i].nr_threads;
+	bool sound = nr >= 1 && nr <= SEA_MAX_SHARDS && sum == nr_threads;
+	for (unsigned i = nr; i < SEA_MAX_SHARDS; i++)
+		sound &= is_untouched(&sea_shards[i]);
+	return sound;
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* brought.c - heap objects in brought memory: attached, found by address, detached */
+/* brought.c - heap objects in brought memory: attached, found by address, detached
+ *
+ * BR1  plots.nr is the length of the list.
+ * BR2  A plot in the list belongs to a heap that has this plot; an unused record belongs to none.
+ * BR3  No two plots in the list have their metadata in the same place.
+ */
 #include "base/check.h"
 #include "map/map.h"
 #include "named/brought.h"
@@ -143,4 +148,27 @@ enum sea_brought_result sea_named_open_in(struct sea_brought brought, struct sea
 	sea_plot_close(plot, true);
 	give_record(plot);
 	return SEA_BROUGHT_NO_MEMORY;
+}
+
+/* BR3, against the plots behind this one. */
+static bool is_only_one(const struct sea_plot *plot)
+{
+	const struct sea_plot *other = plot->next;
+	while (other && other->head != plot->head)
+		other = other->next;
+	return !other;
+}
+
+bool sea_named_plots_are_sound(void)
+{
+	bool sound = true;
+	uint32_t nr = 0;
+	sea_lock_take(&sea_named_lock);
+	for (const struct sea_plot *plot = plots.first; plot && sound; plot = plot->next, nr++)
+		sound = plot->named && plot->named->plot == plot && is_only_one(plot);
+	for (const struct sea_plot *plot = plots.unused; plot && sound; plot = plot->next)
+		sound = !plot->named;
+	sound &= nr == sea_load_relaxed(&plots.nr);
+	sea_lock_drop(&sea_named_lock);
+	return sound;
 }

@@ -28,4 +28,7 @@ void sea_named_detach(struct sea_named *named, bool keeps);
 /* The heap whose brought memory has the address, or NULL.  Cheap if there is none. */
 struct sea_named *sea_named_plot_around(const void *address);
 
+/* Claim: BR1 to BR3 hold.  No heap is being made or destroyed. */
+bool sea_named_plots_are_sound(void);
+
 #endif

@@ -243,3 +243,26 @@ void sea_handover_in_child(void)
 			forget_shared(named);
 	}
 }
+
+/* --- observers ------------------------------------------------------------------------------- */
+
+static void add_shared_runs(const struct sea_named *named, struct sea_shared *sum)
+{
+	for (const struct sea_run *run = named->runs; run; run = run->next) {
+		sum->blocks += run->is_shared ? run->size : 0;
+		sum->heads += run->is_shared ? head_size() : 0;
+	}
+}
+
+bool sea_handover_is_sound(void)
+{
+	struct sea_shared sum = {0, 0}, counted = sea_handover_mapped();
+	for (unsigned i = 0; i < sea_apart_count(); i++)
+		if (sea_named_slots[i])
+			add_shared_runs(sea_named_slots[i], &sum);
+	sea_lock_take(&sea_named_lock);
+	for (const struct transit *each = transits.first; each; each = each->next)
+		sum.heads += head_size();
+	sea_lock_drop(&sea_named_lock);
+	return sum.blocks == counted.blocks && sum.heads == counted.heads;
+}

@@ -9,6 +9,8 @@
  * the block there.  The swap is the one step in which the run changes books.
  *
  * HO1  A run counts in the books of the process whose token is in its head, and of no other.
+ * HO2  Each shared run of a heap has its block and its head mapped, each run in transit its head.
+ *      sea_handover_mapped() counts these, and nothing else.
  *
  * The head is in memory that another process can write to: it is read as a number that is ours or
  * is not, and nothing else depends on it.
@@ -43,6 +45,9 @@ struct sea_shared {
 	size_t blocks, heads;
 };
 struct sea_shared sea_handover_mapped(void);
+
+/* Claim: HO2 holds.  No other thread runs. */
+bool sea_handover_is_sound(void);
 
 /* Frees a shared run, which the heap does not count any more. */
 void sea_handover_release(struct sea_run *run);

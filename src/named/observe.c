@@ -196,7 +196,7 @@ bool sea_named_is_sound(uint64_t handle, const char *verb)
 
 bool sea_named_are_sound(void)
 {
-	bool sound = true;
+	bool sound = sea_named_table_is_sound() && sea_named_plots_are_sound() && sea_handover_is_sound();
 	for (unsigned i = 0; i < sea_apart_count(); i++) {
 		struct sea_named *named = sea_load_acquire(&sea_named_slots[i]);
 		if (named && sea_named_exists(named))

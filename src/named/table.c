@@ -51,7 +51,6 @@ static struct sea_named *take_slot(void)
 	return named;
 }
 
-
 static uint64_t next_handle(struct sea_named *named)
 {
 	return (uint64_t)++named->generation << SEA_HANDLE_INDEX_BITS | named->index;
@@ -161,4 +160,28 @@ bool sea_named_next(unsigned *at, uint64_t *handle, char name[SEA_NAME_ROOM])
 	}
 	sea_lock_drop(&sea_named_lock);
 	return found;
+}
+
+/* NA1: the handle of a heap leads to its own slot, any other number to another one. */
+static bool slot_is_sound(uint32_t i)
+{
+	const struct sea_named *named = sea_named_slots[i];
+	bool leads_here = named && named->handle % SEA_MAX_NAMED == i;
+	return named && named->index == i && leads_here == sea_named_exists(named);
+}
+
+bool sea_named_table_is_sound(void)
+{
+	uint32_t nr_used = 0, nr_unused = 0;
+	bool sound = true;
+	sea_lock_take(&sea_named_lock);
+	for (uint32_t i = 0; i < table.nr_slots && sound; i++) {
+		sound = slot_is_sound(i);
+		nr_used += sound && sea_named_exists(sea_named_slots[i]);
+	}
+	for (const struct sea_named *named = table.unused; named && sound; named = named->next, nr_unused++)
+		sound = !sea_named_exists(named) && nr_unused < table.nr_slots;
+	sound &= nr_used == sea_load_relaxed(&sea_named_nr) && nr_used + nr_unused == table.nr_slots;
+	sea_lock_drop(&sea_named_lock);
+	return sound && table.nr_slots == sea_apart_count();
 }

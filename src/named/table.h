@@ -15,6 +15,7 @@
  * NA3  drawn is the sum of the usable bytes of the blocks that the program holds and of the chunks
  *      in a bin; nr_drawn is how many these are.  drawn <= quota.
  * NA4  The owner of the heap's shard, and so of each of its zones, is the handle.
+ * NA5  A slot that no heap has is in the list of unused ones.  sea_named_nr counts the others.
  *
  * The lock of a heap protects all of it but what says otherwise.  A heap with `one_thread` takes no
  * lock: the program orders all calls for it.
@@ -106,6 +107,9 @@ void sea_named_enter_of_block(struct sea_named *named, const char *verb, const v
 
 /* The handle of the next heap at or behind index *at, and its name; false: there is none. */
 bool sea_named_next(unsigned *at, uint64_t *handle, char name[SEA_NAME_ROOM]);
+
+/* Claim: NA1 and NA5 hold.  No heap is being made or destroyed. */
+bool sea_named_table_is_sound(void);
 
 /* Reports a handle that is no heap's, and ends the process. */
 SEA_COLD _Noreturn void sea_named_no_heap(const char *verb, uint64_t handle);

@@ -236,3 +236,11 @@ size_t sea_allowance(size_t in_use, size_t free_dirty)
 }
 
 size_t sea_allowance_nr_refaults(void) { return sea_load_relaxed(&state.nr_refaults); }
+
+bool sea_allowance_is_sound(void)
+{
+	bool sound = sea_load_relaxed(&state.nr_refaults) <= sea_load_relaxed(&state.nr_faulted);
+	sound &= state.missing <= sea_load_relaxed(&state.nr_purged);
+	sound &= state.window_refaults <= sea_load_relaxed(&state.nr_refaults);
+	return sound && !sea_load_relaxed(&state.is_measuring);
+}

@@ -49,4 +49,7 @@ size_t sea_allowance(size_t in_use, size_t free_dirty);
 /* Refaulted pages, ever. */
 size_t sea_allowance_nr_refaults(void);
 
+/* Claim: AL1 holds, and no thread is measuring (AL3). */
+bool sea_allowance_is_sound(void);
+
 #endif

@@ -235,7 +235,10 @@ bool sea_buddy_is_sound(const struct sea_pool *pool)
 		covered = pfn + (1u << pool->pages[pfn].order);
 		counted += 1ull << pool->pages[pfn].order;
 	}
-	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++)
+	for (unsigned order = 0; order <= SEA_MAX_ORDER; order++) {
 		nr_members += sea_bits_count(pool->free[order].level[0], 0, (pool->nr_pages >> order) + 1) << order;
+		if (!sea_bittree_is_sound(&pool->free[order], (pool->nr_pages >> order) + 1))
+			return false;
+	}
 	return counted == pool->nr_free && nr_members == counted;
 }

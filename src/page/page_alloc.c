@@ -667,7 +667,7 @@ void sea_pages_in_child(void)
 
 bool sea_pages_are_sound(void)
 {
-	bool sound = sea_arenas_are_sound() && sea_pcp_is_sound() && sea_purge_is_sound();
+	bool sound = sea_arenas_are_sound() && sea_pcp_is_sound() && sea_purge_is_sound() && sea_allowance_is_sound();
 	size_t used = 0, dirty = 0;
 	sea_lock_take(&sea_arenas.lock);
 	for (struct sea_arena *arena = sea_arenas.first; arena; arena = arena->next) {

@@ -346,7 +346,7 @@ void sea_engine_disown(void) { sea_handover_in_child(); }
 bool sea_engine_is_sound(void)
 {
 	bool sound = sea_emergency_is_sound() && sea_map_is_sound() && sea_pages_are_sound() && sea_threads_are_sound() &&
-		     sea_guard_is_sound() && sea_secure_is_sound();
+		     sea_guard_is_sound() && sea_secure_is_sound() && sea_reclaim_is_sound() && sea_apart_are_sound();
 	for (unsigned i = 0; i < sea_shard_count(); i++)
 		sound &= sea_shard_is_sound(&sea_shards[i]);
 	return sound && sea_named_are_sound();

@@ -27,24 +27,13 @@ static size_t naive_lowest(size_t capacity)
 	return member;
 }
 
-/* B1, and that the levels above stand for the words below. */
-static void check_levels(const struct sea_bittree *tree, size_t capacity)
-{
-	for (unsigned l = 0; l + 1 < tree->nr_levels; l++) {
-		capacity = (capacity + 63) / 64;
-		for (size_t word = 0; word < capacity; word++)
-			CHECK_EQ(sea_bit_test(tree->level[l + 1], word), tree->level[l][word] != 0);
-	}
-	CHECK_EQ((capacity + 63) / 64, 1);
-}
-
 static void check_tree(const struct sea_bittree *tree, size_t capacity)
 {
 	size_t lowest = naive_lowest(capacity);
 	CHECK_EQ(sea_bittree_is_empty(tree), lowest == capacity);
 	if (lowest < capacity)
 		CHECK_EQ(sea_bittree_lowest(tree), lowest);
-	check_levels(tree, capacity);
+	CHECK(sea_bittree_is_sound(tree, capacity));
 }
 
 static void toggle(struct sea_bittree *tree, size_t member)
@@ -108,9 +97,24 @@ static void emptied_from_below(void)
 	CHECK(sea_bittree_is_empty(&tree));
 }
 
+static void unsound_levels_are_noticed(void)
+{
+	struct sea_bittree tree = make(5000);
+	sea_bittree_add(&tree, 70);
+	CHECK(sea_bittree_is_sound(&tree, 5000));
+	for (unsigned l = 0; l < tree.nr_levels; l++) {
+		uint64_t *word = &tree.level[l][l ? 0 : 1], before = *word;
+		*word = 0; /* the levels above and below say something else */
+		CHECK(!sea_bittree_is_sound(&tree, 5000));
+		*word = before;
+	}
+	tree.nr_levels--;
+	CHECK(!sea_bittree_is_sound(&tree, 5000)); /* B2 */
+}
+
 static const struct test_case cases[] = {
 	PASSES(edges_of_capacity), PASSES(adding_twice_changes_nothing), PASSES(random_members),
-	PASSES(emptied_from_below),
+	PASSES(emptied_from_below), PASSES(unsound_levels_are_noticed),
 };
 
 HARNESS_MAIN(cases)

@@ -235,6 +235,18 @@ static void unsound_lists_are_noticed(void)
 	cache->shard = NULL;
 	CHECK(!sea_threads_are_sound()); /* T2 */
 	cache->shard = shard;
+	shard->nr_threads++;
+	CHECK(!sea_threads_are_sound()); /* SH3 */
+	shard->nr_threads--;
+	sea_shards[SEA_MAX_SHARDS - 1].capacity = 1;
+	CHECK(!sea_threads_are_sound()); /* SH2 */
+	sea_shards[SEA_MAX_SHARDS - 1].capacity = 0;
+	sea_counted.parked++;
+	CHECK(!sea_threads_are_sound()); /* F1 */
+	sea_counted.parked--;
+	sea_usage_grant(&cache->usage, 1);
+	CHECK(!sea_threads_are_sound()); /* US4 */
+	sea_usage_revoke(&cache->usage, 1);
 	size_t most = sea_options.cache;
 	run_in_thread(use_many, NULL);
 	sea_options.cache = 1;

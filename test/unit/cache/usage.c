@@ -6,11 +6,38 @@
 
 static struct sea_usage usage;
 
+/* The steps, each with US1 to US3 after it. */
+static void check_sound(void) { CHECK(sea_usage_is_sound(&usage)); }
+
+static void draw(size_t bytes)
+{
+	sea_usage_draw(&usage, bytes);
+	check_sound();
+}
+
+static void send(size_t bytes)
+{
+	sea_usage_send(&usage, bytes);
+	check_sound();
+}
+
+static void sample(size_t cached)
+{
+	sea_usage_sample(&usage, cached);
+	check_sound();
+}
+
+static void age(void)
+{
+	sea_usage_age(&usage);
+	check_sound();
+}
+
 static void what_is_drawn_is_held(void)
 {
-	sea_usage_draw(&usage, 5000);
-	sea_usage_draw(&usage, 3000);
-	sea_usage_send(&usage, 2000);
+	draw(5000);
+	draw(3000);
+	send(2000);
 	CHECK_EQ(sea_usage_net(&usage), 6000);
 	CHECK_EQ(usage.peak, 8000);
 	CHECK_EQ(usage.drawn, 8000);
@@ -20,12 +47,12 @@ static void what_is_drawn_is_held(void)
 /* It frees what others allocated. */
 static void who_sends_more_than_it_drew_holds_nothing(void)
 {
-	sea_usage_send(&usage, 1000);
+	send(1000);
 	CHECK_EQ(sea_usage_net(&usage), 0);
-	sea_usage_draw(&usage, 400);
+	draw(400);
 	CHECK_EQ(sea_usage_net(&usage), 0);
 	CHECK_EQ(usage.peak, 0);
-	sea_usage_draw(&usage, 700);
+	draw(700);
 	CHECK_EQ(sea_usage_net(&usage), 100);
 }
 
@@ -33,34 +60,34 @@ static void the_budget_follows_the_peak_within_bounds(void)
 {
 	sea_options.cache = 1000;
 	CHECK_EQ(sea_usage_budget(&usage), 1000);
-	sea_usage_draw(&usage, 1001);
+	draw(1001);
 	CHECK_EQ(sea_usage_budget(&usage), 1001);
-	sea_usage_draw(&usage, 1000000);
+	draw(1000000);
 	CHECK_EQ(sea_usage_budget(&usage), 1000 * SEA_BUDGET_THREAD_GROWTH);
 }
 
 static void a_peak_fades(void)
 {
-	sea_usage_draw(&usage, 8000);
-	sea_usage_send(&usage, 7000);
+	draw(8000);
+	send(7000);
 	for (size_t peak = 4000; peak >= 1000; peak /= 2) {
-		sea_usage_age(&usage);
+		age();
 		CHECK_EQ(usage.peak, peak);
 		CHECK_EQ(usage.drawn, 0);
 	}
-	sea_usage_age(&usage);
+	age();
 	CHECK_EQ(usage.peak, 1000);
 }
 
 static void what_is_cached_is_not_live(void)
 {
 	sea_options.cache = 10;
-	sea_usage_draw(&usage, 8000);
-	sea_usage_sample(&usage, 3000);
+	draw(8000);
+	sample(3000);
 	CHECK_EQ(usage.peak_live, 5000);
 	CHECK_EQ(sea_usage_may_hold(&usage), 5000 + 5000 / SEA_CACHED_SHARE);
-	sea_usage_sample(&usage, 7000);
-	sea_usage_sample(&usage, 9000); /* read while it moved */
+	sample(7000);
+	sample(9000); /* read while it moved */
 	CHECK_EQ(usage.peak_live, 5000);
 	sea_options.cache = 100000;
 	CHECK_EQ(sea_usage_may_hold(&usage), 105000);
@@ -68,22 +95,40 @@ static void what_is_cached_is_not_live(void)
 
 static void a_refill_ends_the_clearing(void)
 {
-	sea_usage_draw(&usage, 8 * MiB);
-	sea_usage_send(&usage, 6 * MiB - 1);
+	draw(8 * MiB);
+	send(6 * MiB - 1);
 	CHECK(!sea_usage_is_clearing(&usage));
-	sea_usage_send(&usage, 1);
+	send(1);
 	CHECK(sea_usage_is_clearing(&usage));
-	sea_usage_draw(&usage, 16);
+	draw(16);
 	CHECK(!sea_usage_is_clearing(&usage));
 }
 
 static void little_is_no_clearing(void)
 {
-	sea_usage_draw(&usage, MiB);
-	sea_usage_send(&usage, MiB - 1);
+	draw(MiB);
+	send(MiB - 1);
 	CHECK(!sea_usage_is_clearing(&usage));
-	sea_usage_send(&usage, 1);
+	send(1);
 	CHECK(sea_usage_is_clearing(&usage));
+}
+
+static void an_unsound_usage_is_noticed(void)
+{
+	draw(8 * MiB);
+	send(7 * MiB);
+	usage.cleared = 9 * MiB;
+	check_sound();
+	usage.returned = SEA_CLEARING_BYTES - 1;
+	usage.torn_down = 0;
+	CHECK(!sea_usage_is_sound(&usage)); /* US2 */
+	usage.cleared = 0;
+	check_sound();
+	usage.torn_down = usage.returned + 1;
+	CHECK(!sea_usage_is_sound(&usage)); /* US1 */
+	usage.torn_down = 0;
+	usage.peak_live = usage.peak + 1;
+	CHECK(!sea_usage_is_sound(&usage)); /* US3 */
 }
 
 static const struct test_case cases[] = {
@@ -94,6 +139,7 @@ static const struct test_case cases[] = {
 	PASSES(what_is_cached_is_not_live),
 	PASSES(a_refill_ends_the_clearing),
 	PASSES(little_is_no_clearing),
+	PASSES(an_unsound_usage_is_noticed),
 };
 
 HARNESS_MAIN(cases)

@@ -104,12 +104,30 @@ static void reclaim_stops_below_the_watermark(void)
 	fill(20000, 500);
 	thin_out(20000, 500);
 	sea_reclaim(SEA_THREAD_ENDS);
+	CHECK(sea_reclaim_is_sound());
 	CHECK_AT_MOST(sea_pages_dirty(), sea_budget_watermarks().high);
 	size_t purged = sim.purged;
 	sea_reclaim(SEA_THREAD_ENDS);
 	CHECK_EQ(sim.purged, purged);
 	check_blocks(20000);
 	free_rest(20000);
+}
+
+/* An ordinary call starts a pass for short rows, which ends when it has purged 4 MiB. */
+static void a_pass_for_short_rows_is_bounded(void)
+{
+	sea_options.dirty_max = GiB;
+	sim.now_ms = 60000;
+	fill(NR_BLOCKS, 3000);
+	thin_out(NR_BLOCKS, 5); /* holes of 12,000 bytes: two pages each */
+	sea_options.dirty_max = MiB;
+	size_t purged = sim.purged;
+	while (sea_reclaim(SEA_NOW_AND_THEN))
+		CHECK_AT_MOST(sim.purged - purged, 5 * MiB);
+	CHECK(sea_reclaim_is_sound());
+	CHECK(sim.purged - purged >= 4 * MiB);
+	CHECK(sea_pages_dirty() > 8 * MiB);
+	free_rest(NR_BLOCKS);
 }
 
 static void much_stays_below_a_high_watermark(void)
@@ -194,6 +212,7 @@ static void metadata_of_spare_zones(void)
 /* --- what another thread might do while the lock is dropped for the system call ----------- */
 
 static bool allocate_while_purging;
+static uint32_t is_alone = 1; /* no other thread runs */
 static char *meanwhile[5000];
 static size_t nr_meanwhile;
 
@@ -203,6 +222,7 @@ size_t __wrap_sea_pages_purge_range(void *from, void *to);
 size_t __wrap_sea_pages_purge_range(void *from, void *to)
 {
 	size_t bytes = __real_sea_pages_purge_range(from, to);
+	CHECK(sea_load_relaxed(&is_alone) == 0 || !sea_reclaim_is_sound()); /* RC4: this thread purges */
 	for (int i = 0; allocate_while_purging && i < 100 && nr_meanwhile < NR(meanwhile); i++) {
 		meanwhile[nr_meanwhile] = sea_engine_alloc(48);
 		CHECK(meanwhile[nr_meanwhile]);
@@ -229,6 +249,19 @@ static void allocating_while_pages_are_purged(void)
 		sea_engine_free(meanwhile[i]);
 	}
 	free_rest(20000);
+}
+
+static void unsound_shards_are_noticed(void)
+{
+	fill(10, 500);
+	CHECK(sea_reclaim_is_sound());
+	sea_shards[0].nr_purging = 1;
+	CHECK(!sea_reclaim_is_sound()); /* RC4 */
+	sea_shards[0].nr_purging = 0;
+	sea_shards[0].is_clearing = true;
+	CHECK(!sea_reclaim_is_sound());
+	sea_shards[0].is_clearing = false;
+	CHECK(sea_reclaim_is_sound());
 }
 
 /* --- while others allocate ------------------------------------------------------------------ */
@@ -275,6 +308,7 @@ static void *allocate_meanwhile(void *argument)
 static void while_others_allocate(void)
 {
 	uint64_t seeds[2] = {test_seed(), test_seed() + 2};
+	sea_store_relaxed(&is_alone, 0);
 	pthread_t trimmer = start_thread(trim_again_and_again, NULL);
 	pthread_t threads[2] = {start_thread(allocate_meanwhile, &seeds[0]), start_thread(allocate_meanwhile, &seeds[1])};
 	pthread_join(threads[0], NULL);
@@ -289,6 +323,7 @@ static void while_others_allocate(void)
 static void a_child_of_a_trimming_process_can_trim(void)
 {
 	sea_front_start();
+	sea_store_relaxed(&is_alone, 0);
 	pthread_t trimmer = start_thread(purge_again_and_again, NULL);
 	for (int i = 0; i < 100; i++) {
 		pid_t child = fork();
@@ -296,6 +331,7 @@ static void a_child_of_a_trimming_process_can_trim(void)
 			for (int round = 0; round < 8; round++)
 				sea_engine_free(memset(sea_engine_alloc(700000), 1, 700000));
 			sea_engine_trim(0);
+			CHECK(sea_reclaim_is_sound());
 			_exit(sea_pages_dirty() ? 1 : 0);
 		}
 		int status;
@@ -308,10 +344,11 @@ static void a_child_of_a_trimming_process_can_trim(void)
 
 static const struct test_case cases[] = {
 	PASSES(trim_reaches_into_zones), PASSES(trim_counts_what_has_gone), PASSES(untouched_pages_stay_untouched),
-	PASSES(reclaim_stops_below_the_watermark), PASSES(much_stays_below_a_high_watermark),
+	PASSES(reclaim_stops_below_the_watermark), PASSES(a_pass_for_short_rows_is_bounded),
+	PASSES(much_stays_below_a_high_watermark),
 	PASSES(many_small_ranges), PASSES(many_small_ranges_slowly), PASSES(pages_of_16k), PASSES(pages_of_64k), PASSES(nothing_can_be_purged),
 	PASSES(a_purge_may_fail), PASSES(metadata_of_spare_zones),
-	PASSES(allocating_while_pages_are_purged), PASSES(while_others_allocate),
+	PASSES(allocating_while_pages_are_purged), PASSES(while_others_allocate), PASSES(unsound_shards_are_noticed),
 	PASSES(a_child_of_a_trimming_process_can_trim),
 };
 

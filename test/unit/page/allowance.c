@@ -22,6 +22,7 @@ static void swing(size_t bytes, uint64_t ms)
 	sim.now_ms += ms;
 	sea_allowance_note_faulted(PAGES(bytes));
 	sea_allowance_measure();
+	CHECK(sea_allowance_is_sound());
 }
 
 static void growth_does_not_raise_it(void)
