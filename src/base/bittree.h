@@ -49,6 +49,7 @@ static inline uint64_t *sea_bittree_init(struct sea_bittree *tree, size_t capaci
 
 static inline void sea_bittree_add(struct sea_bittree *tree, size_t member)
 {
+	SEA_ASSERT(member >> 6 * tree->nr_levels == 0);
 	for (unsigned l = 0; l < tree->nr_levels; l++) {
 		uint64_t before = tree->level[l][member / 64];
 		tree->level[l][member / 64] = before | 1ull << member % 64;
@@ -60,6 +61,7 @@ static inline void sea_bittree_add(struct sea_bittree *tree, size_t member)
 
 static inline void sea_bittree_remove(struct sea_bittree *tree, size_t member)
 {
+	SEA_ASSERT(member >> 6 * tree->nr_levels == 0);
 	for (unsigned l = 0; l < tree->nr_levels; l++) {
 		uint64_t after = tree->level[l][member / 64] & ~(1ull << member % 64);
 		tree->level[l][member / 64] = after;
@@ -71,6 +73,7 @@ static inline void sea_bittree_remove(struct sea_bittree *tree, size_t member)
 
 static inline bool sea_bittree_has(const struct sea_bittree *tree, size_t member)
 {
+	SEA_ASSERT(member >> 6 * tree->nr_levels == 0);
 	return sea_bit_test(tree->level[0], member);
 }
 
@@ -86,6 +89,7 @@ static inline size_t sea_bittree_lowest(const struct sea_bittree *tree)
 	SEA_ASSERT(!sea_bittree_is_empty(tree));
 	for (unsigned l = tree->nr_levels; l-- > 0;)
 		member = member * 64 + sea_lowest_bit(tree->level[l][member]);
+	SEA_ASSERT(sea_bittree_has(tree, member)); /* B1 */
 	return member;
 }
 

@@ -38,6 +38,7 @@ static struct region *newest = &first; /* atomic */
 /* Takes a block from the region.  NULL: the rest is too short. */
 static char *take(struct region *region, size_t align, size_t size)
 {
+	SEA_ASSERT(size > 0 && size % ALIGN == 0);
 	for (;;) {
 		char *top = sea_load_acquire(&region->top);
 		char *block = (char *)sea_round_up((uintptr_t)top + ALIGN, align);

@@ -191,6 +191,7 @@ static void put_value(struct sea_text *line, const struct option *option, size_t
 	}
 	size_t length;
 	const char *word = word_of(option->words, value, &length);
+	SEA_ASSERT(word);
 	sea_text_put_bytes(line, word, length);
 }
 
@@ -258,6 +259,7 @@ static void put_setting(struct sea_text *line, const struct option *option)
 
 static void put_reason(struct sea_text *line, const struct item *item)
 {
+	SEA_ASSERT(!item->has_colon || item->value);
 	const struct option *option = item->option;
 	if (!option) {
 		sea_text_put(line, "there is no such option; ");
@@ -307,6 +309,7 @@ static void complain_about(const struct item *item, struct sea_origin *origin)
 
 static struct item cut(const char *text, const char *end)
 {
+	SEA_ASSERT(text <= end);
 	struct item item = {.text = text, .end = end};
 	const char *behind = memchr(text, '=', (size_t)(end - text));
 	if (!behind) {

@@ -32,6 +32,7 @@
 
 #include "base/action.h"
 #include "base/atomic.h"
+#include "base/check.h"
 #include "base/machine.h"
 #include "base/vdso.h"
 
@@ -190,6 +191,12 @@ uint64_t sea_os_random(void)
 
 bool sea_os_is_secure(void) { return told_at_start(AT_SECURE) != 0; }
 
+/* Claim: what os.h asks of every range. */
+static bool is_whole_pages(const void *base, size_t size)
+{
+	return ((uintptr_t)base | size) % sea_os_page_size() == 0;
+}
+
 static void *map(void *at, size_t size, int protection, int flags)
 {
 	long base = SEA_CALL(SYS_mmap, at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
@@ -201,6 +208,7 @@ void *sea_os_reserve(size_t size) { return sea_os_reserve_at(NULL, size, false);
 /* From Linux 6.7 on a mapping for a stack gets no huge pages, and needs no advice. */
 void *sea_os_reserve_at(void *hint, size_t size, bool is_plain)
 {
+	SEA_ASSERT(is_whole_pages(hint, size) && size > 0);
 	void *base = map(hint, size, PROT_NONE, is_plain ? MAP_STACK : 0);
 	if (base && is_plain && sea_load_relaxed(&vdso()->kernel) < STACKS_ARE_PLAIN)
 		sea_os_advise_huge(base, size, SEA_HUGE_NEVER);
@@ -218,10 +226,15 @@ size_t sea_os_address_space(void)
 
 bool sea_os_commit(void *base, size_t size)
 {
+	SEA_ASSERT(is_whole_pages(base, size));
 	return SEA_CALL(SYS_mprotect, base, size, PROT_READ | PROT_WRITE) == 0;
 }
 
-bool sea_os_protect(void *base, size_t size) { return SEA_CALL(SYS_mprotect, base, size, PROT_NONE) == 0; }
+bool sea_os_protect(void *base, size_t size)
+{
+	SEA_ASSERT(is_whole_pages(base, size));
+	return SEA_CALL(SYS_mprotect, base, size, PROT_NONE) == 0;
+}
 
 static bool advise(void *base, size_t size, int advice) { return SEA_CALL(SYS_madvise, base, size, advice) == 0; }
 
@@ -246,17 +259,28 @@ static bool dontneed_zeroes(void *base, size_t size)
 
 bool sea_os_purge(void *base, size_t size)
 {
+	SEA_ASSERT(is_whole_pages(base, size) && size > 0);
 	return dontneed_zeroes(base, size) && advise(base, size, MADV_DONTNEED);
 }
 
-bool sea_os_reset(void *base, size_t size) { return map(base, size, PROT_NONE, MAP_FIXED) != NULL; }
+bool sea_os_reset(void *base, size_t size)
+{
+	SEA_ASSERT(base && is_whole_pages(base, size)); /* a wrong range would be unmapped */
+	return map(base, size, PROT_NONE, MAP_FIXED) != NULL;
+}
 
-bool sea_os_release(void *base, size_t size) { return SEA_CALL(SYS_munmap, base, size) == 0; }
+bool sea_os_release(void *base, size_t size)
+{
+	SEA_ASSERT(base && is_whole_pages(base, size));
+	return SEA_CALL(SYS_munmap, base, size) == 0;
+}
 
 /* Kernels before 6.16 unmap the target before they find that they cannot move, and then another
  * thread may map something there.  The target is ours for certain only if nothing is there. */
 enum sea_moved sea_os_move(void *from, void *to, size_t size)
 {
+	SEA_ASSERT(is_whole_pages(from, size) && is_whole_pages(to, size));
+	SEA_ASSERT((uintptr_t)from + size <= (uintptr_t)to || (uintptr_t)to + size <= (uintptr_t)from);
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 	if (SEA_CALL(SYS_mremap, from, size, size, flags, to) == (long)to)
 		return SEA_MOVED;
@@ -270,6 +294,7 @@ enum sea_moved sea_os_move(void *from, void *to, size_t size)
 
 int sea_os_share_make(size_t size)
 {
+	SEA_ASSERT(is_whole_pages(NULL, size) && size > 0);
 	long file = may_ask() ? SEA_CALL(SYS_memfd_create, "seamalloc", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
 	if (file < 0)
 		return -1;
@@ -291,6 +316,7 @@ size_t sea_os_share_size(int file)
 
 void *sea_os_share(int file, size_t size)
 {
+	SEA_ASSERT(file >= 0 && is_whole_pages(NULL, size));
 	long base = SEA_CALL(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (base < 0 && base > -4096)
 		return NULL;
@@ -304,6 +330,7 @@ void sea_os_unshare(void *base, size_t size) { sea_os_release(base, size); }
 
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 {
+	SEA_ASSERT(is_whole_pages(base, size));
 	if (huge == SEA_HUGE_AUTO)
 		return true;
 	return may_ask() && advise(base, size, huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
@@ -313,6 +340,7 @@ void sea_os_yield(void) { SEA_CALL(SYS_sched_yield, 0); }
 
 void sea_os_wait(uint32_t *word, uint32_t value)
 {
+	SEA_ASSERT((uintptr_t)word % sizeof(*word) == 0);
 	if (SEA_CALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL) == -ENOSYS)
 		sea_os_yield();
 }

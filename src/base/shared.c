@@ -48,6 +48,7 @@ int sea_shared_unnamed(const char *folder, unsigned mode)
 
 static void put_fd_path(struct sea_text *path, int file)
 {
+	SEA_ASSERT(file >= 0);
 	sea_text_put(path, "/proc/self/fd/");
 	sea_text_put_number(path, (size_t)file, 10);
 }
@@ -99,6 +100,7 @@ static bool is_allowed(size_t length)
 
 int sea_shared_lengthen(int file, size_t length)
 {
+	SEA_ASSERT(file >= 0 && length <= INT64_MAX);
 	bool is_linked;
 	int64_t now = sea_shared_length(file, &is_linked);
 	if (now < 0)
@@ -121,6 +123,7 @@ int sea_shared_fill(int file, size_t from, size_t to)
 
 static void *map(size_t size, int flags, int file)
 {
+	SEA_ASSERT(size > 0);
 	long base = SEA_CALL(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, flags, file, 0);
 	return base < 0 && base > -4096 ? NULL : (void *)base;
 }
@@ -140,6 +143,7 @@ bool sea_shared_wipe_on_fork(void *base, size_t size)
 
 static struct flock range(short type, uint64_t from, uint64_t nr)
 {
+	SEA_ASSERT(nr > 0 && from + nr > from);
 	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)from, .l_len = (off_t)nr};
 }
 
@@ -166,6 +170,7 @@ bool sea_shared_is_locked(int file, uint64_t from, uint64_t nr)
 
 int sea_shared_wait(uint32_t *word, uint32_t value, int64_t ns)
 {
+	SEA_ASSERT((uintptr_t)word % sizeof(*word) == 0);
 	struct timespec time = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
 	long result = SEA_CALL(SYS_futex, word, FUTEX_WAIT, value, ns < 0 ? NULL : &time);
 	return result == -ETIMEDOUT || result == -EINTR ? (int)result : 0;

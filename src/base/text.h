@@ -49,6 +49,7 @@ static inline void sea_text_put_number(struct sea_text *text, size_t value, unsi
 /* Copies a string into an array, cut if it does not fit; the rest of the array becomes zeros. */
 static inline void sea_text_copy(char *to, size_t room, const char *from)
 {
+	SEA_ASSERT(room > 0);
 	size_t length = 0;
 	while (length < room - 1 && from[length])
 		length++;

@@ -53,6 +53,7 @@ static struct sea_cache *own_ready(void)
 /* Takes one chunk from any shard.  For a thread without cache, or if its shard can get no zone. */
 static void *alloc_alone(unsigned c, size_t align)
 {
+	SEA_ASSERT(sea_class_granules(c) > 0);
 	struct sea_batch batch;
 	struct sea_link *chunk = NULL;
 	for (unsigned i = 0; i < sea_shard_count() && !chunk; i++)
@@ -167,6 +168,7 @@ static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
 		above = chunk;
 		if (!is_aligned(chunk, align))
 			continue;
+		SEA_ASSERT(sea_link_is_marked(chunk));
 		*link = sea_bin_below(chunk);
 		cache->room[c]++;
 		chunk->mark = 0;

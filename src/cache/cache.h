@@ -59,6 +59,7 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 /* Takes from the stack of class c, else from its fresh run.  NULL: both are empty. */
 SEA_INLINE void *sea_cache_pop_bin(struct sea_cache *cache, unsigned c)
 {
+	SEA_ASSERT(sea_class_granules(c) > 0);
 	struct sea_bin *bin = &cache->bin[c];
 	if (cache->head[c])
 		return sea_bin_pop(cache, c);

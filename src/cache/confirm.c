@@ -74,6 +74,7 @@ static bool is_free_in_zone(const struct suspect *suspect)
 /* A link that leads to no zone ends the walk: it is not part of the stack. */
 SEA_RACE_BY_DESIGN static bool is_in_stack(const struct sea_cache *cache, const struct suspect *suspect)
 {
+	SEA_ASSERT(suspect->class > 0 && suspect->class < SEA_NR_CLASSES);
 	const struct sea_link *at = sea_load_relaxed(&cache->head[suspect->class]);
 	for (uint32_t i = 0; at && i < suspect->depth; i++) {
 		if (at == suspect->chunk)

@@ -64,6 +64,7 @@ static bool is_scattered(const struct sea_cache *cache, unsigned c)
  * If it may not grow, the credit is lost. */
 static uint32_t spend_credit(struct sea_bin *bin, size_t limit, size_t left)
 {
+	SEA_ASSERT(limit > 0);
 	uint32_t grant = (uint32_t)sea_min(sea_min(bin->credit, limit), left);
 	bin->credit = grant ? bin->credit - grant : 0;
 	return grant;
@@ -126,6 +127,7 @@ void sea_bins_tighten(struct sea_cache *cache)
 			sea_usage_revoke(&cache->usage, sea_spill_tighten(spill) * sea_class_size(c));
 		if (cache->room[c] <= 0)
 			continue;
+		SEA_ASSERT((uint32_t)cache->room[c] <= cache->bin[c].limit); /* K1 */
 		cache->bin[c].limit -= (uint32_t)cache->room[c];
 		sea_usage_revoke(&cache->usage, (uint32_t)cache->room[c] * sea_class_size(c));
 		cache->room[c] = 0;

@@ -45,6 +45,7 @@ static bool wait_for_quiet(void)
  * So we look again.  False: the thread ends. */
 static bool goes_on_small(void)
 {
+	SEA_ASSERT(sea_load_relaxed(&progress) == RUNS); /* ID1 */
 	sea_store_release(&progress, NONE);
 	return !is_small() && sea_swap_if(&progress, NONE, RUNS);
 }
@@ -58,6 +59,7 @@ static void body(void)
 		if (is_small() && !goes_on_small())
 			return;
 	}
+	SEA_ASSERT(sea_load_relaxed(&progress) == RUNS); /* ID1 */
 	sea_store_release(&progress, REFUSED);
 }
 

@@ -68,6 +68,7 @@ SEA_INLINE bool sea_outbox_put(struct sea_outbox *box, uint32_t nr, struct sea_l
 /* Adds a used chunk, to be marked later.  The box is not full.  True: it is full now. */
 SEA_INLINE bool sea_outbox_fetch(struct sea_outbox *box, struct sea_link *chunk, size_t nr_granules)
 {
+	SEA_ASSERT(sea_zone_of(chunk));
 	__builtin_prefetch(chunk, 1);
 	return sea_outbox_put(box, box->nr, chunk, nr_granules);
 }

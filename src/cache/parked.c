@@ -44,6 +44,7 @@ bool sea_parked_put(struct sea_parked *parked, void *start, struct page *run, si
 
 static void *take(struct sea_parked *parked)
 {
+	SEA_ASSERT(parked->start && parked->run && parked->size > 0);
 	void *start = parked->start;
 	parked->start = NULL;
 	sea_pages_note_parked(-(intptr_t)parked->size);

@@ -57,6 +57,7 @@ static void unlink_cache(struct sea_cache *cache)
 /* Threads lock. */
 static void link_cache(struct sea_cache *cache)
 {
+	SEA_ASSERT(sea_lock_is_held(&threads.lock) && cache != &departed);
 	SEA_ASSERT(cache->shard);
 	cache->next = threads.first;
 	cache->link = &threads.first;
@@ -111,6 +112,7 @@ static void clear_up(struct sea_shard *shard, bool is_alone)
 /* Threads lock.  False: there are enough (T3). */
 static bool leave_to_next(struct sea_cache *cache)
 {
+	SEA_ASSERT(sea_lock_is_held(&threads.lock) && cache->outbox.nr == 0); /* T3 */
 	if (!sea_budget_may_leave(sea_cache_bytes(cache), threads.nr_left, sea_shard_count()))
 		return false;
 	threads.nr_left++;
@@ -179,6 +181,7 @@ void sea_threads_send_left(void)
 /* Clears a struct but keeps its spills, which are empty. */
 static void clear(struct sea_cache *cache)
 {
+	SEA_ASSERT(sea_cache_is_empty(cache)); /* T2 */
 	struct sea_spill *spill[SEA_SPILL_CLASSES];
 	memcpy(spill, cache->spill, sizeof(spill));
 	memset(cache, 0, sizeof(*cache));
@@ -278,6 +281,7 @@ void sea_threads_forget_others(void)
 		next = cache->next;
 		if (cache == sea_threads_own())
 			continue;
+		SEA_ASSERT(cache->shard); /* T2 */
 		threads.lost += sea_cache_bytes(cache);
 		unlink_cache(cache);
 		sea_shard_leave(cache->shard);

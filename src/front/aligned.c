@@ -22,6 +22,7 @@ static SEA_NOINLINE void *alloc_aligned_slow(size_t align, size_t size)
 /* Allocates; `align` is a power of two.  Sets errno. */
 SEA_INLINE void *alloc_aligned(size_t align, size_t size)
 {
+	SEA_ASSERT(sea_is_power_of_two(align));
 	void *block = sea_fast_pop_aligned(align, size);
 	return likely(block) ? block : alloc_aligned_slow(align, size);
 }

@@ -176,10 +176,13 @@ static struct sea_slot *take_slot(void)
 /* GU2. */
 static void place_block(struct sea_slot *slot, size_t size)
 {
+	SEA_ASSERT(size > 0 && size <= sea_page_size());
+	SEA_ASSERT(sea_load_relaxed(&slot->state) == SEA_SLOT_IN_WORK);
 	char *page = page_of(slot);
 	size_t room = sea_page_size(), length = sea_round_up(size, SEA_GRANULE);
 	slot->block = draw() % AT_START_ONE_IN ? page + room - length : page;
 	slot->size = size;
+	SEA_ASSERT(slot->block >= page && slot->block + size <= page + room); /* GU2 */
 	memset(page, FILL, (size_t)(slot->block - page));
 	memset(slot->block + size, FILL, (size_t)(page + room - slot->block) - size);
 }
@@ -187,6 +190,7 @@ static void place_block(struct sea_slot *slot, size_t size)
 /* The state goes back to what it was. */
 static void *give_up(struct sea_slot *slot)
 {
+	SEA_ASSERT(sea_load_relaxed(&slot->state) == SEA_SLOT_IN_WORK);
 	sea_store_release(&slot->state, slot->block ? SEA_SLOT_FREED : SEA_SLOT_UNUSED);
 	return NULL;
 }
@@ -211,6 +215,7 @@ void *sea_guard_alloc(size_t size)
 /* The first byte of [from, to) that does not hold FILL; `to` if all do. */
 static const char *find_changed(const char *from, const char *to)
 {
+	SEA_ASSERT(from <= to);
 	uint64_t word;
 	for (; (size_t)(to - from) >= sizeof(word); from += sizeof(word)) {
 		memcpy(&word, from, sizeof(word));
@@ -237,12 +242,14 @@ static const char *changed_beside(const struct sea_slot *slot)
 /* GU1.  A process that has given up rights makes no call. */
 static void close_page(struct sea_slot *slot)
 {
+	SEA_ASSERT(sea_load_relaxed(&slot->state) == SEA_SLOT_IN_WORK);
 	if (!sea_os_is_confined())
 		sea_os_reset(page_of(slot), sea_page_size());
 }
 
 void sea_guard_free(void *block)
 {
+	SEA_ASSERT(sea_guard_has(block));
 	struct sea_slot *slot = slot_near(block);
 	if (slot->block != block || !sea_swap_if(&slot->state, SEA_SLOT_LIVE, SEA_SLOT_IN_WORK))
 		sea_report_mistake(slot, "free", block);
@@ -269,6 +276,7 @@ bool sea_guard_keeps_sizes(void) { return sea_load_relaxed(&keeps_sizes); }
 
 size_t sea_guard_size(const void *block)
 {
+	SEA_ASSERT(sea_guard_has(block));
 	const struct sea_slot *slot = slot_near(block);
 	return slot->block == block && sea_load_acquire(&slot->state) == SEA_SLOT_LIVE ? slot->size : 0;
 }

@@ -22,6 +22,7 @@ const struct sea_locks sea_locks_apart = {.nth = nth_lock, .nr = SEA_MAX_APART, 
 
 bool sea_apart_add(struct sea_shard *shard)
 {
+	SEA_ASSERT(!shard->nr_threads && !shard->is_apart); /* AP1 */
 	uint32_t nr = sea_load_relaxed(&nr_shards);
 	SEA_ASSERT(!shard->nr_zones);
 	if (nr == SEA_MAX_APART)
@@ -72,6 +73,7 @@ void sea_apart_clear(struct sea_shard *shard)
 		sea_zone_clear(zone);
 		sea_shard_remove_zone(shard, zone);
 	}
+	SEA_ASSERT(shard->nr_zones == 0 && !shard->is_clearing);
 	sea_shard_drop_lock(shard);
 }
 

@@ -47,6 +47,7 @@ static void unqueue_all(struct sea_zone *zone)
 
 static void requeue(struct sea_shard *shard, struct sea_zone *zone)
 {
+	SEA_ASSERT(zone->shard == shard);
 	bool is_pending = complete_lines(zone);
 	unqueue(zone);
 	if (!is_pending)

@@ -56,6 +56,7 @@ void sea_hole_link(struct sea_holes *holes, struct sea_hole *hole, size_t nr_gra
 	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *first = holes->first[bin];
+	SEA_ASSERT(first != hole && (uintptr_t)hole % SEA_GRANULE == 0);
 	hole->nr_granules = nr_granules;
 	struct sea_hole *before = first && first < hole ? first : NULL;
 	struct sea_hole *behind = before ? after(before) : first;
@@ -98,6 +99,7 @@ struct sea_hole *sea_hole_find(const struct sea_holes *holes, size_t nr_granules
 		if (hole->nr_granules >= nr_granules)
 			return hole;
 	size_t larger = sea_bits_find(holes->filled, bin + 1, SEA_HOLE_BINS, true);
+	SEA_ASSERT(larger == SEA_HOLE_BINS || holes->first[larger]); /* H2 */
 	return larger < SEA_HOLE_BINS ? holes->first[larger] : NULL;
 }
 

@@ -24,6 +24,7 @@ struct sea_queue {
 /* Adds the zone unless it is in the queue.  Any thread. */
 SEA_INLINE void sea_queue_push(struct sea_queue *queue, enum sea_which_queue q, struct sea_zone *zone)
 {
+	SEA_ASSERT(q < SEA_NR_QUEUES);
 	if (likely(sea_load_ordered(&zone->is_queued[q])) || sea_exchange_ordered(&zone->is_queued[q], 1))
 		return;
 	struct sea_zone *first;

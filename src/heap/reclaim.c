@@ -83,6 +83,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 		purge->is_late = sea_os_now_us() >= purge->until;
 	}
 	sea_lock_take(&shard->lock);
+	SEA_ASSERT(shard->nr_purging > 0); /* RC4 */
 	shard->nr_purging--;
 	for (unsigned i = 0; i < purge->nr; i++) {
 		unsigned g = sea_granule_of(purge->range[i].from);
@@ -103,6 +104,7 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 	sea_zone_walk_idle(zone, note_pages, purge);
 	if (purge->nr)
 		bytes = purge_ranges(shard, zone, purge);
+	SEA_ASSERT(purge->nr <= purge->most);
 	purge->most -= purge->nr;
 	if (zone->shard) {
 		sea_zone_measure_idle(zone);
@@ -132,6 +134,7 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 			--*looks;
 		}
 	}
+	SEA_ASSERT(end <= shard->nr_zones);
 	pass->end = end;
 	return end > 0 && *looks > 0;
 }
@@ -139,6 +142,7 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 /* One step of a pass.  *bytes: what was purged.  False: the pass is over. */
 static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
 {
+	SEA_ASSERT(!sea_lock_holds_any());
 	unsigned looks = STEP_LOOKS;
 	struct purge purge = {.least = pass->least, .most = STEP_RANGES, .until = sea_os_now_us() + SEA_PURGE_STEP_US};
 	*bytes = 0;

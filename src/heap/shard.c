@@ -98,6 +98,7 @@ static struct sea_zone *take_struct(struct sea_shard *shard)
 
 static void give_struct(struct sea_shard *shard, struct sea_zone *zone)
 {
+	SEA_ASSERT(!zone->shard && !zone->nr_used);
 	zone->next = shard->spare;
 	sea_store_relaxed(&shard->spare, zone);
 }
@@ -252,6 +253,7 @@ unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, un
 	SEA_ASSERT(zone->shard == shard);
 	uint32_t nr_used = zone->nr_used;
 	unsigned work = sea_zone_merge(zone, most);
+	SEA_ASSERT(zone->nr_used <= nr_used);
 	queue_again(shard, zone);
 	note_freed(shard, nr_used - zone->nr_used);
 	if (!zone->nr_used) {
@@ -356,6 +358,7 @@ bool sea_shard_merge_some(struct sea_shard *shard)
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	struct sea_shard *shard = zone->shard;
+	SEA_ASSERT(shard); /* a spare struct has none */
 	sea_zone_send(zone, word, mask, nr_granules);
 	sea_queue_push(&shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
 	if (sea_load_relaxed(&zone->nr_pending) >= sea_load_relaxed(&zone->worth))
@@ -449,6 +452,7 @@ static struct sea_piece carve_from(struct sea_shard *shard, struct sea_hole *hol
 		return (struct sea_piece){NULL, 0};
 	unsigned count = (unsigned)sea_min(hole->nr_granules / k, max);
 	struct sea_zone *zone = sea_zone_of(hole);
+	SEA_ASSERT(zone && zone->shard == shard && count > 0);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	return (struct sea_piece){sea_zone_carve(zone, hole, (char *)hole, k, count), count};
 }
@@ -485,6 +489,7 @@ static bool fill_from_new(struct sea_shard *shard, unsigned k, unsigned want, st
 	unsigned work = SEARCH_WORK;
 	struct sea_cursor before = shard->cursor[k <= SEA_SMALL_GRANULES ? k : 0];
 	bool is_under_way = before.epoch == shard->epoch && before.zone + 1 < shard->nr_zones;
+	SEA_ASSERT(shard->nr_zones > 0);
 	move_cursor(shard, k, shard->nr_zones - 1);
 	bool found = fill(shard, k, want, batch, &work);
 	if (k <= SEA_SMALL_GRANULES && is_under_way)
@@ -565,6 +570,7 @@ static struct sea_piece carve_aligned(struct sea_shard *shard, unsigned k, unsig
 	char *at = (char *)sea_round_up((uintptr_t)hole, align * SEA_GRANULE);
 	size_t room = hole->nr_granules - (size_t)(at - (char *)hole) / SEA_GRANULE;
 	unsigned count = k % align ? 1 : (unsigned)sea_min(room / k, max);
+	SEA_ASSERT(zone->shard == shard && room >= k);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	return (struct sea_piece){sea_zone_carve(zone, hole, at, k, count), count};
 }

@@ -50,7 +50,9 @@ SEA_INLINE unsigned sea_class_for_long(unsigned n)
 	SEA_ASSERT(n > SEA_SMALL_GRANULES && n <= SEA_MEDIUM_GRANULES);
 	unsigned exponent = sea_highest_bit(n - 1);
 	unsigned step = (n - 1) >> (exponent - 3); /* 8 to 15 */
-	return SEA_CLASS_MEDIUM - 6 + (exponent - 6) * 8 + step;
+	unsigned class = SEA_CLASS_MEDIUM - 6 + (exponent - 6) * 8 + step;
+	SEA_ASSERT(sea_class_granules(class) >= n && (class == SEA_CLASS_MEDIUM || sea_class_granules(class - 1) < n));
+	return class;
 }
 
 /* The smallest class of at least n granules, 1 <= n <= SEA_MEDIUM_GRANULES. */

@@ -67,6 +67,7 @@ static void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 
 static void set_start(struct sea_zone *zone, size_t word, size_t start)
 {
+	SEA_ASSERT(word < SEA_ZONE_WORDS && start < SEA_NR_CLASSES);
 	sea_store_relaxed(&zone->start[word], (uint8_t)start);
 }
 
@@ -88,6 +89,7 @@ static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 
 static void unlist_word(struct sea_zone *zone, size_t word)
 {
+	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	if (!has_listed(zone, word))
 		return;
 	sea_hole_unlink(zone->holes, hole_at(zone, word * 64 + zone->start[word] - 1));
@@ -139,6 +141,7 @@ static void put_short_chunks(struct sea_zone *zone, size_t g, size_t end, unsign
  * its first word.  The length of other chunks shows in the seams of that word. */
 static void name_class(struct sea_zone *zone, size_t g, size_t k, unsigned class)
 {
+	SEA_ASSERT(g + k <= SEA_ZONE_GRANULES);
 	if (g % 64 + k >= 64)
 		set_start(zone, g / 64, class);
 }
@@ -162,6 +165,7 @@ static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
 static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, unsigned k, unsigned count)
 {
 	size_t end = g + (size_t)k * count;
+	SEA_ASSERT(is_free(zone, from) && to <= SEA_ZONE_GRANULES);
 	SEA_ASSERT(from <= g && end <= to);
 	sea_zone_leave_idle(zone, g, end);
 	unlist_hole(zone, from);
@@ -184,6 +188,7 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
 		   struct sea_holes *holes)
 {
+	SEA_ASSERT((uintptr_t)base % SEA_ZONE_SIZE == 0 && zone->nr_used == 0);
 	zone->base = base;
 	zone->seam = seam;
 	zone->start = start;
@@ -230,6 +235,7 @@ void sea_zone_clear(struct sea_zone *zone)
 /* hole_end(), faster if the hole ends near: by the seams. */
 static size_t hole_end_near(const struct sea_zone *zone, size_t g)
 {
+	SEA_ASSERT(is_free(zone, g) && g < SEA_ZONE_GRANULES);
 	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
 	if (behind)
 		return g + 1 + sea_lowest_bit(behind);
@@ -241,6 +247,7 @@ static size_t hole_end_near(const struct sea_zone *zone, size_t g)
  * `max`.  *at: the first one. */
 static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align, unsigned max, size_t *at)
 {
+	SEA_ASSERT(from < to && sea_is_power_of_two(align));
 	*at = sea_round_up(from, align);
 	if (*at + k > to)
 		return 0;
@@ -252,6 +259,7 @@ static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align
 SEA_INLINE struct sea_piece take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned k, unsigned align, unsigned max)
 {
 	size_t word = (size_t)stripe * SEA_HINT_WORDS, longest = 0;
+	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
 		for (uint64_t holes = zone->seam[word] & ~zone->used[word]; holes; holes &= holes - 1) {
 			size_t from = word * 64 + sea_lowest_bit(holes), to = hole_end_near(zone, from), at;
@@ -285,6 +293,7 @@ SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned al
 
 struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *stripe, unsigned *work)
 {
+	SEA_ASSERT(*stripe <= SEA_ZONE_HINTS);
 	return sweep(zone, k, 1, max, stripe, work);
 }
 
@@ -320,6 +329,7 @@ char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, uns
 
 void sea_zone_mark(struct sea_zone *zone, unsigned g)
 {
+	SEA_ASSERT(!is_free(zone, g) && sea_bit_test(zone->seam, g));
 	struct sea_hole *chunk = hole_at(zone, g);
 	if (g && is_free(zone, g - 1))
 		return;
@@ -343,6 +353,7 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 				"this block was freed already (found while merging)", 0, 0);
 	uint64_t freed = sea_word_fill(seams, pending, carry);
 	zone->used[word] = used & ~freed;
+	SEA_ASSERT(zone->nr_used >= sea_count_bits(freed) && (freed & ~used) == 0); /* Z6 */
 	zone->nr_used -= sea_count_bits(freed);
 	if (freed >> 63)
 		set_start(zone, word, 0);
@@ -352,6 +363,7 @@ static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
 /* The freed chunk fills this word and goes on behind it. */
 static void empty_word(struct sea_zone *zone, size_t word)
 {
+	SEA_ASSERT(zone->nr_used >= 64);
 	SEA_ASSERT(zone->used[word] == ~0ull && !zone->start[word]);
 	zone->used[word] = 0;
 	zone->nr_used -= 64;
@@ -410,6 +422,7 @@ static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
  * word.  Else returns `word`. */
 static size_t unlist_left(struct sea_zone *zone, size_t word)
 {
+	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	if (!word || !is_free(zone, word * 64 - 1))
 		return word;
 	size_t from = sea_bits_find_back(zone->used, word * 64 - 1, true);
@@ -510,6 +523,7 @@ unsigned sea_zone_merge(struct sea_zone *zone, unsigned most)
 		uint32_t nr_freed = nr_used - zone->nr_used;
 		sea_add_relaxed_mt(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
 	}
+	SEA_ASSERT(zone->nr_used <= nr_used);
 	sea_store_relaxed(&zone->worth, sea_max(MERGE_LEAST, zone->nr_used / MERGE_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
 	return 1 + most - left;

@@ -181,6 +181,7 @@ SEA_INLINE void sea_zone_send_held(struct sea_zone *zone, size_t word, uint64_t 
  * takes the bits. */
 SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
+	SEA_ASSERT(nr_granules > 0 && nr_granules <= SEA_ZONE_GRANULES);
 	sea_zone_send_held(zone, word, mask);
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
@@ -254,6 +255,7 @@ SEA_INLINE unsigned sea_granule_of(const void *address)
 
 SEA_INLINE char *sea_zone_address(const struct sea_zone *zone, size_t granule)
 {
+	SEA_ASSERT(granule <= SEA_ZONE_GRANULES);
 	return zone->base + (granule << SEA_GRANULE_SHIFT);
 }
 

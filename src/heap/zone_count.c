@@ -34,6 +34,7 @@ void sea_zone_count(const struct sea_zone *zone, struct sea_zone_count *count)
 	*count = (struct sea_zone_count){.idle = zone->nr_idle * sea_page_size()};
 	for (size_t from = 0; from < SEA_ZONE_GRANULES; from += step)
 		count_page(zone, from, from + step, count);
+	SEA_ASSERT(count->used + count->free + count->purged == SEA_ZONE_SIZE);
 	for (size_t word = 0; word < SEA_ZONE_WORDS; word++)
 		count->pending += count_pending(zone, word) * SEA_GRANULE;
 	count->pending = sea_min(count->pending, count->used);

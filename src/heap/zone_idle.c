@@ -25,6 +25,7 @@ static uint64_t descriptor_part(uint64_t used) { return used >> (64 - SEA_DESCRI
  * descriptor could reach into it. */
 SEA_INLINE bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
 {
+	SEA_ASSERT(word % nr_words == 0 && word < SEA_ZONE_WORDS);
 	if (zone->used[word + nr_words - 1] || !word || descriptor_part(zone->used[word - 1]))
 		return false;
 	uint64_t any = 0;
@@ -98,6 +99,7 @@ void sea_zone_leave_idle(struct sea_zone *zone, size_t from, size_t to)
  * to a long row. 0 if none is touched. */
 static size_t row_around(const struct sea_zone *zone, size_t from, size_t to, size_t step)
 {
+	SEA_ASSERT(from % step == 0 && from < to);
 	size_t least = from - sea_min(from, LONG_ROW), most = sea_min(to + LONG_ROW, SEA_ZONE_WORDS);
 	while (from > least && page_is_idle(zone, from - step, step))
 		from -= step;
@@ -109,6 +111,7 @@ static size_t row_around(const struct sea_zone *zone, size_t from, size_t to, si
 void sea_zone_join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_t last_was)
 {
 	SEA_ASSERT(first < end);
+	SEA_ASSERT(end <= SEA_ZONE_WORDS);
 	size_t step = words_per_page(zone), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
 	if (end - from < step && zone->used[end - 1])
 		return; /* less than a page, and it still has used granules */

@@ -56,6 +56,7 @@ static bool map_more(size_t size)
 
 static void *raise_top(size_t size, size_t align)
 {
+	SEA_ASSERT(sea_lock_is_held(&meta.lock) && align <= sea_page_size());
 	SEA_ASSERT(size > 0 && size % SEA_CACHE_LINE == 0);
 	SEA_ASSERT(sea_is_power_of_two(align));
 	char *start = (char *)sea_round_up((uintptr_t)meta.top, align);
@@ -64,6 +65,7 @@ static void *raise_top(size_t size, size_t align)
 			return NULL;
 		start = meta.top;
 	}
+	SEA_ASSERT((uintptr_t)start % align == 0);
 	meta.top = start + size;
 	SEA_ASSERT(meta.top <= meta.end); /* M2 */
 	meta.nr_used += size;

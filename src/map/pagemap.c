@@ -34,6 +34,7 @@ static struct sea_window *map_window(void)
 
 static bool add_window(size_t number)
 {
+	SEA_ASSERT(number < SEA_NR_WINDOWS);
 	struct sea_window *window = map_window();
 	if (!window)
 		return false;

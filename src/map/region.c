@@ -32,6 +32,7 @@ const struct sea_locks sea_locks_region = {.first = &map.lock, .nr = 1};
 /* Index of the first range at or above `base`. */
 static size_t lower_bound(const char *base)
 {
+	SEA_ASSERT(sea_lock_is_held(&map.lock));
 	size_t low = 0, high = map.nr;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -60,7 +61,7 @@ static bool grow(void)
 
 bool sea_region_add(char *base, size_t size, enum sea_region_kind kind)
 {
-	SEA_ASSERT(base);
+	SEA_ASSERT(base && (uintptr_t)base + size >= (uintptr_t)base);
 	sea_lock_take(&map.lock);
 	bool fits = map.nr < map.capacity || grow();
 	if (fits) {

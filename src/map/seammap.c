@@ -57,6 +57,7 @@ static size_t span_here(void)
  * behind them. */
 static void make(const char *around)
 {
+	SEA_ASSERT(sea_lock_is_held(&map.lock) && !map.is_made);
 	size_t span = span_here();
 	size_t bytes_of_bits = span / SEA_BYTES_PER_SEAMS + sea_page_size();
 	size_t bytes = bytes_of_bits + span / SEA_BYTES_PER_START;
@@ -135,6 +136,7 @@ uint64_t *sea_seams_of(const char *base)
 /* One call for each part.  Mostly that is one for a buddy of the page allocator. */
 void sea_seams_purge(const char *base, size_t size)
 {
+	SEA_ASSERT((uintptr_t)base % sea_page_size() == 0);
 	const char *end = base + sea_round_down(size, SEA_SLOT_SIZE);
 	for (const char *from = base, *to; from < end; from = to) {
 		uintptr_t bit = sea_seams_bit(from);

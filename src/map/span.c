@@ -49,6 +49,7 @@ static char *reserve_exactly(size_t size, size_t align, bool is_plain)
 
 static char *reserve(size_t size, size_t align, bool is_plain)
 {
+	SEA_ASSERT(size > 0 && size % sea_page_size() == 0);
 	SEA_ASSERT(sea_is_power_of_two(align) && align >= sea_page_size());
 	size_t guard = sea_span_guard(), bytes = size + 2 * guard + align - sea_page_size();
 	if (bytes < size)
@@ -97,6 +98,7 @@ bool sea_span_release(char *base, size_t size)
 
 bool sea_span_cut(char *base, size_t size, size_t to)
 {
+	SEA_ASSERT(((uintptr_t)base | size | to) % sea_page_size() == 0);
 	size_t guard = sea_span_guard();
 	SEA_ASSERT(to > 0 && to < size);
 	return sea_os_reset(base + to, guard) && sea_os_release(base + to + guard, size - to);

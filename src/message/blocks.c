@@ -202,6 +202,7 @@ static int take_slow(struct sea_message_view *view, size_t bytes, uint64_t tag, 
 
 static struct sea_message_bin *bin_of(struct sea_message_view *view, size_t bytes)
 {
+	SEA_ASSERT(bytes % SEA_SEGMENT_GRANULE == 0);
 	return GRANULES_OF(bytes) < SEA_MESSAGE_BINS ? &view->bins[GRANULES_OF(bytes)] : NULL;
 }
 
@@ -228,6 +229,7 @@ static size_t pop(struct sea_message_view *view, struct sea_message_bin *bin, si
 /* Fills a bin while blocks are to be had and few bytes are cached. */
 static void fill(struct sea_message_view *view, struct sea_message_bin *bin, size_t bytes)
 {
+	SEA_ASSERT(view->journal.nr == 0 && view->cached <= view->cached_max);
 	uint64_t tag = sea_message_tag(SEA_MESSAGE_CACHED, me(view), 0, 0);
 	while (bin->nr < REFILL - 1 && view->cached + bytes <= view->cached_max) {
 		size_t room = (view->cached_max - view->cached) / bytes, nr;

@@ -103,6 +103,7 @@ void sea_message_close(struct sea_message_view *view)
 /* Opens the file through which locks are taken and asked for. */
 static int open_locks(struct sea_message_view *view)
 {
+	SEA_ASSERT(view->lock_file < 0 && view->shared_file >= 0);
 	int file = sea_shared_reopen(view->shared_file);
 	if (file < 0)
 		return -file;
@@ -320,6 +321,7 @@ int sea_message_open(struct sea_message_view **view, const char *name)
 
 int sea_message_grow(struct sea_message_view *view, size_t size)
 {
+	SEA_ASSERT(view->journal.nr == 0);
 	struct sea_segment_counts counts;
 	sea_segment_measure(&view->segment, &counts);
 	size_t step = sea_max(sea_max((counts.length - counts.metadata) / GROWTH_SHARE, GROWTH_LEAST), size);

@@ -213,6 +213,7 @@ void sea_message_mutex_take(uint32_t *mutex)
 
 void sea_message_mutex_drop(uint32_t *mutex)
 {
+	SEA_ASSERT(sea_load_relaxed(mutex) != 0);
 	if (sea_exchange_ordered(mutex, 0) == 2)
 		sea_shared_wake(mutex, 1);
 }

@@ -89,6 +89,7 @@ static int wait_for_number(struct sea_message_view *view)
 /* The log of a number has memory from the first peer on that has the number. */
 static int find_log(struct sea_message_view *view)
 {
+	SEA_ASSERT(view->peer < SEA_MESSAGE_PEERS);
 	struct sea_journal_log *log = &view->file->logs[view->peer];
 	size_t at = (size_t)((char *)log - (char *)view->file);
 	view->journal.log = log;
@@ -97,6 +98,7 @@ static int find_log(struct sea_message_view *view)
 
 int sea_peers_join(struct sea_message_view *view)
 {
+	SEA_ASSERT(view->peer == SEA_MESSAGE_PEERS); /* no number yet */
 	int error = wait_for_number(view);
 	if (error || (error = find_log(view)) || (error = sea_message_enter_first(view)))
 		return error;

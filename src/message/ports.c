@@ -61,6 +61,7 @@ static void set_name(struct sea_message_view *view, struct sea_message_port *ent
 
 static int find_or_make(struct sea_message_view *view, const struct name *name, unsigned *port)
 {
+	SEA_ASSERT(view->journal.nr == 0);
 	unsigned first_unused = SEA_MESSAGE_PORTS;
 	for (unsigned i = 0; i < SEA_MESSAGE_PORTS; i++) {
 		*port = i;
@@ -96,6 +97,7 @@ int sea_ports_find(struct sea_message_view *view, const char *name, unsigned *po
 /* The block that a link of a port's queue leads to.  False: the contents are broken. */
 static bool follow(const struct sea_message_view *view, unsigned port, uint64_t link, size_t *offset)
 {
+	SEA_ASSERT(port < SEA_MESSAGE_PORTS);
 	if (!link || link > view->segment.limit / SEA_SEGMENT_GRANULE)
 		return false;
 	*offset = (link - 1) * SEA_SEGMENT_GRANULE;

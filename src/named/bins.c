@@ -36,11 +36,13 @@ uint32_t sea_named_bin_length(const struct sea_named *named, unsigned c) { retur
 static void draw(struct sea_named *named, size_t nr, unsigned n)
 {
 	named->drawn += nr * n * SEA_GRANULE;
+	SEA_ASSERT(named->drawn <= named->quota); /* NA3 */
 	named->nr_drawn += nr;
 }
 
 bool sea_named_has_quota(struct sea_named *named, size_t bytes)
 {
+	SEA_ASSERT(named->drawn <= named->quota); /* NA3 */
 	if (bytes <= named->quota - named->drawn)
 		return true;
 	if (named->plot || bytes > named->quota - named->drawn + sea_named_bins_size(named, NULL))
@@ -52,6 +54,7 @@ bool sea_named_has_quota(struct sea_named *named, size_t bytes)
 /* A refill that the quota allows: one chunk at least. */
 static unsigned wanted(const struct sea_named *named, unsigned c)
 {
+	SEA_ASSERT(sea_class_granules(c) && named->quota - named->drawn >= sea_class_size(c));
 	size_t most = sea_min(REFILL_BYTES / sea_class_size(c), REFILL_CHUNKS);
 	most = sea_min(most, (named->quota - named->drawn) / sea_class_size(c));
 	return (unsigned)sea_max(sea_min(named->nr_refilled[c] / REFILL_SHARE, most), 1);
@@ -69,6 +72,7 @@ static void put(struct sea_named *named, unsigned c, char *start)
 /* The last piece, which is the longest, becomes the fresh run; others go to the list. */
 static void adopt(struct sea_named *named, unsigned c, const struct sea_batch *batch)
 {
+	SEA_ASSERT(batch->nr_pieces <= SEA_BATCH_PIECES);
 	size_t size = sea_class_size(c);
 	for (unsigned p = 0; p + 1 < batch->nr_pieces; p++)
 		for (unsigned i = batch->piece[p].count; i > 0; i--)
@@ -136,6 +140,7 @@ static void empty_class(struct sea_named *named, unsigned c)
 	}
 	for (; named->cur[c] < named->end[c]; named->cur[c] += n * SEA_GRANULE)
 		sea_named_bin_send(named, sea_zone_of(named->cur[c]), named->cur[c], n);
+	SEA_ASSERT(named->cur[c] == named->end[c]);
 	named->head[c] = NULL;
 	named->room[c] = limit_of(c);
 	named->nr_refilled[c] = 0;

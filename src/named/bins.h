@@ -42,6 +42,7 @@ SEA_INLINE void *sea_named_bin_pop(struct sea_named *named, unsigned c)
 /* Adds a used chunk of class c.  False: the list is full. */
 SEA_INLINE bool sea_named_bin_push(struct sea_named *named, unsigned c, void *block)
 {
+	SEA_ASSERT(sea_class_granules(c) && sea_zone_of(block));
 	struct sea_binned *chunk = block;
 	if (unlikely(named->room[c] <= 0))
 		return false;

@@ -106,6 +106,7 @@ static void *take_aligned_chunk(struct sea_named *named, unsigned c, size_t alig
 	if (!sea_named_has_quota(named, sea_class_size(c)) ||
 	    !sea_shard_take_aligned(&named->shard, sea_class_granules(c), 1, align, &batch))
 		return NULL;
+	SEA_ASSERT(batch.nr_chunks == 1 && (uintptr_t)batch.piece[0].start % align == 0);
 	struct sea_binned *chunk = (struct sea_binned *)batch.piece[0].start;
 	chunk->mark = 0;
 	count_block(named, sea_class_size(c));
@@ -177,6 +178,7 @@ static void *alloc_run(struct sea_named *named, struct sea_request *request)
 	if (!base)
 		return NULL;
 	bytes = sea_pages_size(base);
+	SEA_ASSERT(bytes >= size);
 	if (!sea_runs_add(named, base, bytes)) {
 		sea_pages_free(base);
 		return NULL;
@@ -189,6 +191,7 @@ static void *alloc_run(struct sea_named *named, struct sea_request *request)
 
 static void free_run(struct sea_named *named, struct sea_run *run)
 {
+	SEA_ASSERT(run->named == named);
 	uncount_block(named, run->size);
 	give_run(run);
 }
@@ -196,6 +199,7 @@ static void free_run(struct sea_named *named, struct sea_run *run)
 /* Lengthens, shortens or moves it. */
 static void *resize_run(struct sea_named *named, struct sea_run *run, struct sea_request *request)
 {
+	SEA_ASSERT(run->named == named && !run->is_shared);
 	size_t was = run->size;
 	struct page *page = sea_pages_parked(run->base);
 	request->is_over_quota = request->size > was && !sea_named_has_quota(named, sea_round_up(request->size, sea_page_size()) - was);
@@ -215,6 +219,7 @@ static void *resize_run(struct sea_named *named, struct sea_run *run, struct sea
 
 static void *alloc_in_plot(struct sea_named *named, struct sea_request *request)
 {
+	SEA_ASSERT(sea_is_power_of_two(request->align));
 	size_t k = plot_granules(request->size);
 	request->is_over_quota = !sea_named_has_quota(named, k * SEA_GRANULE);
 	if (request->is_over_quota)
@@ -295,6 +300,7 @@ static bool fits(size_t usable, size_t size)
 
 static bool extend_chunk(struct sea_named *named, void *block, size_t usable, size_t size)
 {
+	SEA_ASSERT(usable % SEA_GRANULE == 0);
 	struct sea_zone *zone = sea_zone_of(block);
 	unsigned g = sea_granule_of(block), from = (unsigned)(usable / SEA_GRANULE);
 	if (!zone || size <= usable || size > SEA_MEDIUM_MAX)
@@ -309,6 +315,7 @@ static bool extend_chunk(struct sea_named *named, void *block, size_t usable, si
 
 static bool resize_in_plot(struct sea_named *named, void *block, size_t usable, size_t size)
 {
+	SEA_ASSERT(sea_plot_size(named->plot, block) * SEA_GRANULE == usable);
 	size_t k = plot_granules(size), bytes = k * SEA_GRANULE;
 	if (bytes > usable && !sea_named_has_quota(named, bytes - usable))
 		return false;
@@ -321,6 +328,7 @@ static bool resize_in_plot(struct sea_named *named, void *block, size_t usable, 
 static void *resize_by_copy(struct sea_named *named, const char *verb, void *block, size_t usable,
 			    struct sea_request *request)
 {
+	SEA_ASSERT(usable > 0);
 	void *fresh = alloc(named, request);
 	if (!fresh)
 		return request->size <= usable ? block : NULL;
@@ -450,6 +458,7 @@ static void clear(struct sea_named *named)
 		give_run(named->runs);
 	sea_named_bins_forget(named);
 	sea_apart_clear(&named->shard);
+	SEA_ASSERT(!named->runs && named->shard.nr_zones == 0);
 	named->drawn = named->nr_drawn = 0;
 }
 

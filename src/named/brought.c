@@ -47,6 +47,7 @@ static size_t count_live(const struct sea_plot *plot, size_t *nr)
 /* From now on the heap's blocks are there. */
 static void attach(struct sea_named *named, struct sea_plot *plot)
 {
+	SEA_ASSERT(!named->plot && !plot->named);
 	named->drawn = count_live(plot, &named->nr_drawn);
 	SEA_ASSERT(named->drawn <= named->quota); /* NA3 */
 	named->plot = plot;
@@ -67,6 +68,7 @@ void sea_named_detach(struct sea_named *named, bool keeps)
 	while (*link != plot)
 		link = &(*link)->next;
 	*link = plot->next;
+	SEA_ASSERT(sea_load_relaxed(&plots.nr) > 0); /* BR1 */
 	sea_add_relaxed_mt(&plots.nr, -1u);
 	sea_lock_drop(&sea_named_lock);
 	named->plot = NULL;

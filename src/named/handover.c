@@ -60,6 +60,7 @@ struct sea_shared sea_handover_mapped(void)
 /* Forgets runs that other processes have imported.  Index lock. */
 static void sweep(void)
 {
+	SEA_ASSERT(sea_lock_is_held(&sea_named_lock));
 	uint64_t mine = own_token() | IN_TRANSIT;
 	for (struct transit **link = &transits.first, *each; (each = *link);) {
 		if (sea_load_acquire(&each->head->owner) == mine) {
@@ -109,6 +110,7 @@ size_t sea_handover_in_transit(void)
 /* Enters a mapped file in the books of the heap.  False: out of memory. */
 static bool enter(struct sea_named *named, struct head *head, size_t length, int file)
 {
+	SEA_ASSERT(length > 0 && length % sea_page_size() == 0);
 	struct sea_run *run = sea_runs_add(named, (char *)head + head_size(), length);
 	if (!run)
 		return false;
@@ -199,6 +201,7 @@ enum sea_handed sea_handover_import(struct sea_named *named, const struct sea_pa
 		sea_os_unshare(head, whole);
 		return SEA_HANDED_NO_MEMORY;
 	}
+	SEA_ASSERT(named->drawn <= named->quota); /* NA3 */
 	*block = (char *)head + head_size();
 	if (take_over(head, parcel->length))
 		return SEA_HANDED;
@@ -210,6 +213,7 @@ enum sea_handed sea_handover_import(struct sea_named *named, const struct sea_pa
 
 void sea_handover_release(struct sea_run *run)
 {
+	SEA_ASSERT(run->is_shared && sea_load_relaxed(&mapped.blocks) >= run->size); /* HO2 */
 	char *block = run->base;
 	size_t whole = head_size() + run->size;
 	int file = run->file;

@@ -19,6 +19,7 @@ void sea_named_stats(uint64_t handle, const char *verb, struct sea_named_stats *
 {
 	struct sea_named *named = sea_named_enter(handle, verb);
 	size_t nr_cached, cached = sea_named_bins_size(named, &nr_cached);
+	SEA_ASSERT(named->drawn >= cached && named->nr_drawn >= nr_cached); /* NA3 */
 	*stats = (struct sea_named_stats){
 		.live = named->drawn - cached, .nr_live = named->nr_drawn - nr_cached, .quota = named->quota,
 		.cached = cached, .nr_zones = named->shard.nr_zones,
@@ -37,6 +38,7 @@ struct list {
 
 static void add(struct list *list, char *start, size_t size)
 {
+	SEA_ASSERT(size > 0);
 	SEA_ASSERT(list->nr < list->most);
 	list->blocks[list->nr++] = (struct sea_block){start, size};
 }

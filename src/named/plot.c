@@ -30,6 +30,7 @@ static bool is_free(const struct sea_plot *plot, size_t g) { return !sea_bit_tes
 
 static size_t hole_end(const struct sea_plot *plot, size_t from)
 {
+	SEA_ASSERT(from < plot->nr && is_free(plot, from));
 	size_t near = sea_min(stripe_end(from), plot->nr + 1);
 	size_t end = sea_bits_find(plot->seam, from + 1, near, true);
 	if (end == near)
@@ -41,6 +42,7 @@ static size_t hole_end(const struct sea_plot *plot, size_t from)
 /* The last seam in [low, end), or `end`.  Both are in one stripe. */
 static size_t last_seam(const struct sea_plot *plot, size_t low, size_t end)
 {
+	SEA_ASSERT(low < end && stripe_of(low) == stripe_of(end - 1));
 	for (size_t w = (end - 1) / 64 + 1; w-- > low / 64;) {
 		uint64_t seams = plot->seam[w] & sea_mask_in_word(w, low, end);
 		if (seams)
@@ -52,6 +54,7 @@ static size_t last_seam(const struct sea_plot *plot, size_t low, size_t end)
 /* Start of the hole that ends at `end`. */
 static size_t hole_start(const struct sea_plot *plot, size_t end)
 {
+	SEA_ASSERT(end > 0 && is_free(plot, end - 1));
 	size_t low = sea_round_down(end - 1, SEA_PLOT_STRIPE), start = last_seam(plot, low, end);
 	if (start == end)
 		start = end - plot->back[stripe_of(low)];
@@ -78,6 +81,7 @@ void sea_plot_note_hole(struct sea_plot *plot, size_t from, size_t to)
 static void take(struct sea_plot *plot, size_t from, size_t to, size_t g, size_t k)
 {
 	size_t end = g + k;
+	SEA_ASSERT(k > 0 && is_free(plot, g));
 	SEA_ASSERT(from <= g && end <= to);
 	if (end < to)
 		sea_bit_set(plot->seam, end);
@@ -99,6 +103,7 @@ static void clear_bits(uint64_t *map, size_t from, size_t to)
 /* Frees the chunk [g, end) and merges it with the holes on both sides. */
 static void release(struct sea_plot *plot, size_t g, size_t end)
 {
+	SEA_ASSERT(g < end && end <= plot->nr && sea_bit_test(plot->seam, g));
 	size_t from = g, to = end;
 	clear_bits(plot->used, g, end);
 	sea_before_a_signal();
@@ -119,6 +124,7 @@ static void release(struct sea_plot *plot, size_t g, size_t end)
  * none. */
 static size_t fit(const struct sea_plot *plot, size_t from, size_t to, size_t k, size_t align)
 {
+	SEA_ASSERT(from < to && to <= plot->nr);
 	uintptr_t address = sea_round_up((uintptr_t)sea_plot_address(plot, from), align);
 	size_t g = (address - (uintptr_t)plot->first) / SEA_GRANULE;
 	return g < to && to - g >= k ? g : to;
@@ -128,6 +134,7 @@ static size_t fit(const struct sea_plot *plot, size_t from, size_t to, size_t k,
  * becomes exact. */
 static void *take_in_stripe(struct sea_plot *plot, size_t stripe, size_t k, size_t align)
 {
+	SEA_ASSERT(stripe <= stripe_of(plot->nr));
 	size_t word = stripe * (SEA_PLOT_STRIPE / 64), longest = 0;
 	size_t last = sea_min(word + SEA_PLOT_STRIPE / 64, plot->nr / 64 + 1);
 	for (; word < last; word++) {
@@ -187,6 +194,7 @@ void *sea_plot_take(struct sea_plot *plot, size_t k, size_t align)
 
 static size_t chunk_end(const struct sea_plot *plot, size_t g)
 {
+	SEA_ASSERT(g < plot->nr && sea_bit_test(plot->seam, g));
 	return sea_bits_find(plot->seam, g + 1, plot->nr + 1, true);
 }
 
@@ -270,10 +278,12 @@ void *sea_plot_next(const struct sea_plot *plot, size_t *at, size_t *k)
 enum sea_noted sea_plot_note(struct sea_plot *plot, const struct sea_note *note)
 {
 	size_t from = note->from, end = from + note->nr;
+	SEA_ASSERT(from < end && end <= plot->nr);
 	if (sea_bits_find(plot->used, from, end, true) != end)
 		return SEA_NOT_FREE;
 	if (plot->head->nr_notes == plot->head->most_notes)
 		return SEA_NO_ROOM_FOR_NOTE;
+	SEA_ASSERT(plot->head->nr_notes < SEA_MAX_NOTES);
 	size_t hole = sea_bits_find_back(plot->seam, from + 1, true) - 1;
 	plot->notes[plot->head->nr_notes] = *note;
 	sea_before_a_signal();

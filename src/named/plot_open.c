@@ -51,6 +51,7 @@ static bool measure(struct sea_plot *plot, struct sea_brought brought)
 	plot->brought = brought;
 	plot->first = first;
 	plot->nr = (brought.length - (size_t)(first - brought.base)) / SEA_GRANULE;
+	SEA_ASSERT(plot->nr > 0 && sea_plot_address(plot, plot->nr) <= brought.base + brought.length);
 	return true;
 }
 
@@ -68,6 +69,7 @@ static void lay_out(struct sea_plot *plot, size_t at)
 	plot->reach = plot->hint + nr_stripes(plot->nr);
 	plot->back = plot->reach + nr_stripes(plot->nr);
 	plot->far_hint = plot->back + nr_stripes(plot->nr);
+	SEA_ASSERT((char *)(plot->far_hint + nr_groups(plot->nr)) <= sea_plot_address(plot, plot->nr));
 }
 _Static_assert(sizeof(struct sea_plot_head) % SEA_GRANULE == 0, "the maps behind it are aligned");
 
@@ -166,6 +168,7 @@ static bool is_inside(const struct sea_plot *plot, const struct sea_note *note)
  * themselves stay where they are.  False: they are broken. */
 static bool clear(struct sea_plot *plot, uint32_t nr_notes)
 {
+	SEA_ASSERT(nr_notes <= plot->head->most_notes);
 	struct sea_plot_head *head = plot->head;
 	bool sound = true;
 	head->sum_of_maps = nr_notes;
@@ -232,6 +235,7 @@ static void set_ends(struct sea_plot *plot)
 
 static void clear_used(struct sea_plot *plot, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to && to <= plot->nr);
 	for (size_t w = from / 64; w * 64 < to; w++)
 		plot->used[w] &= ~sea_mask_in_word(w, from, to);
 }

@@ -28,6 +28,7 @@ _Static_assert(NR_BUCKETS == 1 << (64 - 52), "the hash names a bucket");
 
 static void enter(struct sea_run *run)
 {
+	SEA_ASSERT(sea_lock_is_held(&sea_named_lock) && run->named);
 	struct sea_run **bucket = bucket_of(run->base);
 	run->chain = *bucket;
 	*bucket = run;
@@ -35,6 +36,7 @@ static void enter(struct sea_run *run)
 
 static void remove_from_bucket(struct sea_run *run)
 {
+	SEA_ASSERT(sea_lock_is_held(&sea_named_lock));
 	struct sea_run **link = bucket_of(run->base);
 	while (*link != run)
 		link = &(*link)->chain;
@@ -52,6 +54,7 @@ static struct sea_run *take_record(void)
 
 struct sea_run *sea_runs_add(struct sea_named *named, char *base, size_t size)
 {
+	SEA_ASSERT(size > 0 && !sea_runs_find(base));
 	sea_lock_take(&sea_named_lock);
 	struct sea_run *run = take_record();
 	if (run) {
@@ -71,6 +74,7 @@ struct sea_run *sea_runs_add(struct sea_named *named, char *base, size_t size)
 
 void sea_runs_remove(struct sea_run *run)
 {
+	SEA_ASSERT(*run->link == run && run->named);
 	*run->link = run->next;
 	if (run->next)
 		run->next->link = run->link;
@@ -84,6 +88,7 @@ void sea_runs_remove(struct sea_run *run)
 
 void sea_runs_change(struct sea_run *run, char *base, size_t size)
 {
+	SEA_ASSERT(size > 0 && sea_runs_find(run->base) == run);
 	sea_lock_take(&sea_named_lock);
 	remove_from_bucket(run);
 	run->base = base;

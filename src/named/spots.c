@@ -12,6 +12,7 @@
 
 static void set(struct sea_spot *spot, char *base, size_t length, enum sea_spot_kind kind, const char *label)
 {
+	SEA_ASSERT(length > 0);
 	*spot = (struct sea_spot){.base = base, .length = length, .kind = kind};
 	sea_text_copy(spot->label, SEA_NAME_ROOM, label);
 }
@@ -84,6 +85,7 @@ static bool granules_of(const struct sea_plot *plot, const char *base, size_t le
 		return false;
 	note->from = (size_t)(base - plot->first) / SEA_GRANULE;
 	note->nr = ((size_t)(base - plot->first) + length + SEA_GRANULE - 1) / SEA_GRANULE - note->from;
+	SEA_ASSERT(note->nr > 0 && note->from + note->nr <= plot->nr);
 	return true;
 }
 

@@ -29,6 +29,7 @@ static uint64_t no_handle(const struct sea_named *named) { return named->index ^
 /* Adds a slot.  Index lock. */
 static struct sea_named *add_slot(void)
 {
+	SEA_ASSERT(sea_lock_is_held(&sea_named_lock));
 	if (table.nr_slots == SEA_MAX_NAMED)
 		return NULL;
 	struct sea_named *named = sea_meta_alloc(sizeof(*named));
@@ -53,7 +54,9 @@ static struct sea_named *take_slot(void)
 
 static uint64_t next_handle(struct sea_named *named)
 {
-	return (uint64_t)++named->generation << SEA_HANDLE_INDEX_BITS | named->index;
+	++named->generation;
+	SEA_ASSERT(named->generation && named->index < SEA_MAX_NAMED); /* NA1 */
+	return (uint64_t)named->generation << SEA_HANDLE_INDEX_BITS | named->index;
 }
 
 struct sea_named *sea_named_create(const char *name, struct sea_named_options options)
@@ -76,6 +79,7 @@ struct sea_named *sea_named_create(const char *name, struct sea_named_options op
 
 static void give_slot(struct sea_named *named)
 {
+	SEA_ASSERT(!sea_named_exists(named) && sea_load_relaxed(&sea_named_nr) > 0); /* NA5 */
 	sea_lock_take(&sea_named_lock);
 	named->next = table.unused;
 	table.unused = named;
@@ -142,6 +146,7 @@ void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_
 	if (sea_load_relaxed(&named->handle) != handle)
 		sea_named_no_heap(verb, handle);
 	sea_store_release(&named->handle, no_handle(named));
+	SEA_ASSERT(sea_load_relaxed(&named->handle) % SEA_MAX_NAMED != named->index); /* NA1: leads nowhere */
 	end(named);
 	SEA_ASSERT(!named->drawn && !named->nr_drawn && !named->runs && !named->plot);
 	sea_lock_drop(&named->lock);

@@ -112,6 +112,7 @@ static size_t halved(size_t bytes, int64_t length_ms)
 /* Keeps what was used in the period and what was raised in it, which could not be used yet. */
 static void end_period(int64_t length_ms)
 {
+	SEA_ASSERT(length_ms >= PERIOD_MS);
 	size_t most = sea_load_relaxed(&state.period.most_beyond), least = sea_load_relaxed(&state.period.least_beyond);
 	size_t before = sea_load_relaxed(&state.period.allowed), used = most - sea_min(most, least);
 	size_t stays = sea_max(used, sea_load_relaxed(&state.period.raised_to));
@@ -151,6 +152,7 @@ static size_t count_refaults(bool is_soon)
 	size_t missing = (is_soon ? state.missing : 0) + (purged - state.seen_purged);
 	size_t refaults = is_soon ? sea_min(faulted - state.seen_faulted, missing) : 0;
 	SEA_ASSERT(refaults <= missing);
+	SEA_ASSERT(faulted >= state.seen_faulted && purged >= state.seen_purged);
 	state.missing = missing - refaults;
 	state.seen_faulted = faulted;
 	state.seen_purged = purged;
@@ -188,6 +190,7 @@ static void start_anew(void)
 
 static void measure(void)
 {
+	SEA_ASSERT(sea_load_relaxed(&state.is_measuring)); /* AL3 */
 	uint64_t now = sea_os_now_ms();
 	bool is_reset = sea_exchange_acq_rel_mt(&state.is_reset, 0);
 	size_t nr_faulted = sea_load_relaxed(&state.nr_faulted) - state.seen_faulted;

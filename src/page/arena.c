@@ -240,6 +240,7 @@ void sea_arena_lend(struct sea_arena *arena, size_t from, size_t to)
  * no huge page, and each may add a mapping. */
 static bool wants_renewal(const struct sea_arena *arena, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to);
 	if (to - from < huge_pages() / 2 || !arena->lent)
 		return false;
 	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++)
@@ -251,6 +252,7 @@ static bool wants_renewal(const struct sea_arena *arena, size_t from, size_t to)
 /* Clears the bits of the ranges inside [from, to). */
 static void forget_lent(struct sea_arena *arena, size_t from, size_t to)
 {
+	SEA_ASSERT(from < to && arena->lent);
 	for (size_t i = huge_index(arena, from), last = huge_index(arena, to - 1); i <= last; i++) {
 		intptr_t start = huge_start(arena, 0) + (intptr_t)(i * huge_pages());
 		if (start >= (intptr_t)from && start + (intptr_t)huge_pages() <= (intptr_t)to)
@@ -288,6 +290,7 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 		sea_and_relaxed(&arena->huge[i / 64], ~(1ull << i % 64));
 		return false;
 	}
+	SEA_ASSERT(sea_load_acquire(&arena->committed) >= to << sea_page_shift()); /* A2 */
 	set_hollow(arena, from, to);
 	return true;
 }
@@ -328,6 +331,7 @@ static size_t row_end(const uint64_t *map, size_t from, size_t to)
  * many. */
 static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, size_t to)
 {
+	SEA_ASSERT(from <= to);
 	size_t purged = 0;
 	unsigned shift = sea_page_shift();
 	while ((from = sea_bits_find(map, from, to, true)) < to) {
@@ -383,6 +387,7 @@ void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to)
 /* Keeps addresses for twice the block, and releases the others. */
 static void cut_whole(struct sea_arena *arena, size_t block)
 {
+	SEA_ASSERT(block > 0 && block <= arena->size);
 	size_t to = sea_round_up(2 * block, SEA_SLOT_SIZE), size = arena->size;
 	if (block >= size / CUT_SHARE || to >= size)
 		return;

@@ -138,6 +138,7 @@ static bool reserve_with_room(struct sea_arena *arena, size_t size, size_t align
 
 struct sea_arena *sea_arenas_make(size_t size, size_t align)
 {
+	SEA_ASSERT(sea_is_power_of_two(align));
 	SEA_ASSERT(size > 0);
 	size_t least = sea_round_up(size, SEA_SLOT_SIZE);
 	size_t want = sea_load_relaxed(&state.next_size);
@@ -164,6 +165,7 @@ struct sea_arena *sea_arenas_make(size_t size, size_t align)
 /* Claim: the arena has no run, and at most `most_dirty` touched pages. */
 static bool may_go(const struct sea_arena *arena, size_t most_dirty)
 {
+	SEA_ASSERT(arena->pool && sea_lock_is_held(&sea_arenas.lock));
 	const struct sea_pool *pool = arena->pool;
 	return pool->nr_free == pool->nr_pages && sea_arena_count_touched(arena, 0, pool->nr_pages) <= most_dirty;
 }
@@ -185,6 +187,7 @@ static struct sea_arena *unlink_empty(size_t keep, size_t most_dirty)
 			link = &arena->next;
 		}
 	}
+	SEA_ASSERT(!sea_arenas.first == !sea_arenas.last); /* AR1 */
 	sea_lock_drop(&sea_arenas.lock);
 	return empty;
 }
@@ -232,6 +235,7 @@ static void count_whole(intptr_t nr, intptr_t size)
 
 struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve)
 {
+	SEA_ASSERT(sea_is_power_of_two(align));
 	size = sea_round_up(size, sea_page_size());
 	SEA_ASSERT(size > 0 && size <= sea_round_up(reserve, sea_page_size()));
 	struct sea_arena *arena = take_struct();

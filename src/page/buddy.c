@@ -30,6 +30,7 @@ static bool is_free_buddy(const struct sea_pool *pool, pfn_t pfn, unsigned order
 
 static void link_buddy(struct sea_pool *pool, pfn_t pfn, unsigned order)
 {
+	SEA_ASSERT(!sea_bittree_has(&pool->free[order], pfn >> order)); /* P2: not free yet */
 	SEA_ASSERT(order <= SEA_MAX_ORDER);
 	SEA_ASSERT(pfn % (1u << order) == 0);
 	SEA_ASSERT(pfn + (1ull << order) <= pool->nr_pages);
@@ -95,6 +96,7 @@ size_t sea_buddy_meta_size(size_t nr_pages)
 
 void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta)
 {
+	SEA_ASSERT(nr_pages > 0 && (uintptr_t)meta % sizeof(uint64_t) == 0);
 	pool->nr_pages = nr_pages;
 	pool->nr_free = 0;
 	pool->pages = meta;
@@ -112,6 +114,7 @@ static pfn_t next_of_order(const struct sea_pool *pool, pfn_t pfn, unsigned orde
 	if (sea_bittree_is_empty(set) || from >= nr)
 		return SEA_NO_PFN;
 	size_t found = from ? sea_bits_find(set->level[0], from, nr, true) : sea_bittree_lowest(set);
+	SEA_ASSERT(found >= nr || is_free_buddy(pool, (pfn_t)(found << order), order)); /* P2 */
 	return found < nr ? (pfn_t)(found << order) : SEA_NO_PFN;
 }
 
@@ -139,6 +142,7 @@ pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages)
 
 pfn_t sea_buddy_around(const struct sea_pool *pool, pfn_t pfn, unsigned *order)
 {
+	SEA_ASSERT(pfn < pool->nr_pages);
 	for (*order = 0; *order <= SEA_MAX_ORDER; ++*order) {
 		pfn_t head = pfn & ~((1u << *order) - 1);
 		if (is_free_buddy(pool, head, *order))
@@ -179,6 +183,7 @@ bool sea_buddy_take(struct sea_pool *pool, pfn_t pfn, size_t nr_pages)
 			sea_buddy_free(pool, end, buddy_end - end);
 		at = buddy_end;
 	}
+	SEA_ASSERT(pool->nr_free <= pool->nr_pages - nr_pages); /* P4 */
 	return true;
 }
 

@@ -67,7 +67,11 @@ extern SEA_HIDDEN struct sea_budget {
 SEA_INLINE size_t sea_budget_nr_looks(void) { return sea_load_relaxed(&sea_budget.nr_looks); }
 
 /* The limits of a thread's bins grew by so many bytes (negative: shrank). */
-SEA_INLINE void sea_budget_note_cached(intptr_t bytes) { sea_add_relaxed_mt(&sea_budget.cached, (size_t)bytes); }
+SEA_INLINE void sea_budget_note_cached(intptr_t bytes)
+{
+	SEA_ASSERT(bytes >= 0 || sea_load_relaxed(&sea_budget.cached) >= (size_t)-bytes); /* BU1 */
+	sea_add_relaxed_mt(&sea_budget.cached, (size_t)bytes);
+}
 
 /* Bytes by which the limits of all bins may grow together. */
 size_t sea_budget_cache_room(void);

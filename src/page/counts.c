@@ -2,6 +2,7 @@
 /* counts.c - sums of the counts */
 #include "page/counts.h"
 
+#include "base/check.h"
 #include "base/page_size.h"
 #include "page/arenas.h"
 #include "page/purge.h"
@@ -20,6 +21,7 @@ void sea_pages_note_gone(size_t nr_pages)
 
 void sea_pages_note_idle(intptr_t nr_pages)
 {
+	SEA_ASSERT(nr_pages >= 0 || sea_load_relaxed(&sea_counted.nr_idle) >= (size_t)-nr_pages);
 	sea_add_relaxed_mt(&sea_counted.nr_idle, (size_t)nr_pages);
 	if (nr_pages > 0)
 		sea_purge_note_freed((size_t)nr_pages);

@@ -13,7 +13,7 @@
 #define SEA_COUNTS_H
 
 #include "base/atomic.h"
-#include "base/compiler.h"
+#include "base/check.h"
 
 struct sea_page_counts {
 	size_t nr_dirty, nr_used; /* pages */
@@ -29,7 +29,11 @@ extern SEA_HIDDEN struct sea_page_counts sea_counted;
 void sea_pages_note_idle(intptr_t nr_pages);
 
 /* So many more bytes are parked (negative: fewer). */
-SEA_INLINE void sea_pages_note_parked(intptr_t bytes) { sea_add_relaxed_mt(&sea_counted.parked, (size_t)bytes); }
+SEA_INLINE void sea_pages_note_parked(intptr_t bytes)
+{
+	SEA_ASSERT(bytes >= 0 || sea_load_relaxed(&sea_counted.parked) >= (size_t)-bytes);
+	sea_add_relaxed_mt(&sea_counted.parked, (size_t)bytes);
+}
 
 /* So many touched pages lost their memory.  Counts all of them as written to before. */
 void sea_pages_note_gone(size_t nr_pages);

@@ -134,6 +134,7 @@ static pfn_t take_from_pool(struct sea_pool *pool, size_t nr_pages, size_t align
 
 static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_buddy *run)
 {
+	SEA_ASSERT(sea_is_power_of_two(align_pages));
 	SEA_ASSERT(nr_pages > 0);
 	sea_lock_take(&sea_arenas.lock);
 	run->pfn = SEA_NO_PFN;
@@ -217,6 +218,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 		consider_huge(run);
 	}
 	*zeroed = nr_touched == 0;
+	SEA_ASSERT((uintptr_t)address_of(run.arena, run.pfn) % align == 0);
 	return address_of(run.arena, run.pfn);
 }
 
@@ -251,6 +253,7 @@ static size_t excess(size_t keep)
 static size_t purge_step(size_t want, bool *is_over)
 {
 	struct sea_purged step = sea_purge_step(want);
+	SEA_ASSERT(step.nr_pages <= SEA_PURGE_STEP_PAGES); /* U3 */
 	sea_add_relaxed_mt(&sea_counted.nr_dirty, -step.nr_pages);
 	sea_pages_note_gone(step.nr_pages);
 	sea_allowance_note_purged(step.nr_pages);
@@ -316,6 +319,7 @@ bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 
 void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
+	SEA_ASSERT(size > 0 && sea_is_power_of_two(align));
 	bool ignored;
 	if (!is_possible(size) || !is_possible(align) || !sea_limit_admits(size))
 		return NULL;
@@ -389,6 +393,7 @@ void sea_pages_free(void *address)
 		return;
 	}
 	size_t nr_pages = run.arena->pool->pages[run.pfn].nr_pages;
+	SEA_ASSERT(nr_pages > 0 && run.pfn + nr_pages <= run.arena->pool->nr_pages);
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed_mt(&sea_counted.nr_used, -nr_pages);
 	sea_add_relaxed_mt(&sea_counted.nr_dirty, nr_touched);
@@ -508,6 +513,7 @@ void *sea_pages_move(void *address, size_t size)
 	char *to = move_pages(old, bytes, size);
 	if (!to)
 		to = copy_run(address, bytes, size);
+	SEA_ASSERT(!to || sea_pages_size(to) >= size);
 	if (to)
 		sea_pages_free(address);
 	return to;
@@ -647,6 +653,7 @@ static void count_pages(const struct sea_arena *arena, size_t *used, size_t *dir
 		*used += length;
 		touched -= sea_arena_count_touched(arena, pfn, pfn + length);
 	}
+	SEA_ASSERT(touched <= pool->nr_pages); /* not below 0 */
 	*dirty += touched;
 }
 

@@ -39,6 +39,7 @@ static struct page_list *list_of_cpu(void) { return &lists[sea_os_current_cpu() 
 
 static struct sea_buddy pop(struct page_list *list, unsigned order)
 {
+	SEA_ASSERT(sea_lock_is_held(&list->lock));
 	SEA_ASSERT(list->nr[order] > 0 && list->nr_pages >= 1ull << order); /* C1 */
 	struct sea_buddy buddy = list->stack[order][--list->nr[order]];
 	struct page *page = &buddy.arena->pool->pages[buddy.pfn];

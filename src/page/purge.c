@@ -126,6 +126,7 @@ size_t sea_purge_take_missed(size_t most)
 
 void sea_purge_restart(void)
 {
+	SEA_ASSERT(sea_load_relaxed(&state.is_running) && state.nr_hand == 0);
 	state.nr_round = 0;
 	state.cursor.arena = 0;
 	state.cursor.order = SEA_MAX_ORDER;
@@ -134,6 +135,7 @@ void sea_purge_restart(void)
 
 static struct sea_arena *arena_at(size_t number)
 {
+	SEA_ASSERT(sea_lock_is_held(&sea_arenas.lock));
 	struct sea_arena *arena = sea_arenas.first;
 	while (arena && number--)
 		arena = arena->next;
@@ -153,6 +155,7 @@ static void move_on(void)
 /* Finds the highest touched piece of the free pages [start, end).  False: none is touched. */
 static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, struct sea_buddy *piece)
 {
+	SEA_ASSERT(start < end && end <= arena->pool->nr_pages);
 	size_t touched = sea_bits_find_back(arena->touched, end, true);
 	if (touched <= start)
 		return false;
@@ -165,6 +168,7 @@ static bool find_piece(const struct sea_arena *arena, size_t start, size_t end, 
 /* Finds the next dirty piece of the cursor's arena and order. */
 static bool next_piece(struct sea_arena *arena, struct sea_buddy *piece, size_t *looks)
 {
+	SEA_ASSERT(state.cursor.order <= SEA_MAX_ORDER); /* U2 */
 	unsigned order = state.cursor.order;
 	const struct sea_bittree *set = &arena->pool->free[order];
 	size_t above = sea_min(state.cursor.end, arena->pool->nr_pages);
@@ -212,6 +216,7 @@ static size_t collect(size_t want, bool *is_over)
 		if (piece.order < state.cursor.order)
 			break; /* the rest of the buddy is in smaller buddies until the piece is back */
 	}
+	SEA_ASSERT(state.nr_hand <= STEP_BUDDIES); /* U3 */
 	*is_over = !arena;
 	sea_lock_drop(&sea_arenas.lock);
 	return taken;
@@ -231,6 +236,7 @@ static void put_back(void)
 /* Purges what is in hand while the step has time.  Returns the pages that were purged. */
 static size_t purge_hand(bool *is_over)
 {
+	SEA_ASSERT(state.nr_hand > 0);
 	size_t nr_pages = 0;
 	uint64_t until = sea_os_now_us() + SEA_PURGE_STEP_US;
 	for (size_t i = 0; i < state.nr_hand; i++) {

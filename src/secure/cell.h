@@ -54,7 +54,11 @@ SEA_INLINE unsigned sea_slab_grade(size_t cell_size)
 {
 	return cell_size <= 64 ? 0 : cell_size <= SEA_KIB ? 1 : cell_size <= 8 * SEA_KIB ? 2 : 3;
 }
-SEA_INLINE unsigned sea_slab_shift(unsigned grade) { return 12 + 2 * grade; }
+SEA_INLINE unsigned sea_slab_shift(unsigned grade)
+{
+	SEA_ASSERT(grade < SEA_SLAB_GRADES);
+	return 12 + 2 * grade;
+}
 SEA_INLINE unsigned sea_slabs_in_tract(unsigned grade) { return 1u << (SEA_SLOT_SHIFT - sea_slab_shift(grade)); }
 
 #endif

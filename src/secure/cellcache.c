@@ -39,12 +39,14 @@ bool sea_cellcache_refill(struct sea_cellcache *cache, unsigned class)
 	unsigned wanted = (unsigned)sea_max(1, sea_min(SEA_CELLCACHE_READY, REFILL_BYTES / size));
 	unsigned nr = sea_slabs_take(cache->shard, class, wanted, cache->ready[class]);
 	cache->nr_ready[class] = (uint8_t)nr;
+	SEA_ASSERT(nr <= wanted);
 	sea_count_own(&cache->ready_bytes, nr * size);
 	return nr > 0;
 }
 
 static void send_out(struct sea_cellcache *cache)
 {
+	SEA_ASSERT(cache->nr_out <= SEA_CELLCACHE_OUT && cache->ready_bytes >= cache->out_bytes);
 	sea_count_own(&cache->ready_bytes, -cache->out_bytes);
 	sea_slabs_give(cache->out, cache->nr_out);
 	cache->nr_out = 0;
@@ -54,9 +56,11 @@ static void send_out(struct sea_cellcache *cache)
 /* Lets one of the held cells go, by chance. */
 static void let_go(struct sea_cellcache *cache)
 {
+	SEA_ASSERT(cache->nr_held > 0 && cache->nr_out < SEA_CELLCACHE_OUT);
 	uint32_t i = sea_chance_below(&cache->chance, cache->nr_held);
 	uint64_t entry = cache->held[i];
 	size_t size = sea_cell_size(class_in(entry));
+	SEA_ASSERT(cache->held_bytes >= size);
 	cache->held[i] = cache->held[--cache->nr_held];
 	sea_count_own(&cache->held_bytes, -size);
 	sea_count_own(&cache->ready_bytes, size);
@@ -112,6 +116,7 @@ void sea_cellcache_empty(struct sea_cellcache *cache, bool everything)
 
 static void leave_again(struct sea_cellcache *cache)
 {
+	SEA_ASSERT(cache->is_used);
 	sea_secure_take(SEA_SECURE_LOCK_THREADS);
 	cache->is_used = false;
 	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
@@ -126,6 +131,7 @@ static void leave(void *argument)
 		return; /* the thread ends the process */
 	sea_secure_take(SEA_SECURE_LOCK_THREADS);
 	bool is_kept = all.nr - all.nr_used < SEA_SECURE_SHARDS;
+	SEA_ASSERT(all.nr_used > 0 && all.nr_used <= all.nr);
 	all.nr_used--;
 	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
 	if (!is_kept)
@@ -136,6 +142,7 @@ static void leave(void *argument)
 /* The threads lock. */
 static struct sea_cellcache *find_unused(void)
 {
+	SEA_ASSERT(sea_secure_holds(SEA_SECURE_LOCK_THREADS));
 	struct sea_cellcache *cache = all.first;
 	while (cache && cache->is_used)
 		cache = cache->next;
@@ -157,6 +164,7 @@ static struct sea_cellcache *add(void)
 
 struct sea_cellcache *sea_cellcache_enter(void)
 {
+	SEA_ASSERT(!sea_cellcache_own);
 	if (has_ended || sea_lock_holds_any())
 		return NULL;
 	sea_secure_take(SEA_SECURE_LOCK_THREADS);
@@ -229,9 +237,10 @@ void sea_cellcache_forget_others(void)
 		all.lost += cache->held_bytes + cache->ready_bytes;
 		all.lost_live += cache->live;
 		all.nr--;
-		all.nr_used--;
 	}
 	all.first = own;
+	/* Others may have been between counting themselves out and leaving. */
+	all.nr_used = sea_cellcache_own != NULL;
 	if (sea_cellcache_own)
 		sea_cellcache_own->chance.state ^= sea_os_random();
 }

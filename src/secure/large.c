@@ -81,6 +81,7 @@ static void unlock(void) { sea_secure_drop(SEA_SECURE_LOCK_LARGE); }
 
 static struct large **bucket_of(const void *block)
 {
+	SEA_ASSERT(sea_is_power_of_two(table.nr_buckets));
 	return &table.bucket[sea_secret_mix((uintptr_t)block >> SEA_GRANULE_SHIFT) & (table.nr_buckets - 1)];
 }
 
@@ -94,6 +95,7 @@ static struct large *find(const void *block)
 
 static void insert(struct large *large)
 {
+	SEA_ASSERT(!find(large->block)); /* LG1: once */
 	struct large **bucket = bucket_of(large->block);
 	large->next = *bucket;
 	*bucket = large;
@@ -101,6 +103,7 @@ static void insert(struct large *large)
 
 static void remove_record(struct large *large)
 {
+	SEA_ASSERT(find(large->block) == large); /* LG1 */
 	struct large **link = bucket_of(large->block);
 	while (*link != large)
 		link = &(*link)->next;
@@ -138,6 +141,7 @@ static struct large *take_record(void)
 static void note(const struct large *large, int sign)
 {
 	size_t open = large->is_live ? (size_t)(large->data_end - large->data) : 0;
+	SEA_ASSERT(open <= large->run_size && (sign > 0 || table.closed >= large->run_size - open)); /* LG4 */
 	table.closed += (large->run_size - open) * (size_t)sign;
 	table.live += large->is_live ? large->size * (size_t)sign : 0;
 }
@@ -191,6 +195,7 @@ static bool guard(const struct large *large)
 /* Gives the memory of [from, to) back, or clears it. */
 static void clear_all(char *from, char *to)
 {
+	SEA_ASSERT(from <= to);
 	size_t size = (size_t)(to - from);
 	if (size && !sea_os_purge(from, size))
 		memset(from, 0, size);
@@ -199,6 +204,7 @@ static void clear_all(char *from, char *to)
 /* The bytes [from, to) of a run that is not known to read as zero, and that will be written to. */
 static void clear(char *from, char *to)
 {
+	SEA_ASSERT(from <= to);
 	if ((size_t)(to - from) > CLEAR_MOST)
 		clear_all(from, to);
 	else
@@ -227,6 +233,8 @@ static void place(struct large *large, size_t align, size_t guard_size, bool gro
 		large->block = large->data;
 	else
 		large->block = (char *)sea_round_down((uintptr_t)(large->data_end - large->size), sea_max(align, SEA_GRANULE));
+	SEA_ASSERT(large->block >= large->data && large->block + large->size <= large->data_end);
+	SEA_ASSERT((uintptr_t)large->block % align == 0);
 }
 
 /* Takes a waiting run of this size.  It has no access, and reads as zero. */
@@ -239,6 +247,7 @@ static bool take_waiting(struct large *large, size_t size)
 			continue;
 		large->run = table.waiting[i].run;
 		table.waiting[i] = table.waiting[--table.nr_waiting];
+		SEA_ASSERT(table.closed >= size);
 		table.closed -= size;
 		found = true;
 	}
@@ -262,6 +271,7 @@ static bool let_wait(const struct large *large)
 /* The next eighth of a power of two, in pages. */
 static size_t round_run(size_t size)
 {
+	SEA_ASSERT(size >= sea_page_size());
 	size_t step = (size_t)1 << (sea_highest_bit(size - 1) - 3);
 	return sea_round_up(size, sea_max(step, sea_page_size()));
 }
@@ -320,6 +330,7 @@ static bool publish(const struct large *made)
 static void drop_guard(struct large *large)
 {
 	lock();
+	SEA_ASSERT(table.nr_guarded > 0 && large->is_guarded); /* LG3 */
 	table.nr_guarded--;
 	unlock();
 	large->is_guarded = false;
@@ -433,6 +444,7 @@ static bool take_oldest(struct large *gone)
 	table.oldest = large->older;
 	if (!table.oldest)
 		table.newest = NULL;
+	SEA_ASSERT(table.nr_kept > 0 && table.kept_bytes >= large->run_size && !large->is_live);
 	table.nr_kept--;
 	table.kept_bytes -= large->run_size;
 	remove_record(large);
@@ -464,6 +476,7 @@ static bool take_any_waiting(struct large *gone)
 	bool taken = table.nr_waiting > 0;
 	if (taken) {
 		*gone = table.waiting[--table.nr_waiting];
+		SEA_ASSERT(table.closed >= gone->run_size);
 		table.closed -= gone->run_size;
 	}
 	unlock();
@@ -481,6 +494,7 @@ void sea_large_trim(void)
 /* The lock. */
 static void keep(struct large *large)
 {
+	SEA_ASSERT(!large->is_live && sea_secure_holds(SEA_SECURE_LOCK_LARGE));
 	large->older = NULL;
 	*(table.newest ? &table.newest->older : &table.oldest) = large;
 	table.newest = large;
@@ -498,6 +512,7 @@ bool sea_large_free(void *block)
 		note(large, -1);
 		large->is_live = false;
 		note(large, 1);
+		SEA_ASSERT(table.nr_live > 0 && table.nr_guarded >= large->is_guarded);
 		table.nr_live--;
 		table.nr_guarded -= large->is_guarded;
 	}
@@ -530,6 +545,7 @@ static struct large *find_live(const void *block)
 /* Moves the end of the data.  Only the owner of the block does, so no lock is needed. */
 static bool move_end(const struct large *large, char *end)
 {
+	SEA_ASSERT(end >= large->data && (uintptr_t)end % sea_page_size() == 0);
 	if (end > large->data_end)
 		return !large->is_guarded || sea_os_commit(large->data_end, (size_t)(end - large->data_end));
 	clear_all(end, large->data_end);

@@ -36,6 +36,7 @@ static struct {
 /* The lock.  Drops nothing: page calls may be made under it. */
 static bool make_range(void)
 {
+	SEA_ASSERT(sea_secure_holds(SEA_SECURE_LOCK_NOTHING));
 	if (nothing.base || nothing.has_failed)
 		return nothing.base != NULL;
 	nothing.has_failed = true;
@@ -53,6 +54,8 @@ static bool make_range(void)
 /* The lock.  Others read the bits without it. */
 static void set_live(size_t place, bool is_live)
 {
+	SEA_ASSERT(place < NR_PLACES && sea_bit_test(nothing.live, place) != is_live); /* NO1 */
+	SEA_ASSERT(is_live || nothing.nr_live > 0);
 	uint64_t *word = &nothing.live[place / 64], bit = 1ull << place % 64;
 	sea_store_relaxed(word, is_live ? *word | bit : *word & ~bit);
 	nothing.nr_live += is_live ? 1 : (size_t)-1;

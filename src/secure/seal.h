@@ -78,6 +78,7 @@ SEA_INLINE sea_seal sea_seal_make(const sea_seal *place, uint64_t info)
 
 SEA_INLINE sea_seal sea_seal_of_block(const sea_seal *place, size_t slack, enum sea_kind kind)
 {
+	SEA_ASSERT(slack <= SEA_SEAL_INFO >> SEA_SEAL_SLACK_SHIFT && kind < 3); /* 3 is SEA_SEAL_FREE's */
 	uint64_t info = slack << SEA_SEAL_SLACK_SHIFT | (uint64_t)kind << SEA_SEAL_KIND_SHIFT | SEA_SEAL_LIVE;
 	return sea_seal_make(place, info ^ sea_secrets.mask);
 }
@@ -117,6 +118,7 @@ SEA_INLINE uint64_t sea_fill_mask(uintptr_t at)
 /* Fills [at, seal).  The bytes of the first word below `at` stay. */
 SEA_INLINE void sea_fill_put(char *at, const sea_seal *seal)
 {
+	SEA_ASSERT(at <= (const char *)seal && (uintptr_t)seal % 8 == 0);
 	uint64_t *word = (uint64_t *)((uintptr_t)at & ~(uintptr_t)7);
 	if (word == seal)
 		return;
@@ -129,6 +131,7 @@ SEA_INLINE void sea_fill_put(char *at, const sea_seal *seal)
 /* Claim: [at, seal) is as it was filled. */
 SEA_INLINE bool sea_fill_is_whole(const char *at, const sea_seal *seal)
 {
+	SEA_ASSERT(at <= (const char *)seal && (uintptr_t)seal % 8 == 0);
 	const uint64_t *word = (const uint64_t *)((uintptr_t)at & ~(uintptr_t)7);
 	if (word == seal)
 		return true;

@@ -86,6 +86,7 @@ SEA_INLINE void unseal(sea_seal *place)
 
 SEA_INLINE void seal_block(char *block, sea_seal *place, size_t size, enum sea_kind kind)
 {
+	SEA_ASSERT(block + size <= (char *)place);
 	unseal(place);
 	if (likely(sea_options.secure_canary))
 		sea_fill_put(block + size, place);
@@ -96,16 +97,19 @@ SEA_INLINE void seal_block(char *block, sea_seal *place, size_t size, enum sea_k
 /* The smallest class whose cells are aligned and have room; SEA_CELL_CLASSES: there is none. */
 static unsigned class_for(size_t align, size_t size)
 {
+	SEA_ASSERT(sea_is_power_of_two(align));
 	if (size > SEA_CELL_MAX - SEA_SEAL_SIZE || align > SEA_CELL_MAX)
 		return SEA_CELL_CLASSES;
 	unsigned class = sea_cell_class(sea_max(size + SEA_SEAL_SIZE, align));
 	while (align > SEA_GRANULE && class < SEA_CELL_CLASSES && sea_cell_size(class) % align)
 		class++;
+	SEA_ASSERT(class == SEA_CELL_CLASSES || sea_cell_size(class) >= size + SEA_SEAL_SIZE);
 	return class;
 }
 
 SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 {
+	SEA_ASSERT(class < SEA_CELL_CLASSES && size + SEA_SEAL_SIZE <= sea_cell_size(class));
 	struct sea_cellcache *cache = sea_cellcache_of_thread();
 	char *cell = sea_cellcache_take(cache, class);
 	if (unlikely(!cell))
@@ -175,6 +179,7 @@ SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind ki
 {
 	struct found found = {.size = 0};
 	find_cell("free", tract, block, &found);
+	SEA_ASSERT(found.size + SEA_SEAL_SIZE <= found.cell.size && found.cell.slab->class < SEA_CELL_CLASSES);
 	check_pair(block, kind, sea_seal_kind(found.seal), told, found.size);
 	if (sea_is_alone())
 		unseal(found.place);
@@ -346,6 +351,7 @@ static bool is_worth_it(size_t room, size_t size) { return size >= room / 2 || r
 
 static void resize_cell(char *block, const struct view *view, size_t size)
 {
+	SEA_ASSERT(size + SEA_SEAL_SIZE <= view->cell.cell.size && !view->is_large);
 	unseal(view->cell.place);
 	if (size > view->size)
 		memset(block + view->size, 0, size - view->size);

@@ -49,12 +49,14 @@ static struct shard shards[SEA_SECURE_SHARDS];
 
 static void enter_in_map(struct sea_tract *tract, bool is_there)
 {
+	SEA_ASSERT(((uintptr_t)tract & SEA_IS_NO_ZONE) == 0); /* SB4 */
 	uintptr_t tagged = (uintptr_t)tract | SEA_IS_NO_ZONE;
 	sea_pagemap_set_zone(tract->base, is_there ? (struct sea_zone *)tagged : NULL);
 }
 
 static char *base_of(const struct sea_tract *tract, const struct sea_slab *slab)
 {
+	SEA_ASSERT((size_t)(slab - tract->slab) < sea_slabs_in_tract(tract->grade));
 	return tract->base + ((size_t)(slab - tract->slab) << sea_slab_shift(tract->grade));
 }
 
@@ -100,6 +102,7 @@ static void open_last(struct queue *queue, struct sea_slab *slab)
 
 static void leave_queue(struct queue *queue, struct sea_slab *slab)
 {
+	SEA_ASSERT(queue->first && slab->link);
 	if (!slab->next)
 		queue->end = slab->link;
 	UNLINK(slab);
@@ -142,12 +145,14 @@ static void note_dirty(struct shard *shard, struct sea_tract *tract, const struc
 {
 	if (!is_dirty(slab))
 		return;
+	SEA_ASSERT(sign > 0 || (tract->nr_dirty > 0 && shard->idle_dirty >= size_of_slab(tract))); /* SB5 */
 	tract->nr_dirty += (uint32_t)sign;
 	shard->idle_dirty += size_of_slab(tract) * (size_t)sign;
 }
 
 static void begin_tract(struct sea_tract *tract, unsigned shard, unsigned grade, char *base, bool zeroed)
 {
+	SEA_ASSERT((uintptr_t)base % SEA_SLOT_SIZE == 0);
 	tract->base = base;
 	tract->shard = shard;
 	tract->grade = grade;
@@ -228,12 +233,14 @@ static struct sea_slab *choose_idle(struct shard *shard, struct sea_tract *tract
 /* The memory of a slab that had cells of another size holds their seals. */
 static void clean(const struct sea_tract *tract, struct sea_slab *slab, unsigned class)
 {
+	SEA_ASSERT(slab->class == SEA_SLAB_IDLE);
 	if (slab->before != SEA_SLAB_CLEAN && slab->before != class)
 		memset(base_of(tract, slab), 0, size_of_slab(tract));
 }
 
 static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_slab *slab, unsigned class)
 {
+	SEA_ASSERT(slab->class == SEA_SLAB_IDLE && !slab->link && tract->nr_idle > 0);
 	char *base = base_of(tract, slab);
 	size_t size = size_of_slab(tract);
 	note_dirty(shard, tract, slab, -1);
@@ -256,11 +263,13 @@ static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_s
 /* Adds a slab with free cells.  False: out of memory. */
 static bool add_slab(unsigned number, unsigned class)
 {
+	SEA_ASSERT(sea_secure_holds(SEA_SECURE_LOCK_SHARD + number));
 	struct shard *shard = &shards[number];
 	unsigned grade = sea_slab_grade(sea_cell_size(class));
 	if (!shard->idle[grade] && !add_tract(number, grade))
 		return false;
 	struct sea_tract *tract = shard->idle[grade];
+	SEA_ASSERT(tract && tract->grade == grade && tract->nr_idle > 0); /* SB3 */
 	open_slab(shard, tract, choose_idle(shard, tract), class);
 	return true;
 }
@@ -268,6 +277,7 @@ static bool add_slab(unsigned number, unsigned class)
 /* All its cells are free, and it is not the only one of its class with free cells. */
 static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_slab *slab)
 {
+	SEA_ASSERT(slab->link && slab->nr_free == slab->last + 1u);
 	leave_queue(&shard->open[slab->class], slab);
 	memset(slab->free, 0, sizeof(slab->free));
 	sea_store_relaxed(&slab->size, 0);
@@ -294,6 +304,7 @@ static char *take_cell(struct shard *shard, struct sea_slab *slab, char *base, s
 	unsigned in_word = likely(sea_options.secure_random) ? sea_chance_bit(&shard->chance, slab->free[w])
 							     : sea_lowest_bit(slab->free[w]);
 	unsigned bit = w * 64 + in_word;
+	SEA_ASSERT(bit <= slab->last && sea_bit_test(slab->free, bit));
 	sea_bit_clear(slab->free, bit);
 	if (--slab->nr_free == 0)
 		leave_queue(&shard->open[slab->class], slab);
@@ -302,6 +313,7 @@ static char *take_cell(struct shard *shard, struct sea_slab *slab, char *base, s
 
 unsigned sea_slabs_take(unsigned number, unsigned class, unsigned nr, char **cells)
 {
+	SEA_ASSERT(number < SEA_SECURE_SHARDS && nr > 0);
 	struct shard *shard = &shards[number];
 	size_t size = sea_cell_size(class);
 	unsigned done = 0;
@@ -335,6 +347,7 @@ static void give_cell(struct shard *shard, struct sea_tract *tract, const char *
 	sea_bit_set(slab->free, cell.number);
 	if (slab->nr_free++ == 0)
 		open_last(&shard->open[slab->class], slab);
+	SEA_ASSERT(slab->nr_free <= slab->last + 1u); /* SB2 */
 	if (is_all_free(slab) && has_others(shard, slab))
 		close_slab(shard, tract, slab);
 }
@@ -360,6 +373,7 @@ static struct sea_slab *find_purgeable(struct sea_tract *tract)
 /* Takes an idle slab with memory out of use.  NULL: there is none.  The shard's lock. */
 static struct sea_slab *begin_purge(struct shard *shard)
 {
+	SEA_ASSERT(sea_secure_holds(SEA_SECURE_LOCK_SHARD + (unsigned)(shard - shards)));
 	struct sea_slab *slab = NULL;
 	for (unsigned grade = SEA_SLAB_GRADES; grade-- > 0 && !slab;)
 		for (struct sea_tract *tract = shard->idle[grade]; tract && !slab; tract = tract->next)
@@ -367,6 +381,7 @@ static struct sea_slab *begin_purge(struct shard *shard)
 	if (!slab)
 		return NULL;
 	struct sea_tract *tract = tract_of(slab);
+	SEA_ASSERT(slab->class == SEA_SLAB_IDLE && tract->nr_idle > 0);
 	slab->class = SEA_SLAB_PURGED;
 	note_dirty(shard, tract, slab, -1);
 	note_idle(tract, slab, -1);
@@ -378,6 +393,7 @@ static struct sea_slab *begin_purge(struct shard *shard)
 /* Ends that.  The shard's lock. */
 static void end_purge(struct shard *shard, struct sea_slab *slab)
 {
+	SEA_ASSERT(slab->class == SEA_SLAB_PURGED && !slab->link);
 	struct sea_tract *tract = tract_of(slab);
 	const char *base = base_of(tract, slab);
 	bool is_clean = sea_pages_count_touched(base, base + size_of_slab(tract)) == 0;
@@ -429,6 +445,7 @@ static void purge_some(unsigned number)
 /* Gives the first cells back, those of one shard.  Returns how many they are. */
 static unsigned give_to_one(char *const *cells, unsigned nr)
 {
+	SEA_ASSERT(nr > 0);
 	struct sea_tract *tract = sea_slabs_tract(cells[0]);
 	SEA_CHECK(tract);
 	unsigned number = tract->shard, done = 0;
@@ -499,6 +516,7 @@ size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purg
 			taken += (size_t)(slab->last + 1u - slab->nr_free) * slab->size;
 	}
 	*free = touched > taken ? touched - taken : 0;
+	SEA_ASSERT(taken + *free <= SEA_SLOT_SIZE);
 	*purged = SEA_SLOT_SIZE - taken - *free;
 	return taken;
 }

@@ -69,6 +69,7 @@ _Static_assert(SEA_SLOT_SHIFT + 16 <= SEA_INVERSE_SHIFT, "offset * size <= 2^36"
 SEA_INLINE struct sea_cell sea_slabs_find(struct sea_tract *tract, const void *address)
 {
 	size_t offset = (uintptr_t)address % SEA_SLOT_SIZE;
+	SEA_ASSERT((size_t)((const char *)address - tract->base) == offset);
 	unsigned shift = sea_slab_shift(tract->grade);
 	struct sea_slab *slab = &tract->slab[offset >> shift];
 	size_t size = sea_load_relaxed(&slab->size), inside = offset & (((size_t)1 << shift) - 1);
@@ -80,6 +81,7 @@ SEA_INLINE struct sea_cell sea_slabs_find(struct sea_tract *tract, const void *a
 
 SEA_INLINE sea_seal *sea_cell_seal(const char *start, size_t size)
 {
+	SEA_ASSERT(size >= SEA_GRANULE && ((uintptr_t)start + size) % SEA_GRANULE == 0);
 	return (sea_seal *)(start + size - SEA_SEAL_SIZE);
 }
 

@@ -68,6 +68,7 @@ static size_t follow(struct sea_segment *segment, uint32_t link, uint32_t from)
 /* Writes a hole's descriptor, each word once. */
 static void describe(struct sea_segment *segment, size_t g, size_t n, uint32_t next, uint32_t prev)
 {
+	SEA_ASSERT(n > 0 && g + n <= segment->nr_granules);
 	uint64_t *words = (uint64_t *)sea_gap_at(segment, g);
 	struct sea_gap gap = {next, prev, (uint32_t)n, n == 1 ? 1 : 0};
 	uint64_t values[2];
@@ -80,6 +81,7 @@ static void describe(struct sea_segment *segment, size_t g, size_t n, uint32_t n
 
 static void set_first(struct sea_segment *segment, unsigned list, uint32_t link)
 {
+	SEA_ASSERT(list < SEA_SEGMENT_LISTS && link <= segment->nr_granules);
 	struct sea_segment_header *header = segment->header;
 	uint64_t filled = sea_load_relaxed(&header->filled[list / 64]), bit = 1ull << list % 64;
 	sea_journal_put_half(segment->journal, &header->first[list], link);

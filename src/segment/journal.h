@@ -111,6 +111,7 @@ SEA_INLINE void sea_journal_commit(struct sea_journal *journal)
 {
 	if (!journal)
 		return;
+	SEA_ASSERT(journal->nr <= SEA_JOURNAL_MAX); /* J2 */
 	journal->longest = sea_max(journal->longest, journal->nr);
 	journal->nr = 0;
 	sea_journal_order();

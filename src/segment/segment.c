@@ -190,6 +190,7 @@ void sea_segment_reset(struct sea_segment *segment)
 
 static size_t offset_of(const struct sea_segment *segment, size_t g)
 {
+	SEA_ASSERT(g < segment->nr_granules);
 	return metadata_size(segment) + g * SEA_SEGMENT_GRANULE;
 }
 
@@ -204,6 +205,7 @@ static size_t granules_for(const struct sea_segment *segment, size_t size)
 /* The first granule from `from` on whose address is a multiple of `align`. */
 static size_t aligned_from(const struct sea_segment *segment, size_t from, size_t align)
 {
+	SEA_ASSERT(sea_is_power_of_two(align) && align > SEA_SEGMENT_GRANULE);
 	uintptr_t address = (uintptr_t)segment->data + from * SEA_SEGMENT_GRANULE;
 	return from + (-address & (align - 1)) / SEA_SEGMENT_GRANULE;
 }
@@ -228,6 +230,7 @@ static void count_used(struct sea_segment *segment, int64_t granules, int64_t bl
 /* Takes the first k granules of the hole [from, from + has). */
 static void carve_front(struct sea_segment *segment, size_t from, size_t has, size_t k)
 {
+	SEA_ASSERT(k > 0 && k <= has && from + has <= segment->nr_granules);
 	if (k == has) {
 		sea_gaps_unlink(segment, from, has);
 		return;
@@ -268,6 +271,7 @@ size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align)
 /* Sets the seams of nr chunks of k granules from g on, a word at a time.  The one at g is set. */
 static void put_seams(struct sea_segment *segment, size_t g, size_t k, size_t nr)
 {
+	SEA_ASSERT(k > 0 && nr > 0 && g + k * nr <= segment->nr_granules);
 	size_t end = g + k * nr;
 	for (size_t at = g + k; at < end;) {
 		size_t word = at / 64;
@@ -337,6 +341,7 @@ static size_t hole_behind(struct sea_segment *segment, size_t g)
  * the joined chunk ends. */
 static size_t join_behind(struct sea_segment *segment, size_t g)
 {
+	SEA_ASSERT(g <= segment->nr_granules);
 	size_t n = hole_behind(segment, g);
 	if (!n)
 		return g;
@@ -360,6 +365,7 @@ static void make_hole_here(struct sea_segment *segment, size_t g, size_t end)
 /* Makes [g, end) a hole, or a part of the ones in front of it and behind it. */
 static void make_hole(struct sea_segment *segment, size_t g, size_t end)
 {
+	SEA_ASSERT(g < end && end <= segment->nr_granules);
 	size_t from = hole_before(segment, g);
 	if (from == g) {
 		make_hole_here(segment, g, end);
@@ -420,6 +426,7 @@ bool sea_segment_resize(struct sea_segment *segment, size_t offset, size_t size)
 enum sea_segment_error sea_segment_grow(struct sea_segment *segment, size_t length)
 {
 	size_t old = segment->nr_granules, nr = length > segment->limit ? 0 : granules_in(segment, length);
+	SEA_ASSERT(old <= segment->nr_max && nr <= segment->nr_max);
 	if (segment->is_broken)
 		return SEA_SEGMENT_BROKEN;
 	if (nr <= old)

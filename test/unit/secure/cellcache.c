@@ -71,11 +71,30 @@ static void in_a_child(void)
 	CHECK_EQ(sea_cellcache_sum().nr_threads, 1);
 }
 
+static void *show_own(void *own)
+{
+	hold(9, take(9));
+	*(struct sea_cellcache **)own = sea_cellcache_own;
+	return NULL;
+}
+
+/* A thread that is leaving is not counted any more, but its cell cache is still in use. */
+static void in_a_child_while_a_thread_leaves(void)
+{
+	struct sea_cellcache *other;
+	hold(3, take(3));
+	run_in_thread(show_own, &other);
+	other->is_used = true;
+	sea_cellcache_forget_others();
+	CHECK_EQ(sea_cellcache_sum().nr_threads, 1);
+}
+
 static const struct test_case cases[] = {
 	PASSES(bounds),
 	PASSES(come_again_by_chance),
 	PASSES(threads_leave_theirs),
 	PASSES(in_a_child),
+	PASSES(in_a_child_while_a_thread_leaves),
 };
 
 HARNESS_MAIN(cases)
