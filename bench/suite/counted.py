@@ -85,7 +85,7 @@ def read_strace(folder):
 def plain(case, allocator):
     """Faults and peak, of a run without a tool."""
     with watch.watched(LIMITS, allocator.library):
-        sample, _ = case.under(allocator, [])
+        sample = case.under(allocator, [])
     return {"faults": sample["minor_faults"], "peak": sample["peak_rss_bytes"]}
 
 

@@ -38,7 +38,6 @@ METRICS = {
     "fragmentation": "fragmentation: (peak memory - memory at start) / peak of live bytes",
     "idle_rss_bytes": "memory kept when all is freed and the process idle",
     "minor_faults": "minor page faults",
-    "instructions": "instructions",
 }
 SUITE_TITLES = {"micro": "micro benchmarks", "stress": "stress programs", "programs": "real programs"}
 
@@ -51,8 +50,6 @@ def unit(metric, workload):
         return MIB
     if metric == "minor_faults":
         return "thousand", 1000
-    if metric == "instructions" and workload["unit"] == "s":
-        return "million", 1e6
     return "", 1
 
 
@@ -133,7 +130,7 @@ def one_result(cell):
     return {
         "status": cell.status, "reason": cell.reason, "samples": cell.samples,
         "timeline": timelines[-1] if timelines else None,
-        "idle": cell.idle, "instructions": cell.instructions,
+        "idle": cell.idle,
     }
 
 
@@ -198,8 +195,6 @@ def value(workload, name, metric):
     result = workload["results"].get(name) or {}
     if metric == "idle_rss_bytes":
         return (result.get("idle") or {}).get("idle_rss_bytes")
-    if metric == "instructions":
-        return (result.get("instructions") or {}).get("instructions")
     found = values(workload, name, metric)
     return figures.median(found.values()) if found else None
 
@@ -278,9 +273,8 @@ def failures(document):
         for name, result in workload["results"].items():
             if result["status"] != rounds.OK:
                 found.append((workload["name"], name, result["status"], result["reason"]))
-            for what in ("idle", "instructions"):
-                if (result.get(what) or {}).get("failure"):
-                    found.append((workload["name"], name, rounds.FAILED, f"{what}: {result[what]['failure']}"))
+            if (result.get("idle") or {}).get("failure"):
+                found.append((workload["name"], name, rounds.FAILED, f"idle: {result['idle']['failure']}"))
     return found
 
 

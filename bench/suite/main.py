@@ -62,8 +62,7 @@ def measured(options, cases, arguments):
     entries, absent = run.entries_for(cases, options.allocators, options.libdir)
     if options.counted:
         return counted(options, entries)
-    plan = run.Plan(options.rounds, options.budget_s, options.idle_s, options.instructions, options.quick,
-                          options.apart)
+    plan = run.Plan(options.rounds, options.budget_s, options.idle_s, options.quick, options.apart)
     session = run.Session(entries, plan)
     session.run()
     document = the_document.made(session, arguments, absent)

@@ -29,7 +29,6 @@ shows time and memory of each beside glibc's.  bench/README.md tells the method.
   --threads=N,...      threads of the growth curves
   --idle=S             seconds that a process is left alone before its memory is read
                        (default 10, with --quick 2; 0: not measured)
-  --instructions       also counts instructions, under valgrind: slow
   --counted            times nothing: counts instructions, cache misses, page faults,
                        system calls and peak memory of stress programs with one thread
                        and of real programs; slow, and needs valgrind and strace
@@ -48,11 +47,11 @@ line that makes no sense; 125 if something that is needed is not there.
 FULL_MINUTES, QUICK_MINUTES = 28, 2.5
 FULL_IDLE_S, QUICK_IDLE_S = 10, 2
 
-Options = namedtuple("Options", "quick suites only allocators budget_s rounds apart threads idle_s instructions counted "
-                                "json html libdir list report help files")
+Options = namedtuple("Options", "quick suites only allocators budget_s rounds apart threads idle_s counted json "
+                                "html libdir list report help files")
 
-NAMES = ("quick", "suite=", "only=", "allocators=", "budget=", "rounds=", "apart", "threads=", "idle=", "instructions",
-         "counted", "json=", "html=", "libdir=", "list", "report", "help")
+NAMES = ("quick", "suite=", "only=", "allocators=", "budget=", "rounds=", "apart", "threads=", "idle=", "counted",
+         "json=", "html=", "libdir=", "list", "report", "help")
 
 
 def parse(arguments):
@@ -68,7 +67,7 @@ def parse(arguments):
         60 * number("budget", given.get("budget"), QUICK_MINUTES if quick else FULL_MINUTES),
         count("rounds", given.get("rounds")), "apart" in given, thread_counts(given.get("threads")),
         number("idle", given.get("idle"), QUICK_IDLE_S if quick else FULL_IDLE_S, zero=True),
-        "instructions" in given, "counted" in given, given.get("json"), given.get("html"), given.get("libdir"),
+        "counted" in given, given.get("json"), given.get("html"), given.get("libdir"),
         "list" in given, "report" in given, "help" in given, files)
 
 

@@ -17,8 +17,7 @@ from suite.document import METRICS, OURS, SUITE_TITLES
 
 # Shown open; the tables of other metrics can be unfolded.
 OPEN_METRICS = ("cost", "peak_rss_bytes")
-SUMMARY_METRICS = ("cost", "wall", "peak_rss_bytes", "fragmentation", "idle_rss_bytes", "minor_faults",
-                   "instructions")
+SUMMARY_METRICS = ("cost", "wall", "peak_rss_bytes", "fragmentation", "idle_rss_bytes", "minor_faults")
 # The colour of a cell says how far its ratio is from 1: full at these.
 FULL_GREEN, FULL_RED = 0.5, 2.0
 
@@ -179,7 +178,7 @@ def table_cell(workload, name, metric, size, is_best):
         reason = (workload["results"].get(name) or {}).get("reason") or ""
         mark = f' class="fail" title="{escaped(reason)}"' if word == "FAIL" else ""
         return f"{where}{mark}>{word}</td>"
-    spread = document_of.spread(workload, name, metric) if metric not in ("idle_rss_bytes", "instructions") else None
+    spread = document_of.spread(workload, name, metric) if metric != "idle_rss_bytes" else None
     title = f' title="spread {spread * 100:.0f} %"' if spread is not None else ""
     shown = f"{ratio:.2f} <small>{the_table.significant(value / size)}</small>" if ratio is not None else (
         f"<small>{the_table.significant(value / size)}</small>")

@@ -56,7 +56,7 @@ IDLE_AT_ONCE = 20
 # The order of runs is the same in each session.
 SEED = 1
 
-Plan = namedtuple("Plan", "rounds budget_s idle_s instructions quick apart")
+Plan = namedtuple("Plan", "rounds budget_s idle_s quick apart")
 
 
 class Cell(rounds.Column):
@@ -65,7 +65,6 @@ class Cell(rounds.Column):
     def __init__(self, allocator):
         super().__init__(allocator)
         self.idle = None
-        self.instructions = None
 
 
 class Entry:
@@ -166,7 +165,6 @@ class Session:
             self.one_round(check=True)
             self.textbook()
             self.idle()
-            self.count_instructions()
             self.more_rounds()
         finally:
             watch.stop_all()
@@ -297,16 +295,6 @@ class Session:
                 continue
             lanes += [cells] if entry.case.suite == "programs" else [[pair] for pair in cells]
         return lanes
-
-    def count_instructions(self):
-        """Instructions, where they were asked for and can be counted."""
-        if not self.plan.instructions:
-            return
-        pairs = [(entry.case, cell) for entry in self.entries if entry.case.can_count
-                 for cell in entry.competitors]
-        for case, cell in pairs:
-            self.show(f"instructions {case.name} {cell.allocator.name}")
-            cell.instructions = tried(lambda cell=cell, case=case: case.instructions(cell.allocator))
 
     def side_by_side(self, workers, function, arguments):
         """function(argument) for each, in so many threads."""

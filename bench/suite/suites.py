@@ -25,7 +25,6 @@ import sys
 import tempfile
 from collections import namedtuple
 
-from suite import instructions as the_instructions
 from suite import watch as the_watch
 import compare
 import measure
@@ -71,7 +70,7 @@ class Case:
     compares_results = False
     # Whether it may run several times at once, under different allocators.
     can_share = True
-    # Whether idle() works, in the quick set too; whether instructions() does.
+    # Whether idle() works, in the quick set too; whether under() does.
     can_idle = False
     idles_in_quick = False
     can_count = False
@@ -100,15 +99,9 @@ class Case:
         raise NotImplementedError
 
     def under(self, allocator, tool):
-        """(sample, operations) of a small run with one thread under a tool, a command line that
-        the program's follows."""
+        """A sample of a small run with one thread under a tool, a command line that the program's
+        follows."""
         raise NotImplementedError
-
-    def instructions(self, allocator):
-        """Instructions an operation."""
-        with the_instructions.counting(allocator) as counter:
-            _, operations = self.under(allocator, counter.command())
-            return {"instructions": counter.total() / operations}
 
 
 class ProgramOfOurs(Case):
@@ -204,8 +197,7 @@ class Stress(ProgramOfOurs):
         return {name: sample[name] for name in ("peak_rss_bytes", "idle_rss_bytes")}
 
     def under(self, allocator, tool):
-        sample = self.run_with(allocator, [*tool, *self.argv(scale=COUNTED_STRESS_SCALE, threads=1)])
-        return sample, sample["operations"]
+        return self.run_with(allocator, [*tool, *self.argv(scale=COUNTED_STRESS_SCALE, threads=1)])
 
 
 class Program(Case):
@@ -256,7 +248,7 @@ class Program(Case):
         target = workload.target._replace(argv=[*tool, *workload.target.argv])
         workload.clear()
         sample = compare.Runner(target, workload.runner.environment).run(allocator, False)
-        return of_process(sample), 1
+        return of_process(sample)
 
 
 def link_files(source, target, name):
