@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "seamalloc_heap.h"
+#include "../blocks.h"
 #include "../harness.h"
 
 /* The test is not linked with the library: it finds the functions as a preloaded program does. */
@@ -26,24 +27,13 @@ static void *take(sea_heap *heap, size_t size) { return CALL(sea_heap_malloc)(he
 
 /* --- a model --------------------------------------------------------------------------- */
 
-#define MAX_BLOCKS 4000
-static struct block {
-	char *start;
-	size_t size;
-	uint64_t key;
-} blocks[MAX_BLOCKS];
-static size_t nr_blocks;
-
 static void add(void *start, size_t size, uint64_t key)
 {
 	CHECK(start);
 	CHECK_EQ((uintptr_t)start % 16, 0);
 	CHECK(malloc_usable_size(start) >= size);
-	test_fill(start, size, key);
-	blocks[nr_blocks++] = (struct block){start, size, key};
+	keep_block(start, size, key);
 }
-
-static void check_block(size_t i) { CHECK(test_is_filled(blocks[i].start, blocks[i].size, blocks[i].key)); }
 
 static size_t model_size(void)
 {
@@ -66,14 +56,14 @@ static void step(sea_heap *heap, uint64_t *seed)
 			free(blocks[i].start);
 		else
 			CALL(sea_heap_free)(heap, blocks[i].start);
-		blocks[i] = blocks[--nr_blocks];
+		forget_block(i);
 	} else if (what == 4 && nr_blocks) {
 		i = test_random(seed) % nr_blocks;
 		struct block old = blocks[i];
 		check_block(i);
 		void *now = key % 2 ? realloc(old.start, size + 1) : CALL(sea_heap_realloc)(heap, old.start, size + 1);
 		CHECK(now && test_is_filled(now, old.size < size + 1 ? old.size : size + 1, old.key));
-		blocks[i] = blocks[--nr_blocks];
+		forget_block(i);
 		add(now, size + 1, key);
 	} else if (what == 3) {
 		size_t align = (size_t)16 << test_random(seed) % 12;
@@ -140,8 +130,7 @@ static void walks(void)
 	CHECK_EQ(CALL(sea_heap_walk)(heap, count, &walk), 0);
 	CHECK_EQ(walk.nr, nr_blocks);
 	CHECK_EQ(walk.bytes, model_size());
-	for (size_t i = 0; i < nr_blocks; i++)
-		check_block(i);
+	check_blocks();
 }
 
 static int free_it(void *block, size_t usable, void *context)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heaps_brought.c - heaps in memory that the program brings: buffers, files, ranges that are taken */
+#include "../blocks.h"
 #include "../harness.h"
 
 #include <errno.h>
@@ -86,30 +87,16 @@ static void nothing_outside_is_touched(void)
 	}
 }
 
-#define MAX_BLOCKS 3000
-static struct block {
-	char *start;
-	size_t size;
-	uint64_t key;
-} blocks[MAX_BLOCKS];
-static size_t nr_blocks;
-
-static void check_blocks(sea_heap *heap)
+static void check_heap(sea_heap *heap)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < nr_blocks; i++) {
-		CHECK(test_is_filled(blocks[i].start, blocks[i].size, blocks[i].key));
+		check_block(i);
 		bytes += malloc_usable_size(blocks[i].start);
 	}
 	CHECK_EQ(stats_of(heap).live, bytes);
 	CHECK_EQ(stats_of(heap).nr_live, nr_blocks);
 	CHECK_EQ(CALL(sea_heap_check)(heap), 0);
-}
-
-static void add(void *start, size_t size, uint64_t key)
-{
-	test_fill(start, size, key);
-	blocks[nr_blocks++] = (struct block){start, size, key};
 }
 
 static void step(sea_heap *heap, uint64_t *seed, size_t most)
@@ -120,19 +107,19 @@ static void step(sea_heap *heap, uint64_t *seed, size_t most)
 	size_t align = what == 1 ? (size_t)16 << test_random(seed) % 10 : 16;
 	void *start;
 	if (nr_blocks == MAX_BLOCKS || (nr_blocks && what >= 4)) {
-		CHECK(test_is_filled(blocks[i].start, blocks[i].size, blocks[i].key));
+		check_block(i);
 		what == 4 ? free(blocks[i].start) : CALL(sea_heap_free)(heap, blocks[i].start);
-		blocks[i] = blocks[--nr_blocks];
+		forget_block(i);
 	} else if (what == 3 && nr_blocks) {
 		struct block old = blocks[i];
 		if (!(start = realloc(old.start, size + 1)))
 			return;
 		CHECK(test_is_filled(start, old.size < size ? old.size : size, old.key));
-		blocks[i] = blocks[--nr_blocks];
-		add(start, size + 1, key);
+		forget_block(i);
+		keep_block(start, size + 1, key);
 	} else if ((start = CALL(sea_heap_aligned_alloc)(heap, align, size))) {
 		CHECK_EQ((uintptr_t)start % align, 0);
-		add(start, size, key);
+		keep_block(start, size, key);
 	}
 }
 
@@ -144,12 +131,12 @@ static void model_in(size_t length, size_t most, size_t nr_steps)
 	for (size_t i = 0; i < nr_steps; i++) {
 		step(heap, &seed, most);
 		if (i % (nr_steps / 20) == 0)
-			check_blocks(heap);
+			check_heap(heap);
 	}
-	check_blocks(heap);
+	check_heap(heap);
 	CALL(sea_heap_reset)(heap);
 	nr_blocks = 0;
-	check_blocks(heap);
+	check_heap(heap);
 	CHECK(take(heap, length * 9 / 10));
 	CALL(sea_heap_destroy)(heap);
 	free(memory);
@@ -302,7 +289,7 @@ static void occupied_pages_are_never_touched(void)
 	CHECK(heap);
 	for (size_t i = 0; i < 20000; i++)
 		step(heap, &seed, 20000);
-	check_blocks(heap);
+	check_heap(heap);
 	struct seen seen = seen_in(heap, "screen");
 	CHECK(seen.found);
 	CHECK(seen.length[SEA_RANGE_OCCUPIED] >= 54 * page && seen.length[SEA_RANGE_OCCUPIED] < 66 * page);

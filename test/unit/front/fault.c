@@ -21,39 +21,22 @@
 #include "base/options.h"
 #include "page/page_alloc.h"
 #include "seamalloc.h"
+#include "blocks.h"
 #include "unit.h"
-
-#define MAX_BLOCKS 3000
-
-static struct block {
-	char *start;
-	size_t size;
-	uint64_t key;
-} blocks[MAX_BLOCKS];
-static size_t nr_blocks;
 
 /* --- blocks with a pattern ----------------------------------------------------------------- */
 
 static void keep(char *start, size_t size)
 {
-	CHECK(nr_blocks < MAX_BLOCKS);
 	CHECK(sea_malloc_usable_size(start) >= size);
-	blocks[nr_blocks] = (struct block){start, size, nr_blocks + 1};
-	test_fill(start, size, nr_blocks + 1);
-	nr_blocks++;
-}
-
-static void check_blocks(void)
-{
-	for (size_t i = 0; i < nr_blocks; i++)
-		CHECK(test_is_filled(blocks[i].start, blocks[i].size, blocks[i].key));
+	keep_block(start, size, nr_blocks + 1);
 }
 
 static void drop_block(size_t i)
 {
-	CHECK(test_is_filled(blocks[i].start, blocks[i].size, blocks[i].key));
+	check_block(i);
 	sea_free(blocks[i].start);
-	blocks[i] = blocks[--nr_blocks];
+	forget_block(i);
 }
 
 /* A block of `size` bytes or ENOMEM. */

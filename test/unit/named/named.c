@@ -6,15 +6,8 @@
 #include "page/limit.h"
 #include "engines/engine.h"
 #include "base/upward.h"
+#include "blocks.h"
 #include "unit.h"
-
-#define MAX_BLOCKS 3000
-static struct block {
-	char *start;
-	size_t size;
-	uint64_t key;
-} blocks[MAX_BLOCKS];
-static size_t nr_blocks;
 
 static struct sea_named *create(size_t quota)
 {
@@ -42,9 +35,9 @@ static void step(struct sea_named *named, uint64_t *seed)
 	uint64_t key = test_random(seed);
 	char *start = NULL;
 	if (nr_blocks == MAX_BLOCKS || (nr_blocks && what >= 4)) {
-		CHECK(test_is_filled(blocks[i].start, blocks[i].size, blocks[i].key));
+		check_block(i);
 		what == 4 ? sea_named_free_in(named->handle, "test", blocks[i].start) : sea_engine_free(blocks[i].start);
-		blocks[i] = blocks[--nr_blocks];
+		forget_block(i);
 		return;
 	}
 	if (what == 3 && nr_blocks) {
@@ -53,7 +46,7 @@ static void step(struct sea_named *named, uint64_t *seed)
 		if (!start)
 			return;
 		CHECK(test_is_filled(start, sea_min(old.size, size + 1), old.key));
-		blocks[i] = blocks[--nr_blocks];
+		forget_block(i);
 		size++;
 	} else {
 		start = take(named, size, what == 2 ? (size_t)16 << below(seed, 12) : 1);
@@ -61,15 +54,14 @@ static void step(struct sea_named *named, uint64_t *seed)
 	if (!start)
 		return;
 	CHECK(sea_named_of(start) == named);
-	test_fill(start, size, key);
-	blocks[nr_blocks++] = (struct block){start, size, key};
+	keep_block(start, size, key);
 }
 
 static void check_all(struct sea_named *named)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < nr_blocks; i++) {
-		CHECK(test_is_filled(blocks[i].start, blocks[i].size, blocks[i].key));
+		check_block(i);
 		bytes += sea_engine_expect_live("test", blocks[i].start);
 	}
 	CHECK_EQ(stats_of(named).live, bytes);
