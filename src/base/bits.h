@@ -81,6 +81,13 @@ static inline void sea_bits_set(uint64_t *map, size_t from, size_t to)
 	map[last] |= in_last;
 }
 
+/* Clears [from, to). */
+static inline void sea_bits_clear(uint64_t *map, size_t from, size_t to)
+{
+	for (size_t w = from / 64; w * 64 < to; w++)
+		map[w] &= ~sea_mask_in_word(w, from, to);
+}
+
 /* Number of set bits in [from, to).  Bits outside may change meanwhile. */
 static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 {

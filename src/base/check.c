@@ -84,6 +84,20 @@ void sea_fatal_block(const char *verb, const void *block, const char *text, size
 	sea_fatal_end();
 }
 
+void sea_fatal_foreign(const char *verb, const void *block)
+{
+	if (sea_os_is_on_stack(__builtin_frame_address(0), block))
+		sea_fatal_block(verb, block, "this is not memory of this heap: it lies on the stack", 0, 0);
+	sea_fatal_block(verb, block, "this is not memory of this heap (static data, another allocator, or no pointer)",
+			0, 0);
+}
+
+void sea_fatal_inside(const char *verb, const void *block, size_t offset, size_t size)
+{
+	sea_fatal_block(verb, block, "this points inside a block, %z bytes behind the start of a block of %z bytes",
+			offset, size);
+}
+
 void sea_check_failed(const char *claim, const char *file, int line_number)
 {
 	char buffer[LINE_ROOM] = "";

@@ -11,20 +11,12 @@
 #include "base/lock.h"
 #include "heap/shard.h"
 
-static bool line_is_pending(const struct sea_zone *zone, size_t line)
-{
-	uint64_t any = 0;
-	for (size_t word = line * SEA_LINE_WORDS; word < (line + 1) * SEA_LINE_WORDS; word++)
-		any |= sea_load_relaxed(&zone->pending[word]);
-	return any;
-}
-
 /* True: something is pending. */
 static bool complete_lines(struct sea_zone *zone)
 {
 	bool is_pending = false;
 	for (size_t line = 0; line < SEA_ZONE_LINES; line++)
-		if (line_is_pending(zone, line)) {
+		if (sea_zone_line_is_pending(zone, line)) {
 			sea_or_ordered_mt(&zone->lines[line / 64], 1ull << line % 64);
 			is_pending = true;
 		}

@@ -7,7 +7,6 @@
 #include "heap/mistake.h"
 
 #include "base/check.h"
-#include "base/os.h"
 #include "guard/guard.h"
 #include "page/page_alloc.h"
 #include "secure/secure.h"
@@ -25,16 +24,7 @@ static _Noreturn void explain_chunk(const char *verb, const struct sea_zone *zon
 		sea_fatal_block(verb, block, FREED, 0, 0);
 	if (offset == 0)
 		sea_fatal_block(verb, block, FREED "; it has %z bytes", size, 0);
-	sea_fatal_block(verb, block, "this points inside a block, %z bytes behind the start of a block of %z bytes",
-			offset, size);
-}
-
-static _Noreturn void explain_foreign(const char *verb, const void *block)
-{
-	if (sea_os_is_on_stack(__builtin_frame_address(0), block))
-		sea_fatal_block(verb, block, "this is not memory of this heap: it lies on the stack", 0, 0);
-	sea_fatal_block(verb, block, "this is not memory of this heap (static data, another allocator, or no pointer)",
-			0, 0);
+	sea_fatal_inside(verb, block, offset, size);
 }
 
 void sea_mistake_link(const void *block, const void *next)
@@ -61,10 +51,8 @@ void sea_mistake(const char *verb, const void *block)
 	case SEA_PLACE_FREE:
 		sea_fatal_block(verb, block, FREED, 0, 0);
 	case SEA_PLACE_RUN:
-		sea_fatal_block(verb, block,
-				"this points inside a block, %z bytes behind the start of a block of %z bytes",
-				(size_t)((const char *)block - (char *)base), size);
+		sea_fatal_inside(verb, block, (size_t)((const char *)block - (char *)base), size);
 	default:
-		explain_foreign(verb, block);
+		sea_fatal_foreign(verb, block);
 	}
 }

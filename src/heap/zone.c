@@ -474,21 +474,13 @@ static size_t merge_line(struct sea_zone *zone, size_t line, unsigned *left)
 	return word;
 }
 
-static bool line_is_pending(const struct sea_zone *zone, size_t line)
-{
-	uint64_t any = 0;
-	for (size_t word = line * SEA_LINE_WORDS; word < (line + 1) * SEA_LINE_WORDS; word++)
-		any |= sea_load_ordered(&zone->pending[word]);
-	return any;
-}
-
 /* The lines of a word of `lines` that have something pending.  Others were merged together with
  * lines before them. */
 static uint64_t lines_pending(const struct sea_zone *zone, size_t i, uint64_t lines)
 {
 	uint64_t pending = 0;
 	for (; lines; lines &= lines - 1)
-		pending |= (uint64_t)line_is_pending(zone, i * 64 + sea_lowest_bit(lines)) << sea_lowest_bit(lines);
+		pending |= (uint64_t)sea_zone_line_is_pending(zone, i * 64 + sea_lowest_bit(lines)) << sea_lowest_bit(lines);
 	return pending;
 }
 

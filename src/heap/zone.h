@@ -186,6 +186,15 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
+/* Claim: a chunk that starts in the line was sent, and is not merged yet. */
+SEA_INLINE bool sea_zone_line_is_pending(const struct sea_zone *zone, size_t line)
+{
+	uint64_t any = 0;
+	for (size_t word = line * SEA_LINE_WORDS; word < (line + 1) * SEA_LINE_WORDS; word++)
+		any |= sea_load_ordered(&zone->pending[word]);
+	return any;
+}
+
 /* The class in the byte of a word; 0: none. */
 SEA_INLINE unsigned sea_zone_class_in(const uint8_t *start)
 {

@@ -94,18 +94,12 @@ static void take(struct sea_plot *plot, size_t from, size_t to, size_t g, size_t
 		sea_plot_note_hole(plot, from, g);
 }
 
-static void clear_bits(uint64_t *map, size_t from, size_t to)
-{
-	for (size_t w = from / 64; w * 64 < to; w++)
-		map[w] &= ~sea_mask_in_word(w, from, to);
-}
-
 /* Frees the chunk [g, end) and merges it with the holes on both sides. */
 static void release(struct sea_plot *plot, size_t g, size_t end)
 {
 	SEA_ASSERT(g < end && end <= plot->nr && sea_bit_test(plot->seam, g));
 	size_t from = g, to = end;
-	clear_bits(plot->used, g, end);
+	sea_bits_clear(plot->used, g, end);
 	sea_before_a_signal();
 	if (end < plot->nr && is_free(plot, end)) {
 		to = hole_end(plot, end);

@@ -233,13 +233,6 @@ static void set_ends(struct sea_plot *plot)
 	sea_bit_set(plot->seam, 0);
 }
 
-static void clear_used(struct sea_plot *plot, size_t from, size_t to)
-{
-	SEA_ASSERT(from < to && to <= plot->nr);
-	for (size_t w = from / 64; w * 64 < to; w++)
-		plot->used[w] &= ~sea_mask_in_word(w, from, to);
-}
-
 /* Frees chunks that are used in part, joins free neighbours, and learns the hints. */
 static void repair(struct sea_plot *plot)
 {
@@ -253,7 +246,7 @@ static void repair(struct sea_plot *plot)
 			hole = plot->nr;
 			continue;
 		}
-		clear_used(plot, from, to);
+		sea_bits_clear(plot->used, from, to);
 		if (hole != plot->nr)
 			sea_bit_clear(plot->seam, from);
 		else

@@ -3,30 +3,15 @@
 #include "secure/report.h"
 
 #include "base/check.h"
-#include "base/os.h"
 
 void sea_report_freed(const char *verb, const void *block)
 {
 	sea_fatal_block(verb, block, "this block was freed already (double free)", 0, 0);
 }
 
-void sea_report_inside(const char *verb, const void *block, size_t offset, size_t size)
-{
-	sea_fatal_block(verb, block, "this points inside a block, %z bytes behind the start of a block of %z bytes",
-			offset, size);
-}
-
 void sea_report_no_block(const char *verb, const void *block)
 {
 	sea_fatal_block(verb, block, "no block starts here, or zeros were written behind it (overflow)", 0, 0);
-}
-
-void sea_report_foreign(const char *verb, const void *block)
-{
-	if (sea_os_is_on_stack(__builtin_frame_address(0), block))
-		sea_fatal_block(verb, block, "this is not memory of this heap: it lies on the stack", 0, 0);
-	sea_fatal_block(verb, block, "this is not memory of this heap (static data, another allocator, or no pointer)",
-			0, 0);
 }
 
 void sea_report_overflow(const char *verb, const void *block, size_t size)

@@ -8,12 +8,9 @@
 
 #include "base/kind.h"
 
-/* `block` is no live block, and the cell or the large block that it is in starts at `start`.
- * `size`: bytes of the block there. */
+/* `block` is no live block (check.h has two more reports of this). */
 SEA_COLD _Noreturn void sea_report_freed(const char *verb, const void *block);
-SEA_COLD _Noreturn void sea_report_inside(const char *verb, const void *block, size_t offset, size_t size);
 SEA_COLD _Noreturn void sea_report_no_block(const char *verb, const void *block);
-SEA_COLD _Noreturn void sea_report_foreign(const char *verb, const void *block);
 
 /* The bytes behind or in front of the live block were written to. */
 SEA_COLD _Noreturn void sea_report_overflow(const char *verb, const void *block, size_t size);

@@ -131,7 +131,7 @@ static SEA_COLD _Noreturn void explain_cell(const char *verb, const char *block,
 	if (is_true && !found->seal)
 		sea_report_no_block(verb, block);
 	if (block != cell->start && is_true)
-		sea_report_inside(verb, block, (size_t)(block - cell->start), found->size);
+		sea_fatal_inside(verb, block, (size_t)(block - cell->start), found->size);
 	sea_report_seal(verb, block);
 }
 
@@ -289,7 +289,7 @@ static bool find_other(const char *verb, const void *block, struct view *view)
 	switch (sea_nothing_at(block)) {
 	case SEA_NOTHING_LIVE: return true;
 	case SEA_NOTHING_FREE: sea_report_freed(verb, block);
-	case SEA_NOTHING_INSIDE: sea_report_inside(verb, block, (uintptr_t)block % SEA_GRANULE, 0);
+	case SEA_NOTHING_INSIDE: sea_fatal_inside(verb, block, (uintptr_t)block % SEA_GRANULE, 0);
 	case SEA_NOTHING_ELSEWHERE: break;
 	}
 	struct sea_large_view large = sea_large_find(verb, block);
@@ -338,10 +338,10 @@ void sea_secure_mistake(const char *verb, const void *block)
 	size_t size = 0;
 	struct sea_large_view view = sea_large_around(block);
 	if (view.place == SEA_LARGE_INSIDE)
-		sea_report_inside(verb, block, view.offset, view.size);
+		sea_fatal_inside(verb, block, view.offset, view.size);
 	if (view.place == SEA_LARGE_FREED || sea_pages_place(block, &base, &size) != SEA_PLACE_FOREIGN)
 		sea_report_freed(verb, block);
-	sea_report_foreign(verb, block);
+	sea_fatal_foreign(verb, block);
 }
 
 /* --- realloc --------------------------------------------------------------------------------- */

@@ -190,7 +190,7 @@ static bool resize_chunk(struct sea_chunk *chunk, size_t size)
 	return done;
 }
 
-static bool resize_in_place(void *block, size_t size)
+bool sea_small_resize_in_place(void *block, size_t size)
 {
 	if (sea_block_run_size(block))
 		return size > SEA_SMALL_MAX && sea_pages_resize(block, size);
@@ -204,21 +204,12 @@ void *sea_engine_resize(void *block, size_t size)
 		return NULL;
 	if (sea_lock_holds_any() || sea_emergency_size(block))
 		return sea_emergency_copy(block, usable, size);
-	if (resize_in_place(block, size))
+	if (sea_small_resize_in_place(block, size))
 		return block;
 	if (size > SEA_SMALL_MAX && sea_block_run_size(block))
 		return sea_pages_move(block, size);
 	void *fresh = sea_block_copy(block, usable, size);
 	return fresh || size > usable ? fresh : block;
-}
-
-bool sea_engine_expand(void *block, size_t size)
-{
-	if (size <= sea_engine_expect_live("sea_expand", block))
-		return true;
-	if (sea_lock_holds_any() || sea_emergency_size(block))
-		return false;
-	return size <= PTRDIFF_MAX && resize_in_place(block, size);
 }
 
 /* --- observers ---------------------------------------------------------------------- */

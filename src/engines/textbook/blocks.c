@@ -143,6 +143,15 @@ void sea_engine_count_rest(struct sea_stats *stats)
 	sea_small_each_run(count_chunks, stats);
 }
 
+bool sea_engine_expand(void *block, size_t size)
+{
+	if (size <= sea_engine_expect_live("sea_expand", block))
+		return true;
+	if (sea_lock_holds_any() || sea_emergency_size(block))
+		return false;
+	return size <= PTRDIFF_MAX && sea_small_resize_in_place(block, size);
+}
+
 /* Nothing in these engines belongs to a thread. */
 void sea_engine_send_waiting(void) {}
 void sea_engine_retreat(void) {}

@@ -36,6 +36,9 @@ extern SEA_HIDDEN const char sea_small_free_text[];
 /* In the engine: calls visit() for each run of chunks.  The lock is held. */
 void sea_small_each_run(void (*visit)(const void *run, size_t size, void *context), void *context);
 
+/* In the engine: makes a live block `size` bytes or longer where it is. */
+bool sea_small_resize_in_place(void *block, size_t size);
+
 /* Call it before a run is taken: reads the options once they can be read. */
 void sea_blocks_start(void);
 

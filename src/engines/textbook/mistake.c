@@ -7,12 +7,10 @@
 #include "heap/mistake.h"
 
 #include "base/check.h"
-#include "base/os.h"
 #include "page/page_alloc.h"
 #include "engines/textbook/blocks.h"
 
 #define FREED "this block was freed already (double free)"
-#define INSIDE "this points inside a block, %z bytes behind the start of a block of %z bytes"
 
 /* The last chunk whose block starts at or below `address`; the first chunk if none does.  So a
  * header counts as part of the block before it. */
@@ -33,15 +31,7 @@ static _Noreturn void explain_chunk(const char *verb, const char *block, const s
 		sea_fatal_block(verb, block, sea_small_free_text, 0, 0);
 	if (block == start)
 		sea_fatal_block(verb, block, FREED "; it has %z bytes", chunk->size, 0);
-	sea_fatal_block(verb, block, INSIDE, (size_t)(block - start), chunk->size);
-}
-
-static _Noreturn void explain_foreign(const char *verb, const void *block)
-{
-	if (sea_os_is_on_stack(__builtin_frame_address(0), block))
-		sea_fatal_block(verb, block, "this is not memory of this heap: it lies on the stack", 0, 0);
-	sea_fatal_block(verb, block, "this is not memory of this heap (static data, another allocator, or no pointer)",
-			0, 0);
+	sea_fatal_inside(verb, block, (size_t)(block - start), chunk->size);
 }
 
 void sea_mistake(const char *verb, const void *block)
@@ -54,8 +44,8 @@ void sea_mistake(const char *verb, const void *block)
 	case SEA_PLACE_RUN:
 		if (sea_chunk_is_sealed(base))
 			explain_chunk(verb, block, find_chunk(base, block));
-		sea_fatal_block(verb, block, INSIDE, (size_t)((const char *)block - (char *)base), size);
+		sea_fatal_inside(verb, block, (size_t)((const char *)block - (char *)base), size);
 	default:
-		explain_foreign(verb, block);
+		sea_fatal_foreign(verb, block);
 	}
 }

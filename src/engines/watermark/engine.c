@@ -200,7 +200,7 @@ static bool move_watermark(struct sea_chunk *chunk, size_t size)
 	return true;
 }
 
-static bool resize_in_place(void *block, size_t size)
+bool sea_small_resize_in_place(void *block, size_t size)
 {
 	if (sea_block_run_size(block))
 		return sea_pages_resize(block, size);
@@ -219,18 +219,9 @@ void *sea_engine_resize(void *block, size_t size)
 		return NULL;
 	if (sea_lock_holds_any() || sea_emergency_size(block))
 		return sea_emergency_copy(block, usable, size);
-	if (resize_in_place(block, size) || size <= usable)
+	if (sea_small_resize_in_place(block, size) || size <= usable)
 		return block;
 	return sea_block_copy(block, usable, size);
-}
-
-bool sea_engine_expand(void *block, size_t size)
-{
-	if (size <= sea_engine_expect_live("sea_expand", block))
-		return true;
-	if (sea_lock_holds_any() || sea_emergency_size(block))
-		return false;
-	return size <= PTRDIFF_MAX && resize_in_place(block, size);
 }
 
 /* free() frees nothing, so there is nothing to purge. */

@@ -108,6 +108,10 @@ static void check_range(const uint64_t *map, size_t from, size_t to)
 	if (from < to)
 		sea_bits_set(set, from, to);
 	CHECK(!memcmp(set, naive_set, sizeof(set)));
+	for (size_t bit = from; bit < to; bit++)
+		sea_bit_clear(naive_set, bit);
+	sea_bits_clear(set, from, to);
+	CHECK(!memcmp(set, naive_set, sizeof(set)));
 }
 
 static void ranges(void)
