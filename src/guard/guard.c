@@ -29,7 +29,7 @@
 #include "base/os.h"
 #include "base/page_size.h"
 #include "guard/report.h"
-#include "guard/slot.h"
+#include "guard/place.h"
 #include "map/map.h"
 
 /* A byte that neither text nor numbers often have. */
@@ -44,33 +44,33 @@
 
 uintptr_t sea_guard_first, sea_guard_bytes;
 
-static struct sea_slot slots[SEA_GUARD_SLOTS];
+static struct sea_guard_place places[SEA_GUARD_PLACES];
 static size_t nr_freed; /* atomic */
 
 /* --- where ------------------------------------------------------------------------- */
 
-static size_t nr_bytes(void) { return (2 * SEA_GUARD_SLOTS + 1) * sea_page_size(); }
+static size_t nr_bytes(void) { return (2 * SEA_GUARD_PLACES + 1) * sea_page_size(); }
 
-static char *page_of(const struct sea_slot *slot)
+static char *page_of(const struct sea_guard_place *place)
 {
-	SEA_ASSERT(slot >= slots && slot < slots + SEA_GUARD_SLOTS);
-	return (char *)sea_load_relaxed(&sea_guard_first) + (size_t)(2 * (slot - slots) + 1) * sea_page_size();
+	SEA_ASSERT(place >= places && place < places + SEA_GUARD_PLACES);
+	return (char *)sea_load_relaxed(&sea_guard_first) + (size_t)(2 * (place - places) + 1) * sea_page_size();
 }
 
 /* The place whose block an address is nearest to.  Between two places: the page belongs half to the
  * place in front, half to the one behind, unless one has never had a block. */
-static struct sea_slot *slot_near(const void *address)
+static struct sea_guard_place *place_near(const void *address)
 {
 	uintptr_t at = (uintptr_t)address - sea_load_relaxed(&sea_guard_first);
 	size_t page = at >> sea_page_shift();
-	SEA_ASSERT(page <= 2 * SEA_GUARD_SLOTS);
+	SEA_ASSERT(page <= 2 * SEA_GUARD_PLACES);
 	if (page % 2 || !page)
-		return &slots[page / 2];
-	struct sea_slot *before = &slots[page / 2 - 1];
-	if (page == 2 * SEA_GUARD_SLOTS)
+		return &places[page / 2];
+	struct sea_guard_place *before = &places[page / 2 - 1];
+	if (page == 2 * SEA_GUARD_PLACES)
 		return before;
 	bool is_near_next = at % sea_page_size() >= sea_page_size() / 2;
-	struct sea_slot *near = before + is_near_next, *far = before + !is_near_next;
+	struct sea_guard_place *near = before + is_near_next, *far = before + !is_near_next;
 	return near->block || !far->block ? near : far;
 }
 
@@ -99,9 +99,9 @@ static void see_fault(const struct sea_fault *fault)
 {
 	if (!sea_guard_has(fault->address))
 		return;
-	const struct sea_slot *slot = slot_near(fault->address);
-	if (slot->block)
-		sea_report_access(slot, fault->address, fault->context);
+	const struct sea_guard_place *place = place_near(fault->address);
+	if (place->block)
+		sea_report_access(place, fault->address, fault->context);
 }
 
 static bool make_range(void)
@@ -155,43 +155,43 @@ static bool is_due(void)
 /* --- malloc ---------------------------------------------------------------------------- */
 
 /* Takes the place that was freed first.  NULL: none is freed, or other threads are faster. */
-static struct sea_slot *take_freed(void)
+static struct sea_guard_place *take_freed(void)
 {
-	struct sea_slot *oldest = NULL;
-	for (struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS; slot++)
-		if (sea_load_acquire(&slot->state) == SEA_SLOT_FREED && (!oldest || slot->freed_as < oldest->freed_as))
-			oldest = slot;
-	return oldest && sea_swap_if(&oldest->state, SEA_SLOT_FREED, SEA_SLOT_IN_WORK) ? oldest : NULL;
+	struct sea_guard_place *oldest = NULL;
+	for (struct sea_guard_place *place = places; place < places + SEA_GUARD_PLACES; place++)
+		if (sea_load_acquire(&place->state) == SEA_GUARD_FREED && (!oldest || place->freed_as < oldest->freed_as))
+			oldest = place;
+	return oldest && sea_swap_if(&oldest->state, SEA_GUARD_FREED, SEA_GUARD_IN_WORK) ? oldest : NULL;
 }
 
-static struct sea_slot *take_slot(void)
+static struct sea_guard_place *take_place(void)
 {
-	for (struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS; slot++)
-		if (sea_load_relaxed(&slot->state) == SEA_SLOT_UNUSED &&
-		    sea_swap_if(&slot->state, SEA_SLOT_UNUSED, SEA_SLOT_IN_WORK))
-			return slot;
+	for (struct sea_guard_place *place = places; place < places + SEA_GUARD_PLACES; place++)
+		if (sea_load_relaxed(&place->state) == SEA_GUARD_UNUSED &&
+		    sea_swap_if(&place->state, SEA_GUARD_UNUSED, SEA_GUARD_IN_WORK))
+			return place;
 	return take_freed();
 }
 
 /* GU2. */
-static void place_block(struct sea_slot *slot, size_t size)
+static void place_block(struct sea_guard_place *place, size_t size)
 {
 	SEA_ASSERT(size > 0 && size <= sea_page_size());
-	SEA_ASSERT(sea_load_relaxed(&slot->state) == SEA_SLOT_IN_WORK);
-	char *page = page_of(slot);
+	SEA_ASSERT(sea_load_relaxed(&place->state) == SEA_GUARD_IN_WORK);
+	char *page = page_of(place);
 	size_t room = sea_page_size(), length = sea_round_up(size, SEA_GRANULE);
-	slot->block = draw() % AT_START_ONE_IN ? page + room - length : page;
-	slot->size = size;
-	SEA_ASSERT(slot->block >= page && slot->block + size <= page + room); /* GU2 */
-	memset(page, FILL, (size_t)(slot->block - page));
-	memset(slot->block + size, FILL, (size_t)(page + room - slot->block) - size);
+	place->block = draw() % AT_START_ONE_IN ? page + room - length : page;
+	place->size = size;
+	SEA_ASSERT(place->block >= page && place->block + size <= page + room); /* GU2 */
+	memset(page, FILL, (size_t)(place->block - page));
+	memset(place->block + size, FILL, (size_t)(page + room - place->block) - size);
 }
 
 /* The state goes back to what it was. */
-static void *give_up(struct sea_slot *slot)
+static void *give_up(struct sea_guard_place *place)
 {
-	SEA_ASSERT(sea_load_relaxed(&slot->state) == SEA_SLOT_IN_WORK);
-	sea_store_release(&slot->state, slot->block ? SEA_SLOT_FREED : SEA_SLOT_UNUSED);
+	SEA_ASSERT(sea_load_relaxed(&place->state) == SEA_GUARD_IN_WORK);
+	sea_store_release(&place->state, place->block ? SEA_GUARD_FREED : SEA_GUARD_UNUSED);
 	return NULL;
 }
 
@@ -199,15 +199,15 @@ void *sea_guard_alloc(size_t size)
 {
 	if (!size || size > sea_page_size() || !is_ready() || !is_due())
 		return NULL;
-	struct sea_slot *slot = take_slot();
-	if (!slot)
+	struct sea_guard_place *place = take_place();
+	if (!place)
 		return NULL;
-	if (!sea_os_commit(page_of(slot), sea_page_size()))
-		return give_up(slot);
-	place_block(slot, size);
-	sea_trace_here(&slot->allocated);
-	sea_store_release(&slot->state, SEA_SLOT_LIVE);
-	return slot->block;
+	if (!sea_os_commit(page_of(place), sea_page_size()))
+		return give_up(place);
+	place_block(place, size);
+	sea_trace_here(&place->allocated);
+	sea_store_release(&place->state, SEA_GUARD_LIVE);
+	return place->block;
 }
 
 /* --- free ------------------------------------------------------------------------------- */
@@ -229,37 +229,37 @@ static const char *find_changed(const char *from, const char *to)
 
 /* A byte beside the live block that was written to, or NULL (GU2).  The nearest one behind, or the
  * lowest one in front. */
-static const char *changed_beside(const struct sea_slot *slot)
+static const char *changed_beside(const struct sea_guard_place *place)
 {
-	const char *page = page_of(slot), *behind = page + sea_page_size();
-	const char *changed = find_changed(slot->block + slot->size, behind);
+	const char *page = page_of(place), *behind = page + sea_page_size();
+	const char *changed = find_changed(place->block + place->size, behind);
 	if (changed < behind)
 		return changed;
-	changed = find_changed(page, slot->block);
-	return changed < slot->block ? changed : NULL;
+	changed = find_changed(page, place->block);
+	return changed < place->block ? changed : NULL;
 }
 
 /* GU1.  A process that has given up rights makes no call. */
-static void close_page(struct sea_slot *slot)
+static void close_page(struct sea_guard_place *place)
 {
-	SEA_ASSERT(sea_load_relaxed(&slot->state) == SEA_SLOT_IN_WORK);
+	SEA_ASSERT(sea_load_relaxed(&place->state) == SEA_GUARD_IN_WORK);
 	if (!sea_os_is_confined())
-		sea_os_reset(page_of(slot), sea_page_size());
+		sea_os_reset(page_of(place), sea_page_size());
 }
 
 void sea_guard_free(void *block)
 {
 	SEA_ASSERT(sea_guard_has(block));
-	struct sea_slot *slot = slot_near(block);
-	if (slot->block != block || !sea_swap_if(&slot->state, SEA_SLOT_LIVE, SEA_SLOT_IN_WORK))
-		sea_report_mistake(slot, "free", block);
-	const char *changed = changed_beside(slot);
+	struct sea_guard_place *place = place_near(block);
+	if (place->block != block || !sea_swap_if(&place->state, SEA_GUARD_LIVE, SEA_GUARD_IN_WORK))
+		sea_report_mistake(place, "free", block);
+	const char *changed = changed_beside(place);
 	if (changed)
-		sea_report_changed(slot, changed);
-	sea_trace_here(&slot->freed);
-	close_page(slot);
-	slot->freed_as = sea_add_relaxed_mt(&nr_freed, 1);
-	sea_store_release(&slot->state, SEA_SLOT_FREED);
+		sea_report_changed(place, changed);
+	sea_trace_here(&place->freed);
+	close_page(place);
+	place->freed_as = sea_add_relaxed_mt(&nr_freed, 1);
+	sea_store_release(&place->state, SEA_GUARD_FREED);
 }
 
 static uint32_t keeps_sizes; /* atomic */
@@ -277,30 +277,30 @@ bool sea_guard_keeps_sizes(void) { return sea_load_relaxed(&keeps_sizes); }
 size_t sea_guard_size(const void *block)
 {
 	SEA_ASSERT(sea_guard_has(block));
-	const struct sea_slot *slot = slot_near(block);
-	return slot->block == block && sea_load_acquire(&slot->state) == SEA_SLOT_LIVE ? slot->size : 0;
+	const struct sea_guard_place *place = place_near(block);
+	return place->block == block && sea_load_acquire(&place->state) == SEA_GUARD_LIVE ? place->size : 0;
 }
 
-void sea_guard_mistake(const char *verb, const void *block) { sea_report_mistake(slot_near(block), verb, block); }
+void sea_guard_mistake(const char *verb, const void *block) { sea_report_mistake(place_near(block), verb, block); }
 
 void sea_guard_count(size_t *live, size_t *pages)
 {
 	*live = *pages = 0;
-	for (const struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS; slot++)
-		if (sea_load_acquire(&slot->state) == SEA_SLOT_LIVE) {
-			*live += slot->size;
+	for (const struct sea_guard_place *place = places; place < places + SEA_GUARD_PLACES; place++)
+		if (sea_load_acquire(&place->state) == SEA_GUARD_LIVE) {
+			*live += place->size;
 			*pages += sea_page_size();
 		}
 }
 
-static bool slot_is_sound(const struct sea_slot *slot)
+static bool place_is_sound(const struct sea_guard_place *place)
 {
-	if (slot->state != SEA_SLOT_LIVE)
+	if (place->state != SEA_GUARD_LIVE)
 		return true;
-	const char *page = page_of(slot);
-	size_t length = sea_round_up(slot->size, SEA_GRANULE);
-	bool is_inside = slot->block == page || slot->block + length == page + sea_page_size();
-	return is_inside && slot->size && length <= sea_page_size() && !changed_beside(slot);
+	const char *page = page_of(place);
+	size_t length = sea_round_up(place->size, SEA_GRANULE);
+	bool is_inside = place->block == page || place->block + length == page + sea_page_size();
+	return is_inside && place->size && length <= sea_page_size() && !changed_beside(place);
 }
 
 bool sea_guard_is_sound(void)
@@ -309,7 +309,7 @@ bool sea_guard_is_sound(void)
 	if (sea_load_acquire(&progress) != BEGUN)
 		return !sea_guard_bytes;
 	bool sound = sea_region_find((const char *)sea_guard_first, &region) && region.size == nr_bytes();
-	for (const struct sea_slot *slot = slots; slot < slots + SEA_GUARD_SLOTS && sound; slot++)
-		sound = slot_is_sound(slot);
+	for (const struct sea_guard_place *place = places; place < places + SEA_GUARD_PLACES && sound; place++)
+		sound = place_is_sound(place);
 	return sound;
 }

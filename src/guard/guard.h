@@ -20,7 +20,7 @@
 #include "base/compiler.h"
 
 /* Places for guarded blocks.  Each has a page of memory while its block is live. */
-#define SEA_GUARD_SLOTS 64
+#define SEA_GUARD_PLACES 64
 
 /* The range of all places; empty until the first block is guarded. */
 extern SEA_HIDDEN uintptr_t sea_guard_first, sea_guard_bytes;

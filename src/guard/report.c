@@ -2,7 +2,7 @@
 /* report.c - the sentences
  *
  * All of a report is written with one call.  Its buffer is static: the thread may be on a small
- * stack for signals.  Fields of a slot are read without waiting: the process is about to end.
+ * stack for signals.  Fields of a place are read without waiting: the process is about to end.
  */
 #include "guard/report.h"
 
@@ -54,11 +54,11 @@ static void put_stack(const char *who, const struct sea_trace *trace)
 }
 
 /* The stacks of the allocation and, if there was one, of the free. */
-static void put_history(const struct sea_slot *slot)
+static void put_history(const struct sea_guard_place *place)
 {
-	put_stack(" allocated the block here:\n", &slot->allocated);
-	if (sea_load_acquire(&slot->state) == SEA_SLOT_FREED)
-		put_stack(" freed it here:\n", &slot->freed);
+	put_stack(" allocated the block here:\n", &place->allocated);
+	if (sea_load_acquire(&place->state) == SEA_GUARD_FREED)
+		put_stack(" freed it here:\n", &place->freed);
 }
 
 static void write_report(void)
@@ -68,11 +68,11 @@ static void write_report(void)
 }
 
 /* "3 bytes behind the end of a block of 24 bytes" */
-static void put_place(const struct sea_slot *slot, const char *address)
+static void put_place(const struct sea_guard_place *place, const char *address)
 {
-	bool is_before = address < slot->block;
-	bool is_inside = !is_before && address < slot->block + slot->size;
-	const char *from = is_before || is_inside ? slot->block : slot->block + slot->size;
+	bool is_before = address < place->block;
+	bool is_inside = !is_before && address < place->block + place->size;
+	const char *from = is_before || is_inside ? place->block : place->block + place->size;
 	size_t distance = (size_t)(is_before ? from - address : address - from) + (!is_before && !is_inside);
 	if (!distance) {
 		sea_text_put(&report, "the start of a block of ");
@@ -82,7 +82,7 @@ static void put_place(const struct sea_slot *slot, const char *address)
 				      : is_inside ? " behind the start of a block of "
 						  : " behind the end of a block of ");
 	}
-	put_bytes(slot->size);
+	put_bytes(place->size);
 }
 
 static const char *verb_of(enum sea_access access)
@@ -94,31 +94,31 @@ static const char *verb_of(enum sea_access access)
 	}
 }
 
-void sea_report_access(const struct sea_slot *slot, const void *address, const void *context)
+void sea_report_access(const struct sea_guard_place *place, const void *address, const void *context)
 {
 	static struct sea_trace trace;
 	if (!take_report())
 		return;
-	bool is_before = (const char *)address < slot->block;
+	bool is_before = (const char *)address < place->block;
 	put_first_words(verb_of(sea_context_access(context)), address);
-	put_place(slot, address);
-	if (sea_load_acquire(&slot->state) != SEA_SLOT_LIVE)
+	put_place(place, address);
+	if (sea_load_acquire(&place->state) != SEA_GUARD_LIVE)
 		sea_text_put(&report, " that was freed (use after free)\n");
 	else
 		sea_text_put(&report, is_before ? " (underflow)\n" : " (overflow)\n");
 	sea_trace_fault(&trace, context);
 	put_stack(" did it here:\n", &trace);
-	put_history(slot);
+	put_history(place);
 	write_report();
 }
 
 /* Adds who made the mistake and ends the process. */
-static _Noreturn void finish(const struct sea_slot *slot)
+static _Noreturn void finish(const struct sea_guard_place *place)
 {
 	static struct sea_trace trace;
 	sea_trace_here(&trace);
 	put_stack(" did it here:\n", &trace);
-	put_history(slot);
+	put_history(place);
 	write_report();
 	sea_fatal_end();
 }
@@ -132,34 +132,34 @@ static void put_of(const char *verb, const void *block)
 	put_first_words(buffer, block);
 }
 
-void sea_report_mistake(const struct sea_slot *slot, const char *verb, const void *block)
+void sea_report_mistake(const struct sea_guard_place *place, const char *verb, const void *block)
 {
 	if (!take_report())
 		sea_fatal_end();
 	put_of(verb, block);
-	if (!slot->block) {
+	if (!place->block) {
 		sea_text_put(&report, "this is not memory of this heap (static data, another allocator, or no pointer)\n");
 		write_report();
 		sea_fatal_end();
 	}
-	if (block == slot->block) {
+	if (block == place->block) {
 		sea_text_put(&report, "this block was freed already (double free); it has ");
-		put_bytes(slot->size);
+		put_bytes(place->size);
 	} else {
 		sea_text_put(&report, "this points inside a block, ");
-		put_place(slot, block);
+		put_place(place, block);
 	}
 	sea_text_put(&report, "\n");
-	finish(slot);
+	finish(place);
 }
 
-void sea_report_changed(const struct sea_slot *slot, const char *changed)
+void sea_report_changed(const struct sea_guard_place *place, const char *changed)
 {
 	if (!take_report())
 		sea_fatal_end();
-	put_of("free", slot->block);
+	put_of("free", place->block);
 	sea_text_put(&report, "a byte was written to ");
-	put_place(slot, changed);
-	sea_text_put(&report, changed < slot->block ? " (underflow)\n" : " (overflow)\n");
-	finish(slot);
+	put_place(place, changed);
+	sea_text_put(&report, changed < place->block ? " (underflow)\n" : " (overflow)\n");
+	finish(place);
 }

@@ -242,7 +242,7 @@ void sea_handover_in_child(void)
 	transits.first = NULL; /* their records are lost to the child */
 	mapped = (struct sea_shared){0, 0};
 	for (unsigned i = 0; i < sea_apart_count(); i++) {
-		struct sea_named *named = sea_load_relaxed(&sea_named_slots[i]);
+		struct sea_named *named = sea_load_relaxed(&sea_named_entries[i]);
 		if (named && named->runs)
 			forget_shared(named);
 	}
@@ -262,8 +262,8 @@ bool sea_handover_is_sound(void)
 {
 	struct sea_shared sum = {0, 0}, counted = sea_handover_mapped();
 	for (unsigned i = 0; i < sea_apart_count(); i++)
-		if (sea_named_slots[i])
-			add_shared_runs(sea_named_slots[i], &sum);
+		if (sea_named_entries[i])
+			add_shared_runs(sea_named_entries[i], &sum);
 	sea_lock_take(&sea_named_lock);
 	for (const struct transit *each = transits.first; each; each = each->next)
 		sum.heads += head_size();

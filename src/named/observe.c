@@ -119,10 +119,10 @@ unsigned sea_named_blocks(uint64_t handle, const char *verb, const char *from, s
 
 /* --- all heaps ------------------------------------------------------------------------------- */
 
-/* The heap in slot i, locked and in use, or NULL. */
-static struct sea_named *lock_slot(unsigned i)
+/* The heap in entry i, locked and in use, or NULL. */
+static struct sea_named *lock_entry(unsigned i)
 {
-	struct sea_named *named = sea_load_acquire(&sea_named_slots[i]);
+	struct sea_named *named = sea_load_acquire(&sea_named_entries[i]);
 	if (!named || named->one_thread)
 		return NULL;
 	sea_lock_take(&named->lock);
@@ -137,7 +137,7 @@ void sea_named_merge_all(void)
 	if (likely(!sea_named_any()))
 		return;
 	for (unsigned i = 0; i < sea_apart_count(); i++) {
-		struct sea_named *named = lock_slot(i);
+		struct sea_named *named = lock_entry(i);
 		if (!named)
 			continue;
 		sea_named_bins_empty(named);
@@ -149,7 +149,7 @@ size_t sea_named_drawn_from_pages(void)
 {
 	size_t bytes = 0, shared = sea_handover_mapped().blocks;
 	for (unsigned i = 0; i < sea_apart_count(); i++) {
-		const struct sea_named *named = sea_load_acquire(&sea_named_slots[i]);
+		const struct sea_named *named = sea_load_acquire(&sea_named_entries[i]);
 		if (named && sea_named_exists(named) && !sea_load_relaxed(&named->plot))
 			bytes += sea_load_relaxed(&named->drawn);
 	}
@@ -200,7 +200,7 @@ bool sea_named_are_sound(void)
 {
 	bool sound = sea_named_table_is_sound() && sea_named_plots_are_sound() && sea_handover_is_sound();
 	for (unsigned i = 0; i < sea_apart_count(); i++) {
-		struct sea_named *named = sea_load_acquire(&sea_named_slots[i]);
+		struct sea_named *named = sea_load_acquire(&sea_named_entries[i]);
 		if (named && sea_named_exists(named))
 			sound &= is_sound(named);
 	}

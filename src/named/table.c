@@ -10,44 +10,44 @@
 #include "map/map.h"
 #include "named/bins.h"
 
-struct sea_named *sea_named_slots[SEA_MAX_NAMED];
+struct sea_named *sea_named_entries[SEA_MAX_NAMED];
 uint32_t sea_named_nr;
 static struct {
-	uint32_t nr_slots;	/* slots that have a struct; index lock to write; atomic */
+	uint32_t nr_entries;	/* entries that have a struct; index lock to write; atomic */
 	struct sea_named *unused; /* index lock */
 } table;
 
-static struct sea_lock *nth_lock(uint32_t i) { return &sea_load_acquire(&sea_named_slots[i])->lock; }
+static struct sea_lock *nth_lock(uint32_t i) { return &sea_load_acquire(&sea_named_entries[i])->lock; }
 
-const struct sea_locks sea_locks_named = {.nth = nth_lock, .nr = SEA_MAX_NAMED, .nr_used = &table.nr_slots};
+const struct sea_locks sea_locks_named = {.nth = nth_lock, .nr = SEA_MAX_NAMED, .nr_used = &table.nr_entries};
 
-/* --- slots -------------------------------------------------------------------------- */
+/* --- entries -------------------------------------------------------------------------- */
 
 /* NA1: the generation of a handle is never 0, so this is none. */
 static uint64_t no_handle(const struct sea_named *named) { return named->index ^ 1; }
 
-/* Adds a slot.  Index lock. */
-static struct sea_named *add_slot(void)
+/* Adds an entry.  Index lock. */
+static struct sea_named *add_entry(void)
 {
 	SEA_ASSERT(sea_lock_is_held(&sea_named_lock));
-	if (table.nr_slots == SEA_MAX_NAMED)
+	if (table.nr_entries == SEA_MAX_NAMED)
 		return NULL;
 	struct sea_named *named = sea_meta_alloc(sizeof(*named));
 	if (!named || !sea_apart_add(&named->shard))
 		return NULL;
-	named->index = table.nr_slots;
+	named->index = table.nr_entries;
 	named->handle = no_handle(named);
 	named->lock.rank = SEA_RANK_NAMED;
-	sea_store_release(&sea_named_slots[named->index], named);
-	sea_store_release(&table.nr_slots, table.nr_slots + 1);
+	sea_store_release(&sea_named_entries[named->index], named);
+	sea_store_release(&table.nr_entries, table.nr_entries + 1);
 	return named;
 }
 
-static struct sea_named *take_slot(void)
+static struct sea_named *take_entry(void)
 {
 	struct sea_named *named = table.unused;
 	if (!named)
-		return add_slot();
+		return add_entry();
 	table.unused = named->next;
 	return named;
 }
@@ -62,7 +62,7 @@ static uint64_t next_handle(struct sea_named *named)
 struct sea_named *sea_named_create(const char *name, struct sea_named_options options)
 {
 	sea_lock_take(&sea_named_lock);
-	struct sea_named *named = take_slot();
+	struct sea_named *named = take_entry();
 	if (named) {
 		SEA_ASSERT(!sea_named_exists(named) && !named->drawn && !named->runs && !named->plot);
 		sea_text_copy(named->name, SEA_NAME_ROOM, name);
@@ -77,7 +77,7 @@ struct sea_named *sea_named_create(const char *name, struct sea_named_options op
 	return named;
 }
 
-static void give_slot(struct sea_named *named)
+static void give_entry(struct sea_named *named)
 {
 	SEA_ASSERT(!sea_named_exists(named) && sea_load_relaxed(&sea_named_nr) > 0); /* NA5 */
 	sea_lock_take(&sea_named_lock);
@@ -91,7 +91,7 @@ static void give_slot(struct sea_named *named)
 
 void sea_named_no_heap(const char *verb, uint64_t handle)
 {
-	const struct sea_named *named = sea_load_acquire(&sea_named_slots[handle % SEA_MAX_NAMED]);
+	const struct sea_named *named = sea_load_acquire(&sea_named_entries[handle % SEA_MAX_NAMED]);
 	uint64_t generation = handle >> SEA_HANDLE_INDEX_BITS;
 	bool was_one = named && generation && generation <= sea_load_relaxed(&named->generation);
 	sea_fatal(verb, was_one ? "this heap was destroyed already" : "this is no heap");
@@ -150,15 +150,15 @@ void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_
 	end(named);
 	SEA_ASSERT(!named->drawn && !named->nr_drawn && !named->runs && !named->plot);
 	sea_lock_drop(&named->lock);
-	give_slot(named);
+	give_entry(named);
 }
 
 bool sea_named_next(unsigned *at, uint64_t *handle, char name[SEA_NAME_ROOM])
 {
 	bool found = false;
 	sea_lock_take(&sea_named_lock);
-	for (; !found && *at < table.nr_slots; ++*at) {
-		const struct sea_named *named = sea_named_slots[*at];
+	for (; !found && *at < table.nr_entries; ++*at) {
+		const struct sea_named *named = sea_named_entries[*at];
 		*handle = sea_load_relaxed(&named->handle);
 		found = sea_named_exists(named);
 		sea_text_copy(name, SEA_NAME_ROOM, named->name);
@@ -167,10 +167,10 @@ bool sea_named_next(unsigned *at, uint64_t *handle, char name[SEA_NAME_ROOM])
 	return found;
 }
 
-/* NA1: the handle of a heap leads to its own slot, any other number to another one. */
-static bool slot_is_sound(uint32_t i)
+/* NA1: the handle of a heap leads to its own entry, any other number to another one. */
+static bool entry_is_sound(uint32_t i)
 {
-	const struct sea_named *named = sea_named_slots[i];
+	const struct sea_named *named = sea_named_entries[i];
 	bool leads_here = named && named->handle % SEA_MAX_NAMED == i;
 	return named && named->index == i && leads_here == sea_named_exists(named);
 }
@@ -180,13 +180,13 @@ bool sea_named_table_is_sound(void)
 	uint32_t nr_used = 0, nr_unused = 0;
 	bool sound = true;
 	sea_lock_take(&sea_named_lock);
-	for (uint32_t i = 0; i < table.nr_slots && sound; i++) {
-		sound = slot_is_sound(i);
-		nr_used += sound && sea_named_exists(sea_named_slots[i]);
+	for (uint32_t i = 0; i < table.nr_entries && sound; i++) {
+		sound = entry_is_sound(i);
+		nr_used += sound && sea_named_exists(sea_named_entries[i]);
 	}
 	for (const struct sea_named *named = table.unused; named && sound; named = named->next, nr_unused++)
-		sound = !sea_named_exists(named) && nr_unused < table.nr_slots;
-	sound &= nr_used == sea_load_relaxed(&sea_named_nr) && nr_used + nr_unused == table.nr_slots;
+		sound = !sea_named_exists(named) && nr_unused < table.nr_entries;
+	sound &= nr_used == sea_load_relaxed(&sea_named_nr) && nr_used + nr_unused == table.nr_entries;
 	sea_lock_drop(&sea_named_lock);
-	return sound && table.nr_slots == sea_apart_count();
+	return sound && table.nr_entries == sea_apart_count();
 }

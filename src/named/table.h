@@ -3,19 +3,19 @@
  *
  *    handle     generation | index          the program has it; it is no address
  *                              |
- *    slots          [ . | * | . ]           a struct for each index, kept and used again
+ *    entries        [ . | * | . ]           a struct for each index, kept and used again
  *                         |
  *    sea_named      lock, bins, shard       or a plot in memory that the program brought
  *
- * NA1  slots[i]->handle is the handle of the heap that has the slot now, or, if none has it, a
- *      number that leads to another slot.  No handle is given out twice.  So an old handle is
+ * NA1  entries[i]->handle is the handle of the heap that has the entry now, or, if none has it, a
+ *      number that leads to another entry.  No handle is given out twice.  So an old handle is
  *      noticed.
  * NA2  is_inside is set while a thread that holds the lock allocates or frees.  (The fast paths do
  *      not set it.)
  * NA3  drawn is the sum of the usable bytes of the blocks that the program holds and of the chunks
  *      in a bin; nr_drawn is how many these are.  drawn <= quota.
  * NA4  The owner of the heap's shard, and so of each of its zones, is the handle.
- * NA5  A slot that no heap has is in the list of unused ones.  sea_named_nr counts the others.
+ * NA5  An entry that no heap has is in the list of unused ones.  sea_named_nr counts the others.
  *
  * The lock of a heap protects all of it but what says otherwise.  A heap with `one_thread` takes no
  * lock: the program orders all calls for it.
@@ -53,15 +53,15 @@ struct sea_named {
 	struct sea_plot *plot; /* where all blocks are, or NULL: in zones and runs */
 	uint32_t index;
 	uint32_t generation;	 /* of the last handle; index lock */
-	struct sea_named *next;	 /* unused slots; index lock */
+	struct sea_named *next;	 /* unused entries; index lock */
 	char name[SEA_NAME_ROOM]; /* index lock to write */
 	struct sea_shard shard;
 };
 
-extern SEA_HIDDEN struct sea_named *sea_named_slots[SEA_MAX_NAMED]; /* atomic */
+extern SEA_HIDDEN struct sea_named *sea_named_entries[SEA_MAX_NAMED]; /* atomic */
 extern SEA_HIDDEN uint32_t sea_named_nr; /* heaps that exist now; atomic */
 
-/* The lock of rank SEA_RANK_INDEX: slots, names, the index of runs and of plots. */
+/* The lock of rank SEA_RANK_INDEX: entries, names, the index of runs and of plots. */
 extern SEA_HIDDEN struct sea_lock sea_named_lock;
 
 #define SEA_HANDLE_INDEX_BITS 12
@@ -70,11 +70,11 @@ _Static_assert(1 << SEA_HANDLE_INDEX_BITS == SEA_MAX_NAMED, "an index has so man
 /* The heap of a handle, or NULL. */
 SEA_INLINE struct sea_named *sea_named_at(uint64_t handle)
 {
-	struct sea_named *named = sea_load_acquire(&sea_named_slots[handle % SEA_MAX_NAMED]);
+	struct sea_named *named = sea_load_acquire(&sea_named_entries[handle % SEA_MAX_NAMED]);
 	return likely(named && sea_load_relaxed(&named->handle) == handle) ? named : NULL;
 }
 
-/* Claim: a heap has the slot. */
+/* Claim: a heap has the entry. */
 SEA_INLINE bool sea_named_exists(const struct sea_named *named)
 {
 	return sea_load_relaxed(&named->handle) >= SEA_MAX_NAMED;
@@ -92,9 +92,9 @@ struct sea_named_options {
  * SEA_MAX_NAMED heaps. */
 struct sea_named *sea_named_create(const char *name, struct sea_named_options options);
 
-/* The handle becomes invalid, then end(named, context) is called with the lock held, and then the
- * slot may be used again.  Ends the process if another thread is allocating or freeing there, or if
- * the handle is invalid. */
+/* The handle becomes invalid, then end(named) is called with the lock held, and then the entry may be
+ * used again.  Ends the process if another thread is allocating or freeing there, or if the handle
+ * is invalid. */
 void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_named *named));
 
 /* Takes the lock and notes that the thread is inside.  Ends the process if the handle is

@@ -21,7 +21,7 @@ static sea_heap *destroyed(void)
 {
 	sea_heap *heap = create("gone");
 	CALL(sea_heap_destroy)(heap);
-	create("another in its slot");
+	create("another in its entry");
 	return heap;
 }
 

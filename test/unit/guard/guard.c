@@ -61,21 +61,21 @@ static void blocks_lie_at_an_edge(void)
 /* 64 at once, and after that the one that was freed first (GU3). */
 static void places_are_bounded_and_used_in_turn(void)
 {
-	char *block[SEA_GUARD_SLOTS];
+	char *block[SEA_GUARD_PLACES];
 	size_t live, pages;
 	block[0] = begin(100);
-	for (size_t i = 1; i < SEA_GUARD_SLOTS; i++)
+	for (size_t i = 1; i < SEA_GUARD_PLACES; i++)
 		CHECK((block[i] = guarded(100)) != NULL);
 	CHECK(!guarded(100));
 	sea_guard_count(&live, &pages);
-	CHECK_EQ(live, 100 * SEA_GUARD_SLOTS);
-	CHECK_EQ(pages, SEA_GUARD_SLOTS * sea_page_size());
-	for (size_t i = 0; i < SEA_GUARD_SLOTS; i++)
-		sea_guard_free(block[(i * 5 + 3) % SEA_GUARD_SLOTS]);
-	for (size_t i = 0; i < 3 * SEA_GUARD_SLOTS; i++) {
-		char *expected = block[(i * 5 + 3) % SEA_GUARD_SLOTS], *again = guarded(100);
+	CHECK_EQ(live, 100 * SEA_GUARD_PLACES);
+	CHECK_EQ(pages, SEA_GUARD_PLACES * sea_page_size());
+	for (size_t i = 0; i < SEA_GUARD_PLACES; i++)
+		sea_guard_free(block[(i * 5 + 3) % SEA_GUARD_PLACES]);
+	for (size_t i = 0; i < 3 * SEA_GUARD_PLACES; i++) {
+		char *expected = block[(i * 5 + 3) % SEA_GUARD_PLACES], *again = guarded(100);
 		CHECK((uintptr_t)again / sea_page_size() == (uintptr_t)expected / sea_page_size());
-		block[(i * 5 + 3) % SEA_GUARD_SLOTS] = again;
+		block[(i * 5 + 3) % SEA_GUARD_PLACES] = again;
 		sea_guard_free(again);
 	}
 }
@@ -160,7 +160,7 @@ static void a_page_that_is_refused(void)
 	CHECK_EQ(sea_guard_size(block), 0);
 	CHECK(sea_guard_is_sound());
 	sim_heal();
-	for (size_t i = 0; i < 2 * SEA_GUARD_SLOTS; i++)
+	for (size_t i = 0; i < 2 * SEA_GUARD_PLACES; i++)
 		sea_guard_free(guarded(9));
 	CHECK(sea_guard_is_sound());
 }
