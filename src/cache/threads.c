@@ -87,8 +87,8 @@ static struct sea_cache *pop(struct sea_cache **list)
  * so much memory is free.  Another thread waits for one step at most. */
 #define MOST_STEPS 1024
 
-/* Merges all that is pending when it begins.  Round 1 covers the zones that the queue has taken,
- * round 2 those that were pushed. */
+/* Looks at all zones that are queued when it begins, and merges those that are worth it.  Round 1
+ * covers the zones that the queue has taken, round 2 those that were pushed. */
 static void merge_worth(struct sea_shard *shard)
 {
 	unsigned steps = MOST_STEPS;
@@ -112,7 +112,6 @@ static void clear_up(struct sea_shard *shard, bool is_alone)
 /* Threads lock.  False: there are enough (T3). */
 static bool leave_to_next(struct sea_cache *cache)
 {
-	SEA_ASSERT(sea_lock_is_held(&threads.lock) && cache->outbox.nr == 0); /* T3 */
 	if (!sea_budget_may_leave(sea_cache_bytes(cache), threads.nr_left, sea_shard_count()))
 		return false;
 	threads.nr_left++;

@@ -28,7 +28,8 @@
 
 struct sea_usage {
 	size_t drawn;	     /* bytes refilled since the last look */
-	size_t sent;	     /* bytes sent since the last step of merging */
+	size_t sent;	     /* bytes sent since the last step of merging; if that step left something,
+				so many that the next send makes a step */
 	size_t unmerged;    /* bytes sent since an ending thread last merged; stays with the cache when
 				the thread ends */
 	size_t returned;     /* bytes sent since the last refill */

@@ -25,7 +25,7 @@
 /* Short rows of idle pages are purged at intervals.  An ordinary call starts a pass at most every
  * 200 ms, and the pass purges up to SHORT_RANGES_BYTES.  When a thread ends, the program may make
  * no call for long: the interval is 10 ms, and there is no bound.  A thread that frees much starts
- * a pass without a bound as soon as the idle bytes, and the bytes freed since the last pass, both
+ * a pass without a bound as soon as the dirty bytes, and the bytes freed since the last pass, both
  * reach the bytes in use.  Earlier passes would mostly find scattered pages that soon join longer
  * rows. */
 #define SHORT_RANGES_MS 200

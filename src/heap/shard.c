@@ -38,8 +38,8 @@
 
 /* Popping a zone that has nothing pending: a cache miss. */
 #define POP_WORK 2
-/* Work of one step in words (zone.h), 0.1 to 0.4 us each.  A step beside another task merges half
- * a zone.  A step that looks for memory merges one zone, or searches two. */
+/* Work of one step in words (zone.h).  A step beside another task merges half a zone: 5 to 15 us.  A
+ * step that looks for memory merges one zone, or searches two. */
 #define MERGE_WORK (SEA_ZONE_WORDS / 2 + POP_WORK)
 #define MERGE_ZONE_WORK (SEA_ZONE_WORDS + POP_WORK)
 #define SEARCH_WORK (2 * SEA_ZONE_WORDS)

@@ -37,7 +37,7 @@ struct sea_shard {
 	struct sea_bittree rows;   /* zones that may have a long row of idle pages */
 	struct sea_zone *emptied;  /* go to the page allocator when the lock is dropped */
 	struct sea_zone *spare;	   /* unused structs; atomic */
-	struct sea_zone *purged;   /* unused structs whose bitmaps have no memory */
+	struct sea_zone *purged;   /* the same, after reclaim has seen them: mostly without memory */
 	struct sea_queue queue[SEA_NR_QUEUES]; /* zones to merge */
 	size_t nr_freed;	   /* granules freed since the epoch began */
 	uint32_t epoch;

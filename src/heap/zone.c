@@ -235,7 +235,6 @@ void sea_zone_clear(struct sea_zone *zone)
 /* hole_end(), faster if the hole ends near: by the seams. */
 static size_t hole_end_near(const struct sea_zone *zone, size_t g)
 {
-	SEA_ASSERT(is_free(zone, g) && g < SEA_ZONE_GRANULES);
 	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
 	if (behind)
 		return g + 1 + sea_lowest_bit(behind);
@@ -511,11 +510,11 @@ unsigned sea_zone_merge(struct sea_zone *zone, unsigned most)
 	uint32_t nr_pending = sea_exchange_acq_rel_mt(&zone->nr_pending, 0), nr_used = zone->nr_used;
 	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
 		goes_on |= merge_lines(zone, i, &left);
+	SEA_ASSERT(zone->nr_used <= nr_used && left <= most);
 	if (goes_on) {
 		uint32_t nr_freed = nr_used - zone->nr_used;
 		sea_add_relaxed_mt(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
 	}
-	SEA_ASSERT(zone->nr_used <= nr_used);
 	sea_store_relaxed(&zone->worth, sea_max(MERGE_LEAST, zone->nr_used / MERGE_SHARE));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
 	return 1 + most - left;

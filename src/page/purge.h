@@ -15,7 +15,7 @@
 #include "page/pcp.h"
 
 /* Pages that one step purges at most: 2 MiB of 4 KiB pages, a huge page.  A call takes some 1 us,
- * and 0.1 to 0.3 us for each page: 50 to 150 us. */
+ * and 0.1 to 0.5 us for each page: 50 to 250 us. */
 #define SEA_PURGE_STEP_PAGES 512
 /* After so long a step makes no further system call.  In a virtual machine that reports each free
  * page to its host, a page takes 30 us. */

@@ -173,7 +173,8 @@ static void the_budget_bounds_all(void)
 {
 	sea_options.cache = 4 * KiB;
 	struct sea_cache *cache = full_with_credit(500);
-	cache->usage.net = cache->usage.peak = cache->usage.peak_live = 0; /* what is live is no bound */
+	cache->usage.peak = 0;
+	cache->usage.peak_live = MiB;
 	CHECK_EQ(cache->usage.granted, 4 * KiB);
 	CHECK(!sea_bin_grow(cache, C));
 	CHECK_EQ(cache->bin[C].credit, 0);
@@ -182,6 +183,7 @@ static void the_budget_bounds_all(void)
 	sea_options.cache = 4 * KiB + 10 * SIZE;
 	CHECK(sea_bin_grow(cache, C));
 	CHECK_EQ(cache->bin[C].limit, FIRST_LIMIT + 10);
+	cache->usage.peak = MiB; /* US3 */
 	check_granted();
 }
 

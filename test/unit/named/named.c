@@ -154,6 +154,24 @@ static void handles(void)
 	CHECK(strstr(sim.report, "test: this heap was destroyed already"));
 }
 
+static void unsound_zones_are_noticed(void)
+{
+	struct sea_named *named = create(SIZE_MAX);
+	CHECK(take(named, 100, 1));
+	CHECK(sea_apart_are_sound());
+	struct sea_zone *zone = named->shard.zones[0];
+	zone->owner++;
+	CHECK(!sea_apart_are_sound()); /* AP3 */
+	zone->owner--;
+	named->shard.lock.rank = SEA_RANK_SHARD;
+	CHECK(!sea_apart_are_sound()); /* AP2 */
+	named->shard.lock.rank = SEA_RANK_APART;
+	sea_shards[0].is_apart = true;
+	CHECK(!sea_apart_are_sound());
+	sea_shards[0].is_apart = false;
+	CHECK(sea_apart_are_sound());
+}
+
 /* --- threads ---------------------------------------------------------------------------- */
 
 #define NR_SLOTS 64
@@ -243,27 +261,10 @@ static void merged_when_memory_is_short(void)
 	CHECK_EQ(stats_of(named).cached, 0);
 }
 
-static void unsound_zones_are_noticed(void)
-{
-	struct sea_named *named = create(SIZE_MAX);
-	CHECK(take(named, 100, 1));
-	CHECK(sea_apart_are_sound());
-	struct sea_zone *zone = named->shard.zones[0];
-	zone->owner++;
-	CHECK(!sea_apart_are_sound()); /* AP3 */
-	zone->owner--;
-	named->shard.lock.rank = SEA_RANK_SHARD;
-	CHECK(!sea_apart_are_sound()); /* AP2 */
-	named->shard.lock.rank = SEA_RANK_APART;
-	sea_shards[0].is_apart = true;
-	CHECK(!sea_apart_are_sound());
-	sea_shards[0].is_apart = false;
-	CHECK(sea_apart_are_sound());
-}
-
 static const struct test_case cases[] = {
 	PASSES(model), PASSES(quota), PASSES(quota_to_the_byte), PASSES(failing_system), PASSES(handles), PASSES(threads),
-	PASSES(bounded_by_limit), PASSES(merged_when_memory_is_short), PASSES(unsound_zones_are_noticed),
+	PASSES(bounded_by_limit), PASSES(merged_when_memory_is_short),
+	PASSES(unsound_zones_are_noticed),
 };
 
 HARNESS_MAIN(cases)
