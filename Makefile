@@ -178,9 +178,12 @@ check-long: all ## the tests with large counts
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 
+# What is also run in hardened mode by every check.
+SECURE_API := api/blocks api/realloc api/aligned api/operators
+
 check-black-box: all ## API, misuse, preload traps and real programs
 	$(call where,python3,test/run-tests --quick --engine seam api misuse preload programs)
-	$(call where,python3,test/run-tests --quick --engine secure misuse api/blocks api/realloc api/aligned api/operators)
+	$(call where,python3,test/run-tests --quick --engine secure misuse $(SECURE_API))
 
 check-secure: all ## API and misuse in hardened mode
 	$(call where,python3,test/run-tests --quick --engine secure api misuse)
