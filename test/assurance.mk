@@ -82,7 +82,7 @@ COUNTED_ABORT := $(UNIT)/plain/test/counted_abort.o
 $(COUNTED_ABORT): UNIT_FLAGS_plain += -fPIC
 
 COVERED := $(filter-out front/fault front/world,$(UNIT_TESTS))
-$(COVERED:%=$(UNIT)/cov/%): $(COUNTED_ABORT)
+$(UNIT_TESTS:%=$(UNIT)/cov/%): $(COUNTED_ABORT)
 $(UNIT)/cov/%: UNIT_LDFLAGS = -Wl,--wrap=abort
 
 $(ASSURANCE)/coverage-unit: $(COVERED:%=$(UNIT)/cov/%)
