@@ -77,13 +77,13 @@ COUNTED  := -O0 -g --coverage -fprofile-update=atomic
 UNIT_FLAGS_cov := $(COUNTED)
 $(eval $(call unit_rules,cov))
 
-# A mistake ends a program by abort(), which is to write the counters, too.
-COUNTED_ABORT := $(UNIT)/plain/test/counted_abort.o
-$(COUNTED_ABORT): UNIT_FLAGS_plain += -fPIC
+# Mistakes end a program by abort(), and children of tests by _exit(): both are to write the counters.
+COUNTED_END := $(UNIT)/plain/test/counted_end.o
+$(COUNTED_END): UNIT_FLAGS_plain += -fPIC
 
 COVERED := $(filter-out front/fault front/world,$(UNIT_TESTS))
-$(UNIT_TESTS:%=$(UNIT)/cov/%): $(COUNTED_ABORT)
-$(UNIT)/cov/%: UNIT_LDFLAGS = -Wl,--wrap=abort
+$(UNIT_TESTS:%=$(UNIT)/cov/%): $(COUNTED_END)
+$(UNIT)/cov/%: UNIT_LDFLAGS = -Wl,--wrap=abort,--wrap=_exit
 
 $(ASSURANCE)/coverage-unit: $(COVERED:%=$(UNIT)/cov/%)
 	@mkdir -p $(@D)
@@ -91,8 +91,8 @@ $(ASSURANCE)/coverage-unit: $(COVERED:%=$(UNIT)/cov/%)
 	$(Q)$(UNIT_ENV) SEA_TEST_LENGTH=quick sh test/unit/run $^ >$@.log 2>&1 || tail -n 3 $@.log
 	$(Q)touch $@
 
-$(COVERAGE)/%.so: $(HEADERS) $(wildcard src/*/*.c src/engines/*/*.c preload/*.c) $(COUNTED_ABORT)
-	$(Q)$(MAKE) --no-print-directory BUILD=$(COVERAGE) CFLAGS="$(COUNTED)" LDFLAGS="-Wl,--wrap=abort $(abspath $(COUNTED_ABORT))" $@ $@.$(SOVERSION)
+$(COVERAGE)/%.so: $(HEADERS) $(wildcard src/*/*.c src/engines/*/*.c preload/*.c) $(COUNTED_END)
+	$(Q)$(MAKE) --no-print-directory BUILD=$(COVERAGE) CFLAGS="$(COUNTED)" LDFLAGS="-Wl,--wrap=abort,--wrap=_exit $(abspath $(COUNTED_END))" $@ $@.$(SOVERSION)
 
 # Tests of time, memory and system calls fail there: the counters are written to a hundred files.
 $(ASSURANCE)/coverage-black-box: $(COVERAGE)/libseamalloc.so $(COVERAGE)/libseamalloc-secure.so $(wildcard test/*/*.c test/*/*.cc test/*/*.py)
