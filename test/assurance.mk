@@ -36,7 +36,7 @@ check-schedules: $(ASSURANCE)/schedules ## threads that run as a seed says
 # --- fuzzing: libFuzzer, which comes with clang -------------------------------------------
 
 FUZZ_CC      ?= clang
-FUZZ_TARGETS := options calls messages
+FUZZ_TARGETS := options calls threads messages
 FUZZ_SECONDS ?= $(if $(filter long,$(LENGTH)),60,10)
 UNIT_FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 -DSEA_AUDITS=0 -fsanitize=fuzzer-no-link,address,undefined \
                    -fno-sanitize-recover=undefined -Wno-unknown-warning-option
@@ -44,7 +44,7 @@ UNIT_FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 -DSEA_AUDITS=0 -
 $(eval $(call unit_rules,fuzz))
 $(UNIT)/fuzz/%.o: UNIT_CC = $(FUZZ_CC)
 
-$(ASSURANCE)/fuzz_%: test/fuzz/%.c test/fuzz/fuzz.h $(UNIT)/fuzz/test/sim/os_sim.o $(UNIT_CORE:%=$(UNIT)/fuzz/src/%.o)
+$(ASSURANCE)/fuzz_%: test/fuzz/%.c test/fuzz/fuzz.h test/fuzz/blocks.h $(UNIT)/fuzz/test/sim/os_sim.o $(UNIT_CORE:%=$(UNIT)/fuzz/src/%.o)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(FUZZ_CC) $(UNIT_CFLAGS) $(UNIT_FLAGS_fuzz) -fsanitize=fuzzer -o $@ $< $(filter %.o,$^)
@@ -54,7 +54,7 @@ HAS_FUZZER = echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(
              $(FUZZ_CC) -fsanitize=fuzzer,address -xc - -o /dev/null 2>/dev/null
 
 # Inputs that are found go to the build folder; those of the tree are where it begins.
-check-fuzz: ## libFuzzer on the calls, the options parser and a message heap's file; FUZZ_SECONDS=10
+check-fuzz: ## libFuzzer on the calls, by one thread and by two, the options parser and a message heap's file; FUZZ_SECONDS=10
 	$(Q)if ! { $(HAS_FUZZER); }; then \
 		echo "skip  $@: clang with libFuzzer is needed"; echo "0 passed, 0 failed, 1 skipped"; \
 	elif $(MAKE) --no-print-directory $(FUZZ_TARGETS:%=fuzz-%); then \
