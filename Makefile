@@ -161,7 +161,7 @@ include test/fuzz.mk
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-exhaustive check-schedules check-fuzz check-secure check-memory check-situations \
+REST   := check-fault check-exhaustive check-schedules check-models check-fuzz check-secure check-memory check-situations \
           check-textbook check-engines check-neighbours check-processors check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes

@@ -31,7 +31,11 @@ $(ASSURANCE)/schedules: $(UNIT)/sched/test/schedules/schedules.o $(UNIT)/sched/t
 
 check-schedules: $(ASSURANCE)/schedules ## threads that run as a seed says
 	$(Q)$< $(if $(filter long,$(LENGTH)),1000000,4000)
-.PHONY: check-exhaustive check-schedules
+
+check-models: ## every state of models of sending, merging and the queue, with spin; below 30 seconds
+	$(call where,spin,sh test/models/run $(ASSURANCE)/models)
+
+.PHONY: check-exhaustive check-schedules check-models
 
 # --- fuzzing: libFuzzer, which comes with clang -------------------------------------------
 
