@@ -6,6 +6,7 @@
 #include "engines/engine.h"
 #include "front/account.h"
 #include "map/map.h"
+#include "named/named.h"
 #include "secure/cellcache.h"
 #include "secure/large.h"
 #include "secure/nothing.h"
@@ -123,8 +124,42 @@ static void expanding(void)
 	CHECK(sea_engine_is_sound());
 }
 
+static size_t live_now(void)
+{
+	struct sea_stats stats;
+	sea_account(&stats);
+	CHECK(sea_account_adds_up(&stats));
+	return stats.live;
+}
+
+/* Blocks of a heap object are in zones and runs, beside those of the mode, and are counted once. */
+static void blocks_of_heap_objects(void)
+{
+	static const size_t sizes[] = {20, 1000, 50000, 300000, 2 * MiB};
+	void *blocks[NR(sizes)], *mine[NR(sizes)];
+	begin();
+	struct sea_named *named = sea_named_create("unit", (struct sea_named_options){.quota = SIZE_MAX});
+	CHECK(named && sea_engine_alloc(10));
+	for (size_t i = 0; i < NR(sizes); i++) {
+		struct sea_request request = {.size = sizes[i], .align = 1};
+		size_t before = live_now();
+		CHECK((blocks[i] = sea_named_alloc(named->handle, "test", &request)));
+		CHECK_EQ(live_now(), before + sea_engine_expect_live("ask", blocks[i]));
+		CHECK((mine[i] = sea_engine_alloc(sizes[i])));
+		CHECK_EQ(live_now(), before + sea_engine_expect_live("ask", blocks[i]) + sizes[i]);
+	}
+	for (size_t i = 0; i < NR(sizes); i++) {
+		sea_engine_free(blocks[i]);
+		sea_engine_free(mine[i]);
+	}
+	sea_named_merge_all(); /* what is in the bins counts as live */
+	CHECK_EQ(live_now(), 10);
+	CHECK(sea_engine_is_sound());
+}
+
 static const struct test_case cases[] = {
 	PASSES(large_blocks), PASSES(blocks_of_no_bytes), PASSES(a_thread_without_cache), PASSES(expanding),
+	PASSES(blocks_of_heap_objects),
 };
 
 HARNESS_MAIN(cases)
