@@ -553,6 +553,27 @@ static void broken_maps_are_repaired(void)
 	}
 }
 
+/* Heaps end in another order than they began, and each address leads to its own until then. */
+static void several_end_in_any_order(void)
+{
+	static char memory[4][64 * KiB];
+	static const unsigned order[] = {1, 0, 3, 2};
+	sea_heap *heaps[4];
+	void *blocks[4];
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK((heaps[i] = create_in(memory[i], sizeof(memory[i]))));
+		CHECK((blocks[i] = take(heaps[i], 500)));
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		CALL(sea_heap_destroy)(heaps[order[i]]);
+		for (unsigned k = i + 1; k < 4; k++) {
+			CHECK(CALL(sea_heap_of)(blocks[order[k]]) == heaps[order[k]]);
+			CHECK((blocks[order[k]] = realloc(blocks[order[k]], 600 + i)));
+		}
+		CHECK(!CALL(sea_heap_of)(memory[order[i]] + 32 * KiB));
+	}
+}
+
 /* --- walks ------------------------------------------------------------------------------ */
 
 struct walk {
@@ -614,6 +635,7 @@ static const struct test_case cases[] = {
 	{"nothing outside is touched", nothing_outside_is_touched, SEAM, 0, 0, NULL},
 	{"model small", model_small, SEAM, 60, 0, NULL},
 	{"model large", model_large, SEAM, 60, 0, NULL},
+	{"several end in any order", several_end_in_any_order, SEAM, 0, 0, NULL},
 	{"walks visit every block", walks_visit_every_block, SEAM, 0, 0, NULL},
 	{"errors", errors, SEAM, 0, 0, NULL},
 	{"one heap at a place", one_heap_at_a_place, SEAM, 0, 0, NULL},
