@@ -161,7 +161,7 @@ include test/fuzz.mk
 # What every change must pass, and the rest, in this order; each prints what it finds.
 CHECKS := check-layers check-headers check-exports check-core check-docs check-unit check-stress check-black-box \
           check-scripts check-instructions
-REST   := check-fault check-exhaustive check-schedules check-fuzz check-secure check-memory check-situations \
+REST   := check-fault check-exhaustive check-schedules check-models check-fuzz check-secure check-memory check-situations \
           check-textbook check-engines check-neighbours check-processors check-machines check-bench check-builds check-kernel check-deb
 
 check: ## what every change must pass; installs up to 60 packages (SETUP=no: none); 6 to 12 minutes
@@ -178,9 +178,12 @@ check-long: all ## the tests with large counts
 	$(Q)$(MAKE) check-stress STRESS_SECONDS=120 STRESS_THREADS=16
 	$(Q)$(MAKE) check-fuzz FUZZ_SECONDS=3600
 
+# What is also run in hardened mode by every check.
+SECURE_API := api/blocks api/realloc api/aligned api/operators
+
 check-black-box: all ## API, misuse, preload traps and real programs
 	$(call where,python3,test/run-tests --quick --engine seam api misuse preload programs)
-	$(call where,python3,test/run-tests --quick --engine secure misuse api/blocks api/realloc api/aligned api/operators)
+	$(call where,python3,test/run-tests --quick --engine secure misuse $(SECURE_API))
 
 check-secure: all ## API and misuse in hardened mode
 	$(call where,python3,test/run-tests --quick --engine secure api misuse)

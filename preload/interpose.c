@@ -45,11 +45,11 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 }
 EXPORT void cfree(void *block) { free(block); }
 
-/* Hardened mode looks at the size, if the block is ours. */
+/* The size is looked at if the block is ours. */
 extern void our_free(void *block) __THROW __attribute__((alias("free"), visibility("hidden")));
 EXPORT void free_sized(void *block, size_t size)
 {
-	if (sea_fast_is_secure() && free == our_free)
+	if (free == our_free)
 		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
 	else
 		free(block);

@@ -433,6 +433,17 @@ void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache
 	}
 }
 
+void sea_cache_free_told(void *block, size_t c, uintptr_t mark, struct sea_cache *cache, size_t told)
+{
+	size_t nr_granules = c == SEA_UNSEEN ? sea_class_granules(sea_zone_class_in(sea_seams_start_of(block))) : c;
+	if (unlikely(told > nr_granules * SEA_GRANULE))
+		sea_cache_expect_room(block, told);
+	if (c == SEA_UNSEEN)
+		sea_cache_free_unseen(block, c, mark, cache);
+	else
+		sea_cache_free_full(block, c, mark, cache);
+}
+
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
 	struct sea_zone *zone = sea_zone_of(block);
@@ -451,6 +462,13 @@ size_t sea_cache_expect_live(const char *verb, const void *block)
 {
 	size_t size = sea_cache_small_size(block);
 	return likely(size) ? size : expect_long(verb, block);
+}
+
+void sea_cache_expect_room(const void *block, size_t told)
+{
+	size_t usable = sea_cache_expect_live("free", block);
+	if (unlikely(told > usable && told > sea_cache_good_size(usable)))
+		sea_mistake_size(block, told, usable);
 }
 
 /* --- questions, and memory that runs out --------------------------------------------- */

@@ -20,6 +20,7 @@
 #ifndef SEA_CACHE_H
 #define SEA_CACHE_H
 
+#include "base/kind.h"
 #include "map/map.h"
 #include "cache/bin.h"
 #include "cache/threads.h"
@@ -35,6 +36,9 @@ SEA_COLD void sea_cache_free_slow(void *block);
 SEA_NOINLINE void sea_cache_free_unseen(void *block, size_t c, uintptr_t mark, struct sea_cache *cache);
 SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache);
 SEA_COLD void sea_cache_free_marked(void *block, size_t c);
+
+/* Either of the first two for a free that says a size: it is looked at first. */
+SEA_NOINLINE void sea_cache_free_told(void *block, size_t c, uintptr_t mark, struct sea_cache *cache, size_t told);
 
 /* 16 instructions on x86-64, two branches.  Prefetches the next chunk.  NULL: the slow path may
  * find a chunk. */
@@ -120,9 +124,9 @@ SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct s
 
 /* 25 instructions on x86-64, three branches.  A pointer to no chunk, or to a chunk that is too
  * large for a stack, leads to a class without room, and its memory is not read.  The slow path
- * corrects the count. nr_bits is sea_seams_nr or 0.  False: the block is behind these bits, and
- * nothing was done. */
-SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block)
+ * corrects the count. nr_bits is sea_seams_nr or 0.  told: the size that the caller says, or
+ * SEA_SIZE_UNTOLD.  False: the block is behind these bits, and nothing was done. */
+SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t told)
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_link *chunk = block;
@@ -131,7 +135,9 @@ SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block)
 		return false;
 	size_t class = view.nr_granules;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
-		if (class == SEA_UNSEEN)
+		if (told != SEA_SIZE_UNTOLD)
+			sea_cache_free_told(block, class, view.mark, cache, told);
+		else if (class == SEA_UNSEEN)
 			sea_cache_free_unseen(block, class, view.mark, cache);
 		else
 			sea_cache_free_full(block, class, view.mark, cache);
@@ -149,7 +155,7 @@ SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block)
 
 SEA_INLINE void sea_cache_free(void *block)
 {
-	if (unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block)))
+	if (unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, SEA_SIZE_UNTOLD)))
 		sea_cache_free_slow(block);
 }
 
@@ -179,6 +185,11 @@ void *sea_cache_alloc_aligned(size_t align, size_t size);
 /* The usable size of a live block.  Ends the process if `block` is none.  `verb` is what the
  * program tried to do with it. */
 size_t sea_cache_expect_live(const char *verb, const void *block);
+
+/* Ends the process if the block is not live, or has less than the `told` bytes with which it is
+ * freed.  A good size of what it has is allowed: a guarded block may be as short as its request.
+ * A block that has more is no mistake for certain: realloc() may have left it as it was. */
+void sea_cache_expect_room(const void *block, size_t told);
 
 /* Claim: the calling thread's stack has a chunk for 1 to SEA_MEDIUM_MAX bytes. */
 bool sea_cache_has(size_t size);

@@ -23,8 +23,8 @@ void *sea_engine_alloc_as(enum sea_kind kind, size_t align, size_t size);
 /* Ignores NULL.  Ends the process if `block` is no live block. */
 void sea_engine_free(void *block);
 
-/* The same for a free of this kind that says a size (or SEA_SIZE_UNTOLD).  Hardened mode ends the
- * process if kind or size does not fit the allocation. */
+/* The same for a free of this kind that says a size (or SEA_SIZE_UNTOLD).  Ends the process if the block
+ * has less; hardened mode, if kind or size is not that of the allocation. */
 void sea_engine_free_as(enum sea_kind kind, void *block, size_t size);
 
 /* Settles what depends on options, if all of them have been read. */

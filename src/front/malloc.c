@@ -31,13 +31,7 @@ void sea_free(void *block) { sea_front_free(block); }
 
 void sea_cfree(void *block) { sea_front_free(block); }
 
-void sea_free_sized(void *block, size_t size)
-{
-	if (sea_fast_is_secure())
-		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
-	else
-		sea_front_free(block);
-}
+void sea_free_sized(void *block, size_t size) { sea_engine_free_as(SEA_KIND_PLAIN, block, size); }
 
 void sea_free_aligned_sized(void *block, size_t align, size_t size)
 {

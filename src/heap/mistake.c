@@ -56,3 +56,8 @@ void sea_mistake(const char *verb, const void *block)
 		sea_fatal_foreign(verb, block);
 	}
 }
+
+void sea_mistake_size(const void *block, size_t told, size_t size)
+{
+	sea_fatal_block("free", block, "it is freed as a block of %z bytes, but has only %z", told, size);
+}

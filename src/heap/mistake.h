@@ -14,4 +14,7 @@ SEA_COLD _Noreturn void sea_mistake(const char *verb, const void *block);
  * the process. */
 SEA_COLD _Noreturn void sea_mistake_link(const void *block, const void *next);
 
+/* The live block of `size` usable bytes is freed as one of `told` bytes. */
+SEA_COLD _Noreturn void sea_mistake_size(const void *block, size_t told, size_t size);
+
 #endif

@@ -274,9 +274,11 @@ static struct sea_zone *pop(struct sea_shard *shard, enum sea_which_queue q, uns
 	return sea_queue_pop(&shard->queue[q], q);
 }
 
+/* For a zone that was popped, so the count is no answer: a thread that has sent may still have its
+ * store of the count in its processor, and has seen that the zone is queued. */
 static bool has_pending(const struct sea_shard *shard, const struct sea_zone *zone)
 {
-	return zone->shard == shard && sea_load_acquire(&zone->nr_pending);
+	return zone->shard == shard && sea_zone_may_be_pending(zone);
 }
 
 /* Merges zones of a queue until the work is used up.  True: it merged one. */

@@ -180,9 +180,19 @@ SEA_INLINE void sea_zone_send_held(struct sea_zone *zone, size_t word, uint64_t 
 		sea_or_ordered_mt(&zone->lines[line / 64], 1ull << line % 64);
 }
 
-/* The same for used chunks that have nr_granules together.  If two threads send at once, the count
- * is not exact.  It is not 0 while a bit is set: the thread that merges sets it to 0 before it
- * takes the bits. */
+/* False: nothing was sent that is not merged.  It reads what a sending thread has written before it looks
+ * whether the zone is queued.  Shard lock. */
+SEA_INLINE bool sea_zone_may_be_pending(const struct sea_zone *zone)
+{
+	uint64_t any = 0;
+	for (size_t i = 0; i < SEA_ZONE_LINES / 64; i++)
+		any |= sea_load_ordered(&zone->lines[i]);
+	return any;
+}
+
+/* Sends used chunks that have nr_granules together.  If two threads send at once, the count is not
+ * exact.  It is not 0 while a bit is set: the thread that merges sets it to 0 before it takes the
+ * bits.  But a processor may show the new count late (sea_zone_may_be_pending()). */
 SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	SEA_ASSERT(nr_granules > 0 && nr_granules <= SEA_ZONE_GRANULES);

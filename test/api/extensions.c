@@ -237,10 +237,33 @@ static void libc_allocates_here(void)
 	release(line);
 }
 
+/* The same functions by names that no program or tool takes. */
+static void reallocarray_and_sized_frees(void)
+{
+	__typeof__(&sea_reallocarray) array = SEA(sea_reallocarray);
+	volatile size_t too_many = SIZE_MAX / 8;
+	unsigned char *block = array(NULL, 10, 30);
+	CHECK(block != NULL && malloc_usable_size(block) >= 300);
+	test_fill(block, 300, 1);
+	errno = 0;
+	CHECK(array(block, too_many, 9) == NULL);
+	CHECK_EQ(errno, ENOMEM);
+	CHECK(test_is_filled(block, 300, 1));
+	block = array(block, 100, 50);
+	CHECK(block != NULL && test_is_filled(block, 300, 1));
+	SEA(sea_free_sized)(block, 5000);
+	for (size_t align = 16; align <= 64 * KiB; align *= 4)
+		for (size_t size = 1; size < 300000; size = 5 * size + 3)
+			SEA(sea_free_aligned_sized)(SEA(sea_memalign)(align, size), align, size);
+	SEA(sea_free_sized)(NULL, 7);
+	SEA(sea_free_aligned_sized)(NULL, 16, 7);
+}
+
 static const struct test_case cases[] = {
 	{.name = "sea_good_size is what malloc gives", .run = good_size_is_usable_size},
 	{.name = "sea_expand grows in place or changes nothing", .run = expand_never_moves},
 	{.name = "sea_expand spares the neighbours", .run = expand_spares_neighbours},
+	{.name = "reallocarray and sized frees by our names", .run = reallocarray_and_sized_frees},
 	{.name = "batches of every size", .run = batches},
 	{.name = "impossible batches", .run = impossible_batches},
 	{.name = "a batch that memory cannot fill", .run = batch_of_what_is_there},

@@ -87,7 +87,7 @@ static void echo(int socket)
 	send_parcel(socket, fd, parcel);
 	CHECK(read(socket, &go, 1) == 1);
 	CHECK_EQ(CALL(sea_region_in_transit)(), 0);
-	_exit(0);
+	exit(EXIT_SUCCESS);
 }
 
 static void there_and_back(void)
@@ -228,7 +228,7 @@ static void a_fork_does_not_copy_them(void)
 		free(other);
 		CHECK_EQ(live_in(heap), 0);
 		CALL(sea_heap_destroy)(heap);
-		_exit(0);
+		exit(EXIT_SUCCESS);
 	}
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 	CHECK(!strcmp(block, "parent") && live_in(heap) == MiB + 112);

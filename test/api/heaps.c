@@ -413,7 +413,7 @@ static void fork_beside_threads(void)
 			CALL(sea_heap_reset)(shared);
 			CHECK(take(create("in the child"), 10));
 			CALL(sea_heap_destroy)(shared);
-			_exit(0);
+			exit(EXIT_SUCCESS);
 		}
 		CHECK(waitpid(child, &status, 0) == child);
 		CHECK_EQ(status, 0);

@@ -540,12 +540,90 @@ static void broken_maps_are_repaired(void)
 	}
 }
 
+/* Heaps end in another order than they began, and each address leads to its own until then. */
+static void several_end_in_any_order(void)
+{
+	static char memory[4][64 * KiB];
+	static const unsigned order[] = {1, 0, 3, 2};
+	sea_heap *heaps[4];
+	void *blocks[4];
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK((heaps[i] = create_in(memory[i], sizeof(memory[i]))));
+		CHECK((blocks[i] = take(heaps[i], 500)));
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		CALL(sea_heap_destroy)(heaps[order[i]]);
+		for (unsigned k = i + 1; k < 4; k++) {
+			CHECK(CALL(sea_heap_of)(blocks[order[k]]) == heaps[order[k]]);
+			CHECK((blocks[order[k]] = realloc(blocks[order[k]], 600 + i)));
+		}
+		CHECK(!CALL(sea_heap_of)(memory[order[i]] + 32 * KiB));
+	}
+}
+
+/* --- walks ------------------------------------------------------------------------------ */
+
+struct walk {
+	sea_heap *heap;
+	char *last;
+	size_t nr, bytes, nr_freed;
+};
+
+/* Counts, and frees every third block while the walk goes on. */
+static int count_and_free(void *block, size_t usable, void *context)
+{
+	struct walk *walk = context;
+	CHECK((char *)block > walk->last);
+	CHECK_EQ(malloc_usable_size(block), usable);
+	walk->last = block;
+	walk->bytes += usable;
+	if (walk->nr++ % 3 == 0) {
+		CALL(sea_heap_free)(walk->heap, block);
+		walk->nr_freed++;
+	}
+	return 0;
+}
+
+static int stop_at_tenth(void *block, size_t usable, void *context)
+{
+	CHECK(block && usable);
+	return ++*(int *)context == 10 ? 77 : 0;
+}
+
+/* A walk visits each live block once, in address order, also if blocks are freed meanwhile. */
+static void walks_visit_every_block(void)
+{
+	static char memory[1 * MiB];
+	uint64_t seed = test_seed();
+	sea_heap *heap = create_in(memory + 8, sizeof(memory) - 8);
+	void *blocks[1000];
+	size_t nr = 0;
+	int calls = 0;
+	while (nr < 1000 && (blocks[nr] = take(heap, test_random_size(&seed, 1500))))
+		nr++;
+	for (size_t i = 0; i < nr; i += 4)
+		CALL(sea_heap_free)(heap, blocks[i]);
+	struct sea_heap_statistics stats = stats_of(heap);
+	struct walk walk = {.heap = heap};
+	CHECK_EQ(CALL(sea_heap_walk)(heap, count_and_free, &walk), 0);
+	CHECK(walk.nr == stats.nr_live && walk.nr == nr - (nr + 3) / 4 && walk.bytes == stats.live);
+	CHECK_EQ(stats_of(heap).nr_live, walk.nr - walk.nr_freed);
+	CHECK_EQ(CALL(sea_heap_walk)(heap, stop_at_tenth, &calls), 77);
+	CHECK_EQ(calls, 10);
+	CHECK_EQ(CALL(sea_heap_check)(heap), 0);
+	CALL(sea_heap_reset)(heap);
+	CHECK_EQ(CALL(sea_heap_walk)(heap, stop_at_tenth, &calls), 0);
+	CHECK_EQ(calls, 10);
+}
+
 static const struct test_case cases[] = {
 	{"a small one is usable", a_small_one_is_usable, SEAM, 0, 0, NULL},
 	{"one large block", one_large_block, SEAM, 0, 0, NULL},
 	{"nothing outside is touched", nothing_outside_is_touched, SEAM, 0, 0, NULL},
 	{"model small", model_small, SEAM, 60, 0, NULL},
 	{"model large", model_large, SEAM, 60, 0, NULL},
+	{"several end in any order", several_end_in_any_order, SEAM, 0, 0, NULL},
+	{"walks visit every block", walks_visit_every_block, SEAM, 0, 0, NULL},
 	{"errors", errors, SEAM, 0, 0, NULL},
 	{"one heap at a place", one_heap_at_a_place, SEAM, 0, 0, NULL},
 	{"memory of a heap", memory_of_a_heap, SEAM, 0, 0, NULL},

@@ -407,6 +407,35 @@ static void report_to_standard_error(void)
 	abort();
 }
 
+/* Each size between what was asked for last and the usable size frees the block: also of a block that
+ * has grown, shrunk or was aligned, and with a full stack. */
+static void sizes_in_between_free(void)
+{
+	void (*delete_sized)(void *block, size_t size) = (void (*)(void *, size_t))test_symbol("_ZdlPvm");
+	uint64_t seed = test_seed();
+	static struct { char *start; size_t size; } blocks[1000];
+	look_up();
+	for (size_t round = 0; round < test_pick(20, 100, 1000); round++) {
+		size_t most = round % 4 ? 2000 : 400000;
+		for (size_t i = 0; i < 1000; i++) {
+			size_t size = test_random_size(&seed, most);
+			char *start = i % 3 ? malloc(size) : aligned_alloc((size_t)16 << i % 9, size);
+			if (i % 2)
+				start = realloc(start, size = 1 + test_random(&seed) % (2 * size + 1));
+			CHECK(start);
+			blocks[i].start = start;
+			blocks[i].size = size;
+		}
+		for (size_t i = 0; i < 1000; i++) {
+			size_t size = blocks[i].size, usable = sallocx(blocks[i].start, 0);
+			size_t told = i % 3 == 0 ? size : i % 3 == 1 ? usable : size + (usable - size) / 2;
+			CHECK(usable >= size);
+			i % 5 ? delete_sized(blocks[i].start, told) : sdallocx(blocks[i].start, told, 0);
+		}
+	}
+	sdallocx(malloc(100), nallocx(100, 0), 0);
+}
+
 static const struct test_case cases[] = {
 	{"one_heap", one_heap, OURS, 0, 0, NULL},
 	{"alignments", alignments, OURS, 0, 0, NULL},
@@ -415,6 +444,7 @@ static const struct test_case cases[] = {
 	{"in_place", in_place, OURS, 0, 0, NULL},
 	{"too_large", too_large, OURS, 0, 0, NULL},
 	{"nallocx_is_what_comes", nallocx_is_what_comes, OURS, 0, 0, NULL},
+	{"sizes_in_between_free", sizes_in_between_free, SEAM | NOT_SECURE, 0, 0, NULL},
 	{"a_second_free_is_named", a_second_free_is_named, SEAM | FREELIST, 0, 6, "freed already"},
 	{"statistics", statistics, OURS, 0, 0, NULL},
 	{"purge_gives_back", purge_gives_back, OURS, 0, 0, NULL},

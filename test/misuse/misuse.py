@@ -82,6 +82,15 @@ def check_holes():
                 raise Failed(f"{word} {index}: {done.stderr}")
 
 
+def check_full_stack(size, nr):
+    """The fast path of a sized delete does not look at the size; a full stack does, at the last one at the latest."""
+    done = run([program("misuse/delete_other_size_at_last"), str(size), str(nr)], expect=None)
+    addresses = done.stdout.split()
+    if done.returncode != -signal.SIGABRT or len(addresses) == nr:
+        raise Failed(f"SIGABRT expected, ended with {describe(done.returncode)} after {len(addresses)} of {nr}")
+    check_line(done.stderr, "free", addresses[-1], f"it is freed as a block of {2 * size} bytes, but has only {size}")
+
+
 # A mistake that hardened mode stops, and the option without which it goes on.
 SWITCHES = (("overflow_by_one 16 65", "canary"), ("overflow_never_freed 24", "audit"),
             ("write_freed_reused 64 0", "check_freed"), ("delete_other_size 64 8", "sized"),
@@ -110,6 +119,8 @@ def main():
     for commands, verb, text, engines in expectations():
         for command in alternatives(commands):
             report.case(command, lambda c=command.split(), v=verb, t=text: check_stopped(c, v, t), engines.split())
+    for size in (16, 64, 896):
+        report.case(f"delete_other_size_at_last {size} 5000", lambda s=size: check_full_stack(s, 5000), ("seam",))
     report.case("double_free with standard error closed", check_without_stderr, ("seam", "freelist"))
     report.case("write_freed_hole", check_holes, ("seam",))
     report.close()

@@ -514,6 +514,9 @@ size_t sea_os_read_file(const char *path, size_t from, char *text, size_t room)
 	return bytes;
 }
 
+/* Numbers of simulated files: above all real ones. */
+#define FIRST_FILE 1000000
+
 static size_t offsets[sizeof(sim.files) / sizeof(sim.files[0])]; /* how far each was read */
 
 enum sea_opened sea_os_open(const char *path, int *file)
@@ -523,7 +526,7 @@ enum sea_opened sea_os_open(const char *path, int *file)
 		if (!sim.files[i].path || strcmp(sim.files[i].path, path))
 			continue;
 		offsets[i] = 0;
-		*file = (int)i;
+		*file = FIRST_FILE + (int)i;
 		sim.nr_open += sim.refusals[i] == SEA_OPENED;
 		return (enum sea_opened)sim.refusals[i];
 	}
@@ -532,17 +535,20 @@ enum sea_opened sea_os_open(const char *path, int *file)
 
 size_t sea_os_read(int file, char *text, size_t room)
 {
-	const char *rest = sim.files[file].text + offsets[file];
+	size_t *offset = &offsets[file - FIRST_FILE];
+	const char *rest = sim.files[file - FIRST_FILE].text + *offset;
 	size_t bytes = strlen(rest) < room ? strlen(rest) : room;
 	memcpy(text, rest, bytes);
-	offsets[file] += bytes;
+	*offset += bytes;
 	return bytes;
 }
 
 void sea_os_close(int file)
 {
-	(void)file;
-	sim.nr_open--;
+	if (file >= FIRST_FILE)
+		sim.nr_open--;
+	else
+		close(file); /* of sea_os_share_make() */
 }
 
 const char *sea_os_program(void) { return sim.program ? sim.program : ""; }

@@ -86,11 +86,6 @@ void sea_engine_free(void *block) { sea_cache_free(block); }
 /* Claim: hardened mode answers for the block, or for the mistake. */
 static bool is_hardened(const void *block) { return sea_secure_is_on() && !sea_named_has(block); }
 
-void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
-{
-	if (!is_hardened(block) || !sea_secure_free(block, kind, size))
-		sea_cache_free(block);
-}
 
 /* In hardened mode the seam map shows no block. */
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
@@ -105,6 +100,17 @@ size_t sea_engine_expect_live(const char *verb, const void *block)
 {
 	size_t size = sea_cache_small_size(block);
 	return likely(size) ? size : expect_long(verb, block);
+}
+
+void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
+{
+	if (is_hardened(block)) {
+		if (sea_secure_free(block, kind, size))
+			return;
+	} else if (block && size != SEA_SIZE_UNTOLD && !sea_lock_holds_any()) {
+		sea_cache_expect_room(block, size);
+	}
+	sea_cache_free(block);
 }
 
 static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }

@@ -523,6 +523,21 @@ static void a_send_is_not_lost(void)
 
 /* --- random operations ---------------------------------------------------------------------------- */
 
+/* A thread that has sent and seen that the zone is queued may still have its count in its processor: who
+ * pops the zone finds 0. */
+static void a_late_count_hides_nothing(void)
+{
+	CHECK(take(1, 60));
+	struct sea_zone *zone = sea_zone_of(chunks[0].start);
+	unsigned used = zone->nr_used;
+	give(nr_chunks - 1);
+	give(nr_chunks - 1);
+	zone->nr_pending = 0;
+	sea_shard_merge(shard);
+	CHECK_EQ(zone->nr_used, used - 2);
+	check_shard(true);
+}
+
 static void step_randomly(uint64_t *seed)
 {
 	size_t action = below(seed, 100), i = nr_chunks ? below(seed, nr_chunks) : 0;
@@ -627,6 +642,7 @@ static const struct test_case cases[] = {
 	PASSES(idle_pages_count_as_dirty), PASSES(idle_pages_in_use_again), PASSES(threads_are_spread),
 	PASSES(one_processor_has_one_shard), PASSES(a_control_group_bounds_shards), PASSES(the_limit_is_learnt_once),
 	PASSES(the_option_bounds_shards), PASSES(the_option_is_taken_back), PASSES(no_more_shards_than_there_are), PASSES(threads_share_a_shard), PASSES(a_send_is_not_lost),
+	PASSES(a_late_count_hides_nothing),
 	PASSES(random_operations), PASSES(outside_of_the_seam_map), PASSES(with_random_faults), PASSES(the_epoch_of_a_large_shard_ends),
 	PASSES(random_operations), PASSES(outside_of_the_seam_map), PASSES(with_random_faults), PASSES(unsound_shards_are_noticed),
 };

@@ -9,6 +9,9 @@
 #include "blocks.h"
 #include "unit.h"
 
+
+#include <unistd.h>
+
 static struct sea_named *create(size_t quota)
 {
 	sea_front_start();
@@ -261,9 +264,43 @@ static void merged_when_memory_is_short(void)
 	CHECK_EQ(stats_of(named).cached, 0);
 }
 
+/* --- the end of a heap beside other threads ---------------------------------------------- */
+
+static uint32_t has_lock;
+
+static void *look_a_while(void *argument)
+{
+	struct sea_named *named = argument;
+	sea_lock_take(&named->lock);
+	__atomic_store_n(&has_lock, 1, __ATOMIC_RELEASE);
+	usleep(20000);
+	__atomic_store_n(&has_lock, 0, __ATOMIC_RELEASE);
+	sea_lock_drop(&named->lock);
+	return NULL;
+}
+
+/* Who is allocating in the heap must not lose it; for who only looks at it, the end waits. */
+static void ends_beside_threads(void)
+{
+	struct sea_named *named = create(SIZE_MAX);
+	void *block = take(named, 100, 1);
+	named->is_inside = 1;
+	CHECK(SIM_ABORTS(sea_named_destroy(named->handle, "test", false)));
+	CHECK(strstr(sim.report, "another thread is allocating or freeing in this heap"));
+	named->is_inside = 0;
+	CHECK(block && sea_named_of(block) == named && take(named, 100, 1));
+	pthread_t thread = start_thread(look_a_while, named);
+	while (!__atomic_load_n(&has_lock, __ATOMIC_ACQUIRE))
+		sched_yield();
+	sea_named_destroy(named->handle, "test", false);
+	CHECK(!__atomic_load_n(&has_lock, __ATOMIC_ACQUIRE));
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK(!sea_named_exists(named) && sea_engine_is_sound());
+}
+
 static const struct test_case cases[] = {
 	PASSES(model), PASSES(quota), PASSES(quota_to_the_byte), PASSES(failing_system), PASSES(handles), PASSES(threads),
-	PASSES(bounded_by_limit), PASSES(merged_when_memory_is_short),
+	PASSES(ends_beside_threads), PASSES(bounded_by_limit), PASSES(merged_when_memory_is_short),
 	PASSES(unsound_zones_are_noticed),
 };
 
