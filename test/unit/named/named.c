@@ -9,7 +9,6 @@
 #include "blocks.h"
 #include "unit.h"
 
-
 #include <unistd.h>
 
 static struct sea_named *create(size_t quota)
