@@ -23,7 +23,7 @@ PRELOAD_CFLAGS := -fsemantic-interposition -fexceptions
 SEA_LDFLAGS := -shared -pthread -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
                -Wl,--version-script=preload/exports.map
 
-# What lies side by side in the libraries.  A linker that does not understand it (gold) does without.
+# What lies side by side in the libraries.  A linker that cannot do it (gold, lld) does without.
 LAYOUT := preload/layout.ld
 
 # $(call where,COMMAND,WHAT): does WHAT where there is such a command, and says so where there is not.
