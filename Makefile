@@ -17,18 +17,20 @@ ifneq (,$(findstring clang,$(CC)))
 WARNINGS := $(filter-out -Wshadow=local,$(WARNINGS)) -Wno-unknown-warning-option
 endif
 SEA_CFLAGS := -std=gnu11 $(WARNINGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
-              -fno-plt -fno-strict-aliasing -fomit-frame-pointer -fno-semantic-interposition -Iinclude -Isrc
+              -fno-plt -ffunction-sections -fdata-sections -fno-strict-aliasing -fomit-frame-pointer -fno-semantic-interposition -Iinclude -Isrc
 # The standard names: others may have them too, and C++ exceptions pass through.
 PRELOAD_CFLAGS := -fsemantic-interposition -fexceptions
 SEA_LDFLAGS := -shared -pthread -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
                -Wl,--version-script=preload/exports.map
+
+# What lies side by side in the libraries.  A linker that cannot do it (gold, lld) does without.
+LAYOUT := preload/layout.ld
 
 # $(call where,COMMAND,WHAT): does WHAT where there is such a command, and says so where there is not.
 where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there is no $(1) here"; echo "0 passed, 0 failed, 1 skipped"; fi
 
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
-# Code that every program runs lies together in the library: the kernel maps 64 KiB at a fault.
 BELOW   := $(foreach r,base map page,$(call room,$(r)))
 BESIDE  := $(foreach r,segment message,$(call room,$(r)))
 CACHED  := $(foreach r,heap cache engines/seam,$(call room,$(r)))
@@ -62,9 +64,11 @@ $(BUILD)/libseamalloc-secure.so: $(addprefix $(BUILD)/obj/,$(SECURE_OBJECTS) $(D
 $(BUILD)/libseamalloc-freelist.so: $(addprefix $(BUILD)/obj/,$(FREELIST_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
 $(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECTS) $(DYNAMIC:%=uncached/%)) preload/exports.map
 
-$(BUILD)/%.so:
+link = $(CC) $(CFLAGS) $(LDFLAGS) $(SEA_LDFLAGS) -Wl,-soname,$(notdir $@).$(SOVERSION) -o $@ $(filter %.o,$^)
+
+$(BUILD)/%.so: $(LAYOUT)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SEA_LDFLAGS) -Wl,-soname,$(notdir $@).$(SOVERSION) -o $@ $(filter %.o,$^)
+	$(Q)$(link) -Wl,-T,$(LAYOUT) 2>/dev/null || $(link)
 
 $(SONAMES): %.so.$(SOVERSION): %.so
 	$(Q)ln -sfn $(notdir $<) $@

@@ -572,14 +572,21 @@ static char **environment(void) { return environ ? environ : told_environment; }
 
 bool sea_os_has_environment(void) { return environment() != NULL; }
 
+/* The value if the entry is "name=value", or NULL. */
+static const char *value_in(const char *entry, const char *name)
+{
+	while (*name && *entry == *name)
+		entry++, name++;
+	return !*name && *entry == '=' ? entry + 1 : NULL;
+}
+
 /* Not by getenv(), which some programs replace. */
 const char *sea_os_environment(const char *name)
 {
-	size_t length = strlen(name);
-	for (char **at = environment(); at && *at; at++)
-		if (!strncmp(*at, name, length) && (*at)[length] == '=')
-			return *at + length + 1;
-	return NULL;
+	const char *value = NULL;
+	for (char **at = environment(); at && *at && !value; at++)
+		value = value_in(*at, name);
+	return value;
 }
 
 bool sea_os_is_on_stack(const void *here, const void *address)

@@ -184,6 +184,15 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
  * 16 KiB are some 100 chunks of the usual sizes, and neighbours among them are likely. */
 #define MERGE_SHARE 8u
 #define MERGE_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
+/* In so many zones of a shard 16 KiB suffice, so that little is pending in a small program.  Peak without
+ * files of `python3 -c pass` 3896 -> 3820 KiB, of perl with 60,000 strings 2292 -> 2224; their
+ * instructions are the same. */
+#define MERGE_EARLY_ZONES 4
+
+static uint32_t worth_of(const struct sea_zone *zone)
+{
+	return zone->index < MERGE_EARLY_ZONES ? MERGE_LEAST : sea_max(MERGE_LEAST, zone->nr_used / MERGE_SHARE);
+}
 
 void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
 		   struct sea_holes *holes)
@@ -515,7 +524,7 @@ unsigned sea_zone_merge(struct sea_zone *zone, unsigned most)
 		uint32_t nr_freed = nr_used - zone->nr_used;
 		sea_add_relaxed_mt(&zone->nr_pending, nr_pending > nr_freed ? nr_pending - nr_freed : 1);
 	}
-	sea_store_relaxed(&zone->worth, sea_max(MERGE_LEAST, zone->nr_used / MERGE_SHARE));
+	sea_store_relaxed(&zone->worth, worth_of(zone));
 	SEA_AUDIT(SEA_CHECK(sea_zone_is_sound(zone)));
 	return 1 + most - left;
 }

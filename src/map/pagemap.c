@@ -63,19 +63,19 @@ void sea_pagemap_set_arena(const char *base, size_t size, struct sea_arena *aren
 	SEA_ASSERT(((uintptr_t)base | size) % SEA_SLOT_SIZE == 0);
 	SEA_ASSERT(sea_pagemap_window(base) && sea_pagemap_window(base + size - 1));
 	for (const char *slot = base; slot < base + size; slot += SEA_SLOT_SIZE)
-		sea_store_release(&sea_pagemap_window(slot)->arena[sea_slot_of(slot)], arena);
+		sea_store_release(&sea_pagemap_window(slot)->slot[sea_slot_of(slot)].arena, arena);
 }
 
 void sea_pagemap_set_zone(const void *base, struct sea_zone *zone)
 {
 	SEA_ASSERT((uintptr_t)base % SEA_SLOT_SIZE == 0 && sea_pagemap_window(base));
-	sea_store_release(&sea_pagemap_window(base)->zone[sea_slot_of(base)], zone);
+	sea_store_release(&sea_pagemap_window(base)->slot[sea_slot_of(base)].zone, zone);
 }
 
 struct sea_arena *sea_pagemap_arena(const void *address)
 {
 	struct sea_window *window = sea_pagemap_window(address);
-	return window ? sea_load_acquire(&window->arena[sea_slot_of(address)]) : NULL;
+	return window ? sea_load_acquire(&window->slot[sea_slot_of(address)].arena) : NULL;
 }
 
 /* PM3: claim: the address is in a range that may have blocks. */
@@ -89,7 +89,7 @@ static bool slots_are_sound(const struct sea_window *window, size_t number)
 {
 	for (size_t slot = 0; slot < SEA_WINDOW_SLOTS; slot++) {
 		const char *address = (const char *)((number << SEA_WINDOW_SHIFT) + (slot << SEA_SLOT_SHIFT));
-		bool is_used = sea_load_relaxed(&window->arena[slot]) || sea_load_relaxed(&window->zone[slot]);
+		bool is_used = sea_load_relaxed(&window->slot[slot].arena) || sea_load_relaxed(&window->slot[slot].zone);
 		if (is_used && !is_for_blocks(address))
 			return false;
 	}

@@ -38,8 +38,10 @@ struct sea_zone;
 #define SEA_IS_NO_ZONE 1u
 
 struct sea_window {
-	struct sea_zone *zone[SEA_WINDOW_SLOTS];
-	struct sea_arena *arena[SEA_WINDOW_SLOTS];
+	struct {
+		struct sea_zone *zone;
+		struct sea_arena *arena;
+	} slot[SEA_WINDOW_SLOTS]; /* side by side: the slots of a small heap are on one page */
 };
 
 #define SEA_NR_WINDOWS ((size_t)1 << (SEA_ADDRESS_BITS - SEA_WINDOW_SHIFT))
@@ -72,7 +74,7 @@ SEA_INLINE size_t sea_slot_of(const void *address)
 SEA_INLINE uintptr_t sea_pagemap_tagged(const void *address)
 {
 	struct sea_window *window = sea_pagemap_window(address);
-	return window ? (uintptr_t)sea_load_acquire(&window->zone[sea_slot_of(address)]) : 0;
+	return window ? (uintptr_t)sea_load_acquire(&window->slot[sea_slot_of(address)].zone) : 0;
 }
 
 /* NULL if no zone is there. */

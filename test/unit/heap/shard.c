@@ -228,6 +228,27 @@ static void help_drains_what_is_worth_it(void)
 	check_shard(false);
 }
 
+static void give_one_of(const struct sea_zone *zone)
+{
+	size_t i = 0;
+	while (sea_zone_of(chunks[i].start) != zone)
+		i++;
+	give(i);
+}
+
+/* A 64th of a zone suffices in the first four, later an eighth of what is used. */
+static void the_first_zones_are_merged_early(void)
+{
+	while (shard->nr_zones < 6)
+		CHECK(take(200, 100));
+	struct sea_zone *fourth = shard->zones[3], *fifth = shard->zones[4];
+	give_one_of(fourth);
+	give_one_of(fifth);
+	sea_shard_merge(shard);
+	CHECK_EQ(fourth->worth, SEA_ZONE_GRANULES / 64);
+	CHECK_EQ(fifth->worth, fifth->nr_used / 8);
+}
+
 static void help_does_not_wait(void)
 {
 	while (nr_chunks < 2000)
@@ -637,7 +658,8 @@ static const struct test_case cases[] = {
 	PASSES(every_size), PASSES(every_alignment), PASSES(a_batch_holds_no_more_than_was_asked_for),
 	PASSES(drains_before_it_grows), PASSES(empty_zones_go_back), PASSES(sending_twice_frees_once),
 	ABORTS(sending_what_is_free_is_noticed, "freed already"),
-	PASSES(several_of_a_word_at_once), PASSES(help_drains_what_is_worth_it), PASSES(help_does_not_wait),
+	PASSES(several_of_a_word_at_once), PASSES(help_drains_what_is_worth_it), PASSES(the_first_zones_are_merged_early),
+	PASSES(help_does_not_wait),
 	PASSES(grow_in_place), PASSES(aligned_holes_between_neighbours), PASSES(no_memory), PASSES(little_address_space), PASSES(zones_in_the_smallest_arenas),
 	PASSES(idle_pages_count_as_dirty), PASSES(idle_pages_in_use_again), PASSES(threads_are_spread),
 	PASSES(one_processor_has_one_shard), PASSES(a_control_group_bounds_shards), PASSES(the_limit_is_learnt_once),
