@@ -70,6 +70,9 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
  * nr_granules together.  Any thread, no lock. */
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
+/* Sends `nr` chunks; chunk i has length[i] granules.  The process has one thread. */
+void sea_shard_send_alone(void *const *chunk, const uint16_t *length, uint32_t nr);
+
 /* One step of merging the zones that are worth it.  Does nothing if another thread holds the
  * lock.  True: there is more to do. */
 bool sea_shard_merge_some(struct sea_shard *shard);

@@ -185,6 +185,15 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
+/* The same if the process has one thread. */
+SEA_INLINE void sea_zone_send_alone(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+{
+	size_t line = word / SEA_LINE_WORDS;
+	zone->pending[word] |= mask;
+	zone->lines[line / 64] |= 1ull << line % 64;
+	zone->nr_pending += nr_granules;
+}
+
 /* The class in the byte of a word; 0: none. */
 SEA_INLINE unsigned sea_zone_class_in(const uint8_t *start)
 {

@@ -517,6 +517,7 @@ static void a_departed_thread_empties_a_zone(void)
 static void an_owner_empties_a_zone(void)
 {
 	drain_after_send = true;
+	__libc_single_threaded = 0; /* it is another thread that drains */
 	for (int i = 0; i < 3000; i++)
 		CHECK(alloc(400));
 	for (int i = 0; i < 100; i++)
