@@ -227,14 +227,18 @@ void sea_zone_clear(struct sea_zone *zone)
 
 /* --- allocating ------------------------------------------------------------- */
 
-/* hole_end(), faster if the hole ends near: by the seams. */
-static size_t hole_end_near(const struct sea_zone *zone, size_t g)
+/* hole_end() for a hole that reaches the end of its word. */
+static SEA_NOINLINE size_t hole_end_behind(const struct sea_zone *zone, size_t g)
 {
-	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
-	if (behind)
-		return g + 1 + sea_lowest_bit(behind);
 	uint64_t next = zone->used[g / 64 + 1];
 	return next ? sea_round_down(g, 64) + 64 + sea_lowest_bit(next) : hole_end(zone, g);
+}
+
+/* hole_end(), faster if the hole ends near: by the seams. */
+SEA_INLINE size_t hole_end_near(const struct sea_zone *zone, size_t g)
+{
+	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
+	return behind ? g + 1 + sea_lowest_bit(behind) : hole_end_behind(zone, g);
 }
 
 /* How many chunks of k granules at multiples of `align` the hole [from, to) has room for, at most
@@ -268,13 +272,34 @@ SEA_INLINE struct sea_piece take_in_stripe(struct sea_zone *zone, unsigned strip
 	return (struct sea_piece){NULL, 0};
 }
 
+/* A 1 in each byte of a word; the upper bit of each. */
+#define EVERY_BYTE 0x0101010101010101ull
+#define UPPER_BITS (0x80 * EVERY_BYTE)
+
+/* The first stripe from `stripe` on with a hint of `least` or more, or of 128 or more; SEA_ZONE_HINTS
+ * if there is none.  Eight hints at once: a sum has its upper bit if the hint has it or is not below
+ * `least`. */
+SEA_INLINE unsigned next_stripe(const struct sea_zone *zone, unsigned stripe, unsigned least)
+{
+	uint64_t hints, add = (0x80 - sea_min(least, 0x80)) * EVERY_BYTE, behind = ~0ull << stripe % 8 * 8;
+	for (unsigned first = stripe / 8 * 8; first < SEA_ZONE_HINTS; first += 8, behind = ~0ull) {
+		memcpy(&hints, &zone->hint[first], sizeof(hints));
+		uint64_t found = (((hints & ~UPPER_BITS) + add) | hints) & UPPER_BITS & behind;
+		if (found)
+			return first + sea_lowest_bit(found) / 8;
+	}
+	return SEA_ZONE_HINTS;
+}
+
 SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *stripe,
 				  unsigned *work)
 {
 	SEA_ASSERT(k > 0 && max > 0 && sea_is_power_of_two(align));
 	for (; *stripe < SEA_ZONE_HINTS && *work > 0; ++*stripe) {
-		if (zone->hint[*stripe] < sea_min(k, SEA_HINT_UNKNOWN))
+		if (zone->hint[*stripe] < sea_min(k, SEA_HINT_UNKNOWN)) {
+			*stripe = next_stripe(zone, *stripe + 1, k) - 1;
 			continue;
+		}
 		sea_use_up(work, SEA_HINT_WORDS);
 		struct sea_piece piece = take_in_stripe(zone, *stripe, k, align, max);
 		if (piece.count)
