@@ -52,13 +52,6 @@ struct sea_shard {
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
 
-/* The result of one refill. */
-#define SEA_BATCH_PIECES 16
-struct sea_batch {
-	uint32_t nr_pieces, nr_chunks;
-	struct sea_piece piece[SEA_BATCH_PIECES];
-};
-
 /* Takes up to `want` chunks of k granules, at least one.  False: out of memory. */
 bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch);
 

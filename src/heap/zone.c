@@ -251,25 +251,26 @@ static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align
 	return k % align ? 1 : (unsigned)sea_min((to - *at) / k, max);
 }
 
-/* Takes from the first hole with room that starts in the stripe.  If there is none, the hint
- * becomes the length of the longest hole there. */
-SEA_INLINE struct sea_piece take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned k, unsigned align, unsigned max)
+/* Takes from the holes with room that start in the stripe.  If the batch is not complete then, the
+ * hint becomes the length of the longest hole that is left there. */
+SEA_INLINE bool take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned k, unsigned align, struct sea_batch *batch)
 {
 	size_t word = (size_t)stripe * SEA_HINT_WORDS, longest = 0;
 	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
 		for (uint64_t holes = zone->seam[word] & ~zone->used[word]; holes; holes &= holes - 1) {
 			size_t from = word * 64 + sea_lowest_bit(holes), to = hole_end_near(zone, from), at;
-			unsigned count = count_aligned(from, to, k, align, max, &at);
-			longest = sea_max(longest, to - from);
+			unsigned count = count_aligned(from, to, k, align, batch->want - batch->nr_chunks, &at);
+			longest = sea_max(longest, to - from - (size_t)k * count);
 			if (!count)
 				continue;
 			split_hole(zone, from, to, at, k, count);
 			touch(zone, at, at + (size_t)k * count, k);
-			return (struct sea_piece){sea_zone_address(zone, at), count};
+			if (sea_batch_add(batch, (struct sea_piece){sea_zone_address(zone, at), count}))
+				return true;
 		}
 	}
 	zone->hint[stripe] = (uint8_t)sea_min(longest, SEA_HINT_UNKNOWN);
-	return (struct sea_piece){NULL, 0};
+	return false;
 }
 
 /* A 1 in each byte of a word; the upper bit of each. */
@@ -291,32 +292,36 @@ SEA_INLINE unsigned next_stripe(const struct sea_zone *zone, unsigned stripe, un
 	return SEA_ZONE_HINTS;
 }
 
-SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *stripe,
-				  unsigned *work)
+SEA_INLINE bool sweep(struct sea_zone *zone, unsigned k, unsigned align, struct sea_batch *batch, unsigned *stripe,
+		      unsigned *work)
 {
-	SEA_ASSERT(k > 0 && max > 0 && sea_is_power_of_two(align));
+	SEA_ASSERT(k > 0 && batch->want > batch->nr_chunks && sea_is_power_of_two(align));
 	for (; *stripe < SEA_ZONE_HINTS && *work > 0; ++*stripe) {
 		if (zone->hint[*stripe] < sea_min(k, SEA_HINT_UNKNOWN)) {
 			*stripe = next_stripe(zone, *stripe + 1, k) - 1;
 			continue;
 		}
 		sea_use_up(work, SEA_HINT_WORDS);
-		struct sea_piece piece = take_in_stripe(zone, *stripe, k, align, max);
-		if (piece.count)
-			return piece;
+		if (take_in_stripe(zone, *stripe, k, align, batch))
+			return true;
 	}
-	return (struct sea_piece){NULL, 0};
+	return false;
 }
 
-struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *stripe, unsigned *work)
+bool sea_zone_sweep(struct sea_zone *zone, unsigned k, struct sea_batch *batch, unsigned *stripe, unsigned *work)
 {
-	return sweep(zone, k, 1, max, stripe, work);
+	return sweep(zone, k, 1, batch, stripe, work);
 }
 
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
 					unsigned *stripe, unsigned *work)
 {
-	return sweep(zone, k, align, max, stripe, work);
+	struct sea_batch batch;
+	sea_batch_begin(&batch, max);
+	batch.nr_pieces = SEA_BATCH_PIECES - 1; /* room for one */
+	if (!sweep(zone, k, align, &batch, stripe, work))
+		return (struct sea_piece){NULL, 0};
+	return batch.piece[SEA_BATCH_PIECES - 1];
 }
 
 char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)
