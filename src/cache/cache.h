@@ -60,14 +60,30 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	return chunk;
 }
 
-/* Takes from the stack of class c, else from its fresh run.  NULL: both are empty. */
-SEA_INLINE void *sea_cache_pop_bin(struct sea_cache *cache, unsigned c)
+/* Takes from the stack of a small class, else from its fresh run.  NULL: both are empty. */
+SEA_INLINE void *sea_cache_pop_small(struct sea_cache *cache, unsigned c)
+{
+	if (!cache->head[c]) {
+		if (unlikely(cache->bin[c].cur >= cache->bin[c].end))
+			return NULL;
+		sea_bin_lay_out(cache, c);
+	}
+	return sea_bin_pop(cache, c);
+}
+
+/* The same for another class. */
+SEA_INLINE void *sea_cache_pop_medium(struct sea_cache *cache, unsigned c)
 {
 	SEA_ASSERT(sea_class_granules(c) > 0);
 	struct sea_bin *bin = &cache->bin[c];
 	if (cache->head[c])
 		return sea_bin_pop(cache, c);
 	return likely(bin->cur < bin->end) ? sea_bin_pop_fresh(bin, sea_class_size(c)) : NULL;
+}
+
+SEA_INLINE void *sea_cache_pop_bin(struct sea_cache *cache, unsigned c)
+{
+	return c <= SEA_SMALL_GRANULES ? sea_cache_pop_small(cache, c) : sea_cache_pop_medium(cache, c);
 }
 
 /* What sea_cache_pop() cannot serve: fresh runs and medium sizes. */
@@ -77,9 +93,9 @@ SEA_INLINE void *sea_cache_pop_more(size_t size)
 	if (unlikely(!sea_threads_is_ready()))
 		return NULL;
 	if (n - (SEA_SMALL_GRANULES + 1) < SEA_MEDIUM_GRANULES - SEA_SMALL_GRANULES)
-		return sea_cache_pop_bin(sea_own.cache, sea_class_for_long((unsigned)n));
+		return sea_cache_pop_medium(sea_own.cache, sea_class_for_long((unsigned)n));
 	if (likely(n - 1 < SEA_SMALL_GRANULES))
-		return sea_cache_pop_bin(sea_own.cache, (unsigned)n);
+		return sea_cache_pop_small(sea_own.cache, (unsigned)n);
 	return NULL;
 }
 

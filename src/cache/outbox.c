@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outbox.c - one OR for all chunks of a word */
+/* outbox.c - beside other threads: one OR for all chunks of a word */
 #include "cache/outbox.h"
 
 /* Chunks that start in one word. */
@@ -80,9 +80,17 @@ static void mark_rest(struct sea_outbox *box, uint32_t nr_marked, uint32_t nr)
 	}
 }
 
-size_t sea_outbox_send(struct sea_outbox *box)
+/* Not inline: the other way needs no bundles on the stack. */
+static SEA_NOINLINE void send_bundles(const struct sea_outbox *box, uint32_t nr)
 {
 	struct bundle bundles[SEA_OUTBOX_CHUNKS];
+	nr = bundle_up(box, nr, bundles);
+	for (uint32_t i = 0; i < nr; i++)
+		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, bundles[i].nr_granules);
+}
+
+size_t sea_outbox_send(struct sea_outbox *box)
+{
 	uint32_t nr = box->nr, nr_marked = box->nr_marked, nr_granules = box->nr_granules;
 	if (!nr)
 		return 0;
@@ -91,9 +99,10 @@ size_t sea_outbox_send(struct sea_outbox *box)
 	sea_before_a_signal();
 	box->nr_marked = box->nr_granules = 0;
 	mark_rest(box, nr_marked, nr);
-	nr = bundle_up(box, nr, bundles);
-	for (uint32_t i = 0; i < nr; i++)
-		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, bundles[i].nr_granules);
+	if (sea_is_alone())
+		sea_shard_send_alone((void *const *)box->chunk, box->length, nr);
+	else
+		send_bundles(box, nr);
 	return (size_t)nr_granules * SEA_GRANULE;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* outbox.h - chunks on the way back to their zones
  *
- *    free(p) --> box --> bundles --> one OR for each word
+ *    free(p) --> box --> bundles --> one OR for each word     the process has several threads
+ *                    --> one OR for each chunk                 it has one
  *
- * Chunks are sent together.  Those that start in one word of a zone's bitmap need one OR, and the
- * words are prefetched together.
+ * Chunks are sent together.  If an OR has to be atomic, those that start in one word of a zone's
+ * bitmap need one OR, and the words are prefetched together.
  *
  * A thread that frees very much frees chunks that have mostly left the processor's caches.  A load
  * from such a chunk stalls the processor.  So then a chunk is only prefetched when it comes.  It is

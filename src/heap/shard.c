@@ -28,8 +28,6 @@
 /* When this part of all zones has been freed, sweeps start again at the first zone.  So they use
  * the holes that they passed before memory that was never used. */
 #define EPOCH_SHARE 4
-/* A piece of so many chunks ends a refill: it becomes a fresh run. */
-#define LONG_PIECE 8
 
 /* When a thread ends or frees much, it merges zones with 8 KiB pending, or with half of what they
  * still hold.  A zone that becomes empty is freed as a whole. */
@@ -367,6 +365,20 @@ void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned 
 		sea_queue_push(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
 }
 
+/* Chunk by chunk: an OR without a lock takes less than a look for other chunks of its word. */
+void sea_shard_send_alone(void *const *chunk, const uint16_t *length, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++) {
+		struct sea_zone *zone = sea_zone_of(chunk[i]);
+		unsigned g = sea_granule_of(chunk[i]);
+		sea_zone_send_alone(zone, g / 64, 1ull << g % 64, length[i]);
+		if (unlikely(!zone->is_queued[SEA_QUEUE_ANY]))
+			sea_queue_push(&zone->shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
+		if (unlikely(zone->nr_pending >= zone->worth))
+			sea_queue_push(&zone->shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
+	}
+}
+
 /* --- taking -------------------------------------------------------------------- */
 
 static uint8_t largest_hint(const struct sea_zone *zone)
@@ -394,9 +406,9 @@ static uint32_t next_hint(const struct sea_shard *shard, uint32_t from, unsigned
 	return i;
 }
 
-/* Takes small chunks from the next hole behind the last sweep for k.  An empty piece: there is no
- * hole up to the last zone, or the work is used up. */
-static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max, unsigned *work)
+/* Takes small chunks from the next holes behind the last sweep for k, until the batch is complete,
+ * there is no hole up to the last zone, or the work is used up. */
+static void sweep(struct sea_shard *shard, unsigned k, struct sea_batch *batch, unsigned *work)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
 	SEA_ASSERT(k <= SEA_SMALL_GRANULES);
@@ -411,15 +423,11 @@ static struct sea_piece sweep(struct sea_shard *shard, unsigned k, unsigned max,
 			continue;
 		}
 		struct sea_zone *zone = shard->zones[cursor->zone];
-		struct sea_piece piece = sea_zone_sweep(zone, k, max, &cursor->stripe, work);
-		if (piece.count)
-			return piece;
-		if (cursor->stripe < SEA_ZONE_HINTS)
-			break;
+		if (sea_zone_sweep(zone, k, batch, &cursor->stripe, work) || cursor->stripe < SEA_ZONE_HINTS)
+			return;
 		shard->zone_hint[cursor->zone++] = largest_hint(zone);
 		cursor->stripe = 0;
 	}
-	return (struct sea_piece){NULL, 0};
 }
 
 /* Lists the holes of one merged zone; false if there is none. */
@@ -459,41 +467,37 @@ static struct sea_piece carve_from(struct sea_shard *shard, struct sea_hole *hol
 	return (struct sea_piece){sea_zone_carve(zone, hole, (char *)hole, k, count), count};
 }
 
-/* Small chunks come from a listed hole only if the work ended before the sweep. */
-static struct sea_piece take_piece(struct sea_shard *shard, unsigned k, unsigned max, unsigned *work)
+/* Adds a piece from a listed hole.  True: the batch is complete, or no hole fits. */
+static bool add_from_listed(struct sea_shard *shard, struct sea_hole *hole, unsigned k, struct sea_batch *batch)
 {
-	if (k > SEA_SMALL_GRANULES)
-		return carve_from(shard, find_hole(shard, k, work), k, max);
-	struct sea_piece piece = sweep(shard, k, max, work);
-	if (likely(piece.count) || *work)
-		return piece;
-	return carve_from(shard, sea_hole_find(&shard->holes, SEA_HOLE_MIN), k, max);
+	struct sea_piece piece = carve_from(shard, hole, k, batch->want - batch->nr_chunks);
+	return !piece.count || sea_batch_add(batch, piece);
 }
 
-/* Fills the batch from free chunks.  True: it has at least one. */
-static bool fill(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch, unsigned *work)
+/* Fills the batch from free chunks.  True: it has at least one.  Small chunks come from a listed hole
+ * only if the work ended before the sweep. */
+static bool fill(struct sea_shard *shard, unsigned k, struct sea_batch *batch, unsigned *work)
 {
-	while (batch->nr_chunks < want && batch->nr_pieces < SEA_BATCH_PIECES) {
-		struct sea_piece piece = take_piece(shard, k, want - batch->nr_chunks, work);
-		if (!piece.count)
-			break;
-		batch->piece[batch->nr_pieces++] = piece;
-		batch->nr_chunks += piece.count;
-		if (piece.count >= LONG_PIECE || !*work)
-			break;
+	if (k <= SEA_SMALL_GRANULES) {
+		sweep(shard, k, batch, work);
+		if (unlikely(!batch->nr_chunks && !*work))
+			add_from_listed(shard, sea_hole_find(&shard->holes, SEA_HOLE_MIN), k, batch);
+	} else {
+		while (!add_from_listed(shard, find_hole(shard, k, work), k, batch) && *work)
+			;
 	}
 	return batch->nr_chunks > 0;
 }
 
 /* Fills the batch from the newest zone.  A sweep that was in progress stays where it was. */
-static bool fill_from_new(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch)
+static bool fill_from_new(struct sea_shard *shard, unsigned k, struct sea_batch *batch)
 {
 	unsigned work = SEARCH_WORK;
 	struct sea_cursor before = shard->cursor[k <= SEA_SMALL_GRANULES ? k : 0];
 	bool is_under_way = before.epoch == shard->epoch && before.zone + 1 < shard->nr_zones;
 	SEA_ASSERT(shard->nr_zones > 0);
 	move_cursor(shard, k, shard->nr_zones - 1);
-	bool found = fill(shard, k, want, batch, &work);
+	bool found = fill(shard, k, batch, &work);
 	if (k <= SEA_SMALL_GRANULES && is_under_way)
 		shard->cursor[k] = before;
 	return found;
@@ -511,17 +515,17 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX);
 	SEA_ASSERT(want > 0);
 	unsigned work = SEARCH_WORK, merge_work = MERGE_ZONE_WORK;
-	batch->nr_pieces = batch->nr_chunks = 0;
+	sea_batch_begin(batch, want);
 	sea_lock_take(&shard->lock);
 	merge_queued(shard, SEA_QUEUE_WORTH, &merge_work);
-	bool found = fill(shard, k, want, batch, &work);
+	bool found = fill(shard, k, batch, &work);
 	if (!found && work) {
 		merge_queued(shard, SEA_QUEUE_ANY, &merge_work);
 		sweep_again(shard, k);
-		found = fill(shard, k, want, batch, &work);
+		found = fill(shard, k, batch, &work);
 	}
 	if (!found && make_zone(shard, k))
-		found = fill_from_new(shard, k, want, batch);
+		found = fill_from_new(shard, k, batch);
 	sea_shard_drop_lock(shard);
 	return found;
 }
@@ -608,7 +612,7 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
 	SEA_ASSERT(sea_is_power_of_two(align) && align >= SEA_GRANULE && align < SEA_ZONE_SIZE);
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX && want > 0);
 	unsigned granules = (unsigned)(align / SEA_GRANULE), merge_work = MERGE_ZONE_WORK;
-	batch->nr_pieces = batch->nr_chunks = 0;
+	sea_batch_begin(batch, want);
 	sea_lock_take(&shard->lock);
 	merge_queued(shard, SEA_QUEUE_WORTH, &merge_work);
 	bool found = fill_aligned(shard, k, want, granules, batch);

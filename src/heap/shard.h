@@ -52,13 +52,6 @@ struct sea_shard {
 
 extern SEA_HIDDEN struct sea_shard sea_shards[SEA_MAX_SHARDS];
 
-/* The result of one refill. */
-#define SEA_BATCH_PIECES 16
-struct sea_batch {
-	uint32_t nr_pieces, nr_chunks;
-	struct sea_piece piece[SEA_BATCH_PIECES];
-};
-
 /* Takes up to `want` chunks of k granules, at least one.  False: out of memory. */
 bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct sea_batch *batch);
 
@@ -69,6 +62,9 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
 /* Sends the chunks whose bits are set in `mask` to their zone.  They start in word `word` and have
  * nr_granules together.  Any thread, no lock. */
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
+
+/* Sends `nr` chunks; chunk i has length[i] granules.  The process has one thread. */
+void sea_shard_send_alone(void *const *chunk, const uint16_t *length, uint32_t nr);
 
 /* One step of merging the zones that are worth it.  Does nothing if another thread holds the
  * lock.  True: there is more to do. */

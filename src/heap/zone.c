@@ -241,14 +241,18 @@ void sea_zone_clear(struct sea_zone *zone)
 
 /* --- allocating ------------------------------------------------------------- */
 
-/* hole_end(), faster if the hole ends near: by the seams. */
-static size_t hole_end_near(const struct sea_zone *zone, size_t g)
+/* hole_end() for a hole that reaches the end of its word. */
+static SEA_NOINLINE size_t hole_end_behind(const struct sea_zone *zone, size_t g)
 {
-	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
-	if (behind)
-		return g + 1 + sea_lowest_bit(behind);
 	uint64_t next = zone->used[g / 64 + 1];
 	return next ? sea_round_down(g, 64) + 64 + sea_lowest_bit(next) : hole_end(zone, g);
+}
+
+/* hole_end(), faster if the hole ends near: by the seams. */
+SEA_INLINE size_t hole_end_near(const struct sea_zone *zone, size_t g)
+{
+	uint64_t behind = zone->seam[g / 64] >> g % 64 >> 1;
+	return behind ? g + 1 + sea_lowest_bit(behind) : hole_end_behind(zone, g);
 }
 
 /* How many chunks of k granules at multiples of `align` the hole [from, to) has room for, at most
@@ -262,53 +266,79 @@ static unsigned count_aligned(size_t from, size_t to, unsigned k, unsigned align
 	return k % align ? 1 : (unsigned)sea_min((to - *at) / k, max);
 }
 
-/* Takes from the first hole with room that starts in the stripe.  If there is none, the hint
- * becomes the length of the longest hole there. */
-SEA_INLINE struct sea_piece take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned k, unsigned align, unsigned max)
+/* Takes from the holes with room that start in the stripe.  If the batch is not complete then, the
+ * hint becomes the length of the longest hole that is left there. */
+SEA_INLINE bool take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned k, unsigned align, struct sea_batch *batch)
 {
 	size_t word = (size_t)stripe * SEA_HINT_WORDS, longest = 0;
 	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	for (size_t end = word + SEA_HINT_WORDS; word < end; word++) {
 		for (uint64_t holes = zone->seam[word] & ~zone->used[word]; holes; holes &= holes - 1) {
 			size_t from = word * 64 + sea_lowest_bit(holes), to = hole_end_near(zone, from), at;
-			unsigned count = count_aligned(from, to, k, align, max, &at);
-			longest = sea_max(longest, to - from);
+			unsigned count = count_aligned(from, to, k, align, batch->want - batch->nr_chunks, &at);
+			longest = sea_max(longest, to - from - (size_t)k * count);
 			if (!count)
 				continue;
 			split_hole(zone, from, to, at, k, count);
 			touch(zone, at, at + (size_t)k * count, k);
-			return (struct sea_piece){sea_zone_address(zone, at), count};
+			if (sea_batch_add(batch, (struct sea_piece){sea_zone_address(zone, at), count}))
+				return true;
 		}
 	}
 	zone->hint[stripe] = (uint8_t)sea_min(longest, SEA_HINT_UNKNOWN);
-	return (struct sea_piece){NULL, 0};
+	return false;
 }
 
-SEA_INLINE struct sea_piece sweep(struct sea_zone *zone, unsigned k, unsigned align, unsigned max, unsigned *stripe,
-				  unsigned *work)
+/* A 1 in each byte of a word; the upper bit of each. */
+#define EVERY_BYTE 0x0101010101010101ull
+#define UPPER_BITS (0x80 * EVERY_BYTE)
+
+/* The first stripe from `stripe` on with a hint of `least` or more, or of 128 or more; SEA_ZONE_HINTS
+ * if there is none.  Eight hints at once: a sum has its upper bit if the hint has it or is not below
+ * `least`. */
+SEA_INLINE unsigned next_stripe(const struct sea_zone *zone, unsigned stripe, unsigned least)
 {
-	SEA_ASSERT(k > 0 && max > 0 && sea_is_power_of_two(align));
-	for (; *stripe < SEA_ZONE_HINTS && *work > 0; ++*stripe) {
-		if (zone->hint[*stripe] < sea_min(k, SEA_HINT_UNKNOWN))
-			continue;
-		sea_use_up(work, SEA_HINT_WORDS);
-		struct sea_piece piece = take_in_stripe(zone, *stripe, k, align, max);
-		if (piece.count)
-			return piece;
+	uint64_t hints, add = (0x80 - sea_min(least, 0x80)) * EVERY_BYTE, behind = ~0ull << stripe % 8 * 8;
+	for (unsigned first = stripe / 8 * 8; first < SEA_ZONE_HINTS; first += 8, behind = ~0ull) {
+		memcpy(&hints, &zone->hint[first], sizeof(hints));
+		uint64_t found = (((hints & ~UPPER_BITS) + add) | hints) & UPPER_BITS & behind;
+		if (found)
+			return first + sea_lowest_bit(found) / 8;
 	}
-	return (struct sea_piece){NULL, 0};
+	return SEA_ZONE_HINTS;
 }
 
-struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *stripe, unsigned *work)
+SEA_INLINE bool sweep(struct sea_zone *zone, unsigned k, unsigned align, struct sea_batch *batch, unsigned *stripe,
+		      unsigned *work)
+{
+	SEA_ASSERT(k > 0 && batch->want > batch->nr_chunks && sea_is_power_of_two(align));
+	for (; *stripe < SEA_ZONE_HINTS && *work > 0; ++*stripe) {
+		if (zone->hint[*stripe] < sea_min(k, SEA_HINT_UNKNOWN)) {
+			*stripe = next_stripe(zone, *stripe + 1, k) - 1;
+			continue;
+		}
+		sea_use_up(work, SEA_HINT_WORDS);
+		if (take_in_stripe(zone, *stripe, k, align, batch))
+			return true;
+	}
+	return false;
+}
+
+bool sea_zone_sweep(struct sea_zone *zone, unsigned k, struct sea_batch *batch, unsigned *stripe, unsigned *work)
 {
 	SEA_ASSERT(*stripe <= SEA_ZONE_HINTS);
-	return sweep(zone, k, 1, max, stripe, work);
+	return sweep(zone, k, 1, batch, stripe, work);
 }
 
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
 					unsigned *stripe, unsigned *work)
 {
-	return sweep(zone, k, align, max, stripe, work);
+	struct sea_batch batch;
+	sea_batch_begin(&batch, max);
+	batch.nr_pieces = SEA_BATCH_PIECES - 1; /* room for one */
+	if (!sweep(zone, k, align, &batch, stripe, work))
+		return (struct sea_piece){NULL, 0};
+	return batch.piece[SEA_BATCH_PIECES - 1];
 }
 
 char *sea_zone_hole_of(const struct sea_zone *zone, const void *address)

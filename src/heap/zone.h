@@ -99,6 +99,32 @@ struct sea_piece {
 	uint32_t count;
 };
 
+/* The result of one refill. */
+#define SEA_BATCH_PIECES 16
+struct sea_batch {
+	uint32_t want;	/* chunks that are asked for */
+	uint32_t nr_pieces, nr_chunks;
+	struct sea_piece piece[SEA_BATCH_PIECES];
+};
+
+/* A piece of so many chunks ends a refill: it becomes a fresh run. */
+#define SEA_LONG_PIECE 8
+
+SEA_INLINE void sea_batch_begin(struct sea_batch *batch, unsigned want)
+{
+	batch->want = want;
+	batch->nr_pieces = batch->nr_chunks = 0;
+}
+
+/* True: the batch is complete. */
+SEA_INLINE bool sea_batch_add(struct sea_batch *batch, struct sea_piece piece)
+{
+	SEA_ASSERT(piece.count > 0 && batch->nr_pieces < SEA_BATCH_PIECES);
+	batch->piece[batch->nr_pieces++] = piece;
+	batch->nr_chunks += piece.count;
+	return batch->nr_chunks >= batch->want || piece.count >= SEA_LONG_PIECE || batch->nr_pieces == SEA_BATCH_PIECES;
+}
+
 /* Prepares a zone at `base`.  The metadata is zeroed or that of an empty zone.  `seam` and `start`
  * are zeros: the zone's words in the seam map and their bytes, or others. */
 void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
@@ -118,13 +144,14 @@ void sea_zone_clear(struct sea_zone *zone);
 /* Takes what was used from the work that is left. */
 SEA_INLINE void sea_use_up(unsigned *work, size_t used) { *work -= (unsigned)sea_min(*work, used); }
 
-/* Takes up to `max` small chunks of k granules from the first hole that fits, at or after stripe
- * *stripe.  A stripe is the words of one hint, 8 KiB.  Moves *stripe to the stripe of the hole.
- * count is 0 if no hole fits; or if *work was used up, and then *stripe is not at the end. */
-struct sea_piece sea_zone_sweep(struct sea_zone *zone, unsigned k, unsigned max, unsigned *stripe, unsigned *work);
+/* Takes small chunks of k granules from the holes that fit, at or after stripe *stripe.  A stripe is
+ * the words of one hint, 8 KiB.  True: the batch is complete, and *stripe is the stripe of the last
+ * hole.  False: no other hole fits; or *work was used up, and then *stripe is not at the end. */
+bool sea_zone_sweep(struct sea_zone *zone, unsigned k, struct sea_batch *batch, unsigned *stripe, unsigned *work);
 
-/* The same for chunks of any size, each at a multiple of `align` granules (a power of two).  If k
- * is a multiple of `align`, the chunks are side by side; else a hole gives one. */
+/* The same for up to `max` chunks of any size from one hole, each at a multiple of `align` granules (a
+ * power of two).  If k is a multiple of `align`, the chunks are side by side; else a hole gives one.
+ * count is 0 where the other returns false. */
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
 					unsigned *stripe, unsigned *work);
 
@@ -198,6 +225,15 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 	SEA_ASSERT(nr_granules > 0 && nr_granules <= SEA_ZONE_GRANULES);
 	sea_zone_send_held(zone, word, mask);
 	sea_count_roughly(&zone->nr_pending, nr_granules);
+}
+
+/* The same if the process has one thread. */
+SEA_INLINE void sea_zone_send_alone(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
+{
+	size_t line = word / SEA_LINE_WORDS;
+	zone->pending[word] |= mask;
+	zone->lines[line / 64] |= 1ull << line % 64;
+	zone->nr_pending += nr_granules;
 }
 
 /* The class in the byte of a word; 0: none. */

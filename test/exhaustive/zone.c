@@ -287,13 +287,23 @@ static unsigned expected_sweep(const struct model *model, unsigned nr, unsigned 
 	return 0;
 }
 
+/* Takes from one hole. */
+static struct sea_piece sweep_one(unsigned k, unsigned max, unsigned *stripe, unsigned *work)
+{
+	struct sea_batch batch;
+	sea_batch_begin(&batch, max);
+	batch.nr_pieces = SEA_BATCH_PIECES - 1;
+	bool found = sea_zone_sweep(zone, k, &batch, stripe, work);
+	return found ? batch.piece[SEA_BATCH_PIECES - 1] : (struct sea_piece){NULL, 0};
+}
+
 static void try_sweep(struct model model, unsigned nr, unsigned align, unsigned max)
 {
 	unsigned stripe = 0, work = SEA_ZONE_WORDS, at = 0;
 	step(align > 1 ? "sweep aligned" : "sweep", (int)nr, (int)max);
 	unsigned count = expected_sweep(&model, nr, align, max, &at);
 	struct sea_piece piece = align > 1 ? sea_zone_sweep_aligned(zone, nr * unit, align, max, &stripe, &work)
-					   : sea_zone_sweep(zone, nr * unit, max, &stripe, &work);
+					   : sweep_one(nr * unit, max, &stripe, &work);
 	HOLDS(piece.count == count, at);
 	HOLDS(!count || piece.start == sea_zone_address(zone, base + at * unit), at);
 	for (unsigned i = 0; i < count; i++)

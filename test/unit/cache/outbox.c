@@ -93,7 +93,8 @@ static void marked_ones_come_first(void)
 	CHECK(sea_link_is_marked(first) && sea_link_is_marked(second));
 }
 
-/* 64 chunks of a granule each lie in one word, or in two; in the box they are mixed. */
+/* Beside other threads.  64 chunks of a granule each lie in one word, or in two; in the box they are
+ * mixed. */
 static void chunks_of_one_word_go_together(void)
 {
 	struct sea_batch batch;
@@ -109,6 +110,7 @@ static void chunks_of_one_word_go_together(void)
 	}
 	for (size_t i = 0; nr < SEA_OUTBOX_CHUNKS; i = (i + 37) % SEA_OUTBOX_CHUNKS, nr++)
 		sea_outbox_mark_and_add(&box, (struct sea_link *)(batch.piece[0].start + i * 16), 1);
+	__libc_single_threaded = 0;
 	CHECK_EQ(sea_outbox_send(&box), SEA_OUTBOX_CHUNKS * 16);
 	CHECK_EQ(nr_sends, words);
 	CHECK(sea_shard_is_sound(shard));
@@ -116,7 +118,7 @@ static void chunks_of_one_word_go_together(void)
 
 #define MANY 3000
 
-/* Chunks of any length, from several zones, in any order; all that was sent comes back by merging. */
+/* Chunks of any length, from several zones, in any order, beside other threads or not; all that was sent comes back by merging. */
 static void random_chunks(void)
 {
 	static struct sea_link *chunk[MANY];
@@ -135,6 +137,7 @@ static void random_chunks(void)
 				     : sea_outbox_mark_and_add(&box, chunk[at], length[at]);
 		CHECK(sea_outbox_is_sound(&box));
 		CHECK_EQ(is_full, box.nr == SEA_OUTBOX_CHUNKS);
+		__libc_single_threaded = below(&seed, 2);
 		if (is_full || below(&seed, 50) == 0)
 			sent += sea_outbox_send(&box);
 		chunk[at] = chunk[i];

@@ -156,6 +156,8 @@ static struct sea_cache *spilled(void)
 	struct sea_cache *cache = empty_cache();
 	for (size_t i = 0; i < SPILLED; i++)
 		block[i] = alloc(SIZE);
+	while (cache->head[C])
+		alloc(SIZE);
 	CHECK(cache->spill[C] = sea_meta_alloc_pages(sizeof(struct sea_spill)));
 	sea_spill_widen(cache->spill[C], SPILLED);
 	sea_usage_grant(&cache->usage, SPILLED * SIZE);

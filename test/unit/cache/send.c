@@ -8,7 +8,7 @@
 #include "front/account.h"
 #include "unit.h"
 
-enum { SIZE = 64, C = SIZE / 16, NR = 200, FIRST_LIMIT = 64 };
+enum { SIZE = 64, C = SIZE / 16, NR = 200, FIRST_LIMIT = 64 + SEA_LAY_OUT_BYTES / SIZE };
 
 static char *blocks[NR];
 
@@ -43,7 +43,7 @@ static struct sea_cache *filled(void)
 {
 	alloc_all();
 	struct sea_cache *cache = sea_threads_own();
-	while (cache->bin[C].cur == cache->bin[C].end)
+	while (cache->head[C] || cache->bin[C].cur == cache->bin[C].end)
 		alloc(SIZE);
 	free_first(FIRST_LIMIT);
 	CHECK_EQ(cache->bin[C].limit, FIRST_LIMIT);

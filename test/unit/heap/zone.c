@@ -115,18 +115,38 @@ static void check_zone(void)
 
 static bool sweep(unsigned k, unsigned max, unsigned block)
 {
-	unsigned at = block;
-	struct sea_piece piece = sea_zone_sweep(zone, k, max, &at, &(unsigned){SEA_ZONE_WORDS});
-	CHECK(at >= block && at <= SEA_ZONE_HINTS);
-	if (!piece.count)
-		return false;
-	CHECK_AT_MOST(piece.count, max);
-	unsigned g = sea_granule_of(piece.start);
-	CHECK(piece.start == sea_zone_address(zone, g));
-	CHECK(piece.count == max || !is_free(g + piece.count * k, k)); /* as many as fit */
-	for (unsigned i = 0; i < piece.count; i++)
-		own(g + i * k, k);
-	return true;
+	unsigned at = block, nr = 0;
+	struct sea_batch batch;
+	sea_batch_begin(&batch, max);
+	bool is_complete = sea_zone_sweep(zone, k, &batch, &at, &(unsigned){SEA_ZONE_WORDS});
+	CHECK(at >= block && (is_complete ? at < SEA_ZONE_HINTS : at == SEA_ZONE_HINTS));
+	for (unsigned p = 0; p < batch.nr_pieces; p++) {
+		struct sea_piece piece = batch.piece[p];
+		unsigned g = sea_granule_of(piece.start);
+		CHECK(piece.count > 0 && piece.start == sea_zone_address(zone, g));
+		CHECK(p == 0 || piece.start > batch.piece[p - 1].start);
+		for (unsigned i = 0; i < piece.count; i++)
+			own(g + i * k, k);
+		nr += piece.count;
+		CHECK(nr == max || !is_free(g + piece.count * k, k)); /* as many as fit */
+		CHECK(p + 1 == batch.nr_pieces || piece.count < SEA_LONG_PIECE);
+	}
+	CHECK_EQ(nr, batch.nr_chunks);
+	CHECK_AT_MOST(nr, max);
+	CHECK_EQ(is_complete, nr == max || batch.nr_pieces == SEA_BATCH_PIECES ||
+				      (nr > 0 && batch.piece[batch.nr_pieces - 1].count >= SEA_LONG_PIECE));
+	return nr > 0;
+}
+
+/* Takes from one hole. */
+static struct sea_piece sweep_one(unsigned k, unsigned max, unsigned *block)
+{
+	struct sea_batch batch;
+	sea_batch_begin(&batch, max);
+	batch.nr_pieces = SEA_BATCH_PIECES - 1;
+	if (!sea_zone_sweep(zone, k, &batch, block, &(unsigned){SEA_ZONE_WORDS}))
+		return (struct sea_piece){NULL, 0};
+	return batch.piece[SEA_BATCH_PIECES - 1];
 }
 
 static void carve(unsigned hole, unsigned at, unsigned k, unsigned count)
@@ -256,13 +276,13 @@ static void sweeps_go_on_from_the_cursor(void)
 {
 	unsigned block = 0;
 	start();
-	struct sea_piece first = sea_zone_sweep(zone, 10, 3, &block, &(unsigned){SEA_ZONE_WORDS});
+	struct sea_piece first = sweep_one(10, 3, &block);
 	CHECK(first.start == zone->base && first.count == 3 && block == 0);
 	block = 5; /* nothing starts there or behind it: the hole began earlier */
-	CHECK_EQ(sea_zone_sweep(zone, 10, 1, &block, &(unsigned){SEA_ZONE_WORDS}).count, 0);
+	CHECK_EQ(sweep_one(10, 1, &block).count, 0);
 	CHECK_EQ(block, SEA_ZONE_HINTS);
 	block = 0;
-	struct sea_piece second = sea_zone_sweep(zone, 10, 1, &block, &(unsigned){SEA_ZONE_WORDS});
+	struct sea_piece second = sweep_one(10, 1, &block);
 	CHECK(second.start == zone->base + 30 * SEA_GRANULE);
 	CHECK_EQ(block, 0);
 	check_zone();
