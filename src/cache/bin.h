@@ -35,17 +35,23 @@
 /* The state of a class beside its stack. */
 struct sea_bin {
 	char *cur, *end;  /* the fresh run */
-	uint32_t drawn;	  /* chunks refilled since the class was last emptied */
 	uint32_t limit;	  /* chunks that the stack may hold */
 	uint32_t left;	  /* chunks that found no room, less those that refills brought again */
 	uint32_t credit;  /* chunks by which the limit may grow */
-	uint32_t is_shut;   /* the stack may not grow until the next refill or look, or until it is
+	uint16_t drawn : 15; /* chunks refilled since the class was last emptied, up to
+				SEA_BIN_DRAWN_MOST */
+	uint16_t is_shut : 1; /* the stack may not grow until the next refill or look, or until it is
 				emptied */
-	int32_t seen_room;  /* room at the last look, or SEA_BIN_HAS_MOVED */
+	uint16_t seen_room; /* the low bits of the room at the last look (SEA_BIN_ROOM_BITS), or
+				SEA_BIN_HAS_MOVED */
 };
 
-/* bin->seen_room if the bin has changed since the last look: no room has this value. */
-#define SEA_BIN_HAS_MOVED INT32_MAX
+/* Further chunks are not counted.  Four of the largest batches (refill.c) are a quarter of it. */
+#define SEA_BIN_DRAWN_MOST 0x7fff
+/* A bin that took or gave a multiple of so many chunks looks as if it had not changed. */
+#define SEA_BIN_ROOM_BITS 0x7fff
+/* bin->seen_room if the bin has changed since the last look: no low bits have this value. */
+#define SEA_BIN_HAS_MOVED UINT16_MAX
 
 struct sea_cache {
 	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
@@ -66,13 +72,14 @@ struct sea_cache {
 	uint32_t nr_passed; /* allocations of medium blocks while reclaim has work left */
 };
 
-/* Alignment of a cache.  A thread that has only small chunks and sends none uses only the first
- * half. */
+/* Alignment of a cache.  A thread that has only chunks up to 1792 bytes and sends none uses only the
+ * first half. */
 #define SEA_CACHE_ALIGN ((size_t)4096)
+#define SEA_CACHE_FIRST_CLASSES (SEA_CLASS_MEDIUM + 8)
 
 _Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds a link");
 _Static_assert(sizeof(struct sea_cache) <= 2 * SEA_CACHE_ALIGN, "two pages a thread");
-_Static_assert(offsetof(struct sea_cache, bin[SEA_SMALL_GRANULES + 1]) <= SEA_CACHE_ALIGN, "small classes: the first");
+_Static_assert(offsetof(struct sea_cache, bin[SEA_CACHE_FIRST_CLASSES]) <= SEA_CACHE_ALIGN, "light threads: the first");
 
 /* The spill of class c, or NULL. */
 SEA_INLINE struct sea_spill *sea_bin_spill(const struct sea_cache *cache, size_t c)

@@ -23,11 +23,11 @@
 #define REFILLS_PER_SAMPLE 16
 
 
-/* Chunks that the stack and the spill can still take. */
-static int32_t room_in(const struct sea_cache *cache, unsigned c)
+/* The low bits of the number of chunks that the stack and the spill can still take. */
+static uint16_t room_in(const struct sea_cache *cache, unsigned c)
 {
 	const struct sea_spill *spill = sea_bin_spill(cache, c);
-	return cache->room[c] + (spill ? (int32_t)spill->room : 0);
+	return ((uint32_t)cache->room[c] + (spill ? spill->room : 0)) & SEA_BIN_ROOM_BITS;
 }
 
 /* Chunks that one look sends, 20 to 60 ns each.  The next refills continue the look. */
@@ -104,7 +104,7 @@ static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_
 	bin->credit += earned;
 	bin->is_shut = 0;
 	bin->seen_room = SEA_BIN_HAS_MOVED;
-	bin->drawn += nr_chunks;
+	bin->drawn = (uint16_t)sea_min(bin->drawn + nr_chunks, SEA_BIN_DRAWN_MOST) & SEA_BIN_DRAWN_MOST;
 	sea_usage_draw(&cache->usage, nr_chunks * size);
 	if (cache->usage.nr_refills++ % REFILLS_PER_SAMPLE == 0) {
 		sea_usage_sample(&cache->usage, sea_cache_bytes(cache));

@@ -22,17 +22,21 @@
  * completes pages and zones that are free but for the last blocks. */
 #define LAST_SHARE 8
 
+/* 1,300 to 2,600 instructions: a thread uses few classes or many. */
 SEA_RACE_BY_DESIGN size_t sea_cache_bytes(const struct sea_cache *cache)
 {
 	size_t bytes = sea_outbox_bytes(&cache->outbox) + sea_parked_bytes(&cache->parked);
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		const struct sea_bin *bin = &cache->bin[c];
-		int64_t nr = (int64_t)bin->limit - cache->room[c];
-		bytes += nr > 0 ? (size_t)nr * sea_class_size(c) : 0;
-		bytes += bin->end > bin->cur ? (size_t)(bin->end - bin->cur) : 0;
-		const struct sea_spill *spill = sea_bin_spill(cache, c);
-		bytes += spill ? sea_spill_length(spill) * sea_class_size(c) : 0;
+		int32_t nr = (int32_t)bin->limit - cache->room[c];
+		if (unlikely(nr > 0))
+			bytes += (size_t)nr * sea_class_size(c);
+		if (unlikely(bin->end > bin->cur))
+			bytes += (size_t)(bin->end - bin->cur);
 	}
+	for (unsigned c = 1; c < SEA_SPILL_CLASSES; c++)
+		if (unlikely(cache->spill[c]))
+			bytes += sea_spill_length(cache->spill[c]) * sea_class_size(c);
 	return bytes;
 }
 

@@ -109,11 +109,13 @@ static void clear_up(struct sea_shard *shard, bool is_alone)
 		;
 }
 
-/* Threads lock.  False: there are enough (T3). */
-static bool leave_to_next(struct sea_cache *cache)
+/* Threads lock.  The cache has so many bytes.  False: there are enough (T3). */
+static bool leave_to_next(struct sea_cache *cache, size_t bytes)
 {
-	if (!sea_budget_may_leave(sea_cache_bytes(cache), threads.nr_left, sea_shard_count()))
+	SEA_ASSERT(bytes == sea_cache_bytes(cache));
+	if (!sea_budget_may_leave(bytes, threads.nr_left, sea_shard_count()))
 		return false;
+	sea_usage_inherit(&cache->usage, bytes);
 	threads.nr_left++;
 	push(&threads.left, cache);
 	return true;
@@ -140,7 +142,8 @@ static void leave(void *argument)
 	sea_parked_clear(&cache->parked);
 	if (cache->usage.granted > sea_options.cache)
 		sea_bins_tighten(cache);
-	bool is_small = sea_cache_bytes(cache) <= sea_options.cache;
+	size_t bytes = sea_cache_bytes(cache);
+	bool is_small = bytes <= sea_options.cache;
 	if (!is_small) {
 		sea_send_all(cache); /* much, so without the lock */
 		sea_send_purge_spills(cache);
@@ -151,7 +154,7 @@ static void leave(void *argument)
 	sea_lock_take(&threads.lock);
 	unlink_cache(cache);
 	sea_shard_leave(shard);
-	bool is_left = is_small && leave_to_next(cache);
+	bool is_left = is_small && leave_to_next(cache, bytes);
 	if (!is_left)
 		empty(cache);
 	bool is_alone = threads.nr <= 1;
@@ -191,10 +194,8 @@ static void clear(struct sea_cache *cache)
 static struct sea_cache *take_struct(void)
 {
 	struct sea_cache *cache = take_left();
-	if (cache) {
-		sea_usage_inherit(&cache->usage, sea_cache_bytes(cache));
+	if (cache)
 		return cache;
-	}
 	cache = pop(&threads.spare);
 	if (cache)
 		clear(cache);

@@ -74,7 +74,7 @@ SEA_INLINE void sea_usage_grant_again(const struct sea_usage *usage)
 	sea_budget_note_cached((intptr_t)usage->granted);
 }
 
-/* A new thread takes the cache of an ended thread, with `cached` bytes in it. */
+/* A thread ends and leaves its cache, with `cached` bytes in it: the usage of the next thread. */
 SEA_INLINE void sea_usage_inherit(struct sea_usage *usage, size_t cached)
 {
 	*usage = (struct sea_usage){.net = cached, .peak = cached, .sent = usage->sent,

@@ -130,19 +130,6 @@ static void begin(void)
 	sea_store_release(&progress, make_range() ? BEGUN : REFUSED);
 }
 
-/* Claim: a fault would be reported. */
-static bool is_ready(void)
-{
-	static size_t nr_rounds;
-	if (!sea_options.guard || sea_os_is_confined())
-		return false;
-	if (sea_load_acquire(&progress) == BEGUN)
-		return sea_os_catches_faults() || sea_os_catch_faults(see_fault);
-	if (sea_add_relaxed_mt(&nr_rounds, 1) > YOUNG_ROUNDS)
-		begin();
-	return sea_load_acquire(&progress) == BEGUN;
-}
-
 /* Claim: the last block was guarded long enough ago.  A guarded block takes some 23 us, and one comes
  * in as many us as the option says at most: at 5000, half a percent of one processor's time. */
 static bool is_due(void)
@@ -150,6 +137,24 @@ static bool is_due(void)
 	static uint64_t next; /* us; atomic */
 	uint64_t now = sea_os_now_us(), due = sea_load_relaxed(&next);
 	return now >= due && sea_swap_if(&next, due, now + sea_options.guard);
+}
+
+/* Claim: a block may be guarded, and a fault would be reported.  The system is asked only if one is
+ * due: the call would else come once in 5000 chunks. */
+static bool is_ready(void)
+{
+	static size_t nr_rounds;
+	bool has_begun = sea_load_acquire(&progress) == BEGUN;
+	if (!sea_options.guard || sea_os_is_confined())
+		return false;
+	if (!has_begun && sea_add_relaxed_mt(&nr_rounds, 1) <= YOUNG_ROUNDS)
+		return false;
+	if (!is_due())
+		return false;
+	if (has_begun)
+		return sea_os_catches_faults() || sea_os_catch_faults(see_fault);
+	begin();
+	return sea_load_acquire(&progress) == BEGUN;
 }
 
 /* --- malloc ---------------------------------------------------------------------------- */
@@ -197,7 +202,7 @@ static void *give_up(struct sea_guard_place *place)
 
 void *sea_guard_alloc(size_t size)
 {
-	if (!size || size > sea_page_size() || !is_ready() || !is_due())
+	if (!size || size > sea_page_size() || !is_ready())
 		return NULL;
 	struct sea_guard_place *place = take_place();
 	if (!place)
