@@ -94,7 +94,9 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	return bytes;
 }
 
-/* Purges ranges of the zone at index i, within the step's bounds. */
+/* Purges ranges of the zone at index i, within the step's bounds.  Only a pass for long rows needs to
+ * know which rows are left.  After another pass the zone's bound is too high at worst, and the next
+ * pass for long rows looks once in vain. */
 static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 {
 	struct sea_zone *zone = shard->zones[i];
@@ -106,7 +108,7 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 		bytes = purge_ranges(shard, zone, purge);
 	SEA_ASSERT(purge->nr <= purge->most);
 	purge->most -= purge->nr;
-	if (zone->shard) {
+	if (zone->shard && purge->least >= SEA_ZONE_LONG_ROW) {
 		sea_zone_measure_idle(zone);
 		if (!sea_zone_may_have_row(zone))
 			sea_bittree_remove(&shard->rows, zone->index);

@@ -369,8 +369,9 @@ void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned 
 void sea_shard_send_alone(void *const *chunk, const uint16_t *length, uint32_t nr)
 {
 	for (uint32_t i = 0; i < nr; i++) {
-		struct sea_zone *zone = sea_zone_of(chunk[i]);
-		unsigned g = sea_granule_of(chunk[i]);
+		const void *each = chunk[i];
+		struct sea_zone *zone = sea_zone_of(each);
+		unsigned g = sea_granule_of(each);
 		sea_zone_send_alone(zone, g / 64, 1ull << g % 64, length[i]);
 		if (unlikely(!zone->is_queued[SEA_QUEUE_ANY]))
 			sea_queue_push(&zone->shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
