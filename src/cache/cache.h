@@ -141,8 +141,9 @@ SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct s
 /* 25 instructions on x86-64, three branches.  A pointer to no chunk, or to a chunk that is too
  * large for a stack, leads to a class without room, and its memory is not read.  The slow path
  * corrects the count. nr_bits is sea_seams_nr or 0.  told: the size that the caller says, or
- * SEA_SIZE_UNTOLD.  False: the block is behind these bits, and nothing was done. */
-SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t told)
+ * SEA_SIZE_UNTOLD.  False: the block is behind these bits, and nothing was done; or the caller asks
+ * for_chunks only, and no chunk starts there. */
+SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t told, bool for_chunks)
 {
 	struct sea_cache *cache = sea_own.cache;
 	struct sea_link *chunk = block;
@@ -151,6 +152,10 @@ SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t tol
 		return false;
 	size_t class = view.nr_granules;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
+		if (for_chunks && unlikely(!class)) {
+			sea_store_relaxed(&cache->room[0], 0); /* other threads without cache do the same */
+			return false;
+		}
 		if (told != SEA_SIZE_UNTOLD)
 			sea_cache_free_told(block, class, view.mark, cache, told);
 		else if (class == SEA_UNSEEN)
@@ -171,7 +176,7 @@ SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t tol
 
 SEA_INLINE void sea_cache_free(void *block)
 {
-	if (unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, SEA_SIZE_UNTOLD)))
+	if (unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, SEA_SIZE_UNTOLD, false)))
 		sea_cache_free_slow(block);
 }
 

@@ -41,17 +41,18 @@ SEA_INLINE void sea_fast_free(void *block)
 		sea_engine_free(block);
 }
 
-/* A free that says how: the fast path does not look at it, `slow` does. */
+/* A free that says how: the fast path does not look at it, `slow` does.  In hardened mode the map shows
+ * chunks of heap objects only, so all other blocks go to `slow`. */
 SEA_INLINE void sea_fast_free_as(void *block, size_t size, void (*slow)(void *block, size_t size))
 {
-	if (!SEA_HAS_CACHE || unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, SEA_SIZE_UNTOLD)))
+	if (!SEA_HAS_CACHE || unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, SEA_SIZE_UNTOLD, true)))
 		slow(block, size);
 }
 
 /* The same through a gate.  While *gate is 0, all blocks go to `slow`. */
 SEA_INLINE void sea_fast_free_through(const uintptr_t *gate, void *block, size_t size, void (*slow)(void *block, size_t size))
 {
-	if (!SEA_HAS_CACHE || unlikely(!sea_cache_free_within(sea_load_constant(gate), block, size)))
+	if (!SEA_HAS_CACHE || unlikely(!sea_cache_free_within(sea_load_constant(gate), block, size, true)))
 		slow(block, size);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* operators.cc - every operator new and delete, and what they do without memory */
+#include "seamalloc_heap.h"
 #include "../harness.h"
 
 #include <dlfcn.h>
@@ -292,6 +293,19 @@ static void mixes_with_free()
 	::operator delete(opaque(grown));
 }
 
+/* A heap object's chunks are in the map that the fast path reads, in hardened mode as well. */
+static void beside_heap_objects()
+{
+	auto create = reinterpret_cast<decltype(&sea_heap_create)>(test_symbol("sea_heap_create"));
+	auto take = reinterpret_cast<decltype(&sea_heap_malloc)>(test_symbol("sea_heap_malloc"));
+	sea_heap *heap = create("operators", nullptr);
+	CHECK(heap != nullptr);
+	CHECK(take(heap, 100) != nullptr);
+	plain();
+	::operator delete(take(heap, 100));
+	::operator delete(take(heap, 100), 100);
+}
+
 static test_case named(const char *name, void (*run)(), unsigned engines = EVERY)
 {
 	test_case c = {};
@@ -317,6 +331,7 @@ static const test_case cases[] = {
 	named("containers filled in threads", containers),
 	named("every operator is ours but new (nothrow)", operators_are_ours, OURS),
 	named("operators mix with malloc and free", mixes_with_free, EVERY | NOT_SECURE),
+	named("operators beside heap objects", beside_heap_objects, SEAM),
 };
 
 HARNESS_MAIN(cases)
