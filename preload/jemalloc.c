@@ -88,11 +88,20 @@ static void *move_aligned(void *block, size_t usable, size_t size, int flags)
 	return moved;
 }
 
-/* A block with an alignment stays where it is if it fits, and would not be half empty. */
+/* Claim: the block would not be half empty.  In hardened mode its size has to be what was asked for
+ * last: sdallocx() says that. */
+static bool may_stay(const void *block, size_t usable, size_t size)
+{
+	if (size < usable && sea_fast_is_secure() && sea_secure_has(block))
+		return false;
+	return size > usable / 2;
+}
+
+/* A block with an alignment stays where it is if it fits. */
 static void *resize_aligned(void *block, size_t usable, size_t size, int flags)
 {
 	bool is_aligned = !((uintptr_t)block & (align_of(flags) - 1));
-	if (is_aligned && size > usable / 2 && sea_engine_expand(block, size))
+	if (is_aligned && may_stay(block, usable, size) && sea_engine_expand(block, size))
 		return block;
 	return move_aligned(block, usable, size, flags);
 }

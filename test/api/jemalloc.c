@@ -119,6 +119,21 @@ static void alignments(void)
 		}
 }
 
+/* The size that a free says is the one asked for last. */
+static void aligned_shrinks(void)
+{
+	look_up();
+	for (int lg = 0; lg <= 12; lg++)
+		for (size_t size = 4; size <= MiB; size *= 3) {
+			char *block = mallocx(size, LG_ALIGN(lg));
+			test_fill(block, size, size);
+			block = rallocx(block, size * 3 / 4, LG_ALIGN(lg));
+			CHECK_EQ((uintptr_t)block & (((size_t)1 << lg) - 1), 0);
+			CHECK(test_is_filled(block, size * 3 / 4, size));
+			sdallocx(block, size * 3 / 4, LG_ALIGN(lg));
+		}
+}
+
 /* A block that moves to an alignment it has not. */
 static void alignment_gained(void)
 {
@@ -440,6 +455,7 @@ static const struct test_case cases[] = {
 	{"one_heap", one_heap, OURS, 0, 0, NULL},
 	{"alignments", alignments, OURS, 0, 0, NULL},
 	{"alignment_gained", alignment_gained, OURS, 0, 0, NULL},
+	{"aligned_shrinks", aligned_shrinks, OURS, 0, 0, NULL},
 	{"zeroed", zeroed, OURS, 0, 0, NULL},
 	{"in_place", in_place, OURS, 0, 0, NULL},
 	{"too_large", too_large, OURS, 0, 0, NULL},
