@@ -154,25 +154,30 @@ SEA_INLINE void *sea_bin_pop_fresh(struct sea_bin *bin, size_t size)
 _Static_assert(SEA_LAY_OUT_BYTES <= 4 * SEA_KIB, "no page is touched before its time");
 
 /* Moves the fresh chunks of a small class that start in the block of the first one to the stack,
- * which is empty.  The lowest comes on top. */
+ * which is empty.  The lowest comes on top.  The stack gets them when they are linked: a signal handler
+ * may fork before, and its child allocate. */
 SEA_INLINE void sea_bin_lay_out(struct sea_cache *cache, size_t c)
 {
 	struct sea_bin *bin = &cache->bin[c];
-	struct sea_link **link = &cache->head[c];
-	uintptr_t at = (uintptr_t)bin->cur, seams = (uintptr_t)sea_load_relaxed(&sea_seams);
+	struct sea_link *first = (struct sea_link *)bin->cur, *last;
+	uintptr_t at = (uintptr_t)first, seams = (uintptr_t)sea_load_relaxed(&sea_seams);
 	uintptr_t end = sea_min((at | (SEA_LAY_OUT_BYTES - 1)) + 1, (uintptr_t)bin->end);
 	SEA_ASSERT(c - 1 < SEA_SMALL_GRANULES && !cache->head[c] && at < end);
 	int32_t room = cache->room[c];
-	for (; at < end; at += c * SEA_GRANULE, room--) {
-		*link = (struct sea_link *)at;
-		(*link)->mark = at + seams;
-		link = &(*link)->next;
-	}
-	*link = NULL;
-	cache->room[c] = room;
+	do {
+		last = (struct sea_link *)at;
+		last->mark = at + seams;
+		at += c * SEA_GRANULE;
+		last->next = (struct sea_link *)at;
+		room--;
+	} while (at < end);
+	last->next = NULL;
 	bin->cur = (char *)at;
 	if (bin->cur < bin->end)
 		((struct sea_link *)at)->mark = at + seams;
+	sea_before_a_signal();
+	cache->room[c] = room;
+	cache->head[c] = first;
 }
 
 /* Makes room in the stack of class c, or in its spill.  False: the stack has no room.  If is_shut

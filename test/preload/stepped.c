@@ -2,9 +2,9 @@
 /* stepped.c - a signal at each instruction of malloc and free
  *
  * A traced child allocates and frees.  In its i-th round the tracer lets it go i instructions into
- * the calls, one by one, and sends a signal there.  The handler forks a child that ends at once, or
- * that ends by exit(); or a timer of 50 us sends the signal, again and again.  No round may hang, and all blocks keep
- * their bytes.
+ * the calls, one by one, and sends a signal there.  The handler forks a child that ends at once, that
+ * ends by exit(), or that allocates; or a timer of 50 us sends the signal, again and again.  No round
+ * may hang, and all blocks keep their bytes.
  */
 #include "../harness.h"
 
@@ -21,14 +21,29 @@
 enum { NR_BLOCKS = 40 };
 
 static volatile int nr_signals;
-static bool by_exit; /* the child of the handler runs exit handlers */
+static enum { ENDS_AT_ONCE, RUNS_EXIT_HANDLERS, ALLOCATES } child_does;
+
+/* As many blocks as take a refill. */
+static void allocate_in_child(void)
+{
+	static char *blocks[NR_BLOCKS];
+	for (size_t i = 0; i < NR_BLOCKS; i++)
+		memset(blocks[i] = malloc(100), (int)i, 100);
+	for (size_t i = 0; i < NR_BLOCKS; i++) {
+		if (blocks[i][0] != (char)i || blocks[i][99] != (char)i)
+			_exit(5);
+		free(blocks[i]);
+	}
+}
 
 static void fork_here(int signal)
 {
 	int status, saved = errno;
 	(void)signal;
 	pid_t child = fork();
-	if (child == 0 && by_exit)
+	if (child == 0 && child_does == ALLOCATES)
+		allocate_in_child();
+	if (child == 0 && child_does == RUNS_EXIT_HANDLERS)
 		exit(0);
 	if (child == 0)
 		_exit(0);
@@ -55,6 +70,14 @@ static void round_of_calls(size_t i)
 	free(malloc(size / 2 + 1));
 }
 
+/* Blocks that are all fresh: 1 KiB of them, so the stack gets new ones in each round. */
+static void take_fresh(void)
+{
+	for (size_t bytes = 0; bytes <= 1024; bytes += 112)
+		if (!malloc(100))
+			_exit(8);
+}
+
 /* --- by a tracer -------------------------------------------------------------------------- */
 
 /* The child: stops before each round. */
@@ -65,7 +88,10 @@ static void be_traced(size_t nr_rounds)
 		_exit(7);
 	for (size_t i = 0; i < nr_rounds; i++) {
 		raise(SIGSTOP);
-		round_of_calls(i);
+		if (child_does == ALLOCATES)
+			take_fresh();
+		else
+			round_of_calls(i);
 	}
 	_exit(nr_signals > (int)nr_rounds / 2 ? 0 : 6);
 }
@@ -112,8 +138,14 @@ static void at_each_instruction(void) { trace(test_pick(300, 1000, 6000), 1); }
 
 static void at_each_instruction_by_exit(void)
 {
-	by_exit = true;
+	child_does = RUNS_EXIT_HANDLERS;
 	trace(test_pick(150, 400, 3000), 7);
+}
+
+static void at_each_instruction_allocates(void)
+{
+	child_does = ALLOCATES;
+	trace(test_pick(300, 1000, 6000), 1);
 }
 
 /* --- by a timer --------------------------------------------------------------------------- */
@@ -133,6 +165,8 @@ static void by_a_timer(void)
 static const struct test_case cases[] = {
 	{.name = "a fork at each instruction", .run = at_each_instruction, .engines = SEAM, .seconds = 60},
 	{.name = "an exit in a child at each instruction", .run = at_each_instruction_by_exit, .engines = SEAM, .seconds = 60},
+	{.name = "a child that allocates at each instruction", .run = at_each_instruction_allocates, .engines = SEAM,
+	 .seconds = 60},
 	{.name = "a fork each 50 us", .run = by_a_timer, .engines = SEAM, .seconds = 60},
 };
 
