@@ -209,7 +209,8 @@ size_t sea_cache_expect_live(const char *verb, const void *block);
 
 /* Ends the process if the block is not live, or has less than the `told` bytes with which it is
  * freed.  A good size of what it has is allowed: a guarded block may be as short as its request.
- * A block that has more is no mistake for certain: realloc() may have left it as it was. */
+ * A block that has more is no mistake for certain: realloc() may have left it as it was.  Does nothing
+ * if the thread holds a lock: it would take another. */
 void sea_cache_expect_room(const void *block, size_t told);
 
 /* Claim: the calling thread's stack has a chunk for 1 to SEA_MEDIUM_MAX bytes. */

@@ -86,7 +86,6 @@ void sea_engine_free(void *block) { sea_cache_free(block); }
 /* Claim: hardened mode answers for the block, or for the mistake. */
 static bool is_hardened(const void *block) { return sea_secure_is_on() && !sea_named_has(block); }
 
-
 /* In hardened mode the seam map shows no block. */
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
@@ -107,7 +106,7 @@ void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 	if (is_hardened(block)) {
 		if (sea_secure_free(block, kind, size))
 			return;
-	} else if (block && size != SEA_SIZE_UNTOLD && !sea_lock_holds_any()) {
+	} else if (block && size != SEA_SIZE_UNTOLD) {
 		sea_cache_expect_room(block, size);
 	}
 	sea_cache_free(block);

@@ -75,6 +75,8 @@ static void call_inside(void)
 	resize_inside(medium, 20000);
 	resize_inside(large, 900000);
 	sea_engine_free(large); /* does nothing: it would take a lock */
+	sea_engine_free_as(SEA_KIND_PLAIN, large, 900000);
+	sea_cache_expect_room(large, 2 * MiB);
 	CHECK_EQ(sea_engine_trim(0), 0);
 	sea_lock_drop(&held);
 	sea_account(&after);
