@@ -86,7 +86,6 @@ void sea_engine_free(void *block) { sea_cache_free(block); }
 /* Claim: hardened mode answers for the block, or for the mistake. */
 static bool is_hardened(const void *block) { return sea_secure_is_on() && !sea_named_has(block); }
 
-
 /* In hardened mode the seam map shows no block. */
 static SEA_NOINLINE size_t expect_long(const char *verb, const void *block)
 {
@@ -112,6 +111,8 @@ void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 	}
 	sea_cache_free(block);
 }
+
+bool sea_engine_has(const void *block) { return sea_pagemap_arena(block) || (sea_secure_is_on() && sea_secure_has(block)); }
 
 static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }
 
