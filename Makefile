@@ -23,7 +23,7 @@ PRELOAD_CFLAGS := -fsemantic-interposition -fexceptions
 SEA_LDFLAGS := -shared -pthread -Wl,-O1 -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
                -Wl,--version-script=preload/exports.map
 
-# What lies side by side in the libraries.  A linker that cannot do it (gold, lld) does without.
+# The order of code and data in the libraries, for GNU ld.
 LAYOUT := preload/layout.ld
 
 # $(call where,COMMAND,WHAT): does WHAT where there is such a command, and says so where there is not.
@@ -66,9 +66,10 @@ $(BUILD)/libseamalloc-watermark.so: $(addprefix $(BUILD)/obj/,$(WATERMARK_OBJECT
 
 link = $(CC) $(CFLAGS) $(LDFLAGS) $(SEA_LDFLAGS) -Wl,-soname,$(notdir $@).$(SOVERSION) -o $@ $(filter %.o,$^)
 
+# Linkers that refuse the script (gold, lld) link without it.  Then what they say the second time is shown.
 $(BUILD)/%.so: $(LAYOUT)
 	$(call say,LINK,$@)
-	$(Q)$(link) -Wl,-T,$(LAYOUT) 2>/dev/null || $(link)
+	$(Q)if said=$$($(link) -Wl,-T,$(LAYOUT) 2>&1); then [ -z "$$said" ] || echo "$$said" >&2; else $(link); fi
 
 $(SONAMES): %.so.$(SOVERSION): %.so
 	$(Q)ln -sfn $(notdir $<) $@

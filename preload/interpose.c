@@ -45,11 +45,12 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 }
 EXPORT void cfree(void *block) { free(block); }
 
-/* The size is looked at if the block is ours. */
+/* The size is looked at if the block is ours.  It is not where a tool has replaced malloc and free, but
+ * not this function: valgrind does so in the code, and the names do not show it. */
 extern void our_free(void *block) __THROW __attribute__((alias("free"), visibility("hidden")));
 EXPORT void free_sized(void *block, size_t size)
 {
-	if (free == our_free)
+	if (free == our_free && sea_engine_has(block))
 		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
 	else
 		free(block);

@@ -233,7 +233,7 @@ static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 	sea_shard_merge_some(shard);
 }
 
-/* Puts a used chunk into the spill of a full stack.  False: another region has its place. */
+/* Puts a used chunk into the spill of a full stack.  False: another region has its bucket. */
 SEA_INLINE bool spill(struct sea_spill *spill, void *chunk)
 {
 	sea_threads_hold_back();

@@ -37,7 +37,7 @@ SEA_NOINLINE void sea_cache_free_unseen(void *block, size_t c, uintptr_t mark, s
 SEA_NOINLINE void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache);
 SEA_COLD void sea_cache_free_marked(void *block, size_t c);
 
-/* Either of the first two for a free that says a size: it is looked at first. */
+/* For a free that says a size: checks it, then does what the first or the second of these does. */
 SEA_NOINLINE void sea_cache_free_told(void *block, size_t c, uintptr_t mark, struct sea_cache *cache, size_t told);
 
 /* 16 instructions on x86-64, two branches.  Prefetches the next chunk.  NULL: the slow path may
@@ -66,12 +66,12 @@ SEA_INLINE void *sea_cache_pop_small(struct sea_cache *cache, unsigned c)
 	if (!cache->head[c]) {
 		if (unlikely(cache->bin[c].cur >= cache->bin[c].end))
 			return NULL;
-		sea_bin_lay_out(cache, c);
+		sea_bin_stack_fresh(cache, c);
 	}
 	return sea_bin_pop(cache, c);
 }
 
-/* The same for another class. */
+/* The same for a larger class, whose fresh chunks do not go on the stack. */
 SEA_INLINE void *sea_cache_pop_medium(struct sea_cache *cache, unsigned c)
 {
 	SEA_ASSERT(sea_class_granules(c) > 0);

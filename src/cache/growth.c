@@ -24,8 +24,8 @@
 #include "cache/send.h"
 
 /* A class starts with room for 4 KiB, but at most 64 chunks; a class of larger chunks with one.
- * Fresh chunks that are laid out take room that freed ones would have (10,000 blocks of 16 to 900
- * bytes in random order: 2 % more instructions), so small classes get as much more. */
+ * Small classes start with room for SEA_STACKED_BYTES more: fresh chunks on the stack take room that
+ * freed ones would have (10,000 blocks of 16 to 900 bytes in random order: 2 % more instructions). */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
 #define FIRST_LIMIT_MAX 64
 
@@ -84,8 +84,8 @@ static uint32_t first_limit(const struct sea_bin *bin, size_t size, size_t left)
 {
 	if (size > FIRST_LIMIT_BYTES)
 		return bin->drawn > FIRST_LARGE_DRAWN && left > 0;
-	size_t laid_out = size <= SEA_SMALL_MAX ? SEA_LAY_OUT_BYTES / size : 0;
-	return (uint32_t)(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX) + laid_out);
+	size_t stacked = size <= SEA_SMALL_MAX ? SEA_STACKED_BYTES / size : 0;
+	return (uint32_t)(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX) + stacked);
 }
 
 /* Lets the spill of class c hold `grant` more chunks.  False: out of memory. */

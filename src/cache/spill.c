@@ -26,23 +26,23 @@ void sea_spill_enter_all(struct sea_spill *spill)
 
 SEA_RACE_BY_DESIGN bool sea_spill_has(const struct sea_spill *spill, const void *chunk)
 {
-	size_t place = sea_spill_number(chunk) % SEA_SPILL_PLACES;
+	size_t bucket = sea_spill_number(chunk) % SEA_SPILL_BUCKETS;
 	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++)
 		if (sea_load_relaxed(&spill->fetched[i]) == chunk)
 			return true;
-	if (!spill->count[place] || spill->number[place] != sea_spill_number(chunk))
+	if (!spill->count[bucket] || spill->number[bucket] != sea_spill_number(chunk))
 		return false;
 	uint64_t word = sea_load_relaxed(sea_spill_word((struct sea_spill *)spill, chunk));
 	return word >> (uintptr_t)chunk / SEA_GRANULE % 64 & 1;
 }
 
-/* The first place in use; SEA_SPILL_PLACES if there is none. */
-static size_t first_place(const struct sea_spill *spill)
+/* The first bucket in use; SEA_SPILL_BUCKETS if there is none. */
+static size_t first_bucket(const struct sea_spill *spill)
 {
-	for (size_t w = 0; w < SEA_SPILL_PLACES / 64; w++)
+	for (size_t w = 0; w < SEA_SPILL_BUCKETS / 64; w++)
 		if (spill->filled[w])
 			return w * 64 + sea_lowest_bit(spill->filled[w]);
-	return SEA_SPILL_PLACES;
+	return SEA_SPILL_BUCKETS;
 }
 
 /* Appends up to `max` chunks of a word to a list.  Returns the end of the list. */
@@ -58,22 +58,22 @@ static struct sea_link **append(struct sea_link **link, char *base, uint64_t *bi
 uint32_t sea_spill_take(struct sea_spill *spill, uint32_t max, struct sea_link **list)
 {
 	SEA_ASSERT(max > 0);
-	size_t place = first_place(spill);
-	if (place == SEA_SPILL_PLACES)
+	size_t bucket = first_bucket(spill);
+	if (bucket == SEA_SPILL_BUCKETS)
 		return 0;
 	sea_spill_enter_all(spill);
-	char *base = (char *)(spill->number[place] << SEA_SPILL_REGION_SHIFT);
-	uint32_t left = max = (uint32_t)sea_min(max, spill->count[place]);
+	char *base = (char *)(spill->number[bucket] << SEA_SPILL_REGION_SHIFT);
+	uint32_t left = max = (uint32_t)sea_min(max, spill->count[bucket]);
 	struct sea_link **link = list;
 	for (size_t w = 0; left > 0; w++) {
 		SEA_ASSERT(w < SEA_SPILL_WORDS);
-		link = append(link, base + w * 64 * SEA_GRANULE, &spill->bits[place][w], &left);
+		link = append(link, base + w * 64 * SEA_GRANULE, &spill->bits[bucket][w], &left);
 	}
 	*link = NULL;
-	SEA_ASSERT(spill->count[place] >= max); /* SP1 */
-	spill->count[place] -= (uint16_t)max;
-	if (!spill->count[place])
-		spill->filled[place / 64] &= ~(1ull << place % 64);
+	SEA_ASSERT(spill->count[bucket] >= max); /* SP1 */
+	spill->count[bucket] -= (uint16_t)max;
+	if (!spill->count[bucket])
+		spill->filled[bucket / 64] &= ~(1ull << bucket % 64);
 	spill->room += max;
 	SEA_ASSERT(spill->room <= spill->limit); /* SP2 */
 	return max;
@@ -91,23 +91,23 @@ void sea_spill_purge(struct sea_spill *spill)
 	spill->was_used = false;
 }
 
-/* Prefetched chunks of the place that are not entered. */
-static uint32_t count_fetched(const struct sea_spill *spill, size_t place)
+/* Prefetched chunks of the bucket that are not entered. */
+static uint32_t count_fetched(const struct sea_spill *spill, size_t bucket)
 {
 	uint32_t nr = 0;
 	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++)
-		nr += spill->fetched[i] && sea_spill_number(spill->fetched[i]) % SEA_SPILL_PLACES == place;
+		nr += spill->fetched[i] && sea_spill_number(spill->fetched[i]) % SEA_SPILL_BUCKETS == bucket;
 	return nr;
 }
 
 bool sea_spill_is_sound(const struct sea_spill *spill)
 {
 	uint32_t nr = 0;
-	for (size_t place = 0; place < SEA_SPILL_PLACES; place++) {
-		uint32_t count = count_fetched(spill, place);
+	for (size_t bucket = 0; bucket < SEA_SPILL_BUCKETS; bucket++) {
+		uint32_t count = count_fetched(spill, bucket);
 		for (size_t w = 0; w < SEA_SPILL_WORDS; w++)
-			count += sea_count_bits(spill->bits[place][w]);
-		if (count != spill->count[place] || (spill->filled[place / 64] >> place % 64 & 1) != (count > 0))
+			count += sea_count_bits(spill->bits[bucket][w]);
+		if (count != spill->count[bucket] || (spill->filled[bucket / 64] >> bucket % 64 & 1) != (count > 0))
 			return false;
 		nr += count;
 	}

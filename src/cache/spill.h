@@ -8,14 +8,14 @@
  * next.  A spill uses bits instead.  Its chunks come back in address order, so the processor can
  * prefetch them, and blocks that are allocated together are near each other.
  *
- * A region has one possible place, by its number.  If another region has the place, the spill does
+ * A region has one possible bucket, by its number.  If another region has the bucket, the spill does
  * not take the chunk.
  *
  * A freed chunk has mostly left the processor's caches, and a load from it stalls the processor.
  * So a chunk is only prefetched when it comes.  It is read, marked and entered when some more have
  * come, and that is when a double free is noticed.
  *
- * SP1  count[p] is the number of bits set in bits[p] plus the prefetched chunks of place p.
+ * SP1  count[p] is the number of bits set in bits[p] plus the prefetched chunks of bucket p.
  *      Bit p of `filled` is set  <=>  count[p] is not 0.
  * SP2  limit == room + all counts.
  * SP3  A chunk in a spill is used to its zone and has the spill's class.  Once it is entered, it
@@ -33,7 +33,7 @@
 #define SEA_SPILL_CLASSES 17
 
 /* 128 regions of 64 KiB: as many addresses as a cache may hold bytes by default. */
-#define SEA_SPILL_PLACES 128
+#define SEA_SPILL_BUCKETS 128
 #define SEA_SPILL_REGION_SHIFT 16
 #define SEA_SPILL_WORDS 64
 
@@ -46,22 +46,22 @@ struct sea_spill {
 	uint32_t room;	/* chunks that it can still take; other threads read it */
 	uint32_t turn;	/* next index in `fetched` */
 	bool was_used;	/* since its memory was last purged */
-	uint64_t filled[SEA_SPILL_PLACES / 64];
-	uint16_t count[SEA_SPILL_PLACES];
-	uintptr_t number[SEA_SPILL_PLACES]; /* the region; undefined while the count is 0 */
+	uint64_t filled[SEA_SPILL_BUCKETS / 64];
+	uint16_t count[SEA_SPILL_BUCKETS];
+	uintptr_t number[SEA_SPILL_BUCKETS]; /* the region; undefined while the count is 0 */
 	struct sea_link *fetched[SEA_SPILL_FETCHED]; /* prefetched, not entered yet; or NULL */
-	uint64_t bits[SEA_SPILL_PLACES][SEA_SPILL_WORDS];
+	uint64_t bits[SEA_SPILL_BUCKETS][SEA_SPILL_WORDS];
 };
 
 _Static_assert((1 << SEA_SPILL_REGION_SHIFT) / SEA_GRANULE == 64 * SEA_SPILL_WORDS, "a bit for each granule");
 
 SEA_INLINE uintptr_t sea_spill_number(const void *chunk) { return (uintptr_t)chunk >> SEA_SPILL_REGION_SHIFT; }
 
-/* The word of a chunk in its place's bits. */
+/* The word of a chunk in its bucket's bits. */
 SEA_INLINE uint64_t *sea_spill_word(struct sea_spill *spill, const void *chunk)
 {
 	size_t granule = (uintptr_t)chunk / SEA_GRANULE;
-	return &spill->bits[sea_spill_number(chunk) % SEA_SPILL_PLACES][granule / 64 % SEA_SPILL_WORDS];
+	return &spill->bits[sea_spill_number(chunk) % SEA_SPILL_BUCKETS][granule / 64 % SEA_SPILL_WORDS];
 }
 
 /* Enters a chunk that was prefetched.  Ends the process if it was freed before. */
@@ -69,7 +69,7 @@ SEA_NOINLINE void sea_spill_enter_marked(struct sea_spill *spill, struct sea_lin
 SEA_INLINE void sea_spill_enter(struct sea_spill *spill, struct sea_link *chunk)
 {
 	uintptr_t mark = sea_link_mark(chunk);
-	SEA_ASSERT(spill->count[sea_spill_number(chunk) % SEA_SPILL_PLACES] > 0); /* SP1 */
+	SEA_ASSERT(spill->count[sea_spill_number(chunk) % SEA_SPILL_BUCKETS] > 0); /* SP1 */
 	if (unlikely(chunk->mark == mark)) {
 		sea_spill_enter_marked(spill, chunk);
 		return;
@@ -81,29 +81,29 @@ SEA_INLINE void sea_spill_enter(struct sea_spill *spill, struct sea_link *chunk)
 /* Claim: the spill has the chunk.  For other threads than the owner the answer may be out of date. */
 bool sea_spill_has(const struct sea_spill *spill, const void *chunk);
 
-/* Gives the place to the chunk's region.  False: another region has it. */
-SEA_INLINE bool sea_spill_claim(struct sea_spill *spill, size_t place, uintptr_t number)
+/* Gives the bucket to the chunk's region.  False: another region has it. */
+SEA_INLINE bool sea_spill_claim(struct sea_spill *spill, size_t bucket, uintptr_t number)
 {
-	SEA_ASSERT(place == number % SEA_SPILL_PLACES);
-	if (likely(spill->count[place]))
-		return spill->number[place] == number;
-	spill->number[place] = number;
-	spill->filled[place / 64] |= 1ull << place % 64;
+	SEA_ASSERT(bucket == number % SEA_SPILL_BUCKETS);
+	if (likely(spill->count[bucket]))
+		return spill->number[bucket] == number;
+	spill->number[bucket] = number;
+	spill->filled[bucket / 64] |= 1ull << bucket % 64;
 	return true;
 }
 
-/* Adds a freed chunk.  There must be room.  False: another region has the place. */
+/* Adds a freed chunk.  There must be room.  False: another region has the bucket. */
 SEA_INLINE bool sea_spill_put(struct sea_spill *spill, struct sea_link *chunk)
 {
 	SEA_ASSERT(spill->room > 0);
-	size_t place = sea_spill_number(chunk) % SEA_SPILL_PLACES;
-	if (unlikely(!sea_spill_claim(spill, place, sea_spill_number(chunk))))
+	size_t bucket = sea_spill_number(chunk) % SEA_SPILL_BUCKETS;
+	if (unlikely(!sea_spill_claim(spill, bucket, sea_spill_number(chunk))))
 		return false;
 	struct sea_link **turn = &spill->fetched[spill->turn], *before = *turn;
 	spill->turn = (spill->turn + 1) % SEA_SPILL_FETCHED;
 	__builtin_prefetch(chunk, 1);
 	*turn = chunk;
-	spill->count[place]++;
+	spill->count[bucket]++;
 	spill->room--;
 	if (likely(before))
 		sea_spill_enter(spill, before);

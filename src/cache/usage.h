@@ -4,7 +4,8 @@
  * From these numbers follows how much the thread holds, how much its cache may hold, and whether it
  * is clearing up.  Only its thread reads and writes a usage.
  *
- * US1  torn_down <= returned: an allocation on the slow path ends less than a refill does.
+ * US1  torn_down <= returned: a refill sets both to 0, an allocation on the slow path only
+ *      torn_down.
  * US2  `cleared` is 0 unless the thread is clearing up.
  * US3  peak_live <= peak, and net <= peak after each refill and each look.
  * US4  `granted` is what the limits of the thread's stacks and spills allow, in bytes.

@@ -27,6 +27,10 @@ void sea_engine_free(void *block);
  * has less; hardened mode, if kind or size is not that of the allocation. */
 void sea_engine_free_as(enum sea_kind kind, void *block, size_t size);
 
+/* Claim: the address lies in memory from which this heap takes blocks.  False for guarded blocks and heap
+ * objects in brought memory, too. */
+bool sea_engine_has(const void *block);
+
 /* Settles what depends on options, if all of them have been read. */
 void sea_engine_start(bool options_are_read);
 

@@ -17,8 +17,8 @@
 bool sea_apart_add(struct sea_shard *shard);
 
 /* Frees all chunks of the shard at once, used or pending: all zones go to the page allocator.  Nobody
- * sends to it or takes from it meanwhile.  Waits for threads that purge its pages, for a step (page/purge.h).
- * Cost: some 2 us a zone, however many chunks it has. */
+ * sends to it or takes from it meanwhile.  Waits for threads that purge its pages, for a step at most
+ * (page/purge.h).  Cost: some 2 us a zone, however many chunks it has. */
 void sea_apart_clear(struct sea_shard *shard);
 
 unsigned sea_apart_count(void);

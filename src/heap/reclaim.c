@@ -10,9 +10,9 @@
  *
  * RC1  One thread at a time has the turn (is_running), and only that thread uses the two rounds.
  * RC2  A round that goes on looks for what it is for: long rows, or rows of one page or more.
- * RC3  While the round for short rows goes on, it may still purge something.
- * RC4  A shard counts the threads that hold chunks of it without its lock.  It is being cleared, or
- *      has such threads, only while a thread purges.
+ * RC3  While the round for short rows goes on, some of the bytes that it may purge are left.
+ * RC4  nr_purging of a shard counts the threads that hold chunks of it without its lock, to purge
+ *      them.  A thread that clears the shard sets is_clearing, and waits until there are none.
  */
 #include "heap/reclaim.h"
 

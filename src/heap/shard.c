@@ -272,8 +272,8 @@ static struct sea_zone *pop(struct sea_shard *shard, enum sea_which_queue q, uns
 	return sea_queue_pop(&shard->queue[q], q);
 }
 
-/* For a zone that was popped, so the count is no answer: a thread that has sent may still have its
- * store of the count in its processor, and has seen that the zone is queued. */
+/* Claim: a zone that was popped may have something to merge.  Its count does not tell: a thread that
+ * sent to it before, and so did not queue it again, may have stored a count that is not visible yet. */
 static bool has_pending(const struct sea_shard *shard, const struct sea_zone *zone)
 {
 	return zone->shard == shard && sea_zone_may_be_pending(zone);
@@ -365,7 +365,8 @@ void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned 
 		sea_queue_push(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
 }
 
-/* Chunk by chunk: an OR without a lock takes less than a look for other chunks of its word. */
+/* Chunk by chunk: an OR that is not atomic takes less time than a search for chunks in the same
+ * word. */
 void sea_shard_send_alone(void *const *chunk, const uint16_t *length, uint32_t nr)
 {
 	for (uint32_t i = 0; i < nr; i++) {

@@ -207,8 +207,8 @@ SEA_INLINE void sea_zone_send_held(struct sea_zone *zone, size_t word, uint64_t 
 		sea_or_ordered_mt(&zone->lines[line / 64], 1ull << line % 64);
 }
 
-/* False: nothing was sent that is not merged.  It reads what a sending thread has written before it looks
- * whether the zone is queued.  Shard lock. */
+/* False: all that was sent is merged.  Reads `pending`, which a sending thread writes before it looks
+ * whether the zone is queued, so no sent chunk is missed.  Shard lock. */
 SEA_INLINE bool sea_zone_may_be_pending(const struct sea_zone *zone)
 {
 	uint64_t any = 0;

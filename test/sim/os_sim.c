@@ -271,6 +271,13 @@ static char *map_aligned(size_t size)
 /* Claim: the kernel lets `more` mappings come to those that there are. */
 static bool may_map(size_t more) { return !sim.max_mappings || nr_ranges + more <= sim.max_mappings; }
 
+/* Claim: the kernel unmaps the range.  It needs one mapping more only if both ends of one are left. */
+static bool may_unmap(const char *base, size_t size)
+{
+	const struct range *range = &ranges[range_above(base)];
+	return may_map(1) || base <= range->base || base + size >= range->base + range->size;
+}
+
 static void *reserve(size_t size, int protection)
 {
 	char *base = NULL;
@@ -433,7 +440,7 @@ bool sea_os_release(void *base, size_t size)
 {
 	pthread_mutex_lock(&mutex);
 	expect_reserved("release: not reserved", base, size);
-	bool done = !is_faulty(SIM_RELEASE) && may_map(1) && !munmap(base, size);
+	bool done = !is_faulty(SIM_RELEASE) && may_unmap(base, size) && !munmap(base, size);
 	if (done) {
 		forget_huge(base, size);
 		remove_range(base, size);

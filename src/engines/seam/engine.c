@@ -112,6 +112,8 @@ void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 	sea_cache_free(block);
 }
 
+bool sea_engine_has(const void *block) { return sea_pagemap_arena(block) || (sea_secure_is_on() && sea_secure_has(block)); }
+
 static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }
 
 /* Claim: a block of `usable` bytes may serve `size` as it is. */

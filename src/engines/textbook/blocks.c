@@ -170,6 +170,8 @@ void sea_engine_free_as(enum sea_kind kind, void *block, size_t size)
 	sea_engine_free(block);
 }
 
+bool sea_engine_has(const void *block) { return sea_pagemap_arena(block); }
+
 void sea_engine_start(bool options_are_read) { (void)options_are_read; }
 void sea_engine_audit(void) {}
 

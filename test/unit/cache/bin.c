@@ -71,16 +71,16 @@ static void a_fresh_run_marks_its_next(void)
 }
 
 /* K1, K2, K3: up to the end of the block, the lowest on top.  Malloc hands them out in this order. */
-static void a_block_of_fresh_chunks_is_laid_out(void)
+static void fresh_chunks_go_on_the_stack_together(void)
 {
 	for (unsigned c = 1; c <= SEA_SMALL_GRANULES; c++) {
 		size_t size = sea_class_size(c);
 		alloc(size);
 		struct sea_cache *cache = sea_threads_own();
 		struct sea_bin *bin = &cache->bin[c];
-		while (cache->head[c] || bin->end - bin->cur < (ptrdiff_t)(2 * SEA_LAY_OUT_BYTES))
+		while (cache->head[c] || bin->end - bin->cur < (ptrdiff_t)(2 * SEA_STACKED_BYTES))
 			alloc(size);
-		char *first = bin->cur, *end = (char *)sea_round_up((uintptr_t)first + 1, SEA_LAY_OUT_BYTES);
+		char *first = bin->cur, *end = (char *)sea_round_up((uintptr_t)first + 1, SEA_STACKED_BYTES);
 		int32_t room = cache->room[c];
 		char *next = alloc(size);
 		CHECK(next == first && bin->cur >= end && bin->cur - end < (ptrdiff_t)size);
@@ -204,7 +204,7 @@ static const struct test_case cases[] = {
 	PASSES(an_empty_cache_is_sound),
 	PASSES(push_and_pop),
 	PASSES(a_fresh_run_marks_its_next),
-	PASSES(a_block_of_fresh_chunks_is_laid_out),
+	PASSES(fresh_chunks_go_on_the_stack_together),
 	PASSES(random_operations),
 	PASSES(a_wrong_count_is_noticed),
 	PASSES(a_wrong_chunk_is_noticed),

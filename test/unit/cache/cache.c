@@ -680,8 +680,8 @@ static void caches_of_all_threads_have_a_limit(void)
 			CHECK(alloc(64));
 		give_all();
 	}
-	CHECK_EQ(sea_budget.cached, 64 * MiB + 4 * KiB + SEA_LAY_OUT_BYTES);
-	sea_budget.cached = 4 * KiB + SEA_LAY_OUT_BYTES;
+	CHECK_EQ(sea_budget.cached, 64 * MiB + 4 * KiB + SEA_STACKED_BYTES);
+	sea_budget.cached = 4 * KiB + SEA_STACKED_BYTES;
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < 3000; i++)
 			CHECK(alloc(64));

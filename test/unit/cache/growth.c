@@ -9,7 +9,7 @@
 #include "page/budget.h"
 #include "unit.h"
 
-enum { SIZE = 64, C = SIZE / 16, FIRST_LIMIT = 64 + SEA_LAY_OUT_BYTES / SIZE, NR = 300 };
+enum { SIZE = 64, C = SIZE / 16, FIRST_LIMIT = 64 + SEA_STACKED_BYTES / SIZE, NR = 300 };
 
 static char *blocks[NR];
 
@@ -53,8 +53,8 @@ static void a_class_starts_with_4_kib_or_5(void)
 		if (!size || size > 4 * KiB)
 			continue;
 		sea_cache_free(alloc(size));
-		size_t laid_out = size <= SEA_SMALL_MAX ? SEA_LAY_OUT_BYTES / size : 0;
-		CHECK_EQ(sea_threads_own()->bin[c].limit, sea_min(4 * KiB / size, 64) + laid_out);
+		size_t stacked = size <= SEA_SMALL_MAX ? SEA_STACKED_BYTES / size : 0;
+		CHECK_EQ(sea_threads_own()->bin[c].limit, sea_min(4 * KiB / size, 64) + stacked);
 		check_granted();
 	}
 }

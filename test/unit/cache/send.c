@@ -8,7 +8,7 @@
 #include "front/account.h"
 #include "unit.h"
 
-enum { SIZE = 64, C = SIZE / 16, NR = 200, FIRST_LIMIT = 64 + SEA_LAY_OUT_BYTES / SIZE };
+enum { SIZE = 64, C = SIZE / 16, NR = 200, FIRST_LIMIT = 64 + SEA_STACKED_BYTES / SIZE };
 
 static char *blocks[NR];
 

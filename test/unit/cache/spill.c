@@ -8,7 +8,7 @@
 #include "map/meta.h"
 #include "unit.h"
 
-/* Addresses that nothing looks at but the spill: 16 MiB, so that places are shared. */
+/* Addresses that nothing looks at but the spill: 16 MiB, so that buckets are shared. */
 #define CHUNKS 4096
 #define SPAN ((size_t)16 * MiB)
 
@@ -76,10 +76,10 @@ static void chunks_come_in_the_order_of_addresses(void)
 	CHECK(sea_spill_is_sound(spill));
 }
 
-/* Two regions whose numbers differ by a multiple of the places. */
-static void a_region_has_its_place_alone(void)
+/* Two regions whose numbers differ by a multiple of the buckets. */
+static void a_region_has_its_bucket_alone(void)
 {
-	size_t other = SEA_SPILL_PLACES << SEA_SPILL_REGION_SHIFT >> 6;
+	size_t other = SEA_SPILL_BUCKETS << SEA_SPILL_REGION_SHIFT >> 6;
 	start();
 	CHECK(put(3));
 	CHECK(!put(other + 5));
@@ -124,7 +124,7 @@ static void only_an_empty_one_is_purged(void)
 	CHECK_EQ(take(2), 1);
 	CHECK_EQ(sea_spill_tighten(spill), 1);
 	sea_spill_purge(spill);
-	CHECK_AT_MOST(SEA_SPILL_PLACES / 2 * SEA_SPILL_WORDS * 8, sim.purged);
+	CHECK_AT_MOST(SEA_SPILL_BUCKETS / 2 * SEA_SPILL_WORDS * 8, sim.purged);
 	size_t purged = sim.purged;
 	sea_spill_purge(spill);
 	CHECK_EQ(sim.purged, purged);
@@ -290,7 +290,7 @@ static void twice_in_a_spill(void)
 static const struct test_case cases[] = {
 	PASSES(nothing_comes_of_nothing),
 	PASSES(chunks_come_in_the_order_of_addresses),
-	PASSES(a_region_has_its_place_alone),
+	PASSES(a_region_has_its_bucket_alone),
 	PASSES(random_operations),
 	PASSES(only_an_empty_one_is_purged),
 	ABORTS(twice_is_noticed_when_it_is_entered, "seamalloc: free of "),
