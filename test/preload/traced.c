@@ -36,6 +36,12 @@ static void drop(void *block, size_t size, int way)
 		free(block);
 }
 
+/* In a way that fits the free: only what aligned_alloc() made has an alignment. */
+static void *make(size_t size, int way)
+{
+	return way == 2 ? aligned_alloc(16, size) : way % 2 ? malloc(size) : reallocarray(NULL, 1, size);
+}
+
 static void *work(void *unused)
 {
 	size_t room = 4;
@@ -53,7 +59,7 @@ static void *work(void *unused)
 	free(numbers);
 	for (int i = 0; i < 1000; i++) {
 		size_t size = (size_t)i * 7 % 3000 / 16 * 16 + 16; /* a multiple of the alignment: tools ask for it */
-		drop(memset(i % 2 ? malloc(size) : reallocarray(NULL, 1, size), 1, size), size, i % 4);
+		drop(memset(make(size, i % 4), 1, size), size, i % 4);
 		free(memset(aligned_alloc(64, 128), 1, 128));
 	}
 	return unused;
