@@ -6,6 +6,8 @@
 #include "base/os.h"
 #include "unit.h"
 
+#include <sys/mman.h>
+
 static size_t page(void) { return sim.page_size; }
 
 static bool is_guard(const char *at) { return sim_is_reserved(at, page()) && !sim_is_committed(at, page()); }
@@ -72,10 +74,21 @@ static void impossible_sizes(void)
 	CHECK_EQ(sim.reserved, 0);
 }
 
+/* Addresses are given out where nothing else of this process is. */
+static void use_free_addresses(size_t size)
+{
+	char *base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(base != MAP_FAILED);
+	CHECK_EQ(munmap(base, size), 0);
+	sim.lowest = (uintptr_t)base;
+	sim.highest = (uintptr_t)base + size;
+}
+
 /* Where only what is needed can be had, it is: below the place that the system chooses, as that is free. */
 static void no_room_for_slack(void)
 {
 	size_t nr = 0;
+	use_free_addresses(256 * MiB);
 	sim.max_reserved = MiB + 2 * page();
 	for (size_t i = 0; i < 20; i++) {
 		char *base = sea_span_reserve(MiB, MiB);
