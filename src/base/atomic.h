@@ -62,7 +62,11 @@ void sea_may_switch(void);
 
 /* Reads a word that was written before the caller could ask for it.  A plain load: compilers fold
  * it into the instruction that uses it, which they do not do with atomics. */
+#ifdef __SANITIZE_THREAD__ /* hardened mode may make the map late; who reads too early finds no block */
+#define sea_load_constant(p) sea_load_relaxed(p)
+#else
 #define sea_load_constant(p) (*(p))
+#endif
 
 /* Counts a variable of the calling thread down; true if it fell below 0.  One instruction and its
  * flags; compilers would load, test and store. */
