@@ -396,8 +396,7 @@ int sea_os_thread_clock(void)
 	return pthread_getcpuclockid(pthread_self(), &clock) ? 0 : clock;
 }
 
-/* The kernel makes the clock of the id (CPUCLOCK in its sources): ~id in all but the last three
- * bits. */
+/* The kernel's clock of an id (CPUCLOCK in its sources) has ~id in all but the last three bits. */
 size_t sea_os_thread_id(void)
 {
 	int clock = sea_os_thread_clock();
@@ -417,8 +416,7 @@ uint64_t sea_os_thread_time(int clock)
 /* Before glibc 2.34 a program may not have it. */
 #pragma weak pthread_create
 
-/* Address space only: a thread of ours touches two pages.  The C library also puts thread-local
- * data there. */
+/* Address space only: two pages are touched.  The C library puts thread-local data there, too. */
 #define THREAD_STACK (256 * SEA_KIB)
 
 struct thread_start {
@@ -446,8 +444,7 @@ static bool create_thread(const pthread_attr_t *attributes, struct thread_start 
 	return is_created;
 }
 
-/* A record for each body, which keeps its value: a thread reads it when it runs at last, and another may
- * be started before. */
+/* A record for each body: a thread may read its own after the next one has been started. */
 static struct thread_start *start_for(void (*body)(void), const char *name)
 {
 	static struct thread_start starts[2]; /* the idle thread, and those that watch ports */
