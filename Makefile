@@ -31,6 +31,8 @@ where = $(Q)if command -v $(1) >/dev/null; then $(2); else echo "skip  $@: there
 
 # The rooms of src/ (src/README.md), and what each library has of them.
 room     = $(patsubst src/%.c,%.o,$(sort $(wildcard src/$(1)/*.c)))
+# The files that ask Linux, for which the unit tests have a simulated kernel.
+OS      := $(patsubst %,base/%.o,os os_thread os_fault)
 BELOW   := $(foreach r,base map page,$(call room,$(r)))
 BESIDE  := $(foreach r,segment message,$(call room,$(r)))
 CACHED  := $(foreach r,heap cache engines/seam,$(call room,$(r)))
@@ -241,7 +243,7 @@ BENCH_TESTS   := $(filter-out $(COMMAND_TESTS) $(DEB_TESTS),$(wildcard test/scri
 
 check-scripts: all ## the commands
 	$(Q)if command -v shellcheck >/dev/null; then \
-		shellcheck scripts/seamalloc scripts/setup scripts/options-table scripts/check-all scripts/check-headers \
+		shellcheck scripts/seamalloc scripts/setup scripts/options-table scripts/check-all scripts/ci-long scripts/check-headers \
 			scripts/packaging/install-files scripts/packaging/build-deb .ci/run test/scripts/*.bash; \
 	else echo "skip  $@: there is no shellcheck here"; fi
 	$(call where,bats,SEAMALLOC_BUILD=$(BUILD) bats $(COMMAND_TESTS))
@@ -261,11 +263,15 @@ check-docs: ## the pages name what exists, generated parts are up to date, man p
 	$(Q)if command -v mandoc >/dev/null; then mandoc -T lint -W warning docs/man/*.[13]; \
 	else echo "skip  $@: there is no mandoc here"; fi
 
-# The libraries with another compiler, and for other processors.
+# The libraries with another compiler, which has to notice the same mistakes, and for other processors.
 check-builds: check-build-clang check-build-aarch64 check-build-riscv64 ## clang, aarch64, riscv64
 
+ci-long: ## gcc and clang at O0 to O3 and LTO, sanitizers, valgrind, musl, i386; a verdict for each; half an hour
+	$(Q)scripts/ci-long $(MAKE) $(BUILD)
+
 check-build-clang:
-	$(call where,clang,$(MAKE) BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/libs)
+	$(call where,clang,$(MAKE) BUILD=$(BUILD)/clang CC=clang $(BUILD)/clang/libs && \
+		BUILD=$(BUILD)/clang test/run-tests --quick --engine seam misuse/misuse)
 
 check-build-%:
 	$(call where,$*-linux-gnu-gcc,$(MAKE) BUILD=$(BUILD)/$* CC=$*-linux-gnu-gcc AR=$*-linux-gnu-ar \
@@ -281,4 +287,4 @@ clean: ## remove the build folder
 	rm -rf $(BUILD)
 
 .PHONY: all help demo bench bench-quick memory-goals bench-programs check check-full check-long \
-        check-black-box check-secure check-memory check-situations check-engines check-neighbours check-processors check-machines check-scripts check-bench check-deb check-docs check-builds check-build-clang clean
+        check-black-box check-secure check-memory check-situations check-engines check-neighbours check-processors check-machines check-scripts check-bench check-deb check-docs check-builds check-build-clang ci-long clean

@@ -155,7 +155,6 @@ void _ZdlPvSt11align_val_t(void *block, size_t align) { (void)align, sea_front_f
 #define PLAIN (void *block)
 #define NOTHROW (void *block, __attribute__((unused)) const void *nothrow)
 #define ALIGNED (void *block, size_t align)
-#define SIZED_ALIGNED (void *block, __attribute__((unused)) size_t size, size_t align)
 #define ALIGNED_NOTHROW (void *block, size_t align, __attribute__((unused)) const void *nothrow)
 
 CALLS(void *, _ZnamSt11align_val_t, (size_t size, size_t align), _ZnwmSt11align_val_t, (size, align))
@@ -164,8 +163,6 @@ CALLS(void, _ZdlPvRKSt9nothrow_t, NOTHROW, _ZdlPv, (block))
 CALLS(void, _ZdaPvRKSt9nothrow_t, NOTHROW, _ZdaPv, (block))
 
 CALLS(void, _ZdaPvSt11align_val_t, ALIGNED, _ZdlPvSt11align_val_t, (block, align))
-CALLS(void, _ZdlPvmSt11align_val_t, SIZED_ALIGNED, _ZdlPvSt11align_val_t, (block, align))
-CALLS(void, _ZdaPvmSt11align_val_t, SIZED_ALIGNED, _ZdaPvSt11align_val_t, (block, align))
 CALLS(void, _ZdlPvSt11align_val_tRKSt9nothrow_t, ALIGNED_NOTHROW, _ZdlPvSt11align_val_t, (block, align))
 CALLS(void, _ZdaPvSt11align_val_tRKSt9nothrow_t, ALIGNED_NOTHROW, _ZdaPvSt11align_val_t, (block, align))
 
@@ -195,6 +192,40 @@ void _ZdaPvm(void *block, size_t size)
 		sea_engine_free_as(SEA_KIND_ARRAY, block, size);
 	else
 		_ZdaPv(block);
+}
+
+/* Aligned blocks: hardened mode looks at the size if all forms are ours. */
+extern void *our_new_aligned(size_t size, size_t align)
+	__attribute__((alias("_ZnwmSt11align_val_t"), visibility("hidden")));
+extern void *our_new_array_aligned(size_t size, size_t align)
+	__attribute__((alias("_ZnamSt11align_val_t"), visibility("hidden")));
+extern void our_delete_aligned(void *block, size_t align)
+	__attribute__((alias("_ZdlPvSt11align_val_t"), visibility("hidden")));
+extern void our_delete_array_aligned(void *block, size_t align)
+	__attribute__((alias("_ZdaPvSt11align_val_t"), visibility("hidden")));
+
+static bool aligned_are_ours(void)
+{
+	return _ZnwmSt11align_val_t == our_new_aligned && _ZnamSt11align_val_t == our_new_array_aligned &&
+	       _ZdlPvSt11align_val_t == our_delete_aligned && _ZdaPvSt11align_val_t == our_delete_array_aligned;
+}
+
+EXPORT void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t align);
+void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t align)
+{
+	if (sea_fast_is_secure() && aligned_are_ours())
+		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
+	else
+		_ZdlPvSt11align_val_t(block, align);
+}
+
+EXPORT void _ZdaPvmSt11align_val_t(void *block, size_t size, size_t align);
+void _ZdaPvmSt11align_val_t(void *block, size_t size, size_t align)
+{
+	if (sea_fast_is_secure() && aligned_are_ours())
+		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
+	else
+		_ZdaPvSt11align_val_t(block, align);
 }
 
 /* Delete with a size is the commonest: it goes the fast path itself, through a gate that opens

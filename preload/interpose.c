@@ -48,9 +48,18 @@ EXPORT void cfree(void *block) { free(block); }
 /* The size is looked at if the block is ours.  It is not where a tool has replaced malloc and free, but
  * not this function: valgrind does so in the code, and the names do not show it. */
 extern void our_free(void *block) __THROW __attribute__((alias("free"), visibility("hidden")));
+
+/* Clang assumes that two names are two functions: without the second line it would not compare. */
+static inline bool free_is_ours(void)
+{
+	uintptr_t ours = (uintptr_t)our_free;
+	sea_compute_now(ours);
+	return (uintptr_t)free == ours;
+}
+
 EXPORT void free_sized(void *block, size_t size)
 {
-	if (free == our_free && sea_engine_has(block))
+	if (free_is_ours() && sea_engine_has(block))
 		sea_engine_free_as(SEA_KIND_PLAIN, block, size);
 	else
 		free(block);

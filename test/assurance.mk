@@ -13,7 +13,7 @@ $(ASSURANCE)/%: test/exhaustive/%.c test/exhaustive/exhaustive.h $(UNIT)/plain/t
 EXHAUSTIVE := words pages zone
 # Arguments of each search: a few seconds, and some minutes with 2 GiB of memory.
 EXHAUSTIVE_QUICK := "words 12" "pages 10" "zone small 5 22" "zone large 6 22"
-EXHAUSTIVE_LONG  := "words 16" "pages 16" "zone small 7 26" "zone large 11 26"
+EXHAUSTIVE_LONG  := "words 16" "pages 17" "zone small 7 26" "zone large 11 26"
 
 check-exhaustive: $(EXHAUSTIVE:%=$(ASSURANCE)/%) ## every sequence of operations on small pools and parts of a zone
 	$(Q)for search in $(if $(filter long,$(LENGTH)),$(EXHAUSTIVE_LONG),$(EXHAUSTIVE_QUICK)); do \
@@ -109,7 +109,7 @@ $(ASSURANCE)/coverage-black-box: $(COVERAGE)/libseamalloc.so $(COVERAGE)/libseam
 coverage: $(ASSURANCE)/coverage-unit $(ASSURANCE)/coverage-black-box ## lines and branches of src/ that tests reach; below 5 minutes
 	$(call where,gcov,python3 scripts/assurance --coverage-only --build=$(BUILD))
 
-assurance: all $(EXHAUSTIVE:%=$(ASSURANCE)/%) $(ASSURANCE)/schedules $(UNIT)/plain/front/world $(ASSURANCE)/coverage-unit $(ASSURANCE)/coverage-black-box ## run what was tried, and write docs/assurance.md
+assurance: all $(EXHAUSTIVE:%=$(ASSURANCE)/%) $(ASSURANCE)/schedules $(UNIT)/plain/front/world $(UNIT)/plain/soak $(ASSURANCE)/coverage-unit $(ASSURANCE)/coverage-black-box ## run what was tried, and write docs/assurance.md
 	$(call where,python3,python3 scripts/assurance --build=$(BUILD) $(if $(filter long,$(LENGTH)),--long))
 
 .PHONY: coverage assurance

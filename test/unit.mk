@@ -2,13 +2,13 @@
 # unit.mk - tests of single files, included by the Makefile
 #
 # Each program test/unit/ROOM/X.c is linked with the whole core in place of nothing but
-# base/os.c, for which the simulated kernel stands.  It is built twice: `plain` as users
+# base/os*.c, for which the simulated kernel stands.  It is built twice: `plain` as users
 # have it, `debug` with asserts, audits and sanitizers.  test/stress is built on the
 # real system, and with the thread sanitizer too.
 
 UNIT       := $(BUILD)/unit
 UNIT_CC    ?= $(CC)
-UNIT_CORE  := $(basename $(filter-out base/os.o,$(BELOW) $(BESIDE) $(CACHED) $(SELDOM) $(FRONT)))
+UNIT_CORE  := $(basename $(filter-out $(OS),$(BELOW) $(BESIDE) $(CACHED) $(SELDOM) $(FRONT)))
 UNIT_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*/*.c))
 UNIT_HEADERS = $(HEADERS) $(wildcard test/*.h test/sim/*.h test/unit/*.h)
 
@@ -20,6 +20,7 @@ UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_FLAGS_plain := -O2 -g
 UNIT_FLAGS_debug := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE)
 UNIT_FLAGS_asan  := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 $(UNIT_SANITIZE)
+UNIT_FLAGS_msan  := -O1 -g -fno-omit-frame-pointer -DSEA_DEBUG=1 -fsanitize=memory
 UNIT_FLAGS_sched := -O2 -g -DSEA_DEBUG=1 -DSEA_AUDITS=0 -DSEA_SCHEDULED=1
 UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
@@ -49,11 +50,13 @@ $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/unit/%.o $(UNIT)/$(1)/test/sim/os_sim.o $(UNIT
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) $$(UNIT_LDFLAGS) $$(UNIT_LDFLAGS_$$(@F)) -pthread -o $$@ $$^
-$(UNIT)/$(1)/stress: $(UNIT)/$(1)/test/stress/stress.o $(UNIT)/$(1)/src/base/os.o $(UNIT_CORE:%=$(UNIT)/$(1)/src/%.o)
+$(UNIT)/$(1)/stress: $(UNIT)/$(1)/src/front/glibc.o
+$(addprefix $(UNIT)/$(1)/,stress soak): $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/stress/%.o $(OS:%=$(UNIT)/$(1)/src/%) \
+                $(patsubst %,$(UNIT)/$(1)/src/%.o,$(filter-out front/glibc,$(UNIT_CORE)))
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
 endef
-$(foreach v,plain debug asan tsan sched,$(eval $(call unit_rules,$(v))))
+$(foreach v,plain debug asan tsan msan sched,$(eval $(call unit_rules,$(v))))
 
 # $(call unit_run,PROGRAMS): runs each, and adds up what they print last.
 unit_run = @$(UNIT_ENV) sh test/unit/run $(1)
@@ -76,6 +79,10 @@ check-stress: $(foreach v,plain asan tsan,$(UNIT)/$(v)/stress) ## all calls from
 			$$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED) || exit 1; \
 	done; done
 
+SOAK_SECONDS ?= 1800
+check-soak: all $(UNIT)/plain/soak ## mixed load for half an hour: memory stays, latencies stay; SOAK_SECONDS
+	$(call where,python3,python3 test/soak.py --seconds=$(SOAK_SECONDS) --build=$(BUILD))
+
 check-layers: ## includes go downward, and through doors
 	$(call where,python3,python3 scripts/check-layers)
 
@@ -86,4 +93,4 @@ check-headers: ## each header compiles alone
 	$(Q)sh scripts/check-headers "$(CC)" "$(or $(CXX),g++)"
 
 .SECONDARY:
-.PHONY: check-unit check-fault check-stress check-layers check-exports check-headers
+.PHONY: check-unit check-fault check-stress check-soak check-layers check-exports check-headers

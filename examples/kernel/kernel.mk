@@ -11,7 +11,7 @@ CORE        ?= $(BUILD)/core
 CORE_CFLAGS ?= -O2 -g
 CORE_FLAGS  := -std=gnu11 $(WARNINGS) -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-pic -ffunction-sections \
                -fdata-sections -fno-asynchronous-unwind-tables -Iinclude -Isrc
-CORE_LINUX  := $(addprefix base/,os.o vdso.o cpus.o sources.o shared.o context.o) $(call room,message)
+CORE_LINUX  := $(OS) $(addprefix base/,vdso.o cpus.o sources.o shared.o context.o) $(call room,message)
 CORE_PARTS  := $(filter-out $(CORE_LINUX),$(BELOW) $(BESIDE)) $(CACHED) $(foreach r,guard secure named bare,$(call room,$(r))) front/account.o
 
 # $(call core_rules,FOLDER,COMPILER,AR,FLAGS): builds it there.

@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "say.h"
 #include "../../include/seamalloc.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,18 +52,26 @@ static int is_one_of(const char *word, const char *a, const char *b)
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
-int main(int argc, char **argv)
+/* The exit status of the command named. */
+static int run(const char *name, char **argv)
 {
-	if (argc < 2)
-		misused("which command?");
-	const char *name = argv[1];
-
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].run(argv + 2);
+			return commands[i].run(argv);
 	if (is_one_of(name, "--help", "-h") || strcmp(name, "help") == 0)
 		return fputs(help, stdout) == EOF;
 	if (is_one_of(name, "--version", "-V"))
 		return printf("seamalloc %s\n", SEAMALLOC_VERSION) < 0;
 	misused("no %s is called '%s'", name[0] == '-' ? "option" : "command", name);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		misused("which command?");
+	int status = run(argv[1], argv + 2);
+
+	if (fflush(stdout) == EOF || ferror(stdout))
+		refuse(REFUSED, "standard output: %s", strerror(errno));
+	return status;
 }

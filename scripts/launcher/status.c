@@ -18,6 +18,8 @@
 /* What was found out; of several processes the greatest counts. */
 enum verdict { OURS, ANOTHERS, NOT_TOLD };
 #define KIB_PER_MIB 1024.0
+/* Digits of the greatest number that Linux gives a process, 4194304. */
+#define PID_DIGITS 7
 
 static const char help[] =
 	"usage: seamalloc status PID|NAME ...\n"
@@ -125,7 +127,9 @@ static enum verdict status_of(pid_t pid)
 
 static bool is_number(const char *word)
 {
-	return *word && word[strspn(word, "0123456789")] == '\0';
+	size_t digits = strspn(word, "0123456789");
+
+	return digits && digits <= PID_DIGITS && word[digits] == '\0';
 }
 
 /* Whether the process has that name, or runs a program of that name. */
@@ -168,6 +172,8 @@ static enum verdict status_of_word(const char *word)
 {
 	size_t count = 0;
 
+	if (*word == '\0')
+		misused("status: a name is empty");
 	if (is_number(word))
 		return status_of((pid_t)strtol(word, NULL, 10));
 	enum verdict verdict = status_of_all(word, &count);

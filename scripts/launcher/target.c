@@ -46,6 +46,8 @@ static struct found checked(const char *path, const char *name)
 
 struct found target_find(const char *name)
 {
+	if (*name == '\0')
+		return lacks(NOT_FOUND, "the program's name is empty");
 	if (strchr(name, '/'))
 		return checked(name, name);
 	struct found best = lacks(NOT_FOUND, text("%s: no such program in PATH", name));

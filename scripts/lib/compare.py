@@ -66,7 +66,12 @@ def main(arguments):
     runner = Runner(target, environment, options.input)
     json_file = report.open_json(options.json) if options.json else None
     rounds.measure(columns, options.runs, runner.run)
-    show(argv, columns, absent, options, json_file)
+    try:
+        show(argv, columns, absent, options, json_file)
+    except OSError as error:
+        # What is still buffered cannot be written either, and Python would say so at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Refusal(f"the report cannot be written: {error.strerror}") from error
     return 0 if all(column.status == rounds.OK for column in columns) else 1
 
 
@@ -80,10 +85,10 @@ def parse(arguments):
     given = {name.lstrip("-"): value for name, value in pairs}
     if "help" in given or "h" in given:
         return Options(help=True), []
-    if not argv:
-        raise Usage("compare: which program?")
     if "runs" in given:
         given["runs"] = positive(given["runs"])
+    if not argv:
+        raise Usage("compare: which program?")
     if "allocators" in given:
         given["allocators"] = [name for name in given["allocators"].split(",") if name]
     return Options(**given), argv
@@ -92,7 +97,7 @@ def parse(arguments):
 def positive(text):
     """A count of runs."""
     if not text.isdecimal() or int(text) == 0:
-        raise Usage(f"compare: --runs={text} is not a positive number")
+        raise Usage(f"--runs={text} is not a positive number")
     return int(text)
 
 

@@ -23,6 +23,7 @@ BARE bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 	(void)base, (void)size;
 	return huge == SEA_HUGE_AUTO;
 }
+BARE bool sea_os_is_guest(void) { return false; }
 BARE enum sea_moved sea_os_move(void *from, void *to, size_t size)
 {
 	(void)from, (void)to, (void)size;
@@ -33,7 +34,6 @@ BARE bool sea_os_protect(void *base, size_t size) { return (void)base, (void)siz
 /* --- threads and processors ------------------------------------------------------------- */
 
 BARE unsigned sea_cpus_available(void) { return 1; }
-BARE unsigned sea_os_current_cpu(void) { return 0; }
 BARE size_t sea_os_thread_id(void) { return 0; }
 BARE int sea_os_thread_clock(void) { return 0; }
 BARE uint64_t sea_os_thread_time(int clock) { return (void)clock, 0; }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* action.h - what a signal does, in the kernel's layout
  *
- * The C library's sigaction() may be another's, so os.c makes the call itself.  On x86-64 the kernel
- * wants to be told how a handler returns.  Debuggers know the frame of a signal by these bytes.
+ * The C library's sigaction() may be another's, so os_fault.c makes the call.  On x86-64 the
+ * kernel wants to be told how a handler returns.  Debuggers know the frame of a signal by these
+ * bytes.
  */
 #ifndef SEA_ACTION_H
 #define SEA_ACTION_H

@@ -97,6 +97,16 @@ static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 	return count;
 }
 
+/* Words at which a search looks at once.  Not a loop: gcc 13 would keep it, which takes as long. */
+#define SEA_SEARCH_WORDS 4u
+
+/* Claim: all bits of the next SEA_SEARCH_WORDS words are those of `flip`. */
+SEA_INLINE bool sea_words_are(const uint64_t *words, uint64_t flip)
+{
+	return !((sea_load_relaxed(&words[0]) ^ flip) | (sea_load_relaxed(&words[1]) ^ flip) |
+		 (sea_load_relaxed(&words[2]) ^ flip) | (sea_load_relaxed(&words[3]) ^ flip));
+}
+
 /* First bit in [from, to) that is `value`, else `to`.  Bits outside may change meanwhile. */
 static inline size_t sea_bits_find(const uint64_t *map, size_t from, size_t to, bool value)
 {
@@ -105,8 +115,12 @@ static inline size_t sea_bits_find(const uint64_t *map, size_t from, size_t to, 
 	uint64_t flip = value ? 0 : ~0ull;
 	size_t w = from / 64, last = (to - 1) / 64;
 	uint64_t hits = (sea_load_relaxed(&map[w]) ^ flip) & ~0ull << from % 64;
-	while (!hits && w < last)
-		hits = sea_load_relaxed(&map[++w]) ^ flip;
+	if (!hits) {
+		while (w + SEA_SEARCH_WORDS < last && sea_words_are(&map[w + 1], flip))
+			w += SEA_SEARCH_WORDS;
+		while (!hits && w < last)
+			hits = sea_load_relaxed(&map[++w]) ^ flip;
+	}
 	size_t bit = hits ? w * 64 + sea_lowest_bit(hits) : to;
 	return bit < to ? bit : to;
 }
@@ -120,8 +134,12 @@ static inline size_t sea_bits_find_back(const uint64_t *map, size_t before, bool
 	uint64_t flip = value ? 0 : ~0ull;
 	size_t w = (before - 1) / 64;
 	uint64_t hits = (sea_load_relaxed(&map[w]) ^ flip) & ~0ull >> (63 - (before - 1) % 64);
-	while (!hits && w > 0)
-		hits = sea_load_relaxed(&map[--w]) ^ flip;
+	if (!hits) {
+		while (w > SEA_SEARCH_WORDS && sea_words_are(&map[w - SEA_SEARCH_WORDS], flip))
+			w -= SEA_SEARCH_WORDS;
+		while (!hits && w > 0)
+			hits = sea_load_relaxed(&map[--w]) ^ flip;
+	}
 	return hits ? w * 64 + sea_highest_bit(hits) + 1 : 0;
 }
 

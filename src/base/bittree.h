@@ -82,6 +82,14 @@ static inline bool sea_bittree_is_empty(const struct sea_bittree *tree)
 	return tree->level[tree->nr_levels - 1][0] == 0;
 }
 
+static inline void sea_bittree_set(struct sea_bittree *tree, size_t member, bool is_member)
+{
+	if (is_member)
+		sea_bittree_add(tree, member);
+	else
+		sea_bittree_remove(tree, member);
+}
+
 /* The set must not be empty. */
 static inline size_t sea_bittree_lowest(const struct sea_bittree *tree)
 {

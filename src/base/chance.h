@@ -37,7 +37,7 @@ SEA_INLINE unsigned sea_chance_bit(struct sea_chance *chance, uint64_t word)
 {
 	SEA_ASSERT(word != 0);
 	unsigned by = (unsigned)(sea_chance_next(chance) >> 58);
-	uint64_t turned = by ? word >> by | word << (64 - by) : word;
+	uint64_t turned = word >> by | word << (-by & 63);
 	return ((unsigned)__builtin_ctzll(turned) + by) % 64;
 }
 

@@ -3,6 +3,12 @@
 #ifndef SEA_COMPILER_H
 #define SEA_COMPILER_H
 
+/* Before any header: a compiler without the system's headers for another machine says this
+ * first. */
+#if __SIZEOF_POINTER__ != 8 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "seamalloc needs a 64-bit, little-endian machine: addresses, words of bitmaps and marks have 64 bits"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -7,6 +7,9 @@
  *     holds two of one rank.
  * L4  From sea_lock_last, `outer` leads through all locks that the thread holds.  While the heap is
  *     stopped, it leads from `stopped` through all locks, and their ranks do not ascend.
+ * L5  While a thread takes or drops locks, sea_lock_last is not NULL, but for
+ *     sea_lock_take_free() and sea_lock_drop_only().  So a signal handler that forks then does
+ *     not wait for its own thread.
  */
 #include "base/lock.h"
 
@@ -19,7 +22,7 @@
 
 SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 
-/* sea_lock_last of a thread that has given up.  It is only a mark, not a lock. */
+/* sea_lock_last of a thread that has given up.  It is no lock. */
 static struct sea_lock given_up;
 
 /* The thread that has stopped the heap, or NULL; only that thread writes it.  The address of a
@@ -34,7 +37,6 @@ static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
 	[SEA_RANK_APART] = &sea_locks_apart,
 	[SEA_RANK_INDEX] = &sea_locks_index,
 	[SEA_RANK_SECURE] = &sea_locks_secure,
-	[SEA_RANK_PCP] = &sea_locks_pcp,
 	[SEA_RANK_PAGES] = &sea_locks_pages,
 	[SEA_RANK_META] = &sea_locks_meta,
 	[SEA_RANK_SEAMS] = &sea_locks_seams,
@@ -43,19 +45,50 @@ static const struct sea_locks *const of_rank[SEA_NR_RANKS] = {
 
 bool sea_heap_is_stopped(void) { return sea_load_relaxed(&stopper) == (void *)&sea_lock_last; }
 
-/* Notes a lock that was taken, and checks its rank. */
-static inline void note_take(struct sea_lock *lock)
+/* Stands in front of the locks of its thread while one is taken or dropped (L5).  It is no lock;
+ * state is 1 then. */
+static SEA_THREAD_LOCAL struct sea_lock under_way;
+
+/* Begins to take or drop.  False: we are in a signal handler that has interrupted such a step. */
+static inline bool begin_step(void)
 {
+	if (unlikely(under_way.state))
+		return false;
+	under_way.outer = sea_lock_last;
+	under_way.state = 1;
+	sea_before_a_signal();
+	sea_lock_last = &under_way;
+	sea_before_a_signal();
+	return true;
+}
+
+/* Ends it: from now on `last` is the last lock.  `begun` is what begin_step() said. */
+static inline void end_step(bool begun, struct sea_lock *last)
+{
+	sea_before_a_signal();
+	sea_lock_last = last;
+	sea_before_a_signal();
+	if (likely(begun))
+		under_way.state = 0;
+}
+
+/* The last lock; `under_way` does not count. */
+static inline struct sea_lock **last_lock(bool begun) { return likely(begun) ? &under_way.outer : &sea_lock_last; }
+
+/* Ends the taking of a lock, and checks its rank. */
+static inline void end_take(bool begun, struct sea_lock *lock)
+{
+	struct sea_lock *outer = *last_lock(begun);
 	SEA_ASSERT(lock->rank < SEA_NR_RANKS); /* 0: a shard that no thread has joined */
-	SEA_ASSERT(!sea_lock_last || sea_lock_last->rank < lock->rank);
-	lock->outer = sea_lock_last;
-	sea_lock_last = lock;
+	SEA_ASSERT(!outer || outer->rank < lock->rank);
+	lock->outer = outer;
+	end_step(begun, lock);
 }
 
 /* Locks may be dropped in any order; mostly the last one is first. */
-static inline void note_drop(struct sea_lock *lock)
+static inline void note_drop(bool begun, struct sea_lock *lock)
 {
-	struct sea_lock **link = &sea_lock_last;
+	struct sea_lock **link = last_lock(begun);
 	while (*link && unlikely(*link != lock))
 		link = &(*link)->outer;
 	if (likely(*link))
@@ -97,26 +130,32 @@ static inline bool make_free(struct sea_lock *lock)
 	return false;
 }
 
-static void wait_for(struct sea_lock *lock)
+/* begun: a step that ends while the thread sleeps. */
+static void wait_for(struct sea_lock *lock, bool begun)
 {
 	for (int i = 0; i < SPIN_ROUNDS; i++) {
 		if (!sea_load_relaxed(&lock->state) && sea_swap_if(&lock->state, 0, 1))
 			return;
 		pause_briefly();
 	}
-	while (sea_exchange_acq_rel_mt(&lock->state, 2))
+	while (sea_exchange_acq_rel_mt(&lock->state, 2)) {
+		if (begun)
+			end_step(true, under_way.outer);
 		sea_os_wait(&lock->state, 2);
+		if (begun)
+			begin_step();
+	}
 }
 
 /* Waits for the lock.  False: the thread holds it already, which is certain if there is no other
  * thread. */
-SEA_COLD static bool take_slow(struct sea_lock *lock)
+SEA_COLD static bool take_slow(struct sea_lock *lock, bool begun)
 {
 	if (sea_is_alone() || is_mine(lock)) {
 		lock->nr_inside++;
 		return false;
 	}
-	wait_for(lock);
+	wait_for(lock, begun);
 	sea_count_own(&lock->nr_contended, 1);
 	return true;
 }
@@ -125,18 +164,25 @@ void sea_lock_take(struct sea_lock *lock)
 {
 	if (sea_heap_is_stopped())
 		return;
-	if (likely(take_free(lock)) || take_slow(lock))
-		note_take(lock);
+	bool begun = begin_step();
+	if (likely(take_free(lock)) || take_slow(lock, begun))
+		end_take(begun, lock);
+	else
+		end_step(begun, *last_lock(begun));
 }
 
 bool sea_lock_try(struct sea_lock *lock)
 {
 	if (sea_heap_is_stopped())
 		return true;
-	if (sea_load_relaxed(&lock->state) || !take_free(lock))
+	if (sea_load_relaxed(&lock->state))
 		return false;
-	note_take(lock);
-	return true;
+	bool begun = begin_step(), taken = take_free(lock);
+	if (likely(taken))
+		end_take(begun, lock);
+	else
+		end_step(begun, *last_lock(begun));
+	return taken;
 }
 
 void sea_lock_drop(struct sea_lock *lock)
@@ -148,8 +194,11 @@ void sea_lock_drop(struct sea_lock *lock)
 		lock->nr_inside--;
 		return;
 	}
-	note_drop(lock);
-	if (unlikely(make_free(lock)))
+	bool begun = begin_step();
+	note_drop(begun, lock);
+	bool has_sleeper = make_free(lock);
+	end_step(begun, *last_lock(begun));
+	if (unlikely(has_sleeper))
 		sea_os_wake(&lock->state);
 }
 
@@ -187,7 +236,7 @@ static void take_to_stop(struct sea_lock *lock, void *unused)
 	if (!sea_swap_if(&lock->state, 0, 1)) {
 		if (sea_is_alone())
 			return; /* we are in a signal handler that interrupted its holder */
-		wait_for(lock);
+		wait_for(lock, false);
 	}
 	lock->outer = stopped;
 	stopped = lock;
@@ -197,8 +246,10 @@ void sea_heap_stop(void)
 {
 	SEA_ASSERT(!sea_lock_holds_any());
 	SEA_ASSERT(!sea_heap_is_stopped());
+	bool begun = begin_step();
 	sea_lock_each(take_to_stop, NULL);
 	sea_store_relaxed(&stopper, (void *)&sea_lock_last);
+	end_step(begun, *last_lock(begun));
 }
 
 /* Drops a lock that is not in its holder's list any more.  In the child of a fork no thread sleeps. */
@@ -216,6 +267,7 @@ static bool give_back(struct sea_lock *lock, bool in_child)
 bool sea_heap_resume(bool in_child)
 {
 	SEA_ASSERT(sea_heap_is_stopped());
+	bool begun = begin_step();
 	sea_store_relaxed(&stopper, NULL);
 	bool have_waited = false;
 	struct sea_lock *lock = stopped;
@@ -224,6 +276,7 @@ bool sea_heap_resume(bool in_child)
 		outer = lock->outer;
 		have_waited |= give_back(lock, in_child);
 	}
+	end_step(begun, *last_lock(begun));
 	return have_waited;
 }
 

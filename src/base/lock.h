@@ -27,7 +27,6 @@ enum sea_lock_rank {
 	SEA_RANK_APART,	   /* one shard of a heap object; the same */
 	SEA_RANK_INDEX,	   /* the table of heap objects and their large blocks */
 	SEA_RANK_SECURE,   /* hardened mode: one of its tables; only stopping the heap takes two */
-	SEA_RANK_PCP,	   /* one per-CPU page list; the same */
 	SEA_RANK_PAGES,	   /* the arenas and their pools */
 	SEA_RANK_META,	   /* metadata pages */
 	SEA_RANK_SEAMS,	   /* the making of the seam map */
@@ -105,7 +104,7 @@ struct sea_locks {
 /* Each is a constant that the owner of the rank defines (src/README.md).  So no lock is registered
  * at run time, and a rank without an owner does not link. */
 extern SEA_HIDDEN const struct sea_locks sea_locks_threads, sea_locks_named, sea_locks_shard, sea_locks_apart,
-	sea_locks_index, sea_locks_secure, sea_locks_pcp, sea_locks_pages, sea_locks_meta, sea_locks_seams, sea_locks_region;
+	sea_locks_index, sea_locks_secure, sea_locks_pages, sea_locks_meta, sea_locks_seams, sea_locks_region;
 
 /* Calls visit() for each lock, lowest rank first. */
 void sea_lock_each(void (*visit)(struct sea_lock *lock, void *context), void *context);

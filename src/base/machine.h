@@ -24,11 +24,13 @@ SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e
 	return result;
 }
 
-SEA_INLINE char *sea_machine_thread_pointer(void)
+/* Leaf 1 of CPUID, bit 31 of ECX: processors leave it clear, hypervisors set it.  The instruction
+ * goes through the hypervisor, which takes a microsecond and more. */
+SEA_INLINE int sea_machine_is_guest(void)
 {
-	char *pointer;
-	__asm__("mov %%fs:0, %0" : "=r"(pointer));
-	return pointer;
+	unsigned leaf = 1, ebx, ecx = 0, edx;
+	__asm__ volatile("cpuid" : "+a"(leaf), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return (int)(ecx >> 31);
 }
 
 #elif defined(__aarch64__)
@@ -46,13 +48,6 @@ SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e
 	return x0;
 }
 
-SEA_INLINE char *sea_machine_thread_pointer(void)
-{
-	char *pointer;
-	__asm__("mrs %0, tpidr_el0" : "=r"(pointer));
-	return pointer;
-}
-
 #elif defined(__riscv) && __riscv_xlen == 64
 
 SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e, long f)
@@ -68,15 +63,24 @@ SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e
 	return a0;
 }
 
-SEA_INLINE char *sea_machine_thread_pointer(void)
+#else
+#error "no system call for this processor: src/base/machine.h"
+#endif
+
+/* Gives the page around a word memory, by one page fault.  A read would map the page of zeros
+ * first, and the next write would fault again.  Only on x86-64; elsewhere it does nothing. */
+SEA_INLINE void sea_machine_touch(uint64_t *word)
 {
-	char *pointer;
-	__asm__("mv %0, tp" : "=r"(pointer));
-	return pointer;
+#if defined(__x86_64__)
+	__asm__ volatile("orq $0, %0" : "+m"(*word));
+#else
+	(void)word;
+#endif
 }
 
-#else
-#error "no system call and no thread pointer for this processor: src/base/machine.h"
+#ifndef __x86_64__
+/* Other processors do not tell programs whether they run in a guest. */
+SEA_INLINE int sea_machine_is_guest(void) { return 0; }
 #endif
 
 /* A call with one to six arguments, numbers or pointers; the others are 0.  A negative result is

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* os.h - everything the core asks of the operating system
  *
- * os.c answers with Linux system calls.  The unit tests link a simulated kernel instead, which can
- * make any call fail.  Rules for all functions: addresses and sizes are multiples of the page size; a
- * bool is true on success; a failure changes nothing; errno is not touched.
+ * os.c, os_thread.c and os_fault.c answer with Linux system calls.  The unit tests link a
+ * simulated kernel instead, which can make any call fail.  Rules for all functions: addresses and
+ * sizes are multiples of the page size; a bool is true on success; a failure changes nothing;
+ * errno is not touched.
  */
 #ifndef SEA_OS_H
 #define SEA_OS_H
@@ -86,6 +87,9 @@ enum sea_moved sea_os_move(void *from, void *to, size_t size);
 /* Gives advice.  False: the system refuses, or is not asked any more (sea_os_prctl). */
 bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
 
+/* Claim: the system is the guest of a hypervisor, as far as the processor says so (x86). */
+bool sea_os_is_guest(void);
+
 /* prctl() for the program.  Returns its result; negative: an error number.  A process that is
  * about to be confined to some system calls calls it.  From then on we make only the calls that
  * memory needs (mmap, munmap, mprotect, mremap, madvise with MADV_DONTNEED, futex), and
@@ -99,9 +103,6 @@ bool sea_os_is_confined(void);
 /* Sleeps while *word == value, until a wake at most. */
 void sea_os_wait(uint32_t *word, uint32_t value);
 void sea_os_wake(uint32_t *word);
-
-/* The processor on which the caller runs now; a hint. */
-unsigned sea_os_current_cpu(void);
 
 /* The CPU clock of the calling thread, for other threads to read; 0: it has none. */
 int sea_os_thread_clock(void);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* vdso.c - reads the kernel's image in memory
  *
- *    | ELF header | program headers | notes | symbols | names | ... | code |
+ *    | ELF header | program headers | notes | symbols | ... | names | ... | code |
  *
- * Linkers put the names behind the symbols, so the symbols end at the first name.  (Some kernels
- * lack the table that counts them.)
+ * The hash table counts the symbols.  Kernels without it have the names right behind the symbols,
+ * which then end at the first name.  (qemu-user has both, and other tables between.)
  */
 #include "base/vdso.h"
 
@@ -40,8 +40,8 @@ static bool open_image(const char *base, struct image *image)
 	return true;
 }
 
-/* The address that the dynamic section has under `tag`. */
-static const char *dynamic(const struct image *image, ElfW(Sxword) tag)
+/* The entry of the dynamic section with that tag; NULL: there is none. */
+static const ElfW(Dyn) *entry_of(const struct image *image, ElfW(Sxword) tag)
 {
 	const ElfW(Phdr) *header = header_of_type(image, PT_DYNAMIC);
 	if (!header)
@@ -49,17 +49,38 @@ static const char *dynamic(const struct image *image, ElfW(Sxword) tag)
 	const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(image->bias + header->p_vaddr);
 	while (entry->d_tag != DT_NULL && entry->d_tag != tag)
 		entry++;
-	return entry->d_tag == tag ? (const char *)(image->bias + entry->d_un.d_ptr) : NULL;
+	return entry->d_tag == tag ? entry : NULL;
+}
+
+/* The address in that entry. */
+static const char *dynamic(const struct image *image, ElfW(Sxword) tag)
+{
+	const ElfW(Dyn) *entry = entry_of(image, tag);
+	return entry ? (const char *)(image->bias + entry->d_un.d_ptr) : NULL;
+}
+
+static size_t count_symbols(const struct image *image, const char *symbols, const char *names)
+{
+	const ElfW(Word) *hash = (const ElfW(Word) *)dynamic(image, DT_HASH);
+	if (hash)
+		return hash[1]; /* the length of its chains, one link for each symbol */
+	return names > symbols ? (size_t)(names - symbols) / sizeof(ElfW(Sym)) : 0;
 }
 
 /* The function with one of two names, which differ between processors. */
 static void *function(const struct image *image, const char *name, const char *other_name)
 {
-	const ElfW(Sym) *symbol = (const ElfW(Sym) *)dynamic(image, DT_SYMTAB);
+	const ElfW(Sym) *symbols = (const ElfW(Sym) *)dynamic(image, DT_SYMTAB);
 	const char *names = dynamic(image, DT_STRTAB);
-	for (; symbol && (const char *)(symbol + 1) <= names; symbol++) {
+	const ElfW(Dyn) *names_size = entry_of(image, DT_STRSZ);
+	if (!symbols || !names || !names_size)
+		return NULL;
+	size_t count = count_symbols(image, (const char *)symbols, names);
+	for (const ElfW(Sym) *symbol = symbols; symbol < symbols + count; symbol++) {
+		if (symbol->st_shndx == SHN_UNDEF || symbol->st_name >= names_size->d_un.d_val)
+			continue;
 		const char *its_name = names + symbol->st_name;
-		if (symbol->st_shndx != SHN_UNDEF && (!strcmp(its_name, name) || !strcmp(its_name, other_name)))
+		if (!strcmp(its_name, name) || !strcmp(its_name, other_name))
 			return (void *)(image->bias + symbol->st_value);
 	}
 	return NULL;
@@ -99,6 +120,5 @@ void sea_vdso_read(const void *base, struct sea_vdso *vdso)
 		return;
 	vdso->clock_gettime = (int (*)(int, struct timespec *))function(&image, "__vdso_clock_gettime",
 									"__kernel_clock_gettime");
-	vdso->getcpu = (int (*)(unsigned *, unsigned *, void *))function(&image, "__vdso_getcpu", "__kernel_getcpu");
 	vdso->kernel = kernel_version(&image);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* vdso.h - the functions that the kernel maps into each process
  *
- * They tell the time and the processor without a system call.  We find them ourselves: the C
- * library's functions of these names may have been replaced by ones that allocate.
+ * The clock is read there without a system call.  We find it ourselves: the C library's function
+ * of this name may have been replaced by one that allocates.
  */
 #ifndef SEA_VDSO_H
 #define SEA_VDSO_H
@@ -12,9 +12,8 @@
 struct timespec;
 
 struct sea_vdso {
-	int (*clock_gettime)(int clock, struct timespec *now);		   /* NULL: there is none */
-	int (*getcpu)(unsigned *cpu, unsigned *node, void *unused);	   /* the same */
-	unsigned kernel; /* its version, 0x60700 for 6.7; 0: not known */
+	int (*clock_gettime)(int clock, struct timespec *now); /* NULL: there is none */
+	unsigned kernel;				       /* its version, 0x60700 for 6.7; 0: not known */
 };
 
 /* Reads the image that begins at `base`; NULL: there is no image. */

@@ -19,6 +19,12 @@
  * A program that writes to a freed block breaks a link.  The fast path pops whatever is there.  The
  * slow paths check where a link leads before they follow it.
  *
+ * K7  At each instruction: room[c] + length of stack c <= bin[c].limit; the stack, the fresh run,
+ *     the spill and the outbox have no chunk in common; and every link of a stack leads to a
+ *     chunk of it.  So the child of a fork by a signal handler can allocate, wherever the signal
+ *     came: what was on its way from one list to the next is lost to it.  sea_before_a_signal()
+ *     stands where the compiler could change the order of stores.
+ *
  * No lock: a cache belongs to its thread.  Other threads read only the fields that say so.
  */
 #ifndef SEA_BIN_H
@@ -41,7 +47,7 @@ struct sea_bin {
 	uint16_t drawn : 15; /* chunks refilled since the class was last emptied, up to
 				SEA_BIN_DRAWN_MOST */
 	uint16_t is_shut : 1; /* the stack may not grow until the next refill or look, or until it is
-				emptied */
+				emptied; nor has its spill room */
 	uint16_t seen_room; /* the low bits of the room at the last look (SEA_BIN_ROOM_BITS), or
 				SEA_BIN_HAS_MOVED */
 };
@@ -109,8 +115,9 @@ SEA_INLINE void sea_bin_push_marked(struct sea_cache *cache, unsigned c, void *b
 	struct sea_link *chunk = block;
 	chunk->next = cache->head[c];
 	chunk->mark = mark;
-	cache->head[c] = chunk;
 	cache->room[c]--;
+	sea_before_a_signal(); /* K7 */
+	cache->head[c] = chunk;
 }
 
 SEA_INLINE void sea_bin_push(struct sea_cache *cache, unsigned c, void *block)
@@ -125,6 +132,7 @@ SEA_INLINE void *sea_bin_pop(struct sea_cache *cache, unsigned c)
 	SEA_ASSERT(sea_link_is_marked(cache->head[c]));
 	struct sea_link *chunk = cache->head[c];
 	cache->head[c] = chunk->next;
+	sea_before_a_signal(); /* K7 */
 	cache->room[c]++;
 	chunk->mark = 0;
 	return chunk;
@@ -153,9 +161,20 @@ SEA_INLINE void *sea_bin_pop_fresh(struct sea_bin *bin, size_t size)
 
 _Static_assert(SEA_STACKED_BYTES <= 4 * SEA_KIB, "links are written to one page at a time");
 
+/* Makes [cur, end) the fresh run of a bin that has none.  At no instruction is there another one
+ * (K7). */
+SEA_INLINE void sea_bin_set_fresh(struct sea_bin *bin, char *cur, char *end)
+{
+	SEA_ASSERT(bin->cur == bin->end && cur < end);
+	bin->cur = (char *)UINTPTR_MAX;
+	sea_before_a_signal();
+	bin->end = end;
+	sea_before_a_signal();
+	bin->cur = cur;
+}
+
 /* Moves the first fresh chunks of a small class, those that start before the next multiple of
- * SEA_STACKED_BYTES, to the stack, which is empty.  The lowest comes on top.  The head is written when
- * all are linked: a signal handler may fork before, and its child allocate. */
+ * SEA_STACKED_BYTES, to the stack, which is empty.  The lowest comes on top. */
 SEA_INLINE void sea_bin_stack_fresh(struct sea_cache *cache, size_t c)
 {
 	struct sea_bin *bin = &cache->bin[c];
@@ -175,8 +194,8 @@ SEA_INLINE void sea_bin_stack_fresh(struct sea_cache *cache, size_t c)
 	bin->cur = (char *)at;
 	if (bin->cur < bin->end)
 		((struct sea_link *)at)->mark = at + seams;
-	sea_before_a_signal();
 	cache->room[c] = room;
+	sea_before_a_signal(); /* K7 */
 	cache->head[c] = first;
 }
 

@@ -12,6 +12,7 @@
 #include "base/emergency.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/step.h"
 #include "page/limit.h"
 #include "guard/guard.h"
 #include "page/page_alloc.h"
@@ -73,12 +74,12 @@ SEA_INLINE void *unmarked(void *run, bool is_zero)
 	return run;
 }
 
-SEA_INLINE void *alloc_run(size_t size, bool *zeroed)
+SEA_INLINE void *alloc_run(size_t size, enum sea_touch touch, bool *zeroed)
 {
 	struct sea_cache *cache = own();
 	void *run = likely(cache) ? sea_parked_take(&cache->parked, size) : NULL;
 	if (!run)
-		run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, zeroed);
+		run = sea_pages_alloc(size, 1, touch, zeroed);
 	return unmarked(run, *zeroed);
 }
 
@@ -113,11 +114,11 @@ static void *alloc_by_refill(struct sea_cache *cache, unsigned c, size_t size)
 }
 
 /* *zeroed: the block is known to read as zero. */
-static void *alloc_anew(size_t size, bool *zeroed)
+static void *alloc_anew(size_t size, enum sea_touch touch, bool *zeroed)
 {
 	*zeroed = false;
 	if (size > SEA_MEDIUM_MAX)
-		return alloc_run(size, zeroed);
+		return alloc_run(size, touch, zeroed);
 	struct sea_cache *cache = own_ready();
 	unsigned c = class_of(size);
 	if (unlikely(!cache))
@@ -126,31 +127,28 @@ static void *alloc_anew(size_t size, bool *zeroed)
 		give_more_back(cache);
 	void *block = sea_cache_pop_bin(cache, c);
 	if (!block && size > SEA_RUN_LEAST && !cache->bin[c].left)
-		return alloc_run(sea_class_size(c), zeroed);
+		return alloc_run(sea_class_size(c), touch, zeroed);
 	return block ? block : alloc_by_refill(cache, c, size);
 }
 
-void *sea_cache_alloc_large(size_t size, bool *zeroed) { return alloc_anew(size, zeroed); }
+void *sea_cache_alloc_large(size_t size, bool *zeroed) { return alloc_anew(size, SEA_TOUCH_CLEAR, zeroed); }
 
 void *sea_cache_alloc_slow(size_t size)
 {
 	if (size > PTRDIFF_MAX)
 		return NULL;
 	bool zeroed;
-	void *block = alloc_anew(size, &zeroed);
+	void *block = alloc_anew(size, SEA_TOUCH_NOW, &zeroed);
 	if (likely(block)) {
 		sea_idle_look();
 		return block;
 	}
 	sea_cache_merge_all();
-	block = alloc_anew(size, &zeroed);
+	block = alloc_anew(size, SEA_TOUCH_NOW, &zeroed);
 	return block || size > SEA_MEDIUM_MAX ? block : alloc_alone(class_of(size), SEA_GRANULE);
 }
 
 /* --- aligned ----------------------------------------------------------------------- */
-
-/* Chunks of a stack that are checked for an aligned one. */
-#define ALIGNED_DEPTH 4
 
 static bool is_aligned(const void *chunk, size_t align)
 {
@@ -163,13 +161,14 @@ static bool is_aligned(const void *chunk, size_t align)
 static void *pop_aligned(struct sea_cache *cache, unsigned c, size_t align)
 {
 	struct sea_link **link = &cache->head[c], *above = NULL;
-	for (int i = 0; *link && i < ALIGNED_DEPTH; i++, link = &above->next) {
+	for (int i = 0; *link && i < SEA_SEARCH_DEPTH; i++, link = &above->next) {
 		struct sea_link *chunk = sea_bin_expect(*link, above);
 		above = chunk;
 		if (!is_aligned(chunk, align))
 			continue;
 		SEA_ASSERT(sea_link_is_marked(chunk));
 		*link = sea_bin_below(chunk);
+		sea_before_a_signal(); /* K7 */
 		cache->room[c]++;
 		chunk->mark = 0;
 		return chunk;
@@ -256,10 +255,9 @@ SEA_INLINE void leave_stack(struct sea_cache *cache, struct sea_bin *bin, void *
 	bin->left++;
 	if (waits)
 		sea_threads_hold_back();
-	bool is_large = nr_granules >= cache->waits_below;
 	bool is_full = waits ? sea_outbox_fetch(&cache->outbox, chunk, nr_granules)
 			     : sea_outbox_mark_and_add(&cache->outbox, chunk, nr_granules);
-	if (unlikely(is_full || is_large))
+	if (unlikely(is_full) || unlikely(nr_granules >= cache->waits_below))
 		sea_send_and_merge(cache);
 }
 
@@ -269,22 +267,37 @@ static void leave_marked(struct sea_cache *cache, struct sea_bin *bin, void *chu
 	leave_stack(cache, bin, chunk, nr_granules);
 }
 
-/* A chunk of class c (0: no class) finds no room.  It may be free already. */
+/* Puts a chunk of class c (0: no class) into the spill.  False: there is no room. */
+static bool spills(struct sea_cache *cache, void *chunk, unsigned c)
+{
+	struct sea_spill *beside = sea_bin_spill(cache, c);
+	return beside && beside->room && spill(beside, chunk);
+}
+
+/* Makes room for a chunk of class c (0: no class) in its stack or spill.  It may be free already. */
+static SEA_NOINLINE bool finds_room(struct sea_cache *cache, void *chunk, unsigned c)
+{
+	if (spills(cache, chunk, c))
+		return true;
+	if (!c || !sea_bin_grow(cache, c))
+		return spills(cache, chunk, c);
+	own_ready();
+	if (unlikely(sea_link_is_marked(chunk)))
+		sea_link_unmark(chunk);
+	sea_bin_push(cache, c, chunk);
+	return true;
+}
+
+/* A chunk of class c (0: no class) finds no room.  It may be free already.  As long as the spill
+ * has room, the class is not shut. */
 static SEA_NOINLINE void overflow(struct sea_cache *cache, void *chunk, unsigned c, size_t nr_granules)
 {
 	struct sea_bin *bin = &cache->bin[c];
 	SEA_ASSERT(!c || sea_class_granules(c) == nr_granules);
 	SEA_ASSERT(cache->room[c] <= 0);
-	if (c && !bin->is_shut && sea_bin_grow(cache, c)) {
-		own_ready();
-		if (unlikely(sea_link_is_marked(chunk)))
-			sea_link_unmark(chunk);
-		sea_bin_push(cache, c, chunk);
+	if (unlikely(!bin->is_shut) && finds_room(cache, chunk, c))
 		return;
-	}
-	struct sea_spill *beside = sea_bin_spill(cache, c);
-	if (!beside || !beside->room || !spill(beside, chunk))
-		leave_stack(cache, bin, chunk, nr_granules);
+	leave_stack(cache, bin, chunk, nr_granules);
 }
 
 static void free_chunk(struct sea_zone *zone, void *block, unsigned nr_granules)
@@ -340,7 +353,7 @@ static void free_run(void *block)
 /* Checks everything, and sends the block where it belongs. */
 static SEA_NOINLINE void free_checked(void *block)
 {
-	if (!block || sea_lock_holds_any())
+	if (sea_lock_holds_any())
 		return;
 	struct sea_zone *zone = sea_zone_of(block);
 	if (likely(zone)) {
@@ -360,6 +373,8 @@ static SEA_NOINLINE void free_checked(void *block)
 
 void sea_cache_free_slow(void *block)
 {
+	if (!block)
+		return;
 	if (!sea_secure_is_on())
 		free_checked(block);
 	else if (sea_named_has(block))
@@ -368,15 +383,28 @@ void sea_cache_free_slow(void *block)
 		free_checked(block);
 }
 
-/* A chunk of class c (0: no class), or a pointer to no chunk, that the fast path could not free. */
+/* A chunk of class c finds a full stack, or the thread has no cache.  A chunk that will not wait
+ * in the outbox is read at once. */
+SEA_INLINE void free_without_room(struct sea_cache *cache, void *block, unsigned c)
+{
+	unsigned nr_granules = sea_class_granules(c);
+	if (unlikely(!cache->shard || (nr_granules >= SEA_WAITS_BELOW && sea_link_is_marked(block))))
+		sea_cache_free_slow(block);
+	else
+		overflow(cache, block, c, nr_granules);
+}
+
+/* A chunk of class c (0: no class), or a pointer to no chunk, that the fast path could not free.
+ * A chunk for which there is no room is not read here: in a teardown it is cold
+ * (leave_stack()). */
 SEA_INLINE void free_long(struct sea_cache *cache, void *block, unsigned c, uintptr_t mark)
 {
-	if (unlikely(!c || ((struct sea_link *)block)->mark == mark))
+	if (unlikely(!c))
 		sea_cache_free_slow(block);
-	else if (likely(cache->room[c] > 0))
+	else if (unlikely(cache->room[c] <= 0))
+		free_without_room(cache, block, c);
+	else if (likely(((struct sea_link *)block)->mark != mark))
 		sea_bin_push_marked(cache, c, block, mark);
-	else if (likely(cache->shard))
-		overflow(cache, block, c, sea_class_granules(c));
 	else
 		sea_cache_free_slow(block);
 }
@@ -412,25 +440,32 @@ void sea_cache_free_unseen(void *block, size_t c, uintptr_t mark, struct sea_cac
 	free_long(cache, block, sea_zone_class_in(sea_seams_start_of(block)), mark);
 }
 
-/* The cases: a small chunk whose stack is full and has a spill with room; not a small chunk; one
- * whose stack may not grow; one of a thread without cache; one whose stack may grow. */
-void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache)
+/* The class is not shut.  The cases: a full stack with a spill that has room; not a small chunk,
+ * or one of a thread without cache; a stack that may grow. */
+static SEA_NOINLINE void free_open(struct sea_cache *cache, void *block, size_t c, uintptr_t mark)
 {
-	struct sea_bin *bin = &cache->bin[c];
 	struct sea_spill *spill = sea_bin_spill(cache, c);
 	if (spill && spill->room) {
 		free_spilling(cache, block, c);
-	} else if (c - 1 >= SEA_SMALL_GRANULES) {
-		free_shown(cache, block, c, mark);
-	} else if (likely(bin->is_shut)) {
-		cache->room[c]++;
-		leave_stack(cache, bin, block, c);
-	} else if (unlikely(!cache->shard)) {
+	} else if (c - 1 >= SEA_SMALL_GRANULES || unlikely(!cache->shard)) {
 		free_shown(cache, block, c, mark);
 	} else {
 		cache->room[c]++;
 		overflow(cache, block, (unsigned)c, c);
 	}
+}
+
+/* A class that is shut is a small one, and its spill is full. */
+void sea_cache_free_full(void *block, size_t c, uintptr_t mark, struct sea_cache *cache)
+{
+	struct sea_bin *bin = &cache->bin[c];
+	if (unlikely(!bin->is_shut)) {
+		free_open(cache, block, c, mark);
+		return;
+	}
+	SEA_ASSERT(c - 1 < SEA_SMALL_GRANULES && cache->shard);
+	cache->room[c]++;
+	leave_stack(cache, bin, block, c);
 }
 
 void sea_cache_free_told(void *block, size_t c, uintptr_t mark, struct sea_cache *cache, size_t told)

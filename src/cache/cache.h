@@ -55,6 +55,7 @@ SEA_INLINE void *sea_cache_pop(size_t size)
 	struct sea_link *next = chunk->next;
 	__builtin_prefetch(next, 1);
 	cache->head[class] = next;
+	sea_before_a_signal(); /* K7 */
 	cache->room[class]++;
 	chunk->mark = 0;
 	return chunk;
@@ -170,6 +171,7 @@ SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t tol
 	}
 	chunk->next = cache->head[class];
 	chunk->mark = view.mark;
+	sea_before_a_signal(); /* K7 */
 	cache->head[class] = chunk;
 	return true;
 }
@@ -192,12 +194,20 @@ SEA_INLINE size_t sea_cache_small_size(const void *block)
 	return view.nr_granules * SEA_GRANULE;
 }
 
+/* Claim: realloc() may leave a block of `usable` bytes as it is for `size`. */
+SEA_INLINE bool sea_cache_fits(size_t usable, size_t size)
+{
+	if (size > usable)
+		return false;
+	return size >= usable / 2 || usable <= 4 * SEA_GRANULE;
+}
+
 /* A medium block above this size is a run of pages, unless the thread has freed one of its class
  * and did not allocate it again.  A block of 132 KiB costs 4 KiB of bitmaps in a zone, and 300
  * bytes as a run.  Blocks that recur are faster from a stack. */
 #define SEA_RUN_LEAST (128 * SEA_KIB)
 
-/* Allocates more than SEA_RUN_LEAST bytes.  *zeroed is set if they read as zero. */
+/* For calloc: allocates more than SEA_RUN_LEAST bytes.  *zeroed is set if they read as zero. */
 void *sea_cache_alloc_large(size_t size, bool *zeroed);
 
 /* Allocates any size.  The contents are undefined.  NULL: out of memory. */

@@ -18,16 +18,16 @@
  * limits bound all bins together: the thread's budget (usage.h), the room that all threads share,
  * and what was live.
  */
+#include "base/step.h"
 #include "cache/bin.h"
 
 #include "map/map.h"
 #include "cache/send.h"
 
-/* A class starts with room for 4 KiB, but at most 64 chunks; a class of larger chunks with one.
- * Small classes start with room for SEA_STACKED_BYTES more: fresh chunks on the stack take room that
- * freed ones would have (10,000 blocks of 16 to 900 bytes in random order: 2 % more instructions). */
+/* A class starts with room for 4 KiB; a class of larger chunks with room for one.  Small classes
+ * start with room for SEA_STACKED_BYTES more: fresh chunks on the stack take room that freed ones
+ * would have (10,000 blocks of 16 to 900 bytes in random order: 2 % more instructions). */
 #define FIRST_LIMIT_BYTES (4 * SEA_KIB)
-#define FIRST_LIMIT_MAX 64
 
 /* Bytes by which the limits may grow. */
 static size_t grantable(const struct sea_usage *usage)
@@ -41,8 +41,6 @@ static size_t grantable(const struct sea_usage *usage)
 /* A stack of this size takes half or more of a processor's own caches.  It is checked when it is
  * about to grow, to twice its size at most. */
 #define SCATTERED_LEAST (512 * SEA_KIB)
-/* Chunks on top of a stack that are checked. */
-#define SCATTERED_DEPTH 8
 /* Two chunks at this distance share no page. */
 #define SCATTERED_STEP (4 * SEA_KIB)
 
@@ -54,12 +52,12 @@ static bool is_scattered(const struct sea_cache *cache, unsigned c)
 	if (c >= SEA_SPILL_CLASSES || cache->bin[c].limit * sea_class_size(c) < SCATTERED_LEAST)
 		return false;
 	const struct sea_link *chunk = sea_bin_expect(cache->head[c], NULL);
-	for (unsigned i = 0; i < SCATTERED_DEPTH && chunk; i++) {
+	for (unsigned i = 0; i < SEA_SEARCH_DEPTH && chunk; i++) {
 		const struct sea_link *below = sea_bin_below(chunk);
 		nr_far += below && (uintptr_t)chunk - (uintptr_t)below + SCATTERED_STEP > 2 * SCATTERED_STEP;
 		chunk = below;
 	}
-	return nr_far > SCATTERED_DEPTH / 2;
+	return nr_far > SEA_SEARCH_DEPTH / 2;
 }
 
 /* By how many chunks the limit of a class may grow: at most to twice itself, at most by `left`.
@@ -85,7 +83,7 @@ static uint32_t first_limit(const struct sea_bin *bin, size_t size, size_t left)
 	if (size > FIRST_LIMIT_BYTES)
 		return bin->drawn > FIRST_LARGE_DRAWN && left > 0;
 	size_t stacked = size <= SEA_SMALL_MAX ? SEA_STACKED_BYTES / size : 0;
-	return (uint32_t)(sea_min(FIRST_LIMIT_BYTES / size, FIRST_LIMIT_MAX) + stacked);
+	return (uint32_t)(FIRST_LIMIT_BYTES / size + stacked);
 }
 
 /* Lets the spill of class c hold `grant` more chunks.  False: out of memory. */
@@ -124,6 +122,7 @@ bool sea_bin_grow(struct sea_cache *cache, unsigned c)
 	if (spills)
 		return false;
 	bin->limit += grant;
+	sea_before_a_signal(); /* K7 */
 	cache->room[c] += (int32_t)grant;
 	return cache->room[c] > 0;
 }
@@ -136,10 +135,12 @@ void sea_bins_tighten(struct sea_cache *cache)
 			sea_usage_revoke(&cache->usage, sea_spill_tighten(spill) * sea_class_size(c));
 		if (cache->room[c] <= 0)
 			continue;
-		SEA_ASSERT((uint32_t)cache->room[c] <= cache->bin[c].limit); /* K1 */
-		cache->bin[c].limit -= (uint32_t)cache->room[c];
-		sea_usage_revoke(&cache->usage, (uint32_t)cache->room[c] * sea_class_size(c));
+		uint32_t room = (uint32_t)cache->room[c];
+		SEA_ASSERT(room <= cache->bin[c].limit); /* K1 */
 		cache->room[c] = 0;
+		sea_before_a_signal(); /* K7 */
+		cache->bin[c].limit -= room;
+		sea_usage_revoke(&cache->usage, room * sea_class_size(c));
 		cache->bin[c].is_shut = 0;
 	}
 }

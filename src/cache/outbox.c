@@ -20,7 +20,7 @@ SEA_INLINE struct bundle *bundle_of(uintptr_t word, struct bundle *bundles, uint
 	last[word % SEA_OUTBOX_CHUNKS] = (uint8_t)*nr;
 	SEA_ASSERT(*nr < SEA_OUTBOX_CHUNKS);
 	bundle = &bundles[(*nr)++];
-	*bundle = (struct bundle){sea_zone_of(chunk), 0, word, 0};
+	*bundle = (struct bundle){sea_zone_with(chunk), 0, word, 0};
 	__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
 	return bundle;
 }
@@ -66,18 +66,17 @@ SEA_COLD static void unmark(const struct sea_outbox *box, uint32_t i)
 	sea_link_unmark(box->chunk[i]);
 }
 
-/* Marks the entries that have no mark.  box->nr is 0, so that sea_confirm_freed() does not find
- * the chunk in this box. */
-static void mark_rest(struct sea_outbox *box, uint32_t nr_marked, uint32_t nr)
+/* Marks entry i and returns it.  Those from nr_marked on have no mark yet.  box->nr is 0, so that
+ * sea_confirm_freed() does not find the chunk in this box. */
+SEA_INLINE struct sea_link *mark(const struct sea_outbox *box, uint32_t i, uint32_t nr_marked)
 {
+	struct sea_link *chunk = box->chunk[i];
+	uintptr_t mark = sea_link_mark(chunk);
 	SEA_ASSERT(box->nr == 0);
-	for (uint32_t i = nr_marked; i < nr; i++) {
-		struct sea_link *chunk = box->chunk[i];
-		uintptr_t mark = sea_link_mark(chunk);
-		if (unlikely(chunk->mark == mark))
-			unmark(box, i);
-		chunk->mark = mark;
-	}
+	if (unlikely(chunk->mark == mark) && i >= nr_marked)
+		unmark(box, i);
+	chunk->mark = mark;
+	return chunk;
 }
 
 /* Not inline: the other way needs no bundles on the stack. */
@@ -98,11 +97,14 @@ size_t sea_outbox_send(struct sea_outbox *box)
 	box->nr = 0;
 	sea_before_a_signal();
 	box->nr_marked = box->nr_granules = 0;
-	mark_rest(box, nr_marked, nr);
-	if (sea_is_alone())
-		sea_shard_send_alone((void *const *)box->chunk, box->length, nr);
-	else
+	if (sea_is_alone()) {
+		for (uint32_t i = 0; i < nr; i++)
+			sea_shard_send_alone(mark(box, i, nr_marked), box->length[i]);
+	} else {
+		for (uint32_t i = nr_marked; i < nr; i++)
+			mark(box, i, nr_marked);
 		send_bundles(box, nr);
+	}
 	return (size_t)nr_granules * SEA_GRANULE;
 }
 

@@ -14,8 +14,11 @@
  * X1  The first nr_marked of nr chunks have marks.  A signal handler that ends the process sends
  *     the box, and may run at any moment.  So a marked chunk is counted in nr_marked before it is
  *     counted in nr, a chunk is written before it is counted, and nr is 0 before the first chunk
- *     is marked or sent.
+ *     is marked or sent.  (The child of a fork by a signal handler that comes between these two
+ *     counts may send one chunk without a mark: a second free of it goes unnoticed there.)
  * X2  nr_granules is the sum of the lengths.  Each chunk has its length and is used to its zone.
+ * X3  A full box is sent by the call that filled it.  A signal handler may come first and exit, or
+ *     fork: what frees then takes the place of the last chunk, which is lost.
  */
 #ifndef SEA_OUTBOX_H
 #define SEA_OUTBOX_H
@@ -38,8 +41,8 @@ struct sea_link {
 struct sea_outbox {
 	uint32_t nr, nr_marked;
 	uint32_t nr_granules;		    /* sum of length */
-	uint16_t length[SEA_OUTBOX_CHUNKS]; /* granules of each */
-	struct sea_link *chunk[SEA_OUTBOX_CHUNKS];
+	uint16_t length[SEA_OUTBOX_CHUNKS + 1]; /* granules of each; the last place is for X3 */
+	struct sea_link *chunk[SEA_OUTBOX_CHUNKS + 1];
 };
 
 /* The mark of a free chunk at this address. */
@@ -54,16 +57,34 @@ SEA_INLINE bool sea_link_is_marked(const void *chunk)
  * inline, so that callers need not save registers for it. */
 SEA_COLD void sea_link_unmark(struct sea_link *chunk);
 
+/* Moves the chunk behind a full box to the place of the last one (X3). */
+SEA_INLINE void sea_outbox_lose_last(struct sea_outbox *box)
+{
+	uint32_t last = SEA_OUTBOX_CHUNKS - 1;
+	SEA_ASSERT(box->nr == SEA_OUTBOX_CHUNKS);
+	box->nr_granules -= box->length[last];
+	box->length[last] = box->length[last + 1];
+	box->chunk[last] = box->chunk[last + 1];
+	box->nr_marked -= box->nr_marked > last; /* or sea_outbox_add() has counted its chunk there, too */
+}
+
 /* Adds a chunk behind the nr that are there.  True: the box is full. */
 SEA_INLINE bool sea_outbox_put(struct sea_outbox *box, uint32_t nr, struct sea_link *chunk, size_t nr_granules)
 {
-	SEA_ASSERT(nr < SEA_OUTBOX_CHUNKS);
+	SEA_ASSERT(nr <= SEA_OUTBOX_CHUNKS);
 	SEA_ASSERT(nr_granules > 0 && nr_granules <= SEA_ZONE_CHUNK_MAX);
 	box->nr_granules += (uint32_t)nr_granules;
 	box->length[nr] = (uint16_t)nr_granules;
 	box->chunk[nr] = chunk;
+	if (unlikely(nr >= SEA_OUTBOX_CHUNKS - 1)) {
+		if (nr == SEA_OUTBOX_CHUNKS)
+			sea_outbox_lose_last(box);
+		else
+			sea_store_release(&box->nr, SEA_OUTBOX_CHUNKS);
+		return true;
+	}
 	sea_store_release(&box->nr, nr + 1); /* pairs with the load of another thread in confirm.c */
-	return nr + 1 == SEA_OUTBOX_CHUNKS;
+	return false;
 }
 
 /* Adds a used chunk, to be marked later.  The box is not full.  True: it is full now. */
@@ -102,7 +123,7 @@ SEA_RACE_BY_DESIGN static inline size_t sea_outbox_bytes(const struct sea_outbox
 SEA_INLINE struct sea_shard *sea_outbox_shard(const struct sea_outbox *box)
 {
 	SEA_ASSERT(box->nr > 0);
-	return sea_zone_of(box->chunk[box->nr - 1])->shard;
+	return sea_zone_with(box->chunk[box->nr - 1])->shard;
 }
 
 /* Marks all chunks, sends them to their zones and empties the box.  Returns the bytes that were

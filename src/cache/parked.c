@@ -3,6 +3,8 @@
  *
  * F1  The count of parked bytes is the sum over all parked runs.
  * F2  A parked run was not longer than `granted` when it was parked.
+ * F3  At each instruction: while `start` is set, `run` and `size` are its own, and nobody else
+ *     has it.  So the child of a fork by a signal handler may take it.
  */
 #include "cache/parked.h"
 
@@ -35,10 +37,11 @@ bool sea_parked_put(struct sea_parked *parked, void *start, struct page *run, si
 		return false;
 	sea_pages_park(run);
 	sea_pages_note_parked((intptr_t)size);
-	parked->start = start;
 	parked->run = run;
 	parked->size = size;
 	parked->is_old = false;
+	sea_before_a_signal(); /* F3 */
+	parked->start = start;
 	return true;
 }
 
@@ -47,6 +50,7 @@ static void *take(struct sea_parked *parked)
 	SEA_ASSERT(parked->start && parked->run && parked->size > 0);
 	void *start = parked->start;
 	parked->start = NULL;
+	sea_before_a_signal(); /* F3 */
 	sea_pages_note_parked(-(intptr_t)parked->size);
 	sea_pages_unpark(parked->run);
 	return start;

@@ -9,6 +9,7 @@
  * bins.  A bin that has not changed since the last look is emptied.  The counts of all bins
  * (growth.c) are halved.
  */
+#include "base/step.h"
 #include "cache/bin.h"
 
 #include "heap/reclaim.h"
@@ -30,9 +31,6 @@ static uint16_t room_in(const struct sea_cache *cache, unsigned c)
 	return ((uint32_t)cache->room[c] + (spill ? spill->room : 0)) & SEA_BIN_ROOM_BITS;
 }
 
-/* Chunks that one look sends, 20 to 60 ns each.  The next refills continue the look. */
-#define LOOK_CHUNKS 1024
-
 /* Looks at one bin.  True: `most` chunks were sent, and there may be more. */
 static bool look_at(struct sea_cache *cache, unsigned c, size_t *most)
 {
@@ -48,9 +46,10 @@ static bool look_at(struct sea_cache *cache, unsigned c, size_t *most)
 	return false;
 }
 
+/* A step; the next refills continue the look. */
 static void look_over(struct sea_cache *cache)
 {
-	size_t most = LOOK_CHUNKS;
+	size_t most = SEA_STEP_LOOKS;
 	if (!cache->look_next) {
 		sea_usage_age(&cache->usage);
 		sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
@@ -74,9 +73,7 @@ static void adopt(struct sea_cache *cache, unsigned c, const struct sea_batch *b
 	struct sea_bin *bin = &cache->bin[c];
 	size_t size = sea_class_size(c);
 	const struct sea_piece *last = &batch->piece[batch->nr_pieces - 1];
-	bin->cur = last->start;
-	bin->end = last->start + last->count * size;
-	SEA_ASSERT(bin->cur < bin->end);
+	sea_bin_set_fresh(bin, last->start, last->start + last->count * size);
 	for (uint32_t i = batch->nr_pieces - 1; i-- > 0;)
 		for (uint32_t j = batch->piece[i].count; j-- > 0;)
 			sea_bin_push(cache, c, batch->piece[i].start + j * size);
@@ -115,16 +112,18 @@ static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_
 	}
 }
 
-/* Chunks of one spill batch: one cache line each, 4 KiB together. */
-#define SPILL_BATCH 64
-
 bool sea_bin_unspill(struct sea_cache *cache, unsigned c)
 {
 	SEA_ASSERT(!cache->head[c]);
 	struct sea_spill *spill = sea_bin_spill(cache, c);
-	uint32_t nr = spill ? sea_spill_take(spill, SPILL_BATCH, &cache->head[c]) : 0;
+	struct sea_link *list = NULL;
+	uint32_t nr = spill ? sea_spill_take(spill, SEA_OUTBOX_CHUNKS, &list) : 0;
 	cache->room[c] -= (int32_t)nr;
-	return nr > 0;
+	sea_before_a_signal(); /* K7 */
+	cache->head[c] = list;
+	if (list)
+		cache->bin[c].is_shut = 0; /* the spill has room */
+	return list;
 }
 
 bool sea_bin_refill(struct sea_cache *cache, unsigned c)
@@ -135,7 +134,7 @@ bool sea_bin_refill(struct sea_cache *cache, unsigned c)
 	struct sea_batch batch;
 	size_t size = sea_class_size(c);
 	if (sea_bin_unspill(cache, c)) {
-		cache->to_guard -= SPILL_BATCH;
+		cache->to_guard -= SEA_OUTBOX_CHUNKS;
 		return true;
 	}
 	before_refill(cache);
@@ -158,9 +157,8 @@ static void adopt_aligned(struct sea_cache *cache, unsigned c, const struct sea_
 		const struct sea_piece *piece = &batch->piece[i];
 		uint32_t nr = piece->count;
 		if (nr > 1 && bin->cur == bin->end) {
-			bin->cur = piece->start + size;
-			bin->end = piece->start + nr * size;
-			((struct sea_link *)bin->cur)->mark = sea_link_mark(bin->cur);
+			((struct sea_link *)(piece->start + size))->mark = sea_link_mark(piece->start + size);
+			sea_bin_set_fresh(bin, piece->start + size, piece->start + nr * size);
 			nr = 1;
 		}
 		while (nr-- > 0)

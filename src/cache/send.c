@@ -12,12 +12,9 @@
 
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/step.h"
 #include "heap/reclaim.h"
 
-/* The same as SEA_MERGE_BYTES for a thread that is clearing up and holds less than that. */
-#define LAST_MERGE_BYTES (32 * SEA_KIB)
-/* Chunks that one step sends, 20 to 60 ns each. */
-#define STEP_CHUNKS 1024
 /* When this part of the peak is left, the thread is about to finish.  What it still frees
  * completes pages and zones that are free but for the last blocks. */
 #define LAST_SHARE 8
@@ -29,9 +26,11 @@ SEA_RACE_BY_DESIGN size_t sea_cache_bytes(const struct sea_cache *cache)
 	for (unsigned c = 1; c < SEA_NR_CLASSES; c++) {
 		const struct sea_bin *bin = &cache->bin[c];
 		int32_t nr = (int32_t)bin->limit - cache->room[c];
-		if (unlikely(nr > 0))
+		if (likely(nr <= 0 && bin->end == bin->cur))
+			continue;
+		if (nr > 0)
 			bytes += (size_t)nr * sea_class_size(c);
-		if (unlikely(bin->end > bin->cur))
+		if (bin->end > bin->cur)
 			bytes += (size_t)(bin->end - bin->cur);
 	}
 	for (unsigned c = 1; c < SEA_SPILL_CLASSES; c++)
@@ -42,7 +41,8 @@ SEA_RACE_BY_DESIGN size_t sea_cache_bytes(const struct sea_cache *cache)
 
 void sea_send_outbox(struct sea_cache *cache)
 {
-	sea_usage_send(&cache->usage, sea_outbox_send(&cache->outbox));
+	if (cache->outbox.nr)
+		sea_usage_send(&cache->usage, sea_outbox_send(&cache->outbox));
 	SEA_ASSERT(sea_outbox_bytes(&cache->outbox) == 0);
 }
 
@@ -71,6 +71,7 @@ static size_t send_stack(struct sea_cache *cache, unsigned c, size_t most)
 	sea_bin_expect(cache->head[c], NULL);
 	for (struct sea_link *chunk; nr < most && (chunk = cache->head[c]); nr++) {
 		cache->head[c] = sea_bin_below(chunk);
+		sea_before_a_signal(); /* K7 */
 		send(cache, chunk, c);
 	}
 	size_t within = sea_min(nr, cache->bin[c].limit);
@@ -104,9 +105,11 @@ static size_t send_fresh(struct sea_cache *cache, unsigned c, size_t most)
 {
 	struct sea_bin *bin = &cache->bin[c];
 	size_t nr = 0;
-	for (size_t size = sea_class_size(c); nr < most && bin->cur < bin->end; bin->cur += size, nr++) {
+	for (size_t size = sea_class_size(c); nr < most && bin->cur < bin->end; nr++) {
 		struct sea_link *chunk = (struct sea_link *)bin->cur;
 		chunk->mark = sea_link_mark(chunk);
+		bin->cur += size;
+		sea_before_a_signal(); /* K7 */
 		send(cache, chunk, c);
 	}
 	return nr;
@@ -131,6 +134,7 @@ size_t sea_send_bin(struct sea_cache *cache, unsigned c, size_t most)
 	SEA_ASSERT(cache->room[c] == (int32_t)bin->limit);
 	sea_usage_revoke(&cache->usage, bin->limit * sea_class_size(c));
 	cache->room[c] = 0;
+	sea_before_a_signal(); /* K7 */
 	bin->limit = 0;
 	bin->drawn = 0;
 	bin->is_shut = 0;
@@ -186,15 +190,20 @@ static size_t merge_interval(const struct sea_usage *usage)
 static bool clear_up(struct sea_cache *cache)
 {
 	struct sea_usage *usage = &cache->usage;
-	if (!sea_send_some(cache, STEP_CHUNKS))
-		return true;
-	sea_send_purge_spills(cache);
+	if (!usage->cleared) {
+		if (!sea_send_some(cache, SEA_STEP_LOOKS))
+			return true;
+		sea_send_purge_spills(cache);
+	}
+	/* Once it has cleared up, no bin takes a chunk before a refill. */
+	SEA_ASSERT(!usage->granted);
+	sea_parked_clear(&cache->parked);
 	if (usage->returned < usage->cleared)
 		return false;
 	bool goes_on = sea_shard_merge_worth(cache->shard);
 	goes_on |= sea_reclaim(SEA_THREAD_CLEARS);
 	if (!goes_on) {
-		size_t least = sea_usage_held_much(usage) ? LAST_MERGE_BYTES : SEA_CLEARING_BYTES / 2;
+		size_t least = sea_usage_held_much(usage) ? SEA_TEARDOWN_BYTES : SEA_CLEARING_BYTES / 2;
 		usage->cleared = usage->returned + sea_max(sea_usage_net(usage) / 2, least);
 	}
 	return goes_on;
@@ -222,7 +231,7 @@ static bool is_nearly_done(const struct sea_usage *usage)
 
 static bool is_worth_merging(const struct sea_usage *usage)
 {
-	if (likely(usage->sent < LAST_MERGE_BYTES))
+	if (likely(usage->sent < SEA_TEARDOWN_BYTES))
 		return false;
 	return usage->sent >= merge_interval(usage) || (is_nearly_done(usage) && sea_usage_is_clearing(usage));
 }

@@ -19,6 +19,7 @@ void sea_spill_enter_all(struct sea_spill *spill)
 	for (size_t i = 0; i < SEA_SPILL_FETCHED; i++) {
 		struct sea_link *chunk = spill->fetched[i];
 		spill->fetched[i] = NULL;
+		sea_before_a_signal(); /* SP4 */
 		if (chunk)
 			sea_spill_enter(spill, chunk);
 	}
@@ -55,6 +56,25 @@ static struct sea_link **append(struct sea_link **link, char *base, uint64_t *bi
 	return link;
 }
 
+/* Takes up to `max` chunks of a bucket.  0: all that it counted were lost (SP4). */
+static uint32_t take_from(struct sea_spill *spill, size_t bucket, uint32_t max, struct sea_link **list)
+{
+	char *base = (char *)(spill->number[bucket] << SEA_SPILL_REGION_SHIFT);
+	uint32_t wanted = (uint32_t)sea_min(max, spill->count[bucket]), left = wanted;
+	struct sea_link **link = list;
+	for (size_t w = 0; left > 0 && w < SEA_SPILL_WORDS; w++)
+		link = append(link, base + w * 64 * SEA_GRANULE, &spill->bits[bucket][w], &left);
+	*link = NULL;
+	uint16_t gone = left ? spill->count[bucket] : (uint16_t)wanted;
+	sea_before_a_signal(); /* SP4 */
+	spill->count[bucket] -= gone;
+	if (!spill->count[bucket])
+		spill->filled[bucket / 64] &= ~(1ull << bucket % 64);
+	spill->room += gone;
+	SEA_ASSERT(spill->room <= spill->limit); /* SP2 */
+	return wanted - left;
+}
+
 uint32_t sea_spill_take(struct sea_spill *spill, uint32_t max, struct sea_link **list)
 {
 	SEA_ASSERT(max > 0);
@@ -62,21 +82,10 @@ uint32_t sea_spill_take(struct sea_spill *spill, uint32_t max, struct sea_link *
 	if (bucket == SEA_SPILL_BUCKETS)
 		return 0;
 	sea_spill_enter_all(spill);
-	char *base = (char *)(spill->number[bucket] << SEA_SPILL_REGION_SHIFT);
-	uint32_t left = max = (uint32_t)sea_min(max, spill->count[bucket]);
-	struct sea_link **link = list;
-	for (size_t w = 0; left > 0; w++) {
-		SEA_ASSERT(w < SEA_SPILL_WORDS);
-		link = append(link, base + w * 64 * SEA_GRANULE, &spill->bits[bucket][w], &left);
-	}
-	*link = NULL;
-	SEA_ASSERT(spill->count[bucket] >= max); /* SP1 */
-	spill->count[bucket] -= (uint16_t)max;
-	if (!spill->count[bucket])
-		spill->filled[bucket / 64] &= ~(1ull << bucket % 64);
-	spill->room += max;
-	SEA_ASSERT(spill->room <= spill->limit); /* SP2 */
-	return max;
+	uint32_t nr = take_from(spill, bucket, max, list);
+	while (unlikely(!nr) && (bucket = first_bucket(spill)) < SEA_SPILL_BUCKETS)
+		nr = take_from(spill, bucket, max, list);
+	return nr;
 }
 
 void sea_spill_purge(struct sea_spill *spill)

@@ -4,9 +4,11 @@
  *    region     0x7f0000000000          0x7f0000010000         ...   64 KiB of addresses each
  *    bits       0100010000001000 ...    0000000100010000       ...   1: a free chunk starts here
  *
- * A stack of chunks in random order is a chain of cache misses: each chunk must be read to find the
- * next.  A spill uses bits instead.  Its chunks come back in address order, so the processor can
- * prefetch them, and blocks that are allocated together are near each other.
+ * A stack of chunks in random order is a chain of cache misses: each chunk must be read to find
+ * the next.  A spill uses bits instead.  Its chunks come back in address order, so the processor
+ * can prefetch them, and blocks that are allocated together are near each other.  Without spills
+ * 100,000 blocks of 64 bytes in random order take half the instructions (154 -> 67 a pair) and
+ * 2.4 times the time (11 pairs of runs, quartiles 2.2 and 2.7); 40,000 blocks 1.7 times.
  *
  * A region has one possible bucket, by its number.  If another region has the bucket, the spill does
  * not take the chunk.
@@ -20,6 +22,9 @@
  * SP2  limit == room + all counts.
  * SP3  A chunk in a spill is used to its zone and has the spill's class.  Once it is entered, it
  *      has its mark.
+ * SP4  At each instruction: no chunk is in `fetched` and in the bits; each count, and the limit,
+ *      are at least what SP1 and SP2 say.  So the child of a fork by a signal handler may count a
+ *      chunk that it has lost, but finds none twice.
  *
  * No lock: a spill is part of a thread's cache.
  */
@@ -102,9 +107,11 @@ SEA_INLINE bool sea_spill_put(struct sea_spill *spill, struct sea_link *chunk)
 	struct sea_link **turn = &spill->fetched[spill->turn], *before = *turn;
 	spill->turn = (spill->turn + 1) % SEA_SPILL_FETCHED;
 	__builtin_prefetch(chunk, 1);
-	*turn = chunk;
 	spill->count[bucket]++;
 	spill->room--;
+	sea_before_a_signal(); /* SP4 */
+	*turn = chunk;
+	sea_before_a_signal();
 	if (likely(before))
 		sea_spill_enter(spill, before);
 	return true;
@@ -127,6 +134,7 @@ SEA_RACE_BY_DESIGN static inline uint32_t sea_spill_length(const struct sea_spil
 SEA_INLINE void sea_spill_widen(struct sea_spill *spill, uint32_t nr_chunks)
 {
 	spill->limit += nr_chunks;
+	sea_before_a_signal(); /* SP4 */
 	spill->room += nr_chunks;
 	spill->was_used = true;
 }
@@ -136,8 +144,9 @@ SEA_INLINE uint32_t sea_spill_tighten(struct sea_spill *spill)
 {
 	uint32_t room = spill->room;
 	SEA_ASSERT(room <= spill->limit);
-	spill->limit -= room;
 	spill->room = 0;
+	sea_before_a_signal(); /* SP4 */
+	spill->limit -= room;
 	return room;
 }
 

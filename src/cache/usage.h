@@ -18,8 +18,6 @@
 #include "base/options.h"
 #include "page/budget.h"
 
-/* Caches may hold this part of what is live, or the option `cache` if that is more. */
-#define SEA_CACHED_SHARE 4
 /* A thread that sent at least this much, and 3/4 of its peak, without a refill is clearing up: its
  * stacks are emptied and stay empty until it allocates again. */
 #define SEA_CLEARING_BYTES SEA_MIB
@@ -93,7 +91,7 @@ SEA_INLINE size_t sea_usage_net(const struct sea_usage *usage)
  * random would otherwise fill its caches on top of what is live. */
 SEA_INLINE size_t sea_usage_may_hold(const struct sea_usage *usage)
 {
-	return usage->peak_live + sea_max(usage->peak_live / SEA_CACHED_SHARE, sea_options.cache);
+	return usage->peak_live + sea_max(usage->peak_live / SEA_BUDGET_CACHES_SHARE, sea_options.cache);
 }
 
 /* Bytes that all limits together may allow, and that the thread draws between two looks. */

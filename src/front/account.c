@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* account.c - walks everything, a step at a time
  *
- *    arena    | run     | run: a zone            | free  | per-CPU | in transit |
- *    touched    live      live, cached, pending,   free    free      free
+ *    arena    | run     | run: a zone            | free  | in transit |
+ *    touched    live      live, cached, pending,   free    free
  *                         free
- *    others     live      purged                   purged  purged    purged
+ *    others     live      purged                   purged  purged
  *
  * AC1  live + cached + pending + free + metadata + reserved == mapped, at any time.
  * AC2  `in_transit` is 0 unless another thread has allocated or freed since the account began, or
@@ -26,6 +26,7 @@
 
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/step.h"
 #include "map/map.h"
 #include "page/arena.h"
 #include "page/buddy.h"
@@ -33,17 +34,15 @@
 
 /* Work of counting a zone.  A run, a free buddy or a page in transit is 1: some 0.1 us. */
 #define ZONE_WORK 64
-/* Microseconds for which the locks are left free so that a thread can wake up; and calls of
- * sched_yield() at most, if the clock stands still. */
+/* Microseconds for which the locks are left free so that a thread can wake up. */
 #define GIVE_WAY_US 50
-#define GIVE_WAY_YIELDS 100
 
 /* --- all locks ------------------------------------------------------------------- */
 
 static void give_way(void)
 {
 	uint64_t begun = sea_os_now_us();
-	for (unsigned i = 0; i < GIVE_WAY_YIELDS && sea_os_now_us() - begun < GIVE_WAY_US; i++)
+	for (unsigned i = 0; i < SEA_STEP_YIELDS && sea_os_now_us() - begun < GIVE_WAY_US; i++)
 		sea_os_yield();
 }
 

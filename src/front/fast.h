@@ -33,6 +33,16 @@ SEA_INLINE void *sea_fast_pop_aligned(size_t align, size_t size)
 	return SEA_HAS_CACHE ? sea_cache_pop_aligned(align, size) : NULL;
 }
 
+/* A small block as it is, or one of another size that the stack has, to which the caller copies
+ * `block` and then frees it.  NULL: ask sea_engine_resize(). */
+SEA_INLINE void *sea_fast_resize(void *block, size_t *usable, size_t size)
+{
+	*usable = SEA_HAS_CACHE ? sea_cache_small_size(block) : 0;
+	if (unlikely(!*usable))
+		return NULL;
+	return sea_cache_fits(*usable, size) ? block : sea_cache_pop(size);
+}
+
 SEA_INLINE void sea_fast_free(void *block)
 {
 	if (SEA_HAS_CACHE)

@@ -6,6 +6,9 @@
 #ifndef SEA_FRONT_H
 #define SEA_FRONT_H
 
+#include <string.h>
+
+#include "base/granule.h"
 #include "front/fast.h"
 
 /* malloc behind its fast path.  Sets errno if out of memory. */
@@ -16,24 +19,37 @@ SEA_INLINE void *sea_front_malloc(size_t size) { return sea_fast_alloc(size, sea
 /* Zeroed memory, behind the fast path.  Sets errno if out of memory. */
 SEA_NOINLINE void *sea_front_calloc_slow(size_t size);
 
-/* memset(), a call, clears larger blocks faster. */
+/* memset(), a call, clears larger blocks faster; memcpy() copies them faster. */
 #define SEA_CLEAR_HERE_MAX 128
-
-/* A granule as a vector, which one instruction can store. */
-typedef uint64_t sea_granule __attribute__((vector_size(16), may_alias));
+#define SEA_COPY_HERE_MAX 64
+_Static_assert(SEA_CLEAR_HERE_MAX <= SEA_GRANULE_CLEAR_MAX, "cleared by sea_granule_clear()");
 
 /* Clears the first `size` bytes of a block, at most SEA_CLEAR_HERE_MAX, and the rest of its last
- * granule.  Works from both ends; the stores may overlap. */
+ * granule. */
 SEA_INLINE void sea_front_clear(void *block, size_t size)
 {
-	sea_granule *first = block, *last = first + (size - (size > 0)) / sizeof(*first);
-	first[0] = last[0] = (sea_granule){0, 0};
-	if (last < first + 2)
+	sea_granule *first = block;
+	sea_granule_clear(first, first + (size - (size > 0)) / sizeof(*first));
+}
+
+/* Copies `size` bytes, at least one, from block to block, and the rest of their last granule.
+ * Works from both ends; what is copied may overlap. */
+SEA_INLINE void sea_front_copy(void *to, const void *from, size_t size)
+{
+	sea_granule *first = to;
+	const sea_granule *source = from;
+	size_t last = (size - 1) / sizeof(*first);
+	if (size > SEA_COPY_HERE_MAX) {
+		sea_compute_now(size); /* or gcc, which knows a bound, copies by `rep movs` */
+		memcpy(to, from, size);
 		return;
-	first[1] = last[-1] = (sea_granule){0, 0};
-	if (last < first + 4)
+	}
+	first[0] = source[0];
+	first[last] = source[last];
+	if (last < 2)
 		return;
-	first[2] = first[3] = last[-2] = last[-3] = (sea_granule){0, 0};
+	first[1] = source[1];
+	first[last - 1] = source[last - 1];
 }
 
 SEA_INLINE void *sea_front_calloc(size_t count, size_t size)

@@ -13,7 +13,8 @@
  * we take it first: it is recursive.
  *
  * With one thread the handlers do nothing: no other thread can be in the middle of its work.  They
- * also do nothing in a thread that holds a lock of ours: there a signal handler forks.
+ * also do nothing in a thread that holds a lock of ours, or has stopped the heap: there a signal
+ * handler forks.
  */
 #include <pthread.h>
 
@@ -30,10 +31,18 @@ extern void _IO_list_resetlock(void) __attribute__((weak));
 
 static bool has_stream_list(void) { return _IO_list_lock && _IO_list_unlock && _IO_list_resetlock; }
 
+/* Forks by signal handlers that interrupted the thread while it had stopped the heap, for another
+ * fork or an account.  Only that thread writes it. */
+static unsigned nr_nested;
+
 static void before_fork(void)
 {
 	if (sea_is_alone() || sea_lock_holds_any())
 		return;
+	if (unlikely(sea_heap_is_stopped())) {
+		nr_nested++;
+		return;
+	}
 	if (has_stream_list())
 		_IO_list_lock();
 	sea_heap_stop();
@@ -43,6 +52,10 @@ static void after_fork_in_parent(void)
 {
 	if (!sea_heap_is_stopped())
 		return;
+	if (unlikely(nr_nested)) {
+		nr_nested--;
+		return;
+	}
 	sea_heap_resume(false);
 	if (has_stream_list())
 		_IO_list_unlock();
@@ -55,6 +68,7 @@ static void after_fork_in_child(void)
 		sea_engine_disown();
 	if (!sea_heap_is_stopped())
 		return;
+	nr_nested = 0;
 	sea_heap_resume(true);
 	sea_engine_in_child();
 	if (has_stream_list())

@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/os.h"
+#include "heap/shard_zones.h"
 
 static struct sea_shard *shards[SEA_MAX_APART];
 static uint32_t nr_shards; /* released by sea_apart_add(), acquired by sea_apart_count() */

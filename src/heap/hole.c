@@ -13,10 +13,8 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/step.h"
 #include "map/map.h"
-
-/* The holes of the request's own bin may be too small: a search looks at this many. */
-#define SEARCH_DEPTH 8
 
 /* Claim: the pointer leads to a place that can be a hole.  The program may have written any value
  * to it. */
@@ -95,7 +93,7 @@ struct sea_hole *sea_hole_find(const struct sea_holes *holes, size_t nr_granules
 	SEA_ASSERT(nr_granules >= SEA_HOLE_MIN);
 	unsigned bin = bin_of(nr_granules);
 	struct sea_hole *hole = holes->first[bin];
-	for (int i = 0; hole && i < SEARCH_DEPTH; i++, hole = after(hole))
+	for (int i = 0; hole && i < SEA_SEARCH_DEPTH; i++, hole = after(hole))
 		if (hole->nr_granules >= nr_granules)
 			return hole;
 	size_t larger = sea_bits_find(holes->filled, bin + 1, SEA_HOLE_BINS, true);

@@ -18,9 +18,11 @@
 
 #include "base/atomic.h"
 #include "base/os.h"
+#include "base/step.h"
 #include "page/page_alloc.h"
 #include "page/purge.h"
 #include "heap/apart.h"
+#include "heap/shard_zones.h"
 
 /* Short rows of idle pages are purged at intervals.  An ordinary call starts a pass at most every
  * 200 ms, and the pass purges up to SHORT_RANGES_BYTES.  When a thread ends, the program may make
@@ -31,16 +33,8 @@
 #define SHORT_RANGES_MS 200
 #define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
-/* If a pass ends above the high watermark, ordinary calls wait until so much more is dirty. */
-#define RETRY_BYTES SEA_MIB
-/* Ranges that one step purges in zones, each with one system call. */
-#define STEP_RANGES 16
-/* Zones that a step looks at for short rows, 60 ns each. */
-#define STEP_LOOKS 256
 /* Steps that one call makes if other threads had to give up meanwhile. */
 #define STEPS_FOR_OTHERS 8
-/* Spare zones whose metadata one step purges, each with one system call. */
-#define STEP_SPARES 2
 
 /* The bounds of a step, and the ranges that it purges in one zone. */
 struct purge {
@@ -51,7 +45,7 @@ struct purge {
 	unsigned nr;
 	struct {
 		char *from, *to; /* whole pages inside a hole, behind its descriptor */
-	} range[STEP_RANGES];
+	} range[SEA_STEP_CALLS];
 };
 
 static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void *context)
@@ -59,7 +53,9 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 	struct purge *purge = context;
 	char *first = sea_zone_address(zone, from), *last = sea_zone_address(zone, to);
 	SEA_ASSERT(first < last && ((uintptr_t)first | (uintptr_t)last) % sea_page_size() == 0);
-	if ((size_t)(last - first) < purge->least || purge->nr == purge->most || !sea_pages_count_touched(first, last))
+	if ((size_t)(last - first) < purge->least || purge->nr == purge->most)
+		return;
+	if (!sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE) && !sea_pages_count_touched(first, last))
 		return;
 	purge->range[purge->nr].from = first;
 	purge->range[purge->nr++].to = last;
@@ -70,7 +66,7 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 {
 	size_t bytes = 0;
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
-	SEA_ASSERT(purge->nr > 0 && purge->nr <= STEP_RANGES);
+	SEA_ASSERT(purge->nr > 0 && purge->nr <= SEA_STEP_CALLS);
 	for (unsigned i = 0; i < purge->nr; i++) {
 		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
 		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
@@ -145,11 +141,11 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
 {
 	SEA_ASSERT(!sea_lock_holds_any());
-	unsigned looks = STEP_LOOKS;
-	struct purge purge = {.least = pass->least, .most = STEP_RANGES, .until = sea_os_now_us() + SEA_PURGE_STEP_US};
+	unsigned looks = SEA_STEP_LOOKS;
+	struct purge purge = {.least = pass->least, .most = SEA_STEP_CALLS, .until = sea_os_now_us() + SEA_STEP_US};
 	*bytes = 0;
 	sea_lock_take(&shard->lock);
-	while (!shard->is_clearing && purge.most > 0 && !purge.is_late && *bytes < SEA_PURGE_STEP_PAGES * sea_page_size() &&
+	while (!shard->is_clearing && purge.most > 0 && !purge.is_late && *bytes < SEA_STEP_PAGES * sea_page_size() &&
 	       sea_pages_dirty() > keep && next_zone(shard, pass, &looks)) {
 		uint32_t i = pass->end - 1;
 		*bytes += purge_at(shard, i, &purge);
@@ -185,12 +181,12 @@ static void purge_bitmaps(struct sea_zone *zone)
 
 bool sea_reclaim_metadata(struct sea_shard *shard)
 {
-	struct sea_zone *spare[STEP_SPARES];
+	struct sea_zone *spare[SEA_STEP_CALLS];
 	unsigned nr = 0;
 	if (!sea_load_relaxed(&shard->spare))
 		return false;
 	sea_lock_take(&shard->lock);
-	for (; nr < STEP_SPARES && shard->spare; nr++) {
+	for (; nr < SEA_STEP_CALLS && shard->spare; nr++) {
 		spare[nr] = shard->spare;
 		sea_store_relaxed(&shard->spare, spare[nr]->next);
 	}
@@ -342,20 +338,21 @@ static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 	return goes_on;
 }
 
-/* Claim: there is nothing to do. */
+/* Claim: there is nothing to do.  If a pass ended above the high watermark, ordinary calls wait
+ * until more is dirty. */
 static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 {
 	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
 	if (sea_reclaim_goes_on() && dirty > marks.low)
 		return false;
-	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + RETRY_BYTES);
+	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + SEA_PURGE_RETRY_PAGES * sea_page_size());
 }
 
 /* A thread that ends or frees much may make no further call, and other threads may not either.  So
  * it waits for its turn. */
 static bool take_turn(enum sea_occasion occasion)
 {
-	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : SEA_TURN_TRIES;
+	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : SEA_STEP_YIELDS;
 	for (; !sea_swap_if(&state.is_running, 0, 1); sea_os_yield())
 		if (--nr_tries == 0)
 			return false;

@@ -12,9 +12,6 @@
  * S4  A zone with pending chunks is in queue ANY, or the thread that sent them is about to push
  *     it.  A struct that is popped may be spare by now, or a new zone; it may have nothing pending.
  * S5  If a zone may have a long row of idle pages, its number is in `rows`.
- *
- * The lock is not held while a zone is allocated from the page allocator or given to it: both may
- * make system calls.
  */
 #include "heap/shard.h"
 
@@ -22,208 +19,19 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/step.h"
+#include "heap/shard_zones.h"
 #include "map/map.h"
-#include "page/page_alloc.h"
 
 /* When this part of all zones has been freed, sweeps start again at the first zone.  So they use
  * the holes that they passed before memory that was never used. */
 #define EPOCH_SHARE 4
 
-/* When a thread ends or frees much, it merges zones with 8 KiB pending, or with half of what they
- * still hold.  A zone that becomes empty is freed as a whole. */
-#define MERGE_AT_EXIT (8 * SEA_KIB / SEA_GRANULE)
-#define MERGE_AT_EXIT_SHARE 2
-
-/* Popping a zone that has nothing pending: a cache miss. */
-#define POP_WORK 2
-/* Work of one step in words (zone.h).  A step beside another task merges half a zone: 5 to 15 us.  A
- * step that looks for memory merges one zone, or searches two. */
-#define MERGE_WORK (SEA_ZONE_WORDS / 2 + POP_WORK)
-#define MERGE_ZONE_WORK (SEA_ZONE_WORDS + POP_WORK)
+/* Work of one step in words (zone.h): it merges one zone, 10 to 30 us, or searches two. */
+#define MERGE_WORK (SEA_ZONE_WORDS + SEA_MISS_WORK)
 #define SEARCH_WORK (2 * SEA_ZONE_WORDS)
 /* Giving an empty zone to the page allocator, which may purge. */
 #define EMPTIED_WORK (MERGE_WORK / 2)
-/* Zone hints that a sweep can skip for one word of work. */
-#define HINTS_PER_WORK 64
-/* Zones that one step looks at when a thread ends or frees much. */
-#define EXIT_LOOKS 64
-
-/* --- the set of zones --------------------------------------------------------- */
-
-/* Makes room in a set for numbers below `capacity`, twice as many as before. */
-static bool widen_set(struct sea_bittree *set, uint32_t capacity)
-{
-	struct sea_bittree old = *set;
-	uint64_t *words = sea_meta_alloc(sea_bittree_words(capacity) * sizeof(*words));
-	if (!words)
-		return false;
-	sea_bittree_init(set, capacity, words);
-	for (size_t i = 0; old.nr_levels && i < capacity / 2; i++)
-		if (sea_bittree_has(&old, i))
-			sea_bittree_add(set, i);
-	return true;
-}
-
-/* Doubles the tables.  Copying takes 100 us for 64 GiB of zones. */
-static bool widen_table(struct sea_shard *shard)
-{
-	uint32_t capacity = shard->capacity ? 2 * shard->capacity : 64;
-	struct sea_zone **zones = sea_meta_alloc(capacity * sizeof(*zones));
-	uint8_t *hints = sea_meta_alloc(capacity);
-	if (!zones || !hints || !widen_set(&shard->unlisted, capacity) || !widen_set(&shard->rows, capacity))
-		return false;
-	if (shard->nr_zones) {
-		memcpy(zones, shard->zones, shard->nr_zones * sizeof(*zones));
-		memcpy(hints, shard->zone_hint, shard->nr_zones);
-	}
-	shard->zones = zones;
-	shard->zone_hint = hints;
-	shard->capacity = capacity;
-	return true;
-}
-
-static struct sea_zone *take_struct(struct sea_shard *shard)
-{
-	struct sea_zone *zone = shard->spare ? shard->spare : shard->purged;
-	if (!zone)
-		return sea_meta_alloc_pages(sizeof(*zone));
-	if (shard->spare)
-		sea_store_relaxed(&shard->spare, zone->next);
-	else
-		shard->purged = zone->next;
-	return zone;
-}
-
-static void give_struct(struct sea_shard *shard, struct sea_zone *zone)
-{
-	SEA_ASSERT(!zone->shard && !zone->nr_used);
-	zone->next = shard->spare;
-	sea_store_relaxed(&shard->spare, zone);
-}
-
-/* Zeroed words for the seams of the zone at `base`, and *start, a byte for each.  They are in the
- * seam map; or in own_seam if the map does not reach, or must not show the zone. */
-static uint64_t *seams_for(const struct sea_shard *shard, struct sea_zone *zone, const char *base, uint8_t **start)
-{
-	uint64_t *seam = shard->is_apart ? NULL : sea_seams_of(base);
-	if (seam) {
-		*start = sea_seams_start_of(base);
-		return seam;
-	}
-	if (!zone->own_seam)
-		zone->own_seam = sea_meta_alloc(SEA_ZONE_WORDS * (sizeof(uint64_t) + 1));
-	if (zone->own_seam)
-		*start = (uint8_t *)(zone->own_seam + SEA_ZONE_WORDS);
-	return zone->own_seam;
-}
-
-static void set_member(struct sea_bittree *set, size_t number, bool is_member)
-{
-	if (is_member)
-		sea_bittree_add(set, number);
-	else
-		sea_bittree_remove(set, number);
-}
-
-/* The zone at index `from` moves to `to`. */
-static void move_member(struct sea_bittree *set, size_t from, size_t to)
-{
-	set_member(set, to, sea_bittree_has(set, from));
-	sea_bittree_remove(set, from);
-}
-
-/* Adds the zone at `base`; false if there is no memory for metadata. */
-static bool add_zone(struct sea_shard *shard, char *base)
-{
-	SEA_ASSERT(sea_lock_is_held(&shard->lock));
-	if (shard->nr_zones == shard->capacity && !widen_table(shard))
-		return false;
-	struct sea_zone *zone = take_struct(shard);
-	if (!zone)
-		return false;
-	uint8_t *start = NULL;
-	uint64_t *seam = seams_for(shard, zone, base, &start);
-	if (!seam) {
-		give_struct(shard, zone);
-		return false;
-	}
-	zone->index = shard->nr_zones++;
-	shard->zones[zone->index] = zone;
-	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	zone->is_apart = shard->is_apart;
-	zone->owner = shard->is_apart ? shard->owner : SEA_NO_OWNER;
-	sea_zone_init(zone, base, seam, start, shard, &shard->holes);
-	set_member(&shard->rows, zone->index, sea_zone_may_have_row(zone));
-	sea_seams_set_zone(base, zone);
-	return true;
-}
-
-void sea_shard_remove_zone(struct sea_shard *shard, struct sea_zone *zone)
-{
-	SEA_ASSERT(sea_lock_is_held(&shard->lock));
-	SEA_ASSERT(shard->zones[zone->index] == zone);
-	struct sea_zone *last = shard->zones[--shard->nr_zones];
-	shard->zones[zone->index] = last;
-	shard->zone_hint[zone->index] = shard->zone_hint[shard->nr_zones];
-	move_member(&shard->unlisted, shard->nr_zones, zone->index);
-	move_member(&shard->rows, shard->nr_zones, zone->index);
-	last->index = zone->index;
-	sea_seams_set_zone(zone->base, NULL);
-	sea_zone_retire(zone);
-	zone->next = shard->emptied;
-	sea_store_relaxed(&shard->emptied, zone);
-}
-
-/* Emptied zones that are freed between two holds of the lock. */
-#define EMPTIED_BATCH 16
-
-/* Takes emptied zones off the list; returns how many. */
-static unsigned take_emptied(struct sea_shard *shard, char **bases)
-{
-	unsigned nr = 0;
-	while (shard->emptied && nr < EMPTIED_BATCH) {
-		struct sea_zone *zone = shard->emptied;
-		sea_store_relaxed(&shard->emptied, zone->next);
-		bases[nr++] = zone->base;
-		give_struct(shard, zone);
-	}
-	return nr;
-}
-
-/* Drops the lock, then gives the emptied zones to the page allocator. */
-void sea_shard_drop_lock(struct sea_shard *shard)
-{
-	SEA_ASSERT(sea_lock_is_held(&shard->lock));
-	for (;;) {
-		char *bases[EMPTIED_BATCH];
-		unsigned nr = take_emptied(shard, bases);
-		bool is_last = !shard->emptied;
-		sea_lock_drop(&shard->lock);
-		while (nr)
-			sea_pages_free(bases[--nr]);
-		if (is_last)
-			return;
-		sea_lock_take(&shard->lock);
-	}
-}
-
-/* Makes a zone for chunks of k granules.  Drops the lock and takes it again.  False: out of memory. */
-static bool make_zone(struct sea_shard *shard, unsigned k)
-{
-	enum sea_touch touch = k <= SEA_SMALL_GRANULES ? SEA_TOUCH_DENSE : SEA_TOUCH_LATER;
-	sea_shard_drop_lock(shard);
-	char *base = sea_pages_alloc(SEA_ZONE_SIZE, SEA_ZONE_SIZE, touch, NULL);
-	bool may_add = base && sea_seams_cover(base);
-	sea_lock_take(&shard->lock);
-	if (may_add && add_zone(shard, base))
-		return true;
-	if (!base)
-		return false;
-	sea_lock_drop(&shard->lock);
-	sea_pages_free(base);
-	sea_lock_take(&shard->lock);
-	return false;
-}
 
 /* --- merging ------------------------------------------------------------------ */
 
@@ -260,7 +68,7 @@ unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, un
 	}
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
 	sea_bittree_add(&shard->unlisted, zone->index);
-	set_member(&shard->rows, zone->index, sea_zone_may_have_row(zone));
+	sea_bittree_set(&shard->rows, zone->index, sea_zone_may_have_row(zone));
 	return work;
 }
 
@@ -268,7 +76,7 @@ unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, un
 static struct sea_zone *pop(struct sea_shard *shard, enum sea_which_queue q, unsigned *work)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock));
-	*work = *work > POP_WORK ? *work - POP_WORK : 1; /* at least one line */
+	*work = *work > SEA_MISS_WORK ? *work - SEA_MISS_WORK : 1; /* at least one line */
 	return sea_queue_pop(&shard->queue[q], q);
 }
 
@@ -314,10 +122,11 @@ void sea_shard_merge(struct sea_shard *shard)
 	sea_shard_drop_lock(shard);
 }
 
+/* A zone that becomes empty is freed as a whole. */
 static bool is_worth_merging_at_exit(const struct sea_zone *zone)
 {
 	uint32_t nr_pending = sea_load_relaxed(&zone->nr_pending);
-	return nr_pending >= sea_min(MERGE_AT_EXIT, zone->nr_used / MERGE_AT_EXIT_SHARE);
+	return nr_pending >= sea_min(SEA_MERGE_LEAST, zone->nr_used / 2);
 }
 
 bool sea_shard_merge_worth(struct sea_shard *shard)
@@ -326,7 +135,7 @@ bool sea_shard_merge_worth(struct sea_shard *shard)
 	struct sea_zone *zone;
 	sea_lock_take(&shard->lock);
 	merge_queued(shard, SEA_QUEUE_WORTH, &work);
-	for (unsigned i = 0; i < EXIT_LOOKS && work > 0 && (zone = pop(shard, SEA_QUEUE_ANY, &work)); i++) {
+	for (unsigned i = 0; i < SEA_STEP_LOOKS && work > 0 && (zone = pop(shard, SEA_QUEUE_ANY, &work)); i++) {
 		if (!has_pending(shard, zone))
 			continue;
 		if (is_worth_merging_at_exit(zone))
@@ -365,22 +174,6 @@ void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned 
 		sea_queue_push(&shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
 }
 
-/* Chunk by chunk: an OR that is not atomic takes less time than a search for chunks in the same
- * word. */
-void sea_shard_send_alone(void *const *chunk, const uint16_t *length, uint32_t nr)
-{
-	for (uint32_t i = 0; i < nr; i++) {
-		const void *each = chunk[i];
-		struct sea_zone *zone = sea_zone_of(each);
-		unsigned g = sea_granule_of(each);
-		sea_zone_send_alone(zone, g / 64, 1ull << g % 64, length[i]);
-		if (unlikely(!zone->is_queued[SEA_QUEUE_ANY]))
-			sea_queue_push(&zone->shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
-		if (unlikely(zone->nr_pending >= zone->worth))
-			sea_queue_push(&zone->shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
-	}
-}
-
 /* --- taking -------------------------------------------------------------------- */
 
 static uint8_t largest_hint(const struct sea_zone *zone)
@@ -404,7 +197,7 @@ static uint32_t next_hint(const struct sea_shard *shard, uint32_t from, unsigned
 	uint32_t i = from;
 	while (i < shard->nr_zones && shard->zone_hint[i] < k)
 		i++;
-	sea_use_up(work, (i - from) / HINTS_PER_WORK);
+	sea_use_up(work, (i - from) / SEA_CACHE_LINE);
 	return i;
 }
 
@@ -516,7 +309,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 {
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX);
 	SEA_ASSERT(want > 0);
-	unsigned work = SEARCH_WORK, merge_work = MERGE_ZONE_WORK;
+	unsigned work = SEARCH_WORK, merge_work = MERGE_WORK;
 	sea_batch_begin(batch, want);
 	sea_lock_take(&shard->lock);
 	merge_queued(shard, SEA_QUEUE_WORTH, &merge_work);
@@ -526,7 +319,7 @@ bool sea_shard_take(struct sea_shard *shard, unsigned k, unsigned want, struct s
 		sweep_again(shard, k);
 		found = fill(shard, k, batch, &work);
 	}
-	if (!found && make_zone(shard, k))
+	if (!found && sea_shard_make_zone(shard, k))
 		found = fill_from_new(shard, k, batch);
 	sea_shard_drop_lock(shard);
 	return found;
@@ -613,7 +406,7 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
 {
 	SEA_ASSERT(sea_is_power_of_two(align) && align >= SEA_GRANULE && align < SEA_ZONE_SIZE);
 	SEA_ASSERT(k > 0 && k <= SEA_ZONE_CHUNK_MAX && want > 0);
-	unsigned granules = (unsigned)(align / SEA_GRANULE), merge_work = MERGE_ZONE_WORK;
+	unsigned granules = (unsigned)(align / SEA_GRANULE), merge_work = MERGE_WORK;
 	sea_batch_begin(batch, want);
 	sea_lock_take(&shard->lock);
 	merge_queued(shard, SEA_QUEUE_WORTH, &merge_work);
@@ -623,7 +416,7 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
 		restart_aligned(shard, k, granules);
 		found = fill_aligned(shard, k, want, granules, batch);
 	}
-	if (!found && make_zone(shard, k))
+	if (!found && sea_shard_make_zone(shard, k))
 		found = fill_aligned(shard, k, want, granules, batch);
 	sea_shard_drop_lock(shard);
 	return found;

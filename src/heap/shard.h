@@ -63,8 +63,19 @@ bool sea_shard_take_aligned(struct sea_shard *shard, unsigned k, unsigned want, 
  * nr_granules together.  Any thread, no lock. */
 void sea_shard_send(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules);
 
-/* Sends `nr` chunks; chunk i has length[i] granules.  The process has one thread. */
-void sea_shard_send_alone(void *const *chunk, const uint16_t *length, uint32_t nr);
+/* Sends a chunk.  The process has one thread: an OR that is not atomic takes less time than a
+ * search for chunks in the same word. */
+SEA_INLINE void sea_shard_send_alone(const void *chunk, unsigned nr_granules)
+{
+	struct sea_zone *zone = sea_zone_with(chunk);
+	unsigned g = sea_granule_of(chunk);
+	SEA_ASSERT(zone && zone->shard);
+	sea_zone_send_alone(zone, g / 64, 1ull << g % 64, nr_granules);
+	if (unlikely(!zone->is_queued[SEA_QUEUE_ANY]))
+		sea_queue_push(&zone->shard->queue[SEA_QUEUE_ANY], SEA_QUEUE_ANY, zone);
+	if (unlikely(zone->nr_pending >= zone->worth))
+		sea_queue_push(&zone->shard->queue[SEA_QUEUE_WORTH], SEA_QUEUE_WORTH, zone);
+}
 
 /* One step of merging the zones that are worth it.  Does nothing if another thread holds the
  * lock.  True: there is more to do. */
@@ -77,14 +88,9 @@ bool sea_shard_merge_worth(struct sea_shard *shard);
 /* Merges every zone, step by step.  Chunks that are sent meanwhile may stay pending. */
 void sea_shard_merge(struct sea_shard *shard);
 
-/* For reclaim.c, with the lock held.  The first merges one zone, up to `most` words of work, and
- * returns the work.  The second drops the lock, then gives emptied zones to the page allocator. */
+/* For reclaim.c, with the lock held: merges one zone, up to `most` words of work, and returns the
+ * work. */
 unsigned sea_shard_merge_zone(struct sea_shard *shard, struct sea_zone *zone, unsigned most);
-void sea_shard_drop_lock(struct sea_shard *shard);
-
-/* For apart.c, with the lock held: takes a zone without used chunks out of the shard.  It goes to the
- * page allocator when the lock is dropped. */
-void sea_shard_remove_zone(struct sea_shard *shard, struct sea_zone *zone);
 
 /* Lengthens a used chunk in place, from `from` to `to` granules. */
 bool sea_shard_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);

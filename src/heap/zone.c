@@ -56,13 +56,18 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 	return end;
 }
 
-/* Prepares granules [from, to) for writing, in chunks of k.  The caller writes to parts of each
- * chunk, in any order. */
-static void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
+static SEA_NOINLINE void touch_anew(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
-	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
-		return;
 	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to), k * SEA_GRANULE <= sea_page_size());
+}
+
+/* Prepares granules [from, to) for writing, in chunks of k.  The caller writes to parts of each
+ * chunk, in any order.  Mostly there is nothing to do, so it has no stack frame: its only call is
+ * its last step, and it is not inline. */
+static SEA_NOINLINE void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
+{
+	if (unlikely(!sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
+		touch_anew(zone, from, to, k);
 }
 
 static void set_start(struct sea_zone *zone, size_t word, size_t start)
@@ -76,13 +81,14 @@ static void list_hole(struct sea_zone *zone, size_t from, size_t to)
 	SEA_ASSERT(from < to && to <= SEA_ZONE_GRANULES);
 	SEA_ASSERT(!is_listed(zone, from));
 	struct sea_hole *hole = hole_at(zone, from);
-	touch(zone, from, from + 1, 1);
+	bool is_large = to - from >= SEA_HOLE_MIN;
+	size_t nr_written = is_large ? SEA_DESCRIPTOR_GRANULES : 1;
+	touch(zone, from, from + nr_written, nr_written);
 	hole->mark[1] = sea_mark_of(hole, sea_seams);
 	uint8_t *hint = &zone->hint[from / 64 / SEA_HINT_WORDS];
 	*hint = (uint8_t)sea_max(*hint, sea_min(to - from, SEA_HINT_UNKNOWN));
-	if (to - from < SEA_HOLE_MIN)
+	if (!is_large)
 		return;
-	touch(zone, from, from + SEA_DESCRIPTOR_GRANULES, SEA_DESCRIPTOR_GRANULES);
 	sea_hole_link(zone->holes, hole, to - from);
 	set_start(zone, from / 64, 1 + from % 64);
 }
@@ -151,7 +157,10 @@ static void put_chunks(struct sea_zone *zone, size_t g, size_t end, unsigned k)
 {
 	SEA_ASSERT(end - g >= k);
 	if (k <= SEA_SMALL_GRANULES) {
-		put_short_chunks(zone, g, end, k);
+		if (end - g == k)
+			put_seam(zone, g);
+		else
+			put_short_chunks(zone, g, end, k);
 		return;
 	}
 	for (unsigned class = sea_class_of(k); g < end; g += k) {
@@ -167,7 +176,8 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 	size_t end = g + (size_t)k * count;
 	SEA_ASSERT(is_free(zone, from) && to <= SEA_ZONE_GRANULES);
 	SEA_ASSERT(from <= g && end <= to);
-	sea_zone_leave_idle(zone, g, end);
+	if (to - from > SEA_IDLE_GRANULES)
+		sea_zone_leave_idle(zone, g, end);
 	unlist_hole(zone, from);
 	sea_bits_set(zone->used, g, end);
 	zone->nr_used += (uint32_t)(end - g);
@@ -180,10 +190,9 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 		list_hole(zone, from, g);
 }
 
-/* A zone is worth merging when so much is pending: an eighth of what is used, but at least 16 KiB.
- * 16 KiB are some 100 chunks of the usual sizes, and neighbours among them are likely. */
+/* A zone is worth merging when this part of what is used is pending, but at least
+ * SEA_MERGE_LEAST. */
 #define MERGE_SHARE 8u
-#define MERGE_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
 /* In so many zones of a shard 16 KiB suffice, so that little is pending in a small program.  Peak without
  * files of `python3 -c pass` 3896 -> 3820 KiB, of perl with 60,000 strings 2292 -> 2224; their
  * instructions are the same. */
@@ -191,7 +200,7 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 
 static uint32_t worth_of(const struct sea_zone *zone)
 {
-	return zone->index < MERGE_EARLY_ZONES ? MERGE_LEAST : sea_max(MERGE_LEAST, zone->nr_used / MERGE_SHARE);
+	return zone->index < MERGE_EARLY_ZONES ? SEA_MERGE_LEAST : sea_max(SEA_MERGE_LEAST, zone->nr_used / MERGE_SHARE);
 }
 
 void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *start, struct sea_shard *shard,
@@ -204,7 +213,7 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *s
 	zone->shard = shard;
 	zone->holes = holes;
 	zone->touched = sea_pages_touched(base);
-	sea_store_relaxed(&zone->worth, MERGE_LEAST);
+	sea_store_relaxed(&zone->worth, SEA_MERGE_LEAST);
 	sea_store_relaxed(&zone->seam[0], 1);
 	for (unsigned i = 0; i < SEA_ZONE_WORDS / 64; i++)
 		zone->unlisted[i] = 0;
@@ -377,42 +386,6 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g)
 
 /* --- freeing ---------------------------------------------------------------- */
 
-/* Frees the chunks that are pending in one word.  carry: the chunk that is freed in the word
- * before goes on in this one.  Returns the granules freed, as bits. */
-static uint64_t free_in_word(struct sea_zone *zone, size_t word, bool carry)
-{
-	uint64_t pending = sea_load_ordered(&zone->pending[word]);
-	if (pending)
-		pending = sea_exchange_acq_rel_mt(&zone->pending[word], 0);
-	uint64_t seams = zone->seam[word], used = zone->used[word];
-	uint64_t wrong = pending & ~(seams & used);
-	if (unlikely(wrong))
-		sea_fatal_block("free", sea_zone_address(zone, word * 64 + sea_lowest_bit(wrong)),
-				"this block was freed already (found while merging)", 0, 0);
-	uint64_t freed = sea_word_fill(seams, pending, carry);
-	zone->used[word] = used & ~freed;
-	SEA_ASSERT(zone->nr_used >= sea_count_bits(freed) && (freed & ~used) == 0); /* Z6 */
-	zone->nr_used -= sea_count_bits(freed);
-	if (freed >> 63)
-		set_start(zone, word, 0);
-	return freed;
-}
-
-/* The freed chunk fills this word and goes on behind it. */
-static void empty_word(struct sea_zone *zone, size_t word)
-{
-	SEA_ASSERT(zone->nr_used >= 64);
-	SEA_ASSERT(zone->used[word] == ~0ull && !zone->start[word]);
-	zone->used[word] = 0;
-	zone->nr_used -= 64;
-}
-
-static void merge_in_word(struct sea_zone *zone, size_t word)
-{
-	uint64_t before = word && is_free(zone, word * 64 - 1);
-	sea_store_relaxed(&zone->seam[word], sea_word_join(zone->seam[word], ~zone->used[word], before));
-}
-
 /* Claim: a hole starts in `word` and reaches the word's end.  *from: its start. */
 static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 {
@@ -423,17 +396,13 @@ static bool starts_hole(const struct sea_zone *zone, size_t word, size_t *from)
 	return *from % 64 || !word || !is_free(zone, *from - 1);
 }
 
-/* One unit of work is so many words looked at (6 ns each); a listed hole is so many units (100 ns). */
-#define LOOKS_PER_WORK 8
-#define WORK_PER_HOLE 2
-
 static unsigned list_word(struct sea_zone *zone, size_t word)
 {
 	size_t from;
 	if (zone->start[word] || !starts_hole(zone, word, &from))
 		return 0;
 	list_hole(zone, from, sea_bits_find(zone->used, from, SEA_ZONE_GRANULES, true));
-	return WORK_PER_HOLE;
+	return SEA_MISS_WORK;
 }
 
 unsigned sea_zone_list(struct sea_zone *zone)
@@ -445,15 +414,7 @@ unsigned sea_zone_list(struct sea_zone *zone)
 			work += list_word(zone, i * 64 + sea_lowest_bit(words));
 		zone->unlisted[i] = 0;
 	}
-	return work + 1 + nr_words / LOOKS_PER_WORK;
-}
-
-static void forget_hints(struct sea_zone *zone, size_t first, size_t last)
-{
-	size_t hint = first / SEA_HINT_WORDS;
-	zone->hint[hint] = SEA_HINT_UNKNOWN;
-	while (unlikely(++hint <= last / SEA_HINT_WORDS))
-		zone->hint[hint] = SEA_HINT_UNKNOWN;
+	return work + 1 + nr_words / SEA_LINE_WORDS;
 }
 
 /* If a hole reaches into `word` from the left, removes it from its list and returns its first
@@ -468,6 +429,44 @@ static size_t unlist_left(struct sea_zone *zone, size_t word)
 	return from / 64;
 }
 
+/* The holes that start in this word may be longer than before. */
+static void note_holes(struct sea_zone *zone, size_t word, bool may_be_large)
+{
+	zone->hint[word / SEA_HINT_WORDS] = SEA_HINT_UNKNOWN;
+	if (may_be_large)
+		sea_bit_set(zone->unlisted, word);
+}
+
+static SEA_COLD _Noreturn void freed_twice(const struct sea_zone *zone, size_t word, uint64_t chunks)
+{
+	sea_fatal_block("free", sea_zone_address(zone, word * 64 + sea_lowest_bit(chunks)),
+			"this block was freed already (found while merging)", 0, 0);
+}
+
+/* Frees what is pending in `word`, and the granules up to the first seam if the chunk that is freed
+ * in the word before goes on here (carry).  before: 1 if the granule before the word is free now.
+ * Returns the granules freed, as bits. */
+SEA_INLINE uint64_t merge_word(struct sea_zone *zone, size_t word, uint64_t pending, uint64_t carry, uint64_t before)
+{
+	SEA_ASSERT(before <= 1 && carry <= before);
+	if (unlikely(has_listed(zone, word)))
+		unlist_word(zone, word);
+	if (pending)
+		pending = sea_exchange_acq_rel_mt(&zone->pending[word], 0);
+	uint64_t seams = zone->seam[word], used = zone->used[word];
+	if (unlikely(pending & ~(seams & used)))
+		freed_twice(zone, word, pending & ~(seams & used));
+	uint64_t freed = sea_word_fill(seams, pending, carry);
+	SEA_ASSERT((freed & ~used) == 0); /* Z6 */
+	used &= ~freed;
+	sea_store_relaxed(&zone->seam[word], sea_word_join(seams, ~used, before));
+	zone->used[word] = used;
+	if (freed >> 63)
+		set_start(zone, word, 0);
+	note_holes(zone, word, !(used >> 63) && (used || !before));
+	return freed;
+}
+
 /* Merges words from `word` on, up to the first that has nothing pending and no freed chunk going
  * on.  After `most` words, goes on only to the end of the chunk.  Returns the next word. */
 static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
@@ -475,22 +474,28 @@ static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
 	SEA_ASSERT(word < SEA_ZONE_WORDS);
 	SEA_ASSERT(sea_load_relaxed(&zone->pending[word]));
 	size_t first = unlist_left(zone, word), end = word;
-	uint64_t last_was = 0;
-	for (bool carry = false; end < SEA_ZONE_WORDS; end++) {
-		if (!carry && (end - word >= most || !sea_load_ordered(&zone->pending[end])))
+	uint64_t last_was = 0, carry = 0, before = word && is_free(zone, word * 64 - 1);
+	uint32_t nr_freed = 0;
+	if (before)
+		note_holes(zone, first, true);
+	for (; end < SEA_ZONE_WORDS; end++) {
+		uint64_t pending = sea_load_ordered(&zone->pending[end]);
+		if (!carry && (!pending || end - word >= most))
 			break;
 		last_was = zone->used[end];
-		if (!(zone->seam[end] | sea_load_ordered(&zone->pending[end]))) {
-			empty_word(zone, end);
+		if (!(zone->seam[end] | pending)) { /* the freed chunk fills this word and goes on behind it */
+			SEA_ASSERT(last_was == ~0ull && !zone->start[end]);
+			zone->used[end] = 0;
+			nr_freed += 64;
 			continue;
 		}
-		unlist_word(zone, end);
-		carry = free_in_word(zone, end, carry) >> 63;
-		merge_in_word(zone, end);
-		sea_bit_set(zone->unlisted, end);
+		uint64_t freed = merge_word(zone, end, pending, carry, before);
+		carry = freed >> 63;
+		before = ~(last_was & ~freed) >> 63;
+		nr_freed += sea_count_bits(freed);
 	}
-	sea_bit_set(zone->unlisted, first);
-	forget_hints(zone, first, end - 1);
+	SEA_ASSERT(zone->nr_used >= nr_freed); /* Z6 */
+	zone->nr_used -= nr_freed;
 	sea_zone_join_idle(zone, word, end, last_was);
 	return end;
 }

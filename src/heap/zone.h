@@ -38,6 +38,13 @@
 #define SEA_LINE_WORDS 8
 #define SEA_ZONE_LINES (SEA_ZONE_WORDS / SEA_LINE_WORDS)
 
+/* Pending granules that are worth merging: 16 KiB, some 100 chunks of the usual sizes.
+ * Neighbours among them are likely. */
+#define SEA_MERGE_LEAST (16 * (uint32_t)SEA_KIB / SEA_GRANULE)
+
+/* A cache miss, counted as work: words of a bitmap that are looked at. */
+#define SEA_MISS_WORK 2
+
 struct sea_shard;
 
 /* The queues in which a zone may be (queue.h): WORTH if enough is pending to be worth merging, ANY
@@ -179,18 +186,15 @@ unsigned sea_zone_list(struct sea_zone *zone);
  * enough. */
 bool sea_zone_extend(struct sea_zone *zone, unsigned g, unsigned from, unsigned to);
 
-/* The zone of an address that the seam map reaches, or NULL. */
-SEA_INLINE struct sea_zone *sea_zone_near(const void *address)
-{
-	SEA_ASSERT(sea_seams_bit(address) < sea_load_constant(&sea_seams_nr));
-	return sea_load_acquire(&sea_seams_zone[sea_seams_bit(address) / SEA_ZONE_GRANULES]);
-}
-
 /* The zone of `address`, or NULL. */
-SEA_INLINE struct sea_zone *sea_zone_of(const void *address)
+SEA_INLINE struct sea_zone *sea_zone_of(const void *address) { return sea_pagemap_zone(address); }
+
+/* The zone of a chunk that certainly is in one. */
+SEA_INLINE struct sea_zone *sea_zone_with(const void *chunk)
 {
-	bool is_near = sea_seams_bit(address) < sea_load_constant(&sea_seams_nr);
-	return likely(is_near) ? sea_zone_near(address) : sea_pagemap_zone(address);
+	SEA_ASSERT(sea_pagemap_zone(chunk));
+	struct sea_window *window = sea_load_acquire(&sea_pagemap_directory[(uintptr_t)chunk >> SEA_WINDOW_SHIFT]);
+	return sea_load_acquire(&window->slot[sea_slot_of(chunk)].zone);
 }
 
 /* Sends the chunks whose bits are set in `mask`.  They start in word `word` and were held, so they
@@ -227,12 +231,14 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
-/* The same if the process has one thread. */
+/* The same if the process has one thread.  If the word has a bit, its line's bit is set. */
 SEA_INLINE void sea_zone_send_alone(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
+	uint64_t before = zone->pending[word];
 	size_t line = word / SEA_LINE_WORDS;
-	zone->pending[word] |= mask;
-	zone->lines[line / 64] |= 1ull << line % 64;
+	zone->pending[word] = before | mask;
+	if (!before)
+		zone->lines[line / 64] |= 1ull << line % 64;
 	zone->nr_pending += nr_granules;
 }
 

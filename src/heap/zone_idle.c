@@ -12,6 +12,10 @@
 /* Words in a long row of idle pages. */
 #define LONG_ROW (SEA_ZONE_LONG_ROW / SEA_GRANULE / 64)
 
+/* Words of the smallest page. */
+#define LEAST_WORDS (SEA_IDLE_GRANULES / 64)
+_Static_assert(LEAST_WORDS == 4, "page_is_idle() looks at the first three without a loop");
+
 static size_t words_per_page(const struct sea_zone *zone)
 {
 	return ((size_t)1 << zone->touched.page_shift) / SEA_GRANULE / 64;
@@ -25,17 +29,18 @@ static uint64_t descriptor_part(uint64_t used) { return used >> (64 - SEA_DESCRI
  * descriptor could reach into it. */
 SEA_INLINE bool page_is_idle(const struct sea_zone *zone, size_t word, size_t nr_words)
 {
-	SEA_ASSERT(word % nr_words == 0 && word < SEA_ZONE_WORDS);
-	if (zone->used[word + nr_words - 1] || !word || descriptor_part(zone->used[word - 1]))
+	SEA_ASSERT(word % nr_words == 0 && word < SEA_ZONE_WORDS && nr_words >= LEAST_WORDS);
+	const uint64_t *used = &zone->used[word];
+	if (used[nr_words - 1] || !word || descriptor_part(used[-1]))
 		return false;
-	uint64_t any = 0;
-	for (size_t w = word; w < word + nr_words - 1; w++)
-		any |= zone->used[w];
+	uint64_t any = used[0] | used[1] | used[2];
+	for (size_t w = LEAST_WORDS - 1; w < nr_words - 1; w++)
+		any |= used[w];
 	return any == 0;
 }
 
 /* The first idle page that starts in [word, end), or `end`. */
-static size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, size_t step)
+SEA_INLINE size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, size_t step)
 {
 	SEA_ASSERT(word % step == 0);
 	while (word < end && !page_is_idle(zone, word, step))
@@ -44,7 +49,7 @@ static size_t next_idle(const struct sea_zone *zone, size_t word, size_t end, si
 }
 
 /* End of the row of idle pages that starts at `word`. */
-static size_t idle_end(const struct sea_zone *zone, size_t word, size_t end, size_t step)
+SEA_INLINE size_t idle_end(const struct sea_zone *zone, size_t word, size_t end, size_t step)
 {
 	do
 		word += step;
@@ -55,7 +60,10 @@ static size_t idle_end(const struct sea_zone *zone, size_t word, size_t end, siz
 static size_t count_touched(const struct sea_zone *zone, size_t word, size_t end)
 {
 	SEA_ASSERT(word <= end && end <= SEA_ZONE_WORDS);
-	return sea_pages_count_touched(sea_zone_address(zone, word * 64), sea_zone_address(zone, end * 64));
+	size_t from = word * 64 * SEA_GRANULE, to = end * 64 * SEA_GRANULE;
+	if (likely(sea_pages_are_touched(&zone->touched, from, to)))
+		return (to - from) >> zone->touched.page_shift;
+	return sea_pages_count_touched(zone->base + from, zone->base + to);
 }
 
 /* How many idle pages that start in [word, end) are touched. */
@@ -115,13 +123,14 @@ void sea_zone_join_idle(struct sea_zone *zone, size_t first, size_t end, uint64_
 	size_t step = words_per_page(zone), from = sea_round_down(first, step), to = sea_min(end + 1, SEA_ZONE_WORDS);
 	if (end - from < step && zone->used[end - 1])
 		return; /* less than a page, and it still has used granules */
-	if (next_idle(zone, from, to, step) == to)
+	size_t idle = next_idle(zone, from, to, step);
+	if (idle == to)
 		return;
 	if (zone->longest_idle < LONG_ROW / step)
 		zone->longest_idle =
 			(uint32_t)sea_max(zone->longest_idle, row_around(zone, from, sea_round_up(end, step), step));
 	bool was_idle = end % step == 0 && !descriptor_part(last_was);
-	note_idle(zone, count_idle(zone, from, was_idle ? end : to));
+	note_idle(zone, count_idle(zone, idle, was_idle ? end : to));
 }
 
 void sea_zone_walk_idle(const struct sea_zone *zone, void (*visit)(const struct sea_zone *, size_t, size_t, void *),

@@ -15,6 +15,10 @@
 /* Granules at the start of a hole that a descriptor covers. */
 #define SEA_DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
 
+/* The smallest page.  A hole of no more granules has no idle page, which needs room for a descriptor
+ * before it. */
+#define SEA_IDLE_GRANULES (4 * SEA_KIB / SEA_GRANULE)
+
 /* start: the zone is new, one hole.  end: the zone is about to be retired. */
 void sea_zone_start_idle(struct sea_zone *zone);
 void sea_zone_end_idle(struct sea_zone *zone);

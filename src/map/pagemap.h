@@ -6,8 +6,8 @@
  *
  * A slot is 1 MiB of addresses: one zone, or part of an arena without zones.  A window is a table
  * for 64 GiB of slots.  One exists for each 64 GiB in which we ever had memory.  Of a whole arena
- * only the first slot is entered.  The fast paths do not read this map: they read the seams
- * (seammap.h).
+ * only the first slot is entered.  The fast paths of malloc and free do not read this map, but the
+ * seams (seammap.h).
  *
  * PM1  A slot is written before the first block in it is handed out.  When the program passes
  *      that block to another thread, it orders this write too.

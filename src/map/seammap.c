@@ -3,8 +3,7 @@
  *
  * W1  A part whose bit in `writable` is set is writable; the others read as zero.
  * W2  Once `is_made`, the four public variables do not change.
- * W3  The table of zones agrees with the page map on each slot that it describes.  A slot that has
- *     a zone is in a writable part.
+ * W3  A slot that has a zone (page map) is in a writable part, if it is described.
  *
  * The whole map is mapped for reading only at first: neither overcommit nor RLIMIT_DATA counts that.
  */
@@ -20,7 +19,7 @@
 #include "map/span.h"
 
 /* Bytes of addresses described.  The map takes about as much address space as the first arena. */
-#define SPAN (SEA_SEAMS_SLOTS * SEA_SLOT_SIZE)
+#define SPAN (8 * SEA_GIB)
 /* If the process has a limit of address space, the map spans this multiple of it: zones are close
  * together, with libraries between. */
 #define SPAN_PER_LIMIT 2
@@ -36,7 +35,6 @@ const char *sea_seams = no_map;
 uintptr_t sea_seams_first;
 uintptr_t sea_seams_nr;
 uintptr_t sea_seams_starts;
-struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
 
 static struct {
 	struct sea_lock lock;
@@ -62,7 +60,8 @@ static void make(const char *around)
 	size_t bytes_of_bits = span / SEA_BYTES_PER_SEAMS + sea_page_size();
 	size_t bytes = bytes_of_bits + span / SEA_BYTES_PER_START;
 	uintptr_t slot = sea_round_down((uintptr_t)around, PART);
-	uintptr_t below = sea_min(slot, span - sea_round_up(span / SHARE_ABOVE, PART));
+	/* Not the first part of all addresses: free(NULL) takes its short way. */
+	uintptr_t below = sea_min(slot - sea_min(slot, PART), span - sea_round_up(span / SHARE_ABOVE, PART));
 	char *bits = sea_span_reserve_zeros(bytes);
 	if (bits && !sea_region_add(bits, bytes, SEA_REGION_METADATA)) {
 		sea_span_release(bits, bytes);
@@ -115,15 +114,6 @@ bool sea_seams_cover(const char *slot)
 	return bit >= sea_seams_nr || make_writable(part_of(bit));
 }
 
-void sea_seams_set_zone(const char *base, struct sea_zone *zone)
-{
-	SEA_ASSERT((uintptr_t)base % SEA_SLOT_SIZE == 0);
-	uintptr_t bit = sea_seams_bit(base);
-	sea_pagemap_set_zone(base, zone);
-	if (bit < sea_load_relaxed(&sea_seams_nr))
-		sea_store_release(&sea_seams_zone[bit / (SEA_SLOT_SIZE / SEA_GRANULE)], zone);
-}
-
 uint64_t *sea_seams_of(const char *base)
 {
 	uintptr_t bit = sea_seams_bit(base);
@@ -152,16 +142,13 @@ void sea_seams_purge(const char *base, size_t size)
 static bool slot_is_sound(size_t slot)
 {
 	uintptr_t bit = slot * (SEA_SLOT_SIZE / SEA_GRANULE);
-	const struct sea_zone *zone = sea_load_relaxed(&sea_seams_zone[slot]);
-	if (bit >= sea_seams_nr)
-		return !zone;
 	const char *address = (const char *)((sea_seams_first + bit) << SEA_GRANULE_SHIFT);
-	return zone == sea_pagemap_zone(address) && (!zone || is_writable(part_of(bit)));
+	return !sea_pagemap_zone(address) || is_writable(part_of(bit));
 }
 
 bool sea_seams_are_sound(void)
 {
-	for (size_t slot = 0; slot < SEA_SEAMS_SLOTS; slot++)
+	for (size_t slot = 0; slot < sea_seams_nr / (SEA_SLOT_SIZE / SEA_GRANULE); slot++)
 		if (!slot_is_sound(slot))
 			return false;
 	return true;

@@ -13,8 +13,6 @@
  * A word of 64 bits does not show the length of a long chunk that starts last in it.  The byte of
  * the word does; zone.h explains it.
  *
- * A table of the zones serves the paths that need more than a size.
- *
  * Both maps are made around the first zone and span 8 GiB of addresses.  They take 72 MiB of address
  * space; only the parts that describe zones have memory.  If the kernel puts a zone elsewhere, its
  * seams are with its other bitmaps, and free() in it takes the slow path.
@@ -34,10 +32,6 @@ extern SEA_HIDDEN uintptr_t sea_seams_first; /* the granule of bit 0 */
 extern SEA_HIDDEN uintptr_t sea_seams_nr;    /* granules described; 0: no map */
 extern SEA_HIDDEN uintptr_t sea_seams_starts; /* where the byte of address 0 would be */
 
-/* The zone in each described slot, or NULL. */
-#define SEA_SEAMS_SLOTS (8 * SEA_GIB / SEA_SLOT_SIZE)
-extern SEA_HIDDEN struct sea_zone *sea_seams_zone[SEA_SEAMS_SLOTS];
-
 /* The bit of an address; sea_seams_nr or more if the map does not reach it. */
 SEA_INLINE uintptr_t sea_seams_bit(const void *address)
 {
@@ -47,9 +41,6 @@ SEA_INLINE uintptr_t sea_seams_bit(const void *address)
 /* Prepares a slot for a zone.  True: sea_seams_of() returns writable words or NULL.  False: out of
  * memory.  Any thread.  May make system calls. */
 bool sea_seams_cover(const char *slot);
-
-/* Sets the zone at `base`, here and in the page map; NULL removes it. */
-void sea_seams_set_zone(const char *base, struct sea_zone *zone);
 
 /* The words of the slot at `base`; NULL if the map does not reach it. */
 uint64_t *sea_seams_of(const char *base);

@@ -42,11 +42,15 @@ SEA_INLINE void *sea_named_pop_more(struct sea_named *named, size_t size)
  * handle that is no heap's, too. */
 SEA_INLINE struct sea_named *sea_named_with(uint64_t handle, const void *block, const struct sea_zone **zone)
 {
-	uintptr_t bit = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) - sea_load_constant(&sea_seams_first);
-	if (unlikely(bit >= sea_load_constant(&sea_seams_nr)))
+	uintptr_t number = sea_rotate_right((uintptr_t)block, SEA_GRANULE_SHIFT) >> (SEA_WINDOW_SHIFT - SEA_GRANULE_SHIFT);
+	if (unlikely(number >= SEA_NR_WINDOWS)) /* also if the block is not aligned */
 		return NULL;
-	*zone = sea_load_acquire(&sea_seams_zone[bit / SEA_ZONE_GRANULES]);
-	if (unlikely(!*zone || (*zone)->owner != handle))
+	struct sea_window *window = sea_load_acquire(&sea_pagemap_directory[number]);
+	if (unlikely(!window))
+		return NULL;
+	uintptr_t tagged = (uintptr_t)sea_load_acquire(&window->slot[sea_slot_of(block)].zone);
+	*zone = (struct sea_zone *)tagged;
+	if (unlikely(!tagged || tagged & SEA_IS_NO_ZONE || (*zone)->owner != handle))
 		return NULL;
 	return (struct sea_named *)((char *)(*zone)->shard - offsetof(struct sea_named, shard));
 }

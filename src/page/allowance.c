@@ -15,10 +15,9 @@
 /* Swings slower than this do not count: 2,500 faults, some 10 MiB, are 3 % of this time. */
 #define RECURS_MS 250
 /* On a slow or throttled machine a fault takes up to SLOW_FAULT_US.  The times here grow by that
- * for each page that was faulted in meanwhile, but at most by SLOW_FAULTS_MS.  Without that limit,
+ * for each page that was faulted in meanwhile, but at most by RECURS_MS.  Without that limit,
  * 30 swings of 100 MiB were one period of 76 s, and their allowance lasted through a light load. */
 #define SLOW_FAULT_US 100
-#define SLOW_FAULTS_MS 250
 /* A swing that raises the allowance takes less than this, so it uses the allowance within a period. */
 #define PERIOD_MS RECURS_MS
 /* While no thread asks for the watermarks, the allowance is halved each time this has passed.
@@ -88,7 +87,7 @@ void sea_allowance_note_purged(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_p
 /* `ms`, plus the time that so many faults take at worst. */
 static int64_t with_faults(int64_t ms, size_t nr_pages)
 {
-	return ms + (int64_t)sea_min(nr_pages * SLOW_FAULT_US / 1000, SLOW_FAULTS_MS);
+	return ms + (int64_t)sea_min(nr_pages * SLOW_FAULT_US / 1000, RECURS_MS);
 }
 
 /* --- periods -------------------------------------------------------------------------- */

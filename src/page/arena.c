@@ -9,6 +9,8 @@
  */
 #include "page/arena.h"
 
+#include <string.h>
+
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/check.h"
@@ -17,9 +19,8 @@
 #include "base/page_size.h"
 #include "map/map.h"
 
-/* An arena commits 1/8 of what it has at a time, within these bounds.  So the first GiB takes some
- * 40 steps, of one system call each, or of four where is_plenty() is asked. */
-#define COMMIT_MIN (1 * SEA_MIB)
+/* An arena commits 1/8 of what it has at a time, at least a zone, at most COMMIT_MAX.  So a GiB
+ * takes some 50 steps: one system call each, or four where is_plenty() asks. */
 #define COMMIT_MAX (64 * SEA_MIB)
 
 /* The kernel splits a mapping at each border between huge ranges and others, and a process may
@@ -77,7 +78,7 @@ static size_t commit_step(const struct sea_arena *arena, size_t committed)
 {
 	if (!arena->pool)
 		return 0;
-	return sea_round_up(sea_min(sea_max(committed / 8, COMMIT_MIN), COMMIT_MAX), sea_page_size());
+	return sea_round_up(sea_min(sea_max(committed / 8, SEA_SLOT_SIZE), COMMIT_MAX), sea_page_size());
 }
 
 /* Commits [from, to) and publishes `to`.  Two threads may do this at once: the one that publishes
@@ -126,7 +127,7 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end)
 		return true;
 	end = sea_round_up(end, sea_page_size());
 	size_t generous = sea_min(sea_max(end, from + commit_step(arena, from)), arena->size);
-	if (generous - from > COMMIT_MIN && generous > end && !is_plenty(generous - from))
+	if (generous - from > SEA_SLOT_SIZE && generous > end && !is_plenty(generous - from))
 		generous = end;
 	return commit_range(arena, from, generous) || (generous > end && commit_range(arena, from, end));
 }
@@ -158,6 +159,20 @@ size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool sur
 		nr_fresh += sea_count_bits(fresh);
 	}
 	return nr_fresh;
+}
+
+/* The other pages stay without memory. */
+size_t sea_arena_clear(const struct sea_arena *arena, size_t from, size_t to)
+{
+	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
+	size_t count = 0;
+	while ((from = sea_bits_find(arena->touched, from, to, true)) < to) {
+		size_t end = sea_bits_find(arena->touched, from, to, false);
+		memset(arena->base + (from << sea_page_shift()), 0, (end - from) << sea_page_shift());
+		count += end - from;
+		from = end;
+	}
+	return count;
 }
 
 size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to)

@@ -57,6 +57,9 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end);
  * they will `surely` be written to.  Any thread. */
 size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely);
 
+/* Clears the touched pages of [from, to), which are the caller's.  Returns how many. */
+size_t sea_arena_clear(const struct sea_arena *arena, size_t from, size_t to);
+
 /* How many pages of [from, to) are touched. */
 size_t sea_arena_count_touched(const struct sea_arena *arena, size_t from, size_t to);
 

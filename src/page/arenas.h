@@ -7,8 +7,10 @@
 #ifndef SEA_ARENAS_H
 #define SEA_ARENAS_H
 
+#include "base/check.h"
 #include "base/lock.h"
 #include "page/arena.h"
+#include "page/page.h"
 
 /* Regular arenas double from the option `arena` up to this: 2^SEA_MAX_ORDER pages of 4 KiB. */
 #define SEA_ARENA_MAX SEA_GIB
@@ -18,6 +20,20 @@ extern SEA_HIDDEN struct sea_arenas {
 	struct sea_arena *first, *last; /* regular arenas, oldest first */
 	size_t nr_whole, whole;		/* number of whole arenas, bytes of their blocks; atomic */
 } sea_arenas;
+
+/* The address of a page. */
+SEA_INLINE char *sea_arena_at(const struct sea_arena *arena, pfn_t pfn)
+{
+	SEA_ASSERT(pfn < arena->size >> sea_page_shift());
+	return arena->base + ((size_t)pfn << sea_page_shift());
+}
+
+/* The page at an address, which may be the arena's end. */
+SEA_INLINE pfn_t sea_arena_pfn(const struct sea_arena *arena, const void *address)
+{
+	SEA_ASSERT((size_t)((const char *)address - arena->base) <= arena->size);
+	return (pfn_t)((size_t)((const char *)address - arena->base) >> sea_page_shift());
+}
 
 /* Makes an arena that can hold `size` bytes at a multiple of `align`.  If the system refuses,
  * tries smaller arenas.  NULL: there is no room. */

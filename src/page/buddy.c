@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/step.h"
 
 static pfn_t partner_of(pfn_t pfn, unsigned order) { return pfn ^ (1u << order); }
 
@@ -210,7 +211,7 @@ pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages)
 	SEA_ASSERT(nr_pages > 0);
 	unsigned largest = sea_highest_bit(nr_pages + 1);
 	pfn_t pfn = 0;
-	for (int i = 0; i < SEA_BUDDY_SEARCH && (pfn = next_buddy(pool, pfn, largest - 1)) != SEA_NO_PFN; i++) {
+	for (int i = 0; i < SEA_SEARCH_DEPTH && (pfn = next_buddy(pool, pfn, largest - 1)) != SEA_NO_PFN; i++) {
 		pfn_t start = row_start(pool, pfn), end = row_end(pool, start, nr_pages);
 		if (end - start >= nr_pages)
 			return sea_buddy_take(pool, start, nr_pages) ? start : SEA_NO_PFN;

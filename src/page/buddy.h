@@ -4,6 +4,7 @@
 #define SEA_BUDDY_H
 
 #include "base/bittree.h"
+#include "page/arena.h"
 #include "page/page.h"
 
 /* The page allocator's state over one arena.  The page lock protects it. */
@@ -12,6 +13,13 @@ struct sea_pool {
 	size_t nr_pages;
 	size_t nr_free; /* pages in free buddies */
 	struct sea_bittree free[SEA_MAX_ORDER + 1]; /* by order: pfn >> order of each free buddy */
+};
+
+/* Where a free buddy lies, or a run, which has no order. */
+struct sea_buddy {
+	struct sea_arena *arena;
+	pfn_t pfn;
+	unsigned order;
 };
 
 /* Bytes of metadata for a pool over nr_pages. */
@@ -26,8 +34,7 @@ void sea_buddy_init(struct sea_pool *pool, size_t nr_pages, void *meta);
 pfn_t sea_buddy_alloc(struct sea_pool *pool, size_t nr_pages);
 
 /* The same, but not aligned: the start of the lowest row of free buddies that is long enough.
- * Looks at so many rows only, those with a large buddy. */
-#define SEA_BUDDY_SEARCH 4
+ * Looks at few rows only, those with a large buddy. */
 pfn_t sea_buddy_alloc_unaligned(struct sea_pool *pool, size_t nr_pages);
 
 /* Frees pages [pfn, pfn + nr_pages) and merges upward.  Cannot fail. */

@@ -36,7 +36,9 @@
 /* Bins of one thread: at most so many times the option `cache`.  8 MiB serve a batch of 100,000
  * small blocks.  With 16 MiB no workload of the benchmark ran faster. */
 #define SEA_BUDGET_THREAD_GROWTH 8
-/* Bins of all threads: this part of what is in use, at least what 8 threads may hold. */
+/* Bins of all threads: this part of what is in use, at least what 8 threads may hold.  A thread's
+ * bins grow while it holds at most this part (at least the option `cache`) more than was live at
+ * its peak. */
 #define SEA_BUDGET_CACHES_SHARE 4
 #define SEA_BUDGET_CACHES_LEAST (64 * SEA_MIB)
 /* Bins of ended threads: so many threads.  A thread that did little leaves some 100 KiB. */

@@ -7,7 +7,7 @@
  * G2  nr_dirty is the number of touched pages that are in no run.
  * G3  nr_used is the number of pages in runs of pools.
  *
- * Every count is atomic, so that the per-CPU lists need no lock.
+ * Every count is atomic: they change without the page lock.
  */
 #ifndef SEA_COUNTS_H
 #define SEA_COUNTS_H

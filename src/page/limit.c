@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/step.h"
 #include "page/counts.h"
 #include "page/page_alloc.h"
 #include "page/purge.h"
@@ -22,7 +23,7 @@ bool sea_limit_admits_more(size_t bytes)
 	if (bytes > limit || used > limit - bytes)
 		return false;
 	size_t rest = limit - bytes - used;
-	for (unsigned i = 0; sea_pages_dirty() > rest && sea_pages_free_dirty() && i < SEA_TURN_TRIES; i++)
+	for (unsigned i = 0; sea_pages_dirty() > rest && sea_pages_free_dirty() && i < SEA_STEP_YIELDS; i++)
 		if (!sea_pages_purge_free(rest))
 			sea_os_yield();
 	return sea_pages_dirty() <= rest;

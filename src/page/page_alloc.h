@@ -21,6 +21,7 @@ struct sea_arena;
 
 enum sea_touch {
 	SEA_TOUCH_NOW,	 /* the run counts as written to */
+	SEA_TOUCH_CLEAR, /* the same, and it reads as zero */
 	SEA_TOUCH_LATER, /* the caller calls sea_pages_touch(), page by page */
 	SEA_TOUCH_DENSE, /* the same, and most pages will be touched: a huge page may pay */
 };

@@ -5,8 +5,7 @@
  * U2  The cursor moves downward through an arena's buddies of one order, then to the next lower
  *     order, then to the next arena.  A round looks at each buddy once, except for buddies that
  *     become free behind the cursor.
- * U3  A step looks at STEP_LOOKS buddies at most, takes STEP_BUDDIES in hand, of
- *     SEA_PURGE_STEP_PAGES together, and begins no system call after SEA_PURGE_STEP_US.
+ * U3  A step keeps to the bounds of step.h: buddies looked at, buddies in hand, their pages, time.
  *
  * Largest buddies go first: they need the fewest calls, and they are whole huge pages.  Among them
  * the highest address goes first: low addresses are allocated first.
@@ -21,20 +20,11 @@
 #include "page/arenas.h"
 #include "page/buddy.h"
 
-#define STEP_BUDDIES 16
-/* A look takes 5 to 10 ns, so a step looks for 20 us at most. */
-#define STEP_LOOKS 2048
-/* Larger buddies are purged in pieces of this order: a huge page of 4 KiB pages. */
-#define PIECE_ORDER 9
-/* After so many useless calls in a row, four steps, the system has refused.  Fewer may be a part
- * that the program has locked. */
-#define REFUSED_CALLS 64
-/* After the first refusal the system is asked again when so many pages have been freed.  A round
- * that purges fewer pages than this, and leaves more than it should, is not repeated before either:
- * what is left may be in the per-CPU lists, and a round looks at every free buddy. */
-#define RETRY_PAGES 256
-
-_Static_assert(1u << PIECE_ORDER <= SEA_PURGE_STEP_PAGES, "a step has room for a piece");
+/* Larger buddies are purged in pieces of this order: a step has room for one. */
+#define PIECE_ORDER ((unsigned)__builtin_ctz(SEA_STEP_PAGES))
+/* After so many useless calls in a row the system has refused.  Fewer may be a part that the
+ * program has locked. */
+#define REFUSED_CALLS (4 * SEA_STEP_CALLS)
 
 struct cursor {
 	size_t arena;	/* index in the list */
@@ -53,10 +43,10 @@ static struct {
 	size_t pause;			    /* length of the last pause in pages; 0: the last call was
 						useful; the same */
 	size_t nr_round;	    /* pages purged in this round; for the thread with the turn */
-	struct sea_buddy hand[STEP_BUDDIES]; /* page lock */
+	struct sea_buddy hand[SEA_STEP_CALLS]; /* page lock */
 	size_t nr_hand;
 	struct cursor cursor;		    /* for the thread with the turn */
-	struct cursor before[STEP_BUDDIES];  /* the cursor before each buddy in hand; the same */
+	struct cursor before[SEA_STEP_CALLS];  /* the cursor before each buddy in hand; the same */
 } state;
 
 /* --- when ------------------------------------------------------------------------ */
@@ -98,7 +88,7 @@ void sea_purge_note_try(size_t nr_pages)
 	sea_store_relaxed(&state.nr_refused, nr_refused);
 	if (nr_refused < REFUSED_CALLS)
 		return;
-	size_t pause = sea_max(2 * sea_load_relaxed(&state.pause), RETRY_PAGES);
+	size_t pause = sea_max(2 * sea_load_relaxed(&state.pause), SEA_PURGE_RETRY_PAGES);
 	sea_store_relaxed(&state.nr_refused, 0);
 	sea_store_relaxed(&state.pause, pause);
 	pause_for(&state.quiet_until, pause);
@@ -106,8 +96,8 @@ void sea_purge_note_try(size_t nr_pages)
 
 void sea_purge_note_rest(size_t nr_pages)
 {
-	if (nr_pages && state.nr_round < RETRY_PAGES)
-		pause_for(&state.rest_until, RETRY_PAGES);
+	if (nr_pages && state.nr_round < SEA_PURGE_RETRY_PAGES)
+		pause_for(&state.rest_until, SEA_PURGE_RETRY_PAGES);
 }
 
 bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
@@ -190,14 +180,14 @@ static bool next_piece(struct sea_arena *arena, struct sea_buddy *piece, size_t 
 static bool has_room(size_t taken)
 {
 	size_t piece = (size_t)1 << sea_min(state.cursor.order, PIECE_ORDER);
-	return state.nr_hand == 0 || (state.nr_hand < STEP_BUDDIES && taken + piece <= SEA_PURGE_STEP_PAGES);
+	return state.nr_hand == 0 || (state.nr_hand < SEA_STEP_CALLS && taken + piece <= SEA_STEP_PAGES);
 }
 
 /* Takes dirty free buddies in hand.  *is_over: no buddy is left.  Returns how many of their pages
  * are dirty. */
 static size_t collect(size_t want, bool *is_over)
 {
-	size_t taken = 0, looks = STEP_LOOKS;
+	size_t taken = 0, looks = SEA_STEP_LOOKS;
 	struct sea_arena *arena;
 	struct sea_buddy piece;
 	sea_lock_take(&sea_arenas.lock);
@@ -216,7 +206,7 @@ static size_t collect(size_t want, bool *is_over)
 		if (piece.order < state.cursor.order)
 			break; /* the rest of the buddy is in smaller buddies until the piece is back */
 	}
-	SEA_ASSERT(state.nr_hand <= STEP_BUDDIES); /* U3 */
+	SEA_ASSERT(state.nr_hand <= SEA_STEP_CALLS); /* U3 */
 	*is_over = !arena;
 	sea_lock_drop(&sea_arenas.lock);
 	return taken;
@@ -225,7 +215,7 @@ static size_t collect(size_t want, bool *is_over)
 static void put_back(void)
 {
 	sea_lock_take(&sea_arenas.lock);
-	SEA_ASSERT(state.nr_hand <= STEP_BUDDIES);
+	SEA_ASSERT(state.nr_hand <= SEA_STEP_CALLS);
 	for (; state.nr_hand; state.nr_hand--) {
 		struct sea_buddy buddy = state.hand[state.nr_hand - 1];
 		sea_buddy_free(buddy.arena->pool, buddy.pfn, 1ull << buddy.order);
@@ -238,7 +228,7 @@ static size_t purge_hand(bool *is_over)
 {
 	SEA_ASSERT(state.nr_hand > 0);
 	size_t nr_pages = 0;
-	uint64_t until = sea_os_now_us() + SEA_PURGE_STEP_US;
+	uint64_t until = sea_os_now_us() + SEA_STEP_US;
 	for (size_t i = 0; i < state.nr_hand; i++) {
 		struct sea_buddy buddy = state.hand[i];
 		if (i > 0 && sea_os_now_us() >= until) {
@@ -260,7 +250,7 @@ struct sea_purged sea_purge_step(size_t want)
 {
 	struct sea_purged purged = {0};
 	SEA_ASSERT(sea_load_relaxed(&state.is_running) && want > 0);
-	if (!collect(sea_min(want, SEA_PURGE_STEP_PAGES), &purged.is_over))
+	if (!collect(sea_min(want, SEA_STEP_PAGES), &purged.is_over))
 		return purged;
 	purged.nr_pages = purge_hand(&purged.is_over);
 	state.nr_round += purged.nr_pages;
@@ -279,7 +269,7 @@ void sea_purge_in_child(void)
 bool sea_purge_is_sound(void)
 {
 	sea_lock_take(&sea_arenas.lock);
-	bool sound = state.nr_hand <= (sea_load_relaxed(&state.is_running) ? STEP_BUDDIES : 0);
+	bool sound = state.nr_hand <= (sea_load_relaxed(&state.is_running) ? SEA_STEP_CALLS : 0);
 	for (size_t i = 0; sound && i < state.nr_hand; i++)
 		sound = sea_load_relaxed(&state.hand[i].arena->pool->pages[state.hand[i].pfn].state) == SEA_PAGE_INSIDE;
 	sea_lock_drop(&sea_arenas.lock);

@@ -12,18 +12,12 @@
 #ifndef SEA_PURGE_H
 #define SEA_PURGE_H
 
-#include "page/pcp.h"
+#include "base/step.h"
+#include "page/buddy.h"
 
-/* Pages that one step purges at most: 2 MiB of 4 KiB pages, a huge page.  A call takes some 1 us,
- * and 0.1 to 0.5 us for each page: 50 to 250 us. */
-#define SEA_PURGE_STEP_PAGES 512
-/* After so long a step makes no further system call.  In a virtual machine that reports each free
- * page to its host, a page takes 30 us. */
-#define SEA_PURGE_STEP_US 200
-
-/* How often a thread that cannot come again yields before it gives up waiting for another thread's
- * step of 0.1 ms. */
-#define SEA_TURN_TRIES 100
+/* After a refusal, or a round that purged less, the system is asked again when so many pages have
+ * been freed. */
+#define SEA_PURGE_RETRY_PAGES (SEA_STEP_PAGES / 2)
 
 /* Takes the turn, which one thread has at a time.  False: another thread has it. */
 bool sea_purge_begin(void);

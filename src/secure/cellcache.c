@@ -9,8 +9,9 @@
 #include "map/map.h"
 #include "secure/untouched.h"
 
-#define CLASS_SHIFT 56
-_Static_assert(SEA_ADDRESS_BITS <= CLASS_SHIFT, "an address and a class fit in a word");
+/* A cell above this size does not wait for others on its way out: 32 of the largest are 1 MiB, a
+ * tenth of the memory of git log. */
+#define OUT_SIZE_MAX SEA_KIB
 
 /* Bytes that one refill brings at most, but one cell at least. */
 #define REFILL_BYTES (8 * SEA_KIB)
@@ -26,48 +27,38 @@ static struct {
 	size_t lost_live;
 } all;
 
-static uint64_t pack(unsigned class, const char *cell) { return (uint64_t)class << CLASS_SHIFT | (uintptr_t)cell; }
-static unsigned class_in(uint64_t entry) { return (unsigned)(entry >> CLASS_SHIFT); }
-static char *cell_in(uint64_t entry) { return (char *)(entry & ((1ull << CLASS_SHIFT) - 1)); }
-
 /* --- cells ------------------------------------------------------------------------------ */
 
 bool sea_cellcache_refill(struct sea_cellcache *cache, unsigned class)
 {
-	size_t size = sea_cell_size(class);
 	SEA_ASSERT(!cache->nr_ready[class]);
-	unsigned wanted = (unsigned)sea_max(1, sea_min(SEA_CELLCACHE_READY, REFILL_BYTES / size));
+	unsigned wanted = (unsigned)sea_max(1, sea_min(SEA_CELLCACHE_READY, REFILL_BYTES / sea_cell_size(class)));
 	unsigned nr = sea_slabs_take(cache->shard, class, wanted, cache->ready[class]);
-	cache->nr_ready[class] = (uint8_t)nr;
 	SEA_ASSERT(nr <= wanted);
-	sea_count_own(&cache->ready_bytes, nr * size);
+	sea_store_relaxed(&cache->nr_ready[class], (uint8_t)nr);
 	return nr > 0;
 }
 
-static void send_out(struct sea_cellcache *cache)
+void sea_cellcache_send_out(struct sea_cellcache *cache, uint32_t nr)
 {
-	SEA_ASSERT(cache->nr_out <= SEA_CELLCACHE_OUT && cache->ready_bytes >= cache->out_bytes);
-	sea_count_own(&cache->ready_bytes, -cache->out_bytes);
-	sea_slabs_give(cache->out, cache->nr_out);
+	SEA_ASSERT(nr <= SEA_CELLCACHE_OUT);
 	cache->nr_out = 0;
-	cache->out_bytes = 0;
+	sea_store_relaxed(&cache->out_bytes, 0);
+	sea_before_a_signal(); /* ST4 */
+	sea_slabs_give(cache->out, nr);
 }
 
 /* Lets one of the held cells go, by chance. */
 static void let_go(struct sea_cellcache *cache)
 {
 	SEA_ASSERT(cache->nr_held > 0 && cache->nr_out < SEA_CELLCACHE_OUT);
-	uint32_t i = sea_chance_below(&cache->chance, cache->nr_held);
-	uint64_t entry = cache->held[i];
-	size_t size = sea_cell_size(class_in(entry));
-	SEA_ASSERT(cache->held_bytes >= size);
-	cache->held[i] = cache->held[--cache->nr_held];
-	sea_count_own(&cache->held_bytes, -size);
-	sea_count_own(&cache->ready_bytes, size);
-	cache->out_bytes += size;
-	cache->out[cache->nr_out++] = cell_in(entry);
-	if (cache->nr_out == SEA_CELLCACHE_OUT)
-		send_out(cache);
+	struct sea_free_cell *spot = &cache->held[sea_chance_below(&cache->chance, cache->nr_held)], gone = *spot;
+	SEA_ASSERT(cache->held_bytes >= gone.size);
+	sea_count_own(&cache->held_bytes, -(size_t)gone.size);
+	cache->nr_held--;
+	sea_before_a_signal(); /* ST4 */
+	sea_free_cell_store(spot, cache->held[cache->nr_held]);
+	sea_cellcache_put_out(cache, gone, gone.size > OUT_SIZE_MAX);
 }
 
 static bool holds_too_much(const struct sea_cellcache *cache)
@@ -75,15 +66,17 @@ static bool holds_too_much(const struct sea_cellcache *cache)
 	return cache->held_bytes > sea_options.secure_hold || cache->nr_held > sea_options.secure_hold_count;
 }
 
-void sea_cellcache_hold(struct sea_cellcache *cache, unsigned class, char *cell)
+void sea_cellcache_hold_slow(struct sea_cellcache *cache, struct sea_free_cell cell)
 {
 	if (unlikely(!cache)) {
 		sea_slabs_give(&cell, 1);
 		return;
 	}
 	SEA_ASSERT(cache->nr_held < SEA_CELLCACHE_HELD);
-	cache->held[cache->nr_held++] = pack(class, cell);
-	sea_count_own(&cache->held_bytes, sea_cell_size(class));
+	cache->held[cache->nr_held] = cell;
+	sea_before_a_signal(); /* ST4 */
+	cache->nr_held++;
+	sea_count_own(&cache->held_bytes, cell.size);
 	while (holds_too_much(cache))
 		let_go(cache);
 }
@@ -92,8 +85,19 @@ void sea_cellcache_hold(struct sea_cellcache *cache, unsigned class, char *cell)
 static void expect_untouched(const struct sea_cellcache *cache)
 {
 	for (uint32_t i = 0; i < cache->nr_held; i++) {
-		size_t size = sea_cell_size(class_in(cache->held[i]));
-		sea_cell_expect_untouched(cell_in(cache->held[i]), sea_cell_seal(cell_in(cache->held[i]), size));
+		char *start = sea_free_cell_start(cache->held[i]);
+		sea_cell_expect_untouched(start, sea_cell_seal(start, cache->held[i].size));
+	}
+}
+
+static void give_ready(struct sea_cellcache *cache, unsigned class)
+{
+	unsigned nr = cache->nr_ready[class];
+	sea_store_relaxed(&cache->nr_ready[class], 0);
+	for (unsigned i = 0; i < nr; i++) {
+		char *cell = cache->ready[class][i];
+		struct sea_free_cell spot = sea_free_cell_of(sea_slabs_find(sea_slabs_tract(cell), cell));
+		sea_slabs_give(&spot, 1);
 	}
 }
 
@@ -103,13 +107,18 @@ void sea_cellcache_empty(struct sea_cellcache *cache, bool everything)
 		expect_untouched(cache);
 	while (everything && cache->nr_held)
 		let_go(cache);
-	send_out(cache);
-	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++) {
-		unsigned nr = cache->nr_ready[class];
-		cache->nr_ready[class] = 0;
-		sea_count_own(&cache->ready_bytes, -(nr * sea_cell_size(class)));
-		sea_slabs_give(cache->ready[class], nr);
-	}
+	sea_cellcache_send_out(cache, cache->nr_out);
+	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++)
+		give_ready(cache, class);
+}
+
+/* Bytes of the cells in it.  Exact if its thread does not run. */
+static size_t kept_by(const struct sea_cellcache *cache)
+{
+	size_t bytes = sea_load_relaxed(&cache->held_bytes) + sea_load_relaxed(&cache->out_bytes);
+	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++)
+		bytes += sea_load_relaxed(&cache->nr_ready[class]) * sea_cell_size(class);
+	return bytes;
 }
 
 /* --- threads ------------------------------------------------------------------------------- */
@@ -189,7 +198,7 @@ static struct sea_cellcache *take_left(void)
 {
 	sea_secure_take(SEA_SECURE_LOCK_THREADS);
 	struct sea_cellcache *cache = all.first;
-	while (cache && (cache->is_used || !(cache->held_bytes | cache->ready_bytes)))
+	while (cache && (cache->is_used || !kept_by(cache)))
 		cache = cache->next;
 	if (cache)
 		cache->is_used = true;
@@ -210,7 +219,7 @@ struct sea_cellcache_sums sea_cellcache_sum(void)
 	sea_secure_take(SEA_SECURE_LOCK_THREADS);
 	struct sea_cellcache_sums sums = {all.nr_used, all.lost, all.lost_live + sea_load_relaxed(&sea_cellcache_live_alone)};
 	for (const struct sea_cellcache *cache = all.first; cache; cache = cache->next) {
-		sums.kept += sea_load_relaxed(&cache->held_bytes) + sea_load_relaxed(&cache->ready_bytes);
+		sums.kept += kept_by(cache);
 		sums.live += sea_load_relaxed(&cache->live);
 	}
 	sea_secure_drop(SEA_SECURE_LOCK_THREADS);
@@ -234,7 +243,7 @@ void sea_cellcache_forget_others(void)
 			own = cache;
 			continue;
 		}
-		all.lost += cache->held_bytes + cache->ready_bytes;
+		all.lost += kept_by(cache);
 		all.lost_live += cache->live;
 		all.nr--;
 	}
@@ -245,26 +254,20 @@ void sea_cellcache_forget_others(void)
 		sea_cellcache_own->chance.state ^= sea_os_random();
 }
 
-static size_t bytes_of(char *const *cells, unsigned nr)
-{
-	size_t bytes = 0;
-	for (unsigned i = 0; i < nr; i++)
-		bytes += sea_slabs_find(sea_slabs_tract(cells[i]), cells[i]).size;
-	return bytes;
-}
-
 bool sea_cellcache_is_sound(void)
 {
 	const struct sea_cellcache *cache = sea_cellcache_own;
-	size_t held = 0, ready = 0;
+	size_t held = 0, out = 0;
 	if (!cache)
 		return true;
-	for (uint32_t i = 0; i < cache->nr_held; i++)
-		held += sea_cell_size(class_in(cache->held[i]));
-	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++)
-		ready += cache->nr_ready[class] * sea_cell_size(class);
-	ready += bytes_of(cache->out, cache->nr_out);
-	if (bytes_of(cache->out, cache->nr_out) != cache->out_bytes)
-		return false;
-	return held == cache->held_bytes && ready == cache->ready_bytes && cache->nr_held < SEA_CELLCACHE_HELD;
+	for (uint32_t i = 0; i < cache->nr_held; i++) {
+		char *start = sea_free_cell_start(cache->held[i]);
+		if (sea_slabs_find(sea_slabs_tract(start), start).size != cache->held[i].size)
+			return false;
+		held += cache->held[i].size;
+	}
+	for (uint32_t i = 0; i < cache->nr_out; i++)
+		out += cache->out[i].size;
+	return held == cache->held_bytes && out == cache->out_bytes && cache->nr_held < SEA_CELLCACHE_HELD &&
+	       cache->nr_out < SEA_CELLCACHE_OUT;
 }

@@ -46,6 +46,10 @@
 /* Memory that is not known to read as zero is cleared up to this size, and purged above it. */
 #define CLEAR_MOST (256 * SEA_KIB)
 #define FIRST_BUCKETS 256
+/* How often a signal handler looks for a block without the lock, and at how many records each
+ * time.  A bucket has one record on average. */
+#define HANDLER_TRIES 100
+#define HANDLER_STEPS 1000
 /* Runs that wait for a block, and bytes of addresses in one, at most.  A program that frees more of
  * them at once is about to use less memory. */
 #define WAITING_MOST 32
@@ -72,6 +76,9 @@ static struct {
 	size_t nr_live, nr_kept, nr_guarded, kept_bytes;
 	size_t live;   /* bytes in live blocks */
 	size_t closed; /* bytes of runs without access */
+	/* While the table grows: the old array, and records that are in neither array. */
+	struct large **old, *rest;
+	size_t nr_old;
 } table;
 
 /* --- the table.  Its lock ------------------------------------------------------------------- */
@@ -79,10 +86,15 @@ static struct {
 static void lock(void) { sea_secure_take(SEA_SECURE_LOCK_LARGE); }
 static void unlock(void) { sea_secure_drop(SEA_SECURE_LOCK_LARGE); }
 
+static size_t bucket_number(const void *block, size_t nr_buckets)
+{
+	SEA_ASSERT(sea_is_power_of_two(nr_buckets));
+	return sea_secret_mix((uintptr_t)block >> SEA_GRANULE_SHIFT) & (nr_buckets - 1);
+}
+
 static struct large **bucket_of(const void *block)
 {
-	SEA_ASSERT(sea_is_power_of_two(table.nr_buckets));
-	return &table.bucket[sea_secret_mix((uintptr_t)block >> SEA_GRANULE_SHIFT) & (table.nr_buckets - 1)];
+	return &table.bucket[bucket_number(block, table.nr_buckets)];
 }
 
 static struct large *find(const void *block)
@@ -97,8 +109,8 @@ static void insert(struct large *large)
 {
 	SEA_ASSERT(!find(large->block)); /* LG1: once */
 	struct large **bucket = bucket_of(large->block);
-	large->next = *bucket;
-	*bucket = large;
+	sea_store_release(&large->next, *bucket);
+	sea_store_release(bucket, large);
 }
 
 static void remove_record(struct large *large)
@@ -117,13 +129,17 @@ static bool grow(void)
 	struct large **old = table.bucket, **wider = sea_meta_alloc(twice * sizeof(*wider));
 	if (!wider)
 		return nr > 0;
-	table.bucket = wider;
-	table.nr_buckets = twice;
+	/* In an order in which find_from_handler() finds each record at any moment. */
+	sea_store_release(&table.old, old);
+	sea_store_release(&table.nr_old, nr);
+	sea_store_release(&table.bucket, wider);
+	sea_store_release(&table.nr_buckets, twice);
 	for (size_t i = 0; i < nr; i++)
-		for (struct large *large = old[i], *next; large; large = next) {
-			next = large->next;
+		for (struct large *large; (large = old[i]); sea_store_release(&old[i], table.rest)) {
+			sea_store_release(&table.rest, large->next);
 			insert(large);
 		}
+	sea_store_release(&table.nr_old, 0);
 	return true;
 }
 
@@ -378,15 +394,49 @@ void *sea_large_alloc_to_grow(size_t size, enum sea_kind kind)
 
 /* --- questions ------------------------------------------------------------------------------- */
 
+static const struct large *walk_from_handler(struct large *const *link, const void *block)
+{
+	const struct large *large = sea_load_acquire(link);
+	for (unsigned i = 0; i < HANDLER_STEPS && large && large->block != block; i++)
+		large = sea_load_acquire(&large->next);
+	return large && large->block == block ? large : NULL;
+}
+
+/* find() for a signal handler that has interrupted this thread while it held a lock.  It may have
+ * been this lock, and others may be changing the table.  Records stay, and links are stored at
+ * once, so a walk meets records only; but it may leave its bucket with one that is freed.  Then
+ * it is tried again. */
+static SEA_COLD const struct large *find_from_handler(const void *block)
+{
+	const struct large *large = NULL;
+	for (unsigned try = 0; try < HANDLER_TRIES && !large; try++) {
+		size_t nr = sea_load_acquire(&table.nr_buckets), nr_old = sea_load_acquire(&table.nr_old);
+		struct large **bucket = sea_load_acquire(&table.bucket), **old = sea_load_acquire(&table.old);
+		if (nr)
+			large = walk_from_handler(&bucket[bucket_number(block, nr)], block);
+		if (nr_old && !large)
+			large = walk_from_handler(&table.rest, block);
+		if (nr_old && !large)
+			large = walk_from_handler(&old[bucket_number(block, nr_old)], block);
+	}
+	return large;
+}
+
+static struct sea_large_view view_of(const char *verb, const struct large *large)
+{
+	if (!large)
+		return (struct sea_large_view){.place = SEA_LARGE_ELSEWHERE};
+	if (large->is_live)
+		check_fill(verb, large);
+	return (struct sea_large_view){large->is_live ? SEA_LARGE_LIVE : SEA_LARGE_FREED, large->size, 0, large->kind};
+}
+
 struct sea_large_view sea_large_find(const char *verb, const void *address)
 {
-	struct sea_large_view view = {.place = SEA_LARGE_ELSEWHERE};
+	if (sea_lock_holds_any())
+		return view_of(verb, find_from_handler(address));
 	lock();
-	const struct large *large = find(address);
-	if (large && large->is_live)
-		check_fill(verb, large);
-	if (large)
-		view = (struct sea_large_view){large->is_live ? SEA_LARGE_LIVE : SEA_LARGE_FREED, large->size, 0, large->kind};
+	struct sea_large_view view = view_of(verb, find(address));
 	unlock();
 	return view;
 }
@@ -408,6 +458,8 @@ static struct large *find_around(const void *address)
 struct sea_large_view sea_large_around(const void *address)
 {
 	struct sea_large_view view = {.place = SEA_LARGE_ELSEWHERE};
+	if (sea_lock_holds_any())
+		return view;
 	lock();
 	const struct large *large = find_around(address);
 	if (large)

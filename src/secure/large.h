@@ -22,10 +22,12 @@ struct sea_large_view {
 };
 
 /* Looks for the block that starts at `address`.  Ends the process if the bytes around it were
- * written to; `verb` is what the program wants to do. */
+ * written to; `verb` is what the program wants to do.  Takes no lock in a signal handler that has
+ * interrupted the heap. */
 struct sea_large_view sea_large_find(const char *verb, const void *address);
 
-/* The same for reports: also blocks around the address.  Cost: all large blocks. */
+/* The same for reports: also blocks around the address.  Cost: all large blocks.  In such a
+ * handler it finds none. */
 struct sea_large_view sea_large_around(const void *address);
 
 /* Frees a live block.  False: another thread was faster. */

@@ -2,7 +2,7 @@
 /* secure.c - blocks handed out, checked and taken back
  *
  *    request 0           --> nothing.c     an address without access
- *    up to 32 KiB - 8    --> cellcache.c   a cell of a slab, with a seal behind the block
+ *    up to 32 KiB        --> cellcache.c   a cell of a slab, with a seal behind the block
  *    more                --> large.c       pages between two guards
  *
  * A free cell reads as zero but for its seal.  It is cleared when it is freed, and looked at when
@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/emergency.h"
+#include "base/machine.h"
 #include "base/options.h"
 #include "base/os.h"
 #include "base/upward.h"
@@ -77,6 +78,9 @@ struct found {
 	size_t size; /* of the request */
 };
 
+/* Both ends are touched of a cell up to a page, the end of a longer one. */
+#define TOUCH_MAX (4 * SEA_KIB)
+
 /* The cell changes until it gets another seal. */
 SEA_INLINE void unseal(sea_seal *place)
 {
@@ -98,13 +102,22 @@ SEA_INLINE void seal_block(char *block, sea_seal *place, size_t size, enum sea_k
 static unsigned class_for(size_t align, size_t size)
 {
 	SEA_ASSERT(sea_is_power_of_two(align));
-	if (size > SEA_CELL_MAX - SEA_SEAL_SIZE || align > SEA_CELL_MAX)
+	if (size > SEA_CELL_BLOCK_MAX || align > SEA_CELL_BLOCK_MAX)
 		return SEA_CELL_CLASSES;
 	unsigned class = sea_cell_class(sea_max(size + SEA_SEAL_SIZE, align));
 	while (align > SEA_GRANULE && class < SEA_CELL_CLASSES && sea_cell_size(class) % align)
 		class++;
 	SEA_ASSERT(class == SEA_CELL_CLASSES || sea_cell_size(class) >= size + SEA_SEAL_SIZE);
 	return class;
+}
+
+/* The cell's pages become memory by one fault each, before anything is read.  Of longer cells the
+ * program may never use all pages. */
+SEA_INLINE void touch(char *cell, sea_seal *place)
+{
+	sea_machine_touch(place);
+	if ((size_t)((char *)place - cell) < TOUCH_MAX)
+		sea_machine_touch((uint64_t *)cell);
 }
 
 SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
@@ -115,57 +128,64 @@ SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 	if (unlikely(!cell))
 		return NULL;
 	sea_seal *place = sea_cell_seal(cell, sea_cell_size(class));
+	touch(cell, place);
 	sea_cell_expect_untouched(cell, place);
 	seal_block(cell, place, size, kind);
 	sea_cellcache_note_live(cache, size);
 	return cell;
 }
 
-/* The seal is not that of a live block: says why. */
-static SEA_COLD _Noreturn void explain_cell(const char *verb, const char *block, const struct found *found)
+static size_t size_by(size_t cell_size, sea_seal seal)
 {
-	const struct sea_cell *cell = &found->cell;
-	bool is_true = cell->size && sea_seal_is_true(found->place, found->seal);
-	if (!cell->size || (is_true && found->seal && !sea_seal_is_live(found->seal)))
-		sea_report_freed(verb, block);
-	if (is_true && !found->seal)
-		sea_report_no_block(verb, block);
-	if (block != cell->start && is_true)
-		sea_fatal_inside(verb, block, (size_t)(block - cell->start), found->size);
-	sea_report_seal(verb, block);
-}
-
-static size_t size_by(const struct found *found)
-{
-	size_t slack = sea_seal_slack(found->seal), room = found->cell.size - SEA_SEAL_SIZE;
+	size_t slack = sea_seal_slack(seal), room = cell_size - SEA_SEAL_SIZE;
 	return slack <= room ? room - slack : 0;
 }
 
-/* Finds the live cell that starts at `block`, and checks the bytes on both sides. */
-SEA_INLINE void find_cell(const char *verb, struct sea_tract *tract, const char *block, struct found *found)
+/* No live block starts here, or its seal is not true: says why. */
+static SEA_COLD _Noreturn void explain_cell(const char *verb, struct sea_tract *tract, const char *block)
 {
-	found->cell = sea_slabs_find(tract, block);
-	if (likely(found->cell.size)) {
-		found->place = sea_cell_seal(found->cell.start, found->cell.size);
-		found->seal = sea_load_acquire(found->place);
-		found->size = size_by(found);
+	struct sea_cell cell = sea_slabs_find(tract, block);
+	if (!cell.size)
+		sea_report_freed(verb, block);
+	const sea_seal *place = sea_cell_seal(cell.start, cell.size);
+	sea_seal seal = sea_load_relaxed(place);
+	bool is_true = sea_seal_is_true(place, seal);
+	if (is_true && seal && !sea_seal_is_live(seal))
+		sea_report_freed(verb, block);
+	if (is_true && !seal)
+		sea_report_no_block(verb, block);
+	if (block != cell.start && is_true)
+		sea_fatal_inside(verb, block, (size_t)(block - cell.start), size_by(cell.size, seal));
+	sea_report_seal(verb, block);
+}
+
+/* Finds the live cell that starts at `block`, and checks the bytes on both sides. */
+SEA_INLINE struct found find_cell(const char *verb, struct sea_tract *tract, const char *block)
+{
+	struct sea_cell cell = sea_slabs_find(tract, block);
+	if (unlikely(cell.start != block)) /* not at the start of a cell, or in none */
+		explain_cell(verb, tract, block);
+	sea_seal *place = sea_cell_seal(block, cell.size), seal = sea_load_acquire(place);
+	if (unlikely(!sea_seal_is_live(seal) || !sea_seal_is_true(place, seal)))
+		explain_cell(verb, tract, block);
+	SEA_ASSERT(cell.size >= SEA_SEAL_SIZE + sea_seal_slack(seal));
+	size_t size = cell.size - SEA_SEAL_SIZE - sea_seal_slack(seal);
+	if (likely(sea_options.secure_canary)) {
+		const sea_seal *before = (const sea_seal *)block - 1;
+		if (unlikely(!sea_fill_is_whole(block + size, place)))
+			sea_report_overflow(verb, block, size);
+		bool is_whole = likely(cell.number) ? sea_seal_is_true(before, sea_load_relaxed(before))
+						    : !sea_is_alone() || sea_slabs_front_is_whole(tract, cell.slab);
+		if (unlikely(!is_whole))
+			sea_report_underflow(verb, block, size);
 	}
-	if (unlikely(found->cell.start != block || !sea_seal_is_live(found->seal) ||
-		     !sea_seal_is_true(found->place, found->seal)))
-		explain_cell(verb, block, found);
-	if (unlikely(!sea_options.secure_canary))
-		return;
-	if (unlikely(!sea_fill_is_whole(block + found->size, found->place)))
-		sea_report_overflow(verb, block, found->size);
-	const sea_seal *before = (const sea_seal *)block - 1;
-	if (found->cell.number && unlikely(!sea_seal_is_true(before, sea_load_relaxed(before))))
-		sea_report_underflow(verb, block, found->size);
+	return (struct found){cell, place, seal, size};
 }
 
 /* --- does the free fit? ---------------------------------------------------------------------- */
 
 /* A free by the C functions says nothing of operators that the program has not. */
-static void check_pair(const void *block, enum sea_kind freed_as, enum sea_kind kind, size_t told, size_t size)
+SEA_INLINE void check_pair(const void *block, enum sea_kind freed_as, enum sea_kind kind, size_t told, size_t size)
 {
 	if (unlikely(freed_as != kind) && sea_options.secure_pairs)
 		sea_report_kind(block, freed_as, kind);
@@ -175,23 +195,28 @@ static void check_pair(const void *block, enum sea_kind freed_as, enum sea_kind 
 
 /* --- free ------------------------------------------------------------------------------------ */
 
-SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind kind, size_t told)
+/* Frees what find_cell() has found. */
+SEA_INLINE void release_cell(char *block, struct found found)
 {
-	struct found found = {.size = 0};
-	find_cell("free", tract, block, &found);
 	SEA_ASSERT(found.size + SEA_SEAL_SIZE <= found.cell.size && found.cell.slab->class < SEA_CELL_CLASSES);
-	check_pair(block, kind, sea_seal_kind(found.seal), told, found.size);
 	if (sea_is_alone())
 		unseal(found.place);
 	else if (unlikely(!sea_swap_if(found.place, found.seal, 0)))
 		sea_report_freed("free", block);
 	if (likely(sea_options.secure_zero))
-		memset(block, 0, found.cell.size - SEA_SEAL_SIZE);
+		sea_cell_clear(block, found.cell.size);
 	sea_before_a_signal();
 	sea_store_release(found.place, sea_seal_free(found.place));
 	struct sea_cellcache *cache = sea_cellcache_of_thread();
 	sea_cellcache_note_live(cache, -found.size);
-	sea_cellcache_hold(cache, found.cell.slab->class, block);
+	sea_cellcache_hold(cache, sea_free_cell_of(found.cell));
+}
+
+SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind kind, size_t told)
+{
+	struct found found = find_cell("free", tract, block);
+	check_pair(block, kind, sea_seal_kind(found.seal), told, found.size);
+	release_cell(block, found);
 }
 
 static bool free_large(void *block, enum sea_kind kind, size_t told)
@@ -266,7 +291,7 @@ void *sea_secure_alloc(size_t align, size_t size, enum sea_kind kind, bool *zero
 void *sea_secure_malloc(size_t size)
 {
 	bool zeroed;
-	if (likely(size - 1 < SEA_CELL_MAX - SEA_SEAL_SIZE)) {
+	if (likely(size - 1 < SEA_CELL_BLOCK_MAX)) {
 		void *block = alloc_cell(sea_cell_class(size + SEA_SEAL_SIZE), size, SEA_KIND_PLAIN);
 		if (likely(block))
 			return block;
@@ -310,7 +335,7 @@ static bool find(const char *verb, const void *block, struct view *view)
 	*view = (struct view){.size = 0};
 	if (!tract)
 		return find_other(verb, block, view);
-	find_cell(verb, tract, block, &view->cell);
+	view->cell = find_cell(verb, tract, block);
 	view->size = view->cell.size;
 	view->kind = sea_seal_kind(view->cell.seal);
 	return true;
@@ -380,19 +405,29 @@ static void *alloc_for(const struct view *view, size_t size)
 	return sea_secure_alloc(SEA_GRANULE, size, view->kind, &zeroed);
 }
 
-void *sea_secure_resize(void *block, size_t size)
+static void *move(void *block, const struct view *view, size_t size)
 {
-	struct view view;
-	if (size > PTRDIFF_MAX || !find("realloc", block, &view))
-		return NULL;
-	if (resize_in_place(block, &view, size))
-		return block;
-	void *fresh = alloc_for(&view, size);
+	void *fresh = alloc_for(view, size);
 	if (!fresh)
 		return NULL;
-	memcpy(fresh, block, sea_min(view.size, size));
-	sea_secure_free(block, view.kind, view.size);
+	memcpy(fresh, block, sea_min(view->size, size));
+	if (view->cell.cell.size)
+		release_cell(block, view->cell);
+	else
+		sea_secure_free(block, view->kind, view->size);
 	return fresh;
+}
+
+bool sea_secure_resize(void *block, size_t size, void **resized)
+{
+	struct view view;
+	if (!find("realloc", block, &view))
+		return false;
+	if (size > PTRDIFF_MAX)
+		*resized = NULL;
+	else
+		*resized = resize_in_place(block, &view, size) ? block : move(block, &view, size);
+	return true;
 }
 
 bool sea_secure_expand(void *block, size_t size)
@@ -412,8 +447,7 @@ struct audit {
 
 static void audit_block(const char *start, const sea_seal *place, sea_seal seal)
 {
-	struct found found = {.cell = {.size = (size_t)((const char *)(place + 1) - start)}, .seal = seal};
-	size_t size = size_by(&found);
+	size_t size = size_by((size_t)((const char *)(place + 1) - start), seal);
 	if (!sea_fill_is_whole(start + size, place))
 		sea_report_overflow("audit", start, size);
 }

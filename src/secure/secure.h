@@ -44,8 +44,9 @@ bool sea_secure_find(const char *verb, const void *block, size_t *size);
 /* Claim: the live block is one of the mode, not from before it or from emergency.h. */
 bool sea_secure_has(const void *block);
 
-/* Makes a block of the mode `size` bytes long.  NULL: out of memory. */
-void *sea_secure_resize(void *block, size_t size);
+/* Makes a block `size` bytes long.  *resized: where it is then; NULL: out of memory.  False: the
+ * block is from before the mode.  Ends the process if it is no live block. */
+bool sea_secure_resize(void *block, size_t size, void **resized);
 
 /* The same in place.  False: it cannot. */
 bool sea_secure_expand(void *block, size_t size);

@@ -65,6 +65,12 @@ static struct sea_tract *tract_of(struct sea_slab *slab)
 	return (struct sea_tract *)((char *)(slab - slab->number) - offsetof(struct sea_tract, slab));
 }
 
+char *sea_free_cell_start(struct sea_free_cell spot)
+{
+	SEA_ASSERT(spot.number <= spot.slab->last && spot.size == spot.slab->size);
+	return base_of(tract_of(spot.slab), spot.slab) + (size_t)spot.number * spot.size;
+}
+
 static size_t size_of_slab(const struct sea_tract *tract) { return (size_t)1 << sea_slab_shift(tract->grade); }
 
 /* --- lists.  The shard's lock --------------------------------------------------------------- */
@@ -294,38 +300,45 @@ static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_
 
 /* --- cells ------------------------------------------------------------------------------------ */
 
-/* Takes a free cell, by chance among those of one word. */
-static char *take_cell(struct shard *shard, struct sea_slab *slab, char *base, size_t size)
+static unsigned choose_bit(struct shard *shard, uint64_t word)
 {
-	unsigned w = 0;
-	SEA_ASSERT(slab->nr_free > 0);
-	while (!slab->free[w])
-		w++;
-	unsigned in_word = likely(sea_options.secure_random) ? sea_chance_bit(&shard->chance, slab->free[w])
-							     : sea_lowest_bit(slab->free[w]);
-	unsigned bit = w * 64 + in_word;
-	SEA_ASSERT(bit <= slab->last && sea_bit_test(slab->free, bit));
-	sea_bit_clear(slab->free, bit);
-	if (--slab->nr_free == 0)
+	return likely(sea_options.secure_random) ? sea_chance_bit(&shard->chance, word) : sea_lowest_bit(word);
+}
+
+/* Takes up to `nr` free cells of a slab that has some, each by chance among those of one word. */
+static unsigned take_cells(struct shard *shard, struct sea_slab *slab, unsigned nr, char **cells)
+{
+	char *base = base_of(tract_of(slab), slab);
+	size_t size = slab->size;
+	unsigned done = 0;
+	nr = (unsigned)sea_min(nr, slab->nr_free);
+	SEA_ASSERT(nr > 0);
+	for (unsigned first = 0; done < nr; first += 64) {
+		uint64_t free = slab->free[first / 64];
+		for (; free && done < nr; done++) {
+			unsigned bit = choose_bit(shard, free);
+			SEA_ASSERT(first + bit <= slab->last && free >> bit & 1);
+			free &= ~(1ull << bit);
+			cells[done] = base + (first + bit) * size;
+		}
+		slab->free[first / 64] = free;
+	}
+	slab->nr_free = (uint16_t)(slab->nr_free - nr);
+	if (!slab->nr_free)
 		leave_queue(&shard->open[slab->class], slab);
-	return base + bit * size;
+	return nr;
 }
 
 unsigned sea_slabs_take(unsigned number, unsigned class, unsigned nr, char **cells)
 {
 	SEA_ASSERT(number < SEA_SECURE_SHARDS && nr > 0);
 	struct shard *shard = &shards[number];
-	size_t size = sea_cell_size(class);
 	unsigned done = 0;
 	sea_secure_take(SEA_SECURE_LOCK_SHARD + number);
 	if (unlikely(!shard->chance.state))
 		shard->chance.state = sea_secrets.code ^ sea_secret_mix(number + sea_secrets.address);
-	while (done < nr && (shard->open[class].first || add_slab(number, class))) {
-		struct sea_slab *slab = shard->open[class].first;
-		char *base = base_of(tract_of(slab), slab);
-		while (done < nr && slab->nr_free)
-			cells[done++] = take_cell(shard, slab, base, size);
-	}
+	while (done < nr && (shard->open[class].first || add_slab(number, class)))
+		done += take_cells(shard, shard->open[class].first, nr - done, cells + done);
 	sea_secure_drop(SEA_SECURE_LOCK_SHARD + number);
 	return done;
 }
@@ -338,18 +351,17 @@ static bool has_others(const struct shard *shard, const struct sea_slab *slab)
 	return shard->open[slab->class].first != slab || slab->next;
 }
 
-static void give_cell(struct shard *shard, struct sea_tract *tract, const char *start)
+static void give_cell(struct shard *shard, struct sea_free_cell cell)
 {
-	struct sea_cell cell = sea_slabs_find(tract, start);
 	struct sea_slab *slab = cell.slab;
-	SEA_CHECK(cell.size && cell.start == start);
+	SEA_ASSERT(cell.size == slab->size && cell.number <= slab->last);
 	SEA_CHECK(!sea_bit_test(slab->free, cell.number));
 	sea_bit_set(slab->free, cell.number);
 	if (slab->nr_free++ == 0)
 		open_last(&shard->open[slab->class], slab);
 	SEA_ASSERT(slab->nr_free <= slab->last + 1u); /* SB2 */
 	if (is_all_free(slab) && has_others(shard, slab))
-		close_slab(shard, tract, slab);
+		close_slab(shard, tract_of(slab), slab);
 }
 
 /* --- purging --------------------------------------------------------------------------------- */
@@ -443,18 +455,14 @@ static void purge_some(unsigned number)
 }
 
 /* Gives the first cells back, those of one shard.  Returns how many they are. */
-static unsigned give_to_one(char *const *cells, unsigned nr)
+static unsigned give_to_one(const struct sea_free_cell *cells, unsigned nr)
 {
 	SEA_ASSERT(nr > 0);
-	struct sea_tract *tract = sea_slabs_tract(cells[0]);
-	SEA_CHECK(tract);
-	unsigned number = tract->shard, done = 0;
+	unsigned number = tract_of(cells[0].slab)->shard, done = 0;
 	sea_secure_take(SEA_SECURE_LOCK_SHARD + number);
-	do {
-		give_cell(&shards[number], tract, cells[done]);
-		tract = ++done < nr ? sea_slabs_tract(cells[done]) : NULL;
-		SEA_CHECK(done == nr || tract);
-	} while (done < nr && tract->shard == number);
+	do
+		give_cell(&shards[number], cells[done]);
+	while (++done < nr && tract_of(cells[done].slab)->shard == number);
 	bool has_much = shards[number].idle_dirty > IDLE_LEAST;
 	sea_secure_drop(SEA_SECURE_LOCK_SHARD + number);
 	if (has_much)
@@ -462,7 +470,7 @@ static unsigned give_to_one(char *const *cells, unsigned nr)
 	return done;
 }
 
-void sea_slabs_give(char *const *cells, unsigned nr)
+void sea_slabs_give(const struct sea_free_cell *cells, unsigned nr)
 {
 	for (unsigned done = 0; done < nr;)
 		done += give_to_one(cells + done, nr - done);
@@ -505,6 +513,19 @@ void sea_slabs_each(unsigned number, void (*visit)(const char *, const struct se
 		for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++)
 			if (tract->slab[i].class < SEA_CELL_CLASSES)
 				visit(base_of(tract, &tract->slab[i]), &tract->slab[i], context);
+}
+
+/* The slab before ends with the seal of its last cell, or with a rest that is never used and
+ * reads as zero: open_slab() sees to that.  Nobody knows what an idle slab has, or other
+ * memory. */
+bool sea_slabs_front_is_whole(const struct sea_tract *tract, const struct sea_slab *slab)
+{
+	const struct sea_slab *before = slab - 1;
+	if (slab == tract->slab || before->class >= SEA_CELL_CLASSES)
+		return true;
+	const sea_seal *word = (const sea_seal *)base_of(tract, slab) - 1, seal = sea_load_relaxed(word);
+	bool has_rest = (before->last + 1u) * (size_t)before->size < size_of_slab(tract);
+	return has_rest ? !seal : sea_seal_is_true(word, seal);
 }
 
 size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purged)

@@ -13,7 +13,7 @@
 
 struct sea_tract;
 
-/* One slab: a cache line.  The lock of the tract's shard; the fields from `inverse` to `class` do
+/* One slab: a cache line.  The lock of the tract's shard; `inverse`, `size`, `last` and `class` do
  * not change while a cell is taken. */
 struct sea_slab {
 	uint64_t free[SEA_SLAB_CELLS_MAX / 64]; /* cells that nobody has */
@@ -62,6 +62,28 @@ struct sea_cell {
 	uint32_t number; /* in its slab */
 };
 
+/* A free cell, in 16 bytes. */
+struct sea_free_cell {
+	struct sea_slab *slab;
+	uint32_t number, size;
+};
+
+SEA_INLINE struct sea_free_cell sea_free_cell_of(struct sea_cell cell)
+{
+	SEA_ASSERT(cell.size > 0 && cell.size <= UINT16_MAX);
+	return (struct sea_free_cell){cell.slab, cell.number, (uint32_t)cell.size};
+}
+
+/* `*place = cell` by one instruction where the processor has one: a signal finds no half. */
+SEA_INLINE void sea_free_cell_store(struct sea_free_cell *place, struct sea_free_cell cell)
+{
+	typedef uint64_t both __attribute__((vector_size(16), aligned(8), may_alias));
+	*(both *)place = (both){(uintptr_t)cell.slab, cell.number | (uint64_t)cell.size << 32};
+}
+
+/* The first byte of its cell. */
+char *sea_free_cell_start(struct sea_free_cell spot);
+
 /* Offsets in a slab have 18 bits, sizes 16: with 36 bits behind the point the quotient is exact. */
 #define SEA_INVERSE_SHIFT 36
 _Static_assert(SEA_SLOT_SHIFT + 16 <= SEA_INVERSE_SHIFT, "offset * size <= 2^36");
@@ -75,7 +97,7 @@ SEA_INLINE struct sea_cell sea_slabs_find(struct sea_tract *tract, const void *a
 	size_t size = sea_load_relaxed(&slab->size), inside = offset & (((size_t)1 << shift) - 1);
 	uint32_t number = (uint32_t)(inside * slab->inverse >> SEA_INVERSE_SHIFT);
 	if (unlikely(!size || number > slab->last))
-		return (struct sea_cell){.slab = slab};
+		return (struct sea_cell){slab, NULL, 0, 0};
 	return (struct sea_cell){slab, (char *)address - inside + number * size, size, number};
 }
 
@@ -85,11 +107,15 @@ SEA_INLINE sea_seal *sea_cell_seal(const char *start, size_t size)
 	return (sea_seal *)(start + size - SEA_SEAL_SIZE);
 }
 
+/* Claim: what lies in front of the slab was not written to, as far as one can see.  The calling
+ * thread is the only one. */
+bool sea_slabs_front_is_whole(const struct sea_tract *tract, const struct sea_slab *slab);
+
 /* Takes up to `nr` cells of a class, chosen by chance.  Returns how many; 0: out of memory. */
 unsigned sea_slabs_take(unsigned shard, unsigned class, unsigned nr, char **cells);
 
 /* Gives cells back that are free and sealed so.  Ends the process if one was given back already. */
-void sea_slabs_give(char *const *cells, unsigned nr);
+void sea_slabs_give(const struct sea_free_cell *cells, unsigned nr);
 
 /* Purges idle slabs, and all tracts without a taken cell go.  Returns the bytes purged.  The
  * caller holds no lock. */

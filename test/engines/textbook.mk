@@ -10,7 +10,7 @@ TEXTBOOK_CFLAGS = $(UNIT_CFLAGS) -DSEA_HAS_CACHE=0
 
 # Objects of an engine's tests, from the top of the tree.
 textbook_core = test/sim/os_sim test/harness \
-                $(addprefix src/,$(basename $(filter-out base/os.o,$(BELOW) $(BESIDE) $(FRONT)) $(call room,engines/textbook) $(call room,engines/$(1))))
+                $(addprefix src/,$(basename $(filter-out $(OS),$(BELOW) $(BESIDE) $(FRONT)) $(call room,engines/textbook) $(call room,engines/$(1))))
 
 # $(call textbook_rules,VARIANT,ENGINE)
 define textbook_rules

@@ -7,11 +7,12 @@
  * free each run, to shorten it to each length, to lengthen it in place.  The reference knows only
  * which pages are free; a set of free pages has one best division into buddies.
  */
+#include "base/step.h"
 #include "page/buddy.h"
 
 #include "exhaustive.h"
 
-#define MOST_PAGES 16
+#define MOST_PAGES 17
 #define META_WORDS 512
 
 static unsigned nr_pages;
@@ -94,7 +95,7 @@ static unsigned expected_row(uint32_t free, unsigned nr)
 			continue;
 		if (to - from >= nr)
 			return from;
-		if (++nr_rows == SEA_BUDDY_SEARCH)
+		if (++nr_rows == SEA_SEARCH_DEPTH)
 			break;
 	}
 	return expected_place(free, nr);
@@ -228,7 +229,7 @@ int main(int argc, char **argv)
 	meta_size = sea_buddy_meta_size(nr_pages);
 	if (meta_size > sizeof(meta))
 		fail("%zu bytes of metadata", meta_size);
-	seen_init(&seen, 23);
+	seen_init(&seen, 24);
 	queue = malloc(sizeof(*queue) * (seen.mask + 1));
 	if (!queue)
 		fail("no memory");

@@ -412,7 +412,7 @@ static void start(void)
 		fail("no zone");
 	memset(memory, 0, SEA_ZONE_SIZE);
 	sea_zone_init(zone, memory, sea_seams_of(memory), sea_seams_start_of(memory), (struct sea_shard *)&shard_stands_in, &holes);
-	sea_seams_set_zone(memory, zone);
+	sea_pagemap_set_zone(memory, zone);
 	unsigned end = base + nr_units * unit;
 	sea_zone_carve(zone, sea_hole_find(&holes, SEA_ZONE_GRANULES), memory, base, 1);
 	sea_zone_carve(zone, (struct sea_hole *)sea_zone_address(zone, base), sea_zone_address(zone, end), SEA_ZONE_GRANULES - end, 1);

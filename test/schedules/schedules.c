@@ -16,6 +16,7 @@
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "base/options.h"
+#include "base/upward.h"
 #include "cache/cache.h"
 #include "engines/engine.h"
 #include "front/account.h"
@@ -278,6 +279,7 @@ static void run_batch(size_t nr, int results)
 	sea_options.guard = 3;
 	if (!scheduler_init())
 		_exit(77);
+	sea_front_start(); /* as the library's constructor does: a fork may come before the first allocation */
 	for (size_t i = 0; i < nr; i++, sim.now_ms++)
 		run_schedule(batch_seed + i);
 	audit();

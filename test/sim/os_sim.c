@@ -493,6 +493,8 @@ bool sea_os_advise_huge(void *base, size_t size, enum sea_huge advice)
 	return done;
 }
 
+bool sea_os_is_guest(void) { return sim.is_guest; }
+
 /* --- the rest ------------------------------------------------------------------------ */
 
 size_t sea_os_page_size(void) { return sim.page_size; }
@@ -591,8 +593,6 @@ void sea_os_wake(uint32_t *word)
 	(void)word;
 	__atomic_add_fetch(&sim.nr_wakes, 1, __ATOMIC_RELAXED);
 }
-
-unsigned sea_os_current_cpu(void) { return __atomic_load_n(&sim.cpu, __ATOMIC_RELAXED); }
 
 uint64_t sea_os_now_ms(void) { return __atomic_load_n(&sim.now_ms, __ATOMIC_RELAXED); }
 uint64_t sea_os_now_us(void) { return 1000 * sea_os_now_ms(); }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* os_sim.h - a kernel for tests, linked in place of src/base/os.c
+/* os_sim.h - a kernel for tests, linked in place of src/base/os*.c
  *
  * It serves real memory, so that the core can work on it, and keeps a shadow: which
  * ranges are reserved, and which of these are committed.  A call that breaks a rule
@@ -35,10 +35,10 @@ struct sim {
 	/* What a test sets, before it first calls the core. */
 	size_t page_size;      /* 4 KiB (as at first), 16 KiB or 64 KiB */
 	unsigned nr_cpus;
-	unsigned cpu;	       /* that every thread runs on; may change at any time */
 	uint64_t secret;
 	uint64_t now_ms;
 	uint64_t huge_ms;      /* that each huge page takes */
+	bool is_guest;         /* of a hypervisor */
 	uint64_t purge_ms;     /* that each purge takes */
 	bool is_secure;
 	bool refuse_threads;	      /* the system starts none */

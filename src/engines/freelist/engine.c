@@ -197,15 +197,8 @@ bool sea_small_resize_in_place(void *block, size_t size)
 	return size <= SEA_SMALL_MAX && resize_chunk(sea_block_chunk(block), sea_small_size(size));
 }
 
-void *sea_engine_resize(void *block, size_t size)
+void *sea_small_move(void *block, size_t usable, size_t size)
 {
-	size_t usable = sea_engine_expect_live("realloc", block);
-	if (size > PTRDIFF_MAX)
-		return NULL;
-	if (sea_lock_holds_any() || sea_emergency_size(block))
-		return sea_emergency_copy(block, usable, size);
-	if (sea_small_resize_in_place(block, size))
-		return block;
 	if (size > SEA_SMALL_MAX && sea_block_run_size(block))
 		return sea_pages_move(block, size);
 	void *fresh = sea_block_copy(block, usable, size);

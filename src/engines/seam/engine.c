@@ -26,8 +26,6 @@
 
 const char sea_engine_name[] = "seam";
 
-/* Shorter chunks are copied when they grow: that is faster than taking a lock. */
-#define GROW_IN_PLACE_MIN SEA_KIB
 /* Chunks up to this size are copied if the thread has a cached chunk of the new size.  So a vector
  * that grows and is freed again and again finds all its sizes in the cache. */
 #define COPY_TO_CACHED_MAX (64 * SEA_KIB)
@@ -116,17 +114,9 @@ bool sea_engine_has(const void *block) { return sea_pagemap_arena(block) || (sea
 
 static bool is_run(const void *block) { return sea_zone_of(block) == NULL; }
 
-/* Claim: a block of `usable` bytes may serve `size` as it is. */
-static bool fits(size_t usable, size_t size)
-{
-	if (size > usable)
-		return false;
-	return size >= usable / 2 || usable <= 4 * SEA_GRANULE;
-}
-
 static bool is_better_in_place(size_t usable, size_t size)
 {
-	if (size <= usable || usable < GROW_IN_PLACE_MIN || size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
+	if (size <= usable || usable <= SEA_SMALL_MAX || size > SEA_ZONE_CHUNK_MAX * SEA_GRANULE)
 		return false;
 	return size > COPY_TO_CACHED_MAX || !sea_cache_has(size);
 }
@@ -160,14 +150,13 @@ static void *resize_run(void *run, size_t usable, size_t size)
 
 static SEA_NOINLINE void *resize_secure(void *block, size_t size)
 {
+	void *resized;
+	if (likely(!sea_lock_holds_any()) && sea_secure_resize(block, size, &resized))
+		return resized;
 	size_t usable = expect_long("realloc", block);
 	if (size > PTRDIFF_MAX)
 		return NULL;
-	if (sea_lock_holds_any())
-		return sea_emergency_copy(block, usable, size);
-	if (sea_secure_has(block))
-		return sea_secure_resize(block, size);
-	return resize_by_copy(block, usable, size);
+	return sea_lock_holds_any() ? sea_emergency_copy(block, usable, size) : resize_by_copy(block, usable, size);
 }
 
 void *sea_engine_resize(void *block, size_t size)
@@ -190,7 +179,7 @@ void *sea_engine_resize(void *block, size_t size)
 		return sea_named_resize(named, block, size);
 	if (usable > SEA_SMALL_MAX && is_run(block))
 		return resize_run(block, usable, size);
-	if (fits(usable, size))
+	if (sea_cache_fits(usable, size))
 		return block;
 	if (is_better_in_place(usable, size) && sea_cache_expand(block, sea_cache_good_size(size)))
 		return block;

@@ -152,6 +152,16 @@ bool sea_engine_expand(void *block, size_t size)
 	return size <= PTRDIFF_MAX && sea_small_resize_in_place(block, size);
 }
 
+void *sea_engine_resize(void *block, size_t size)
+{
+	size_t usable = sea_engine_expect_live("realloc", block);
+	if (size > PTRDIFF_MAX)
+		return NULL;
+	if (sea_lock_holds_any() || sea_emergency_size(block))
+		return sea_emergency_copy(block, usable, size);
+	return sea_small_resize_in_place(block, size) ? block : sea_small_move(block, usable, size);
+}
+
 /* Nothing in these engines belongs to a thread. */
 void sea_engine_send_waiting(void) {}
 void sea_engine_retreat(void) {}

@@ -39,6 +39,10 @@ void sea_small_each_run(void (*visit)(const void *run, size_t size, void *contex
 /* In the engine: makes a live block `size` bytes or longer where it is. */
 bool sea_small_resize_in_place(void *block, size_t size);
 
+/* In the engine: the same elsewhere, or the block as it is if that is long enough.  NULL: out of
+ * memory. */
+void *sea_small_move(void *block, size_t usable, size_t size);
+
 /* Call it before a run is taken: reads the options once they can be read. */
 void sea_blocks_start(void);
 

@@ -212,16 +212,9 @@ bool sea_small_resize_in_place(void *block, size_t size)
 	return done;
 }
 
-void *sea_engine_resize(void *block, size_t size)
+void *sea_small_move(void *block, size_t usable, size_t size)
 {
-	size_t usable = sea_engine_expect_live("realloc", block);
-	if (size > PTRDIFF_MAX)
-		return NULL;
-	if (sea_lock_holds_any() || sea_emergency_size(block))
-		return sea_emergency_copy(block, usable, size);
-	if (sea_small_resize_in_place(block, size) || size <= usable)
-		return block;
-	return sea_block_copy(block, usable, size);
+	return size <= usable ? block : sea_block_copy(block, usable, size);
 }
 
 /* free() frees nothing, so there is nothing to purge. */

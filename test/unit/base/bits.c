@@ -6,6 +6,8 @@
 
 #define WORDS 5
 #define BITS (WORDS * 64)
+#define LONG_WORDS (5 * SEA_SEARCH_WORDS + 3)
+#define LONG_BITS ((size_t)LONG_WORDS * 64)
 
 static void rounding(void)
 {
@@ -140,9 +142,26 @@ static void searches(void)
 	}
 }
 
+/* Searches over more words than they look at in one step, for one bit and for none, from each end. */
+static void searches_far(void)
+{
+	uint64_t map[LONG_WORDS];
+	for (size_t at = 0; at < LONG_BITS; at += 29) {
+		for (unsigned value = 0; value <= 1; value++) {
+			memset(map, value ? 0 : 0xff, sizeof(map));
+			map[at / 64] ^= 1ull << at % 64;
+			for (size_t from = 0; from < LONG_BITS; from += 61) {
+				CHECK_EQ(sea_bits_find(map, from, LONG_BITS, value), from <= at ? at : LONG_BITS);
+				CHECK_EQ(sea_bits_find(map, 0, from, value), sea_min(at, from));
+				CHECK_EQ(sea_bits_find_back(map, from, value), from > at ? at + 1 : 0);
+			}
+		}
+	}
+}
+
 static const struct test_case cases[] = {
 	PASSES(rounding), PASSES(powers_of_two), PASSES(lowest_and_highest_bit), PASSES(log2_rounds_up), PASSES(masks),
-	PASSES(single_bits), PASSES(ranges), PASSES(searches),
+	PASSES(single_bits), PASSES(ranges), PASSES(searches), PASSES(searches_far),
 };
 
 HARNESS_MAIN(cases)

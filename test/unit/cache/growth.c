@@ -54,7 +54,7 @@ static void a_class_starts_with_4_kib_or_5(void)
 			continue;
 		sea_cache_free(alloc(size));
 		size_t stacked = size <= SEA_SMALL_MAX ? SEA_STACKED_BYTES / size : 0;
-		CHECK_EQ(sea_threads_own()->bin[c].limit, sea_min(4 * KiB / size, 64) + stacked);
+		CHECK_EQ(sea_threads_own()->bin[c].limit, 4 * KiB / size + stacked);
 		check_granted();
 	}
 }

@@ -145,7 +145,7 @@ static void one_that_cannot_sleep_ends_for_good(void)
 static void none_starts_while_the_heap_is_stopped(void)
 {
 	begin(0);
-	work();
+	CHECK(sea_cache_alloc_slow(4 * MiB));
 	begin(10);
 	sea_heap_stop();
 	sea_idle_look();

@@ -70,6 +70,22 @@ static void what_is_in_it_is_sent_once(void)
 	CHECK_EQ(sea_outbox_send(&box), 0);
 }
 
+/* As a signal handler that frees finds it, or the child that it forks. */
+static void a_full_box_takes_the_next_in_place_of_the_last(void)
+{
+	struct sea_link *last = NULL, *next;
+	for (size_t i = 0; i < SEA_OUTBOX_CHUNKS; i++)
+		sea_outbox_mark_and_add(&box, last = draw(5), 5);
+	for (size_t i = 0; i < 4; i++) {
+		next = draw(3 + i);
+		CHECK(i >= 2 ? sea_outbox_fetch(&box, next, 3 + i) : sea_outbox_mark_and_add(&box, next, 3 + i));
+		CHECK(box.nr == SEA_OUTBOX_CHUNKS && sea_outbox_is_sound(&box));
+		CHECK_EQ(sea_outbox_bytes(&box), (SEA_OUTBOX_CHUNKS - 1) * 80 + (3 + i) * 16);
+	}
+	sea_outbox_send(&box);
+	CHECK(is_pending(next) && !is_pending(last));
+}
+
 /* While the thread tears down, their memory is only fetched. */
 static void fetched_chunks_are_marked_when_they_are_sent(void)
 {
@@ -206,6 +222,7 @@ static void unsound_boxes_are_noticed(void)
 static const struct test_case cases[] = {
 	PASSES(an_empty_box_sends_nothing),
 	PASSES(what_is_in_it_is_sent_once),
+	PASSES(a_full_box_takes_the_next_in_place_of_the_last),
 	PASSES(fetched_chunks_are_marked_when_they_are_sent),
 	PASSES(marked_ones_come_first),
 	PASSES(chunks_of_one_word_go_together),

@@ -287,6 +287,26 @@ static void twice_in_a_spill(void)
 	sea_cache_send_waiting();
 }
 
+/* As in the child of a fork that came in the middle of sea_spill_put(): SP4. */
+static void what_is_counted_and_lost_is_passed_over(void)
+{
+	struct sea_link *list;
+	start();
+	put(0);
+	size_t lost = sea_spill_number(chunk_at(0)) % SEA_SPILL_BUCKETS, other = lost ? 0 : 1;
+	size_t first = 0;
+	while (sea_spill_number(chunk_at(first)) % SEA_SPILL_BUCKETS != other)
+		first++;
+	put(first);
+	spill->count[lost] += 3;
+	spill->room -= 3;
+	for (uint32_t nr = 0; nr < 2; nr++)
+		CHECK_EQ(sea_spill_take(spill, CHUNKS, &list), 1);
+	CHECK_EQ(sea_spill_take(spill, CHUNKS, &list), 0);
+	CHECK(sea_spill_is_sound(spill));
+	CHECK_EQ(spill->room, CHUNKS);
+}
+
 static const struct test_case cases[] = {
 	PASSES(nothing_comes_of_nothing),
 	PASSES(chunks_come_in_the_order_of_addresses),
@@ -295,6 +315,7 @@ static const struct test_case cases[] = {
 	PASSES(only_an_empty_one_is_purged),
 	ABORTS(twice_is_noticed_when_it_is_entered, "seamalloc: free of "),
 	ABORTS(twice_is_noticed_when_others_are_taken, "seamalloc: free of "),
+	PASSES(what_is_counted_and_lost_is_passed_over),
 	PASSES(unsound_spills_are_noticed),
 	PASSES(what_lies_scattered_is_spilled),
 	PASSES(what_lies_in_order_is_not),

@@ -85,7 +85,7 @@ static void what_is_cached_is_not_live(void)
 	draw(8000);
 	sample(3000);
 	CHECK_EQ(usage.peak_live, 5000);
-	CHECK_EQ(sea_usage_may_hold(&usage), 5000 + 5000 / SEA_CACHED_SHARE);
+	CHECK_EQ(sea_usage_may_hold(&usage), 5000 + 5000 / SEA_BUDGET_CACHES_SHARE);
 	sample(7000);
 	sample(9000); /* read while it moved */
 	CHECK_EQ(usage.peak_live, 5000);

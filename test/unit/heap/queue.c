@@ -64,7 +64,7 @@ static void help_is_a_step(void)
 		CHECK_AT_MOST(before - waiting, 1);
 		CHECK(sea_shard_is_sound(shard));
 	}
-	CHECK_EQ(steps, 2 * NR_ZONES); /* half a zone is all that a step has */
+	CHECK_EQ(steps, NR_ZONES); /* a zone is all that a step has */
 	CHECK(!sea_shard_merge_some(shard));
 }
 

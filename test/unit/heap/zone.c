@@ -34,7 +34,7 @@ static void start(void)
 	CHECK(base != NULL);
 	CHECK(sea_seams_cover(base));
 	sea_zone_init(zone, base, sea_seams_of(base), sea_seams_start_of(base), (struct sea_shard *)&shard_stands_in, &holes);
-	sea_seams_set_zone(base, zone);
+	sea_pagemap_set_zone(base, zone);
 	CHECK(sea_zone_is_sound(zone));
 }
 

@@ -234,6 +234,20 @@ static void purge_asks_for_touched_pages_only(void)
 	CHECK_EQ(sim.purged, 11 * 4096);
 }
 
+/* Pages that do not count as touched have no memory, and get none. */
+static void clearing_skips_what_is_not_touched(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	CHECK(sea_arena_commit(&arena, arena.size));
+	memset(arena.base, 1, arena.size);
+	touch(10, 20, 4096);
+	touch(63, 130, 4096);
+	touch(140, 141, 4096);
+	CHECK_EQ(sea_arena_clear(&arena, 12, 140), 8 + 67);
+	for (size_t i = 0; i < PAGES; i++)
+		CHECK_EQ(arena.base[i * 4096 + i], !((i >= 12 && i < 20) || (i >= 63 && i < 130)));
+}
+
 /* A call costs more than what it passes over. */
 static void what_lies_close_goes_in_one_call(void)
 {
@@ -444,7 +458,8 @@ static const struct test_case cases[] = {
 	PASSES(aligned_reservations), PASSES(the_slack_goes_back), PASSES(impossible_sizes), PASSES(commit_grows_only),
 	PASSES(few_calls_for_much_memory), PASSES(whole_commits_exactly), PASSES(short_of_memory),
 	PASSES(commit_can_fail), PASSES(threads_commit_at_once), PASSES(touched_pages), PASSES(touched_pages_of_16k),
-	PASSES(purge_asks_for_touched_pages_only), PASSES(what_lies_close_goes_in_one_call), PASSES(purge_can_fail),
+	PASSES(purge_asks_for_touched_pages_only), PASSES(clearing_skips_what_is_not_touched),
+	PASSES(what_lies_close_goes_in_one_call), PASSES(purge_can_fail),
 	PASSES(a_huge_range_is_hollow_until_touched), PASSES(a_range_in_use_is_not_made_huge),
 	PASSES(touch_purge_and_make_huge), PASSES(borders_between_huge_ranges_and_others), PASSES(reserve_can_fail),
 	PASSES(release_can_fail), PASSES(release_can_fail_before_any_commit),

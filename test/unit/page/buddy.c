@@ -5,6 +5,7 @@
  * merged: the largest aligned ones.  So the naive copy, which page is free, predicts
  * every answer exactly: which pfn an allocation gets, and when there is none.
  */
+#include "base/step.h"
 #include "page/buddy.h"
 
 #include "unit.h"
@@ -78,7 +79,7 @@ static pfn_t naive_alloc_unaligned(size_t nr_pages)
 			continue;
 		if (to - from >= nr_pages)
 			return (pfn_t)from;
-		if (++nr_rows == SEA_BUDDY_SEARCH)
+		if (++nr_rows == SEA_SEARCH_DEPTH)
 			break;
 	}
 	return naive_alloc(nr_pages);

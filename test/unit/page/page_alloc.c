@@ -8,7 +8,6 @@
 #include "map/meta.h"
 #include "base/options.h"
 #include "base/os.h"
-#include "page/pcp.h"
 #include "map/region.h"
 #include "unit.h"
 
@@ -50,12 +49,14 @@ static bool reads_as_zero(const char *start, size_t size)
 	return true;
 }
 
+/* Every third run is to be clear. */
 static bool alloc(size_t size, size_t align)
 {
-	bool zeroed = false;
-	char *start = sea_pages_alloc(size, align, SEA_TOUCH_NOW, &zeroed);
+	bool zeroed = false, is_clear = next_key % 3 == 0;
+	char *start = sea_pages_alloc(size, align, is_clear ? SEA_TOUCH_CLEAR : SEA_TOUCH_NOW, &zeroed);
 	if (!start)
 		return false;
+	CHECK(zeroed || !is_clear);
 	CHECK_EQ((uintptr_t)start % sea_max(align, sim.page_size), 0);
 	CHECK_EQ(sea_pages_size(start), whole_pages(size));
 	CHECK(sim_is_committed(start, whole_pages(size)));
@@ -451,6 +452,15 @@ static void slow_huge_pages_are_few(void)
 	free_zones();
 }
 
+static void no_huge_pages_under_a_hypervisor(void)
+{
+	sim.is_guest = true;
+	while (nr_zones < ZONES)
+		make_zone(MiB);
+	CHECK_EQ(sim.huge, 0);
+	free_zones();
+}
+
 static void no_huge_pages_if_not_wanted(void)
 {
 	wanted = SEA_HUGE_NEVER;
@@ -482,7 +492,6 @@ static size_t random_size(uint64_t *seed)
 static void step_randomly(uint64_t *seed)
 {
 	size_t action = below(seed, 100), i = nr_runs ? below(seed, nr_runs) : 0;
-	sim.cpu = (unsigned)below(seed, 3);
 	if (!nr_runs || (action < 45 && nr_runs < MAX_RUNS))
 		alloc(random_size(seed), below(seed, 4) ? 1 : (size_t)1 << below(seed, 21));
 	else if (action < 75)
@@ -661,6 +670,7 @@ static const struct test_case cases[] = {
 	PASSES(hollow_memory_has_a_bound),
 	PASSES(huge_pages_for_what_is_dense),
 	PASSES(slow_huge_pages_are_few),
+	PASSES(no_huge_pages_under_a_hypervisor),
 	PASSES(no_huge_pages_if_not_wanted),
 	PASSES(a_huge_page_is_split_where_it_loses_memory),
 	PASSES(pages_of_4k),

@@ -28,7 +28,7 @@ static void slabs_have_enough_cells(void)
 {
 	for (unsigned class = 0; class < SEA_CELL_CLASSES; class++) {
 		size_t size = sea_cell_size(class), nr = ((size_t)1 << sea_slab_shift(sea_slab_grade(size))) / size;
-		CHECK(nr >= 8 && nr <= SEA_SLAB_CELLS_MAX);
+		CHECK(nr >= 7 && nr <= SEA_SLAB_CELLS_MAX);
 		CHECK(size > SEA_KIB || nr >= 16);
 	}
 }

@@ -12,7 +12,12 @@ static char *take(unsigned class)
 	return cell;
 }
 
-static void hold(unsigned class, char *cell) { sea_cellcache_hold(sea_cellcache_of_thread(), class, cell); }
+static void hold(unsigned class, char *cell)
+{
+	struct sea_cell found = sea_slabs_find(sea_slabs_tract(cell), cell);
+	CHECK_EQ(found.size, sea_cell_size(class));
+	sea_cellcache_hold(sea_cellcache_of_thread(), sea_free_cell_of(found));
+}
 
 static void bounds(void)
 {

@@ -8,6 +8,13 @@
 #include "secure/cellcache.h"
 #include "unit.h"
 
+static void *resized(void *block, size_t size)
+{
+	void *to;
+	CHECK(sea_secure_resize(block, size, &to));
+	return to;
+}
+
 static void begin(void)
 {
 	sim.has_environment = true;
@@ -50,7 +57,7 @@ static void change(struct held *held, uint64_t *random, size_t seed)
 	}
 	size_t size = any_size(random);
 	if (held->block && below(random, 3) == 0 && size) {
-		held->block = sea_secure_resize(held->block, size);
+		held->block = resized(held->block, size);
 		CHECK(held->block && test_is_filled(held->block, sea_min(size, held->size), held->seed));
 	} else if (held->block) {
 		CHECK(sea_secure_free(held->block, SEA_KIND_PLAIN, below(random, 2) ? held->size : SEA_SIZE_UNTOLD));
@@ -97,7 +104,7 @@ static void calls_that_fail(void)
 			bool zeroed;
 			sim_fail(SIM_ANY, n, n % 2);
 			void *block = sea_secure_alloc(16, size, SEA_KIND_PLAIN, &zeroed);
-			void *moved = block ? sea_secure_resize(block, 2 * size) : NULL;
+			void *moved = block ? resized(block, 2 * size) : NULL;
 			sim_fail(SIM_ANY, 0, false);
 			if (block)
 				CHECK(sea_secure_free(moved ? moved : block, SEA_KIND_PLAIN, moved ? 2 * size : size));

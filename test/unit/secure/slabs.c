@@ -34,11 +34,18 @@ static void take(unsigned class, unsigned nr)
 	}
 }
 
+static void give_one(char *cell)
+{
+	struct sea_free_cell spot = sea_free_cell_of(sea_slabs_find(sea_slabs_tract(cell), cell));
+	CHECK(sea_free_cell_start(spot) == cell);
+	sea_slabs_give(&spot, 1);
+}
+
 static void give(uint64_t *random, unsigned nr)
 {
 	while (nr-- && nr_taken) {
 		size_t i = below(random, nr_taken);
-		sea_slabs_give(&taken[i], 1);
+		give_one(taken[i]);
 		taken[i] = taken[--nr_taken];
 	}
 }
@@ -111,8 +118,8 @@ static void no_memory(void)
 static void given_twice(void)
 {
 	take(5, 2);
-	sea_slabs_give(taken, 1);
-	sea_slabs_give(taken, 1);
+	give_one(taken[0]);
+	give_one(taken[0]);
 }
 
 static const struct test_case cases[] = {
