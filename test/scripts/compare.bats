@@ -331,6 +331,14 @@ verdict_on() {
 		[ "$status" -eq 125 ]
 		contains "$output" "nowhere"
 	done
+	run "$SEAMALLOC" compare --runs true
+	[ "$status" -eq 2 ]
+	contains "$output" "--runs=true is not a positive number"
+}
+
+@test "a report that cannot be written is an error, in one line" {
+	run -125 bash -c '"$0" compare --libdir="$1" --runs=1 --allocators=seamalloc true 2>&1 >/dev/full' "$SEAMALLOC" "$BUILD"
+	equal "$output" "seamalloc: the report cannot be written: No space left on device"
 }
 
 @test "ending the comparison ends the program" {

@@ -193,6 +193,8 @@ with_own_malloc() {
 @test "127 for what does not exist" {
 	run -127 sea run no-such-program-here
 	run -127 sea run ./no-such-file
+	run -127 sea run ""
+	contains "$output" "the program's name is empty"
 }
 
 @test "126 for what may not be executed" {
@@ -460,6 +462,14 @@ installed() {
 	done
 	run "$SEAMALLOC" --version
 	contains "$(cat "$ROOT/include/seamalloc.h")" "\"${output#seamalloc }\""
+}
+
+@test "output that cannot be written is an error" {
+	for arguments in --version "check true" "status $$"; do
+		# shellcheck disable=SC2086,SC2016  # a list of arguments; the inner shell expands
+		run -125 bash -c '"$0" "$@" 2>&1 >/dev/full' "$SEAMALLOC" $arguments
+		equal "$output" "seamalloc: standard output: No space left on device"
+	done
 }
 
 @test "2 and one line for a command line that makes no sense" {

@@ -332,6 +332,9 @@ apart() {
 	run "$SEAMALLOC" status no-such-program-here
 	[ "$status" -eq 125 ]
 	contains "$output" "seamalloc: no process is called no-such-program-here"
+	run "$SEAMALLOC" status 99999999999999
+	[ "$status" -eq 125 ]
+	contains "$output" "99999999999999"
 }
 
 @test "a process of another user" {
@@ -365,6 +368,9 @@ apart() {
 		[ "$status" -eq 2 ]
 		equal "${#lines[@]}" 1
 	done
+	run "$SEAMALLOC" status ""
+	[ "$status" -eq 2 ]
+	contains "$output" "seamalloc: status: a name is empty"
 	run "$SEAMALLOC" status --help
 	[ "$status" -eq 0 ]
 	contains "$output" "usage: seamalloc status"

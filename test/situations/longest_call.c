@@ -12,9 +12,10 @@
 #include <sys/mman.h>
 
 #define MAX_MS 2.0
-/* Missed today where a hypervisor has to find the memory, or is told of each page that is free: a huge page
- * takes 4 to 10 ms, and a single madvise() of some pages was seen to take 11.  (It was 110 to 240 ms when
- * calls worked through the heap, and 34 when a step made up to 16 system calls.) */
+/* Missed at times where a hypervisor is told of each page that is free: a single madvise() of
+ * some pages was seen to take 11.  (It was 110 to 240 ms when calls worked through the heap, 34
+ * when a step made up to 16 system calls, and 4 to 10 when a hypervisor had to find huge
+ * pages.) */
 #define HOLDS_MS 40.0
 
 enum { TRIES = 4, PAGE = 4096, BATCH = 8 }; /* so many calls are timed together: the clock costs more than they do */

@@ -22,7 +22,9 @@ struct Header {
 };
 
 constexpr unsigned long TAG = 0xfeedface;
-long nr_live;	       // blocks of the program's own operator new
+// Blocks of the program's own operator new.  Volatile: gcc 15 and later take it that no operator
+// new or delete changes a variable that the program reads.
+volatile long nr_live;
 bool runs_out = false; // the next operator new fails
 
 } // namespace
@@ -33,7 +35,7 @@ void *operator new(std::size_t size)
 	if (header == nullptr)
 		throw std::bad_alloc();
 	*header = {TAG, size};
-	nr_live++;
+	nr_live = nr_live + 1;
 	return header + 1;
 }
 
@@ -44,7 +46,7 @@ void operator delete(void *block) noexcept
 	Header *header = static_cast<Header *>(block) - 1;
 	CHECK_EQ(header->tag, TAG); // a block of another operator new
 	header->tag = 0;
-	nr_live--;
+	nr_live = nr_live - 1;
 	std::free(header);
 }
 

@@ -14,6 +14,11 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+/* How glibc 2.42 and later guard the stack of a thread; an older <sys/mman.h> lacks the name. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
@@ -30,7 +35,7 @@ static struct sock_filter filter[] = {
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 1, 0), KILL,
 	LOAD(args[2]),
 	ALLOW_IF(MADV_NORMAL), ALLOW_IF(MADV_DONTNEED), ALLOW_IF(MADV_FREE), ALLOW_IF(MADV_DONTDUMP),
-	ALLOW_IF(MADV_WIPEONFORK), ALLOW_IF(MADV_DONTFORK),
+	ALLOW_IF(MADV_WIPEONFORK), ALLOW_IF(MADV_DONTFORK), ALLOW_IF(MADV_GUARD_INSTALL),
 	KILL,
 };
 
