@@ -6,10 +6,10 @@
  *     cache_file FILE fill NUMBER      sets so many keys, each replacing what was there
  *     cache_file FILE check            says what is there, and that the heap in the file is sound
  *
- * The file has a heap (sea_heap_create_in()), and the heap's root block is a hash table.  Links are
- * offsets from the start of the file, because the next process may map it elsewhere.  A process
- * that is killed in the middle leaves a file that opens again: at most one block is allocated that
- * no link leads to.
+ * The file has a heap (sea_heap_create_in()), and the heap's root block is a hash table.  Links
+ * are offsets from the start of the file, because the next process may map it elsewhere.  A
+ * process that is killed in the middle leaves a file that opens again: at most one block is
+ * allocated that no link leads to.
  */
 #include <errno.h>
 #include <fcntl.h>

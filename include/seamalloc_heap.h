@@ -6,9 +6,9 @@
  * memory that the program brings, such as a mapped file.
  *
  * For all functions:
- *   - Thread safety: any thread may call any of them at any time, and fork is safe, unless the heap
- *     was made with SEA_HEAP_ONE_THREAD.  None is async-signal-safe.  A lock in each heap orders
- *     the calls for it: threads that use different heaps do not wait for each other.
+ *   - Thread safety: any thread may call any of them at any time, and fork is safe, unless the
+ *     heap was made with SEA_HEAP_ONE_THREAD.  None is async-signal-safe.  A lock in each heap
+ *     orders the calls for it: threads that use different heaps do not wait for each other.
  *   - Blocks are aligned to 16 bytes or more.  A block of size 0 has an address of its own.
  *   - free(), realloc() and malloc_usable_size() work with blocks of a heap, too: realloc() leaves
  *     a block in its heap.  The names sea_heap_... are faster.
@@ -44,13 +44,14 @@ struct sea_heap_range {
 };
 
 /* Only one thread at a time calls functions for this heap, free() and realloc() of its blocks
- * included; the program sees to it.  Then no lock is taken.  While one thread is in such a call, no
- * other thread forks a child that uses this heap. */
+ * included; the program sees to it.  Then no lock is taken.  While one thread is in such a call,
+ * no other thread forks a child that uses this heap. */
 #define SEA_HEAP_ONE_THREAD 1u
 
 /* Zeros are the defaults.  NULL stands for them, too. */
 struct sea_heap_options {
-	size_t quota;	  /* bytes that live blocks may have at most, at their usable size; 0: no quota */
+	/* bytes that live blocks may have at most, at their usable size; 0: no quota */
+	size_t quota;
 	unsigned flags;	  /* SEA_HEAP_... */
 	unsigned nr_occupied;
 	const struct sea_heap_range *occupied; /* sea_heap_create_in(): never touched */
@@ -70,8 +71,8 @@ SEA_API sea_heap *sea_heap_create(const char *name, const struct sea_heap_option
  * number of blocks. */
 SEA_API void sea_heap_reset(sea_heap *heap);
 
-/* Ends the heap and frees all of its blocks.  Cost: as a reset.  In brought memory the contents are
- * lost; sea_heap_close() keeps them. */
+/* Ends the heap and frees all of its blocks.  Cost: as a reset.  In brought memory the contents
+ * are lost; sea_heap_close() keeps them. */
 SEA_API void sea_heap_destroy(sea_heap *heap);
 
 /* --- blocks -------------------------------------------------------------------------------- */
@@ -100,7 +101,8 @@ struct sea_heap_statistics {
 	size_t nr_live;	  /* such blocks */
 	size_t quota;	  /* 0: none */
 	size_t cached;	  /* in chunks that were freed and are kept for the next request */
-	size_t held;	  /* addresses of the heap: zones and large blocks, or the brought memory */
+	/* addresses of the heap: zones and large blocks, or the brought memory */
+	size_t held;
 	size_t nr_zones;  /* of 1 MiB each */
 	size_t nr_large;  /* blocks above 256 KiB, and those of sea_region_alloc() */
 };
@@ -120,8 +122,8 @@ SEA_API int sea_heap_each(int (*visit)(sea_heap *heap, const char *name, void *c
 /* A heap of this name, or NULL. */
 SEA_API sea_heap *sea_heap_find(const char *name);
 
-/* Checks every structure of the heap.  0: it is sound; -1 and EBADMSG: it is not, because something
- * wrote over freed memory or over brought memory.  Cost: a walk. */
+/* Checks every structure of the heap.  0: it is sound; -1 and EBADMSG: it is not, because
+ * something wrote over freed memory or over brought memory.  Cost: a walk. */
 SEA_API int sea_heap_check(sea_heap *heap);
 
 /* --- memory that the program brings ---------------------------------------------------------- */
@@ -134,12 +136,12 @@ SEA_API int sea_heap_check(sea_heap *heap);
  * Ranges that are occupied are never touched, as a kernel does not touch what its firmware reports
  * as taken.  If they cover the start of the memory, the heap cannot be opened again.
  *
- * EINVAL: less than 4 KiB, 64 GiB or more, no room for the metadata, ranges that overlap or lie outside,
- * more than 15 of them (63 from 1 MiB on).  EBUSY: this process has a heap there, open.  ENOMEM: there
- * are 4096 heaps.  Cost: the metadata is written.
+ * EINVAL: less than 4 KiB, 64 GiB or more, no room for the metadata, ranges that overlap or lie
+ * outside, more than 15 of them (63 from 1 MiB on).  EBUSY: this process has a heap there, open.
+ * ENOMEM: there are 4096 heaps.  Cost: the metadata is written.
  *
- * Allocation is first fit by address, with hints for each 8 KiB: the source is P. R. Wilson et al.,
- * "Dynamic Storage Allocation: A Survey and Critical Review", 1995. */
+ * Allocation is first fit by address, with hints for each 8 KiB: the source is P. R. Wilson et
+ * al., "Dynamic Storage Allocation: A Survey and Critical Review", 1995. */
 SEA_API sea_heap *sea_heap_create_in(void *base, size_t length, const struct sea_heap_options *options);
 
 /* Finds the heap that was made in this memory, by this process or an earlier one.  Its blocks are
@@ -153,8 +155,8 @@ SEA_API sea_heap *sea_heap_create_in(void *base, size_t length, const struct sea
  * The memory may be mapped elsewhere than before; pointers inside blocks are the program's affair.
  *
  * EINVAL: no heap is there, or it was made for another length.  EBADMSG: it is damaged.  EBUSY: as
- * above.  ENOMEM: as above, or its blocks have more than the quota.  Cost: the bitmaps.  One process at
- * a time may use the memory. */
+ * above.  ENOMEM: as above, or its blocks have more than the quota.  Cost: the bitmaps.  One
+ * process at a time may use the memory. */
 SEA_API sea_heap *sea_heap_open_in(void *base, size_t length, const struct sea_heap_options *options);
 
 /* Ends the heap and keeps what is in its memory, for sea_heap_open_in().  The program writes it

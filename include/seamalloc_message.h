@@ -12,8 +12,8 @@
  * sent is its handle.  Messages of all sizes come from one heap, and free neighbours coalesce.
  *
  * Each process that opens the heap is a peer.  Each message belongs to one peer, or to the port
- * that it was sent to.  A peer may be killed at any instruction: no step is left half done, what it
- * owned is freed, and what it had sent stays sent.  The kernel says who died.
+ * that it was sent to.  A peer may be killed at any instruction: no step is left half done, what
+ * it owned is freed, and what it had sent stays sent.  The kernel says who died.
  *
  * For all functions:
  *   - A failure sets errno and returns NULL, 0 (a handle) or -1.  It changes nothing.
@@ -62,8 +62,8 @@ typedef uint64_t sea_msg_t;
  * open is replaced.  NULL: the heap has no name, and its file cannot be shortened; pass
  * sea_msg_fd() on.
  *
- * Errors: EEXIST, ENOSPC (no memory, or above RLIMIT_FSIZE), ENOMEM, EACCES, ENOENT (there is no /proc or
- * no /dev/shm; opening needs /proc, too).  Cost: some system calls. */
+ * Errors: EEXIST, ENOSPC (no memory, or above RLIMIT_FSIZE), ENOMEM, EACCES, ENOENT (there is no
+ * /proc or no /dev/shm; opening needs /proc, too).  Cost: some system calls. */
 SEA_MSG_API struct sea_msg_heap *sea_msg_create(const char *name, size_t size, size_t maximum, mode_t mode);
 
 /* Opens the heap of this name.  Also one that was left by processes that have all died: what they
@@ -108,15 +108,15 @@ SEA_MSG_API sea_msg_t sea_msg_handle(const struct sea_msg_heap *heap, const void
 /* The size in bytes that was asked for.  SIZE_MAX: ESTALE.  Cost: one load for each KiB. */
 SEA_MSG_API size_t sea_msg_size(const struct sea_msg_heap *heap, sea_msg_t message);
 
-/* --- ports ------------------------------------------------------------------------------------ */
+/* --- ports ----------------------------------------------------------------------------------- */
 
 /* The port of this name (1 to 47 bytes), made if there is none.  Ports stay as long as the heap;
  * all peers may send and receive.  Errors: ENOSPC (the heap has 128 ports). */
 SEA_MSG_API int sea_msg_port(struct sea_msg_heap *heap, const char *name);
 
-/* Puts a message of this peer at the end of the port's queue, in one step: afterwards the port owns
- * it.  Does not wait.  Wakes receivers.  Errors: ESTALE.  Cost: a lock and constant time; a system
- * call if a receiver sleeps. */
+/* Puts a message of this peer at the end of the port's queue, in one step: afterwards the port
+ * owns it.  Does not wait.  Wakes receivers.  Errors: ESTALE.  Cost: a lock and constant time; a
+ * system call if a receiver sleeps. */
 SEA_MSG_API int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t message);
 
 /* Takes the first message out of the port's queue, in one step: afterwards this peer owns it.
@@ -139,8 +139,8 @@ SEA_MSG_API int sea_msg_port_fd(struct sea_msg_heap *heap, int port);
  * each peer, and a walk over the heap for each dead one. */
 SEA_MSG_API int sea_msg_reclaim(struct sea_msg_heap *heap);
 
-/* Bytes of memory, 16 for each message included, that this peer may hold at a time; 0: no limit, as
- * at first.  A peer at its quota can neither allocate nor receive. */
+/* Bytes of memory, 16 for each message included, that this peer may hold at a time; 0: no limit,
+ * as at first.  A peer at its quota can neither allocate nor receive. */
 SEA_MSG_API int sea_msg_set_quota(struct sea_msg_heap *heap, size_t bytes);
 
 /* Gives this peer's cached blocks back to the heap. */

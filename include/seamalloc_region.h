@@ -27,8 +27,8 @@ struct sea_range {
 	char label[32]; /* by whom */
 };
 
-/* Reserves a range of a heap in brought memory: no block will be there until it is released.  It is
- * rounded outward to 16 bytes.  EINVAL: not such a heap, or outside of it.  EBUSY: a part is in
+/* Reserves a range of a heap in brought memory: no block will be there until it is released.  It
+ * is rounded outward to 16 bytes.  EINVAL: not such a heap, or outside of it.  EBUSY: a part is in
  * use.  ENOSPC: the heap can note no more ranges (16 with those that are occupied and its own, 64
  * from 1 MiB on).  A reset keeps it; a file remembers it.  Cost: a look at the bitmap. */
 SEA_API int sea_region_reserve(sea_heap *heap, void *base, size_t length, const char *label);
@@ -43,12 +43,12 @@ SEA_API int sea_region_iterate(sea_heap *heap, int (*visit)(const struct sea_ran
 
 /* --- handing memory over --------------------------------------------------------------------- */
 
-/* Allocates a block of whole pages that another process can take over.  It is a file without a name
- * (memfd) that is sealed: nobody can shorten it.  A child of a fork does not have it.  It counts
- * in the heap's statistics and quota; sea_heap_free() and free() free it; realloc() copies it into
- * an ordinary block.  EINVAL: the heap is in brought memory.  ENOMEM: out of memory or quota, or
- * the system has no memfd.  Cost: five system calls, a page more than `size`, and a file
- * descriptor. */
+/* Allocates a block of whole pages that another process can take over.  It is a file without a
+ * name (memfd) that is sealed: nobody can shorten it.  A child of a fork does not have it.  It
+ * counts in the heap's statistics and quota; sea_heap_free() and free() free it; realloc()
+ * copies it into an ordinary block.  EINVAL: the heap is in brought memory.  ENOMEM: out of
+ * memory or quota, or the system has no memfd.  Cost: five system calls, a page more than
+ * `size`, and a file descriptor. */
 SEA_API SEA_SIZED(2) void *sea_region_alloc(sea_heap *heap, size_t size);
 
 /* Takes such a block out of the heap and of the process's address space.  Its contents are in

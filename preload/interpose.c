@@ -45,8 +45,8 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
 }
 EXPORT void cfree(void *block) { free(block); }
 
-/* The size is looked at if the block is ours.  It is not where a tool has replaced malloc and free, but
- * not this function: valgrind does so in the code, and the names do not show it. */
+/* The size is looked at if the block is ours.  It is not where a tool has replaced malloc and
+ * free, but not this function: valgrind does so in the code, and the names do not show it. */
 extern void our_free(void *block) __THROW __attribute__((alias("free"), visibility("hidden")));
 
 /* Clang assumes that two names are two functions: without the second line it would not compare. */

@@ -88,8 +88,8 @@ static void *move_aligned(void *block, size_t usable, size_t size, int flags)
 	return moved;
 }
 
-/* Claim: the block would not be half empty.  In hardened mode its size has to be what was asked for
- * last: sdallocx() says that. */
+/* Claim: the block would not be half empty.  In hardened mode its size has to be what was asked
+ * for last: sdallocx() says that. */
 static bool may_stay(const void *block, size_t usable, size_t size)
 {
 	if (size < usable && sea_fast_is_secure() && sea_secure_has(block))

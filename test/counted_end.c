@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* counted_end.c - abort() and _exit() that first write gcc's counters: in a build that counts coverage
+/* counted_end.c - abort() and _exit() that first write gcc's counters: in a build that counts
+ * coverage
  *
  * A mistake of the program ends it by abort(), children of tests end by _exit(), and counters are
  * otherwise written by exit() only.

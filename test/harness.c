@@ -21,7 +21,8 @@
 enum {
 	EXIT_SKIP = 77,
 	DEFAULT_SECONDS = 20,
-	BUSY_MACHINE = 5, /* so many times its seconds may pass while a case waits for a processor */
+	/* so many times its seconds may pass while a case waits for a processor */
+	BUSY_MACHINE = 5,
 	LINE_SIZE = 1024,
 	LOG_SHOWN = 4096, /* bytes of a failed case's standard error */
 };

@@ -9,8 +9,8 @@
  *
  * Arguments: [--case PART-OF-NAME] [--seed N] [--seconds N] [--no-fork]
  * Environment, set by run-tests:
- *     SEA_TEST_ENGINE   seam, secure (seam in hardened mode), freelist, watermark, or glibc (nothing
- *                       preloaded)
+ *     SEA_TEST_ENGINE   seam, secure (seam in hardened mode), freelist, watermark, or glibc
+ *                       (nothing preloaded)
  *     SEA_TEST_LENGTH   quick, normal or long
  *     SEA_TEST_LIBRARY  path of the library under test
  *     SEA_TEST_STRICT   if set, cases that glibc is known to miss run there too
@@ -52,7 +52,8 @@ struct test_case {
 	const char *name;
 	void (*run)(void);
 	unsigned engines; /* those it is meant for; 0 is EVERY */
-	int seconds;      /* time limit, of which waiting for a processor does not count; 0 is 20 */
+	/* time limit, of which waiting for a processor does not count; 0 is 20 */
+	int seconds;
 	int signal;       /* that ends it, or 0 */
 	const char *text; /* found on its standard error, or NULL */
 };
@@ -131,8 +132,10 @@ bool test_is_zero(const void *block, size_t size);
 void test_limit_address_space(size_t bytes);
 
 size_t test_rss(void);                       /* bytes, exact */
-size_t test_anonymous(void);                 /* of them, those of no file: code that runs for the first time adds none */
-bool test_counts_zeros(void);                /* pages that were only read are resident; on most kernels not */
+/* of them, those of no file: code that runs for the first time adds none */
+size_t test_anonymous(void);
+/* pages that were only read are resident; on most kernels not */
+bool test_counts_zeros(void);
 size_t test_status_bytes(const char *field); /* a field of /proc/self/status in kB */
 size_t test_nr_mappings(void);
 double test_now(void);     /* seconds */

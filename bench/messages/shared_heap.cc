@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// shared_heap.cc - a heap between two processes: seamalloc's message heap beside Boost.Interprocess
+// shared_heap.cc - a heap between two processes: seamalloc's, and that of Boost.Interprocess
 //
 // usage: shared_heap speed|peak heap|boost [SECONDS]
 //
-// speed   Two processes allocate and free blocks of 32 to 4096 bytes at once, each among 500 of its
-//         own.  Prints nanoseconds of the clock and of CPU time for an allocation with its free.
+// speed   Two processes allocate and free blocks of 32 to 4096 bytes at once, each among 500 of
+//         its own.  Prints nanoseconds of the clock and of CPU time for an allocation with its free.
 // peak    One process runs a fixed list of allocations whose sizes drift; the smallest segment in
 //         which all succeed, in bytes, found by bisection to 1 %.
 //
-// Boost's managed_shared_memory has its default algorithm (rbtree_best_fit), which locks a mutex of
-// the segment.
+// Boost's managed_shared_memory has its default algorithm (rbtree_best_fit), which locks a mutex
+// of the segment.
 #include <boost/interprocess/managed_shared_memory.hpp>
 
 #include <cstdint>

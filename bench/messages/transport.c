@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* transport.c - a message from one process to another: a message heap, a pipe, a UNIX socket, a POSIX queue
+/* transport.c - a message from one process to another: a message heap, a pipe, a UNIX socket, a
+ * POSIX queue
  *
  * usage: transport MEANS SIZE TOUCHED SECONDS
  *
  * The parent produces, the child consumes.  For each message the producer allocates (heap) or uses
  * its buffer (others), writes the first TOUCHED bytes, and sends; the consumer receives, reads the
- * first TOUCHED bytes, and frees.  Prints nanoseconds of the clock and of CPU time in both processes
- * for each message.
+ * first TOUCHED bytes, and frees.  Prints nanoseconds of the clock and of CPU time in both
+ * processes for each message.
  *
  * A pipe, a socket and a queue stop a producer that is too fast.  The heap has no such limit, so
  * the consumer sends an empty message back for each window / 2 that it got, and the producer waits
@@ -28,7 +29,8 @@
 
 #include "seamalloc_message.h"
 
-/* Messages on the way: up to 1024, as many of 64 bytes as a pipe holds, but not more than 4 MiB. */
+/* Messages on the way: up to 1024, as many of 64 bytes as a pipe holds, but not more than 4
+ * MiB. */
 #define WINDOW_MAX 1024
 #define WINDOW_BYTES (4 * 1024 * 1024)
 #define PIECE 8192 /* largest message of a POSIX queue, as systems have it */

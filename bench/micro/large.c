@@ -17,7 +17,8 @@
 #define MAX_LIVE 8
 #define LIVE_FIRST (64 * KIB)
 #define LIVE_LAST (4 * MIB)
-#define WARM_UP (4 * MAX_LIVE)	/* replacements before the clock starts: every slot is filled, nearly always */
+/* replacements before the clock starts: every slot is filled, nearly always */
+#define WARM_UP (4 * MAX_LIVE)
 
 static void run_alone(struct bench_state *state, const void *argument)
 {

@@ -105,7 +105,8 @@ void frames_give(void *page)
 	CHECK(i < nr_pools && (uintptr_t)page % PAGE_SIZE == 0);
 	pfn_t pfn = (pfn_t)(((uintptr_t)page - pools[i].base) / PAGE_SIZE);
 	unsigned order;
-	CHECK(sea_buddy_around(&pools[i].buddies, pfn, &order) == SEA_NO_PFN); /* it is not free already */
+	/* it is not free already */
+	CHECK(sea_buddy_around(&pools[i].buddies, pfn, &order) == SEA_NO_PFN);
 	sea_buddy_free(&pools[i].buddies, pfn, 1);
 	frames.free++;
 }

@@ -180,8 +180,8 @@ static uint64_t call_send(struct process *process, size_t to, uintptr_t text, si
 	return 0;
 }
 
-/* Tries to serve a process that waits.  False: there is no message yet.  `in_vain`: nobody runs who
- * could send one. */
+/* Tries to serve a process that waits.  False: there is no message yet.  `in_vain`: nobody
+ * runs who could send one. */
 static bool receive(struct process *process, bool in_vain)
 {
 	struct message *message = process->messages;

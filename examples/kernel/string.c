@@ -79,7 +79,7 @@ size_t strcspn(const char *text, const char *stop)
 	return (size_t)(at - text);
 }
 
-/* --- the compiler's own, for a processor without instructions that count bits ----------------- */
+/* --- the compiler's own, for a processor without instructions that count bits ---------------- */
 
 int __ctzdi2(uint64_t word);
 int __clzdi2(uint64_t word);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* user.c - what the processes do
  *
- * It runs at MACHINE_USER, which is not where it is linked, so it uses nothing outside of this file
- * and has no variables but those on its stack.
+ * It runs at MACHINE_USER, which is not where it is linked, so it uses nothing outside of this
+ * file and has no variables but those on its stack.
  */
 #include "user.h"
 
@@ -93,7 +93,8 @@ __attribute__((section(".user.start"))) void user_main(const struct argument *ar
 		length++;
 	call(CALL_PRINT, (uint64_t)argument->word, length, argument->role);
 	if (argument->role == ROLE_TRESPASSER) {
-		volatile uint64_t mine = 0; /* on the stack, whatever the compiler keeps in registers */
+		/* on the stack, whatever the compiler keeps in registers */
+		volatile uint64_t mine = 0;
 		(void)mine;
 		*(volatile uint64_t *)((uint64_t)user_start) = 0; /* of the kernel */
 	} else if (argument->role == ROLE_READER) {

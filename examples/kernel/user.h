@@ -21,8 +21,9 @@ enum {
 	CALL_PRINT,   /* text a of b bytes, and the number c */
 	CALL_GROW,    /* a bytes more memory: their address */
 	CALL_SEND,    /* to process a: b of c bytes */
-	CALL_RECEIVE, /* into a with room for b bytes: the message's handle; waits for one.  NO: all
-			 others wait, too, or have ended */
+	/* into a with room for b bytes: the message's handle; waits for one.  NO: all others
+	 * wait, too, or have ended */
+	CALL_RECEIVE,
 	CALL_FREE,    /* the message with the handle a */
 	CALL_EXIT,    /* with the status a */
 };

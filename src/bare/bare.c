@@ -69,7 +69,7 @@ BARE void sea_context_of_signal(const void *context, struct sea_registers *regis
 }
 BARE enum sea_access sea_context_access(const void *context) { return (void)context, SEA_ACCESS_UNKNOWN; }
 
-/* --- beginning and end ------------------------------------------------------------------------ */
+/* --- beginning and end ----------------------------------------------------------------------- */
 
 /* Options are set by then, if at all. */
 BARE void sea_front_start(void) { sea_engine_start(true); }

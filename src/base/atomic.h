@@ -62,7 +62,8 @@ void sea_may_switch(void);
 
 /* Reads a word that was written before the caller could ask for it.  A plain load: compilers fold
  * it into the instruction that uses it, which they do not do with atomics. */
-#ifdef __SANITIZE_THREAD__ /* hardened mode may make the map late; who reads too early finds no block */
+/* hardened mode may make the map late; who reads too early finds no block */
+#ifdef __SANITIZE_THREAD__
 #define sea_load_constant(p) sea_load_relaxed(p)
 #else
 #define sea_load_constant(p) (*(p))
@@ -88,7 +89,8 @@ SEA_INLINE void sea_pause(void) { __builtin_ia32_pause(); }
 SEA_INLINE void sea_pause(void) {}
 #endif
 
-/* To a signal handler of the same thread, everything before this is done before everything after it. */
+/* To a signal handler of the same thread, everything before this is done before everything after
+ * it. */
 #define sea_before_a_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* Keeps the compiler from combining the code before with the code after. */

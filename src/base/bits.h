@@ -97,7 +97,8 @@ static inline size_t sea_bits_count(const uint64_t *map, size_t from, size_t to)
 	return count;
 }
 
-/* Words at which a search looks at once.  Not a loop: gcc 13 would keep it, which takes as long. */
+/* Words at which a search looks at once.  Not a loop: gcc 13 would keep it, which takes as
+ * long. */
 #define SEA_SEARCH_WORDS 4u
 
 /* Claim: all bits of the next SEA_SEARCH_WORDS words are those of `flip`. */

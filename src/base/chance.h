@@ -2,8 +2,8 @@
 /* chance.h - numbers that an attacker cannot foresee without reading our memory
  *
  * Weyl sequence through a mixer (splitmix64, Steele, Lea and Flood 2014), started with bits of the
- * kernel, or by guards with the process's secret.  It is no cipher: who sees many of its numbers can
- * compute the next.  The program sees none of them, only where blocks lie.
+ * kernel, or by guards with the process's secret.  It is no cipher: who sees many of its numbers
+ * can compute the next.  The program sees none of them, only where blocks lie.
  */
 #ifndef SEA_CHANCE_H
 #define SEA_CHANCE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* check.c - the fatal report
  *
- * The line is built on the stack and written with one call: the heap may be broken, so nothing here
- * uses it.
+ * The line is built on the stack and written with one call: the heap may be broken, so nothing
+ * here uses it.
  *
  * Then abort() runs the program's handler of SIGABRT, which may do anything: it allocates, opens
  * files, forks.  So the thread first drops its locks and stops using the heap; from then on

@@ -27,8 +27,8 @@ SEA_COLD _Noreturn void sea_fatal(const char *what, const char *text);
 SEA_COLD _Noreturn void sea_fatal_block(const char *verb, const void *block, const char *text, size_t first,
 					size_t second);
 
-/* The same for a pointer to no memory of this heap, and for one that leads `offset` bytes behind the
- * start of a block of `size` bytes. */
+/* The same for a pointer to no memory of this heap, and for one that leads `offset` bytes behind
+ * the start of a block of `size` bytes. */
 SEA_COLD _Noreturn void sea_fatal_foreign(const char *verb, const void *block);
 SEA_COLD _Noreturn void sea_fatal_inside(const char *verb, const void *block, size_t offset, size_t size);
 

@@ -8,8 +8,8 @@
 
 void sea_context_of_signal(const void *context, struct sea_registers *registers)
 {
-	/* the places of DWARF's registers 0 to 16 in the kernel's list: rax rdx rcx rbx rsi rdi rbp rsp
-	 * r8 to r15 rip */
+	/* the places of DWARF's registers 0 to 16 in the kernel's list: rax rdx rcx rbx rsi rdi
+	 * rbp rsp r8 to r15 rip */
 	static const unsigned char place[SEA_NR_REGISTERS] = {13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7, 16};
 	const ucontext_t *interrupted = context;
 	for (unsigned i = 0; i < SEA_NR_REGISTERS; i++)

@@ -13,9 +13,9 @@
 enum sea_access { SEA_ACCESS_UNKNOWN, SEA_ACCESS_READ, SEA_ACCESS_WRITE };
 
 /* SEA_REGISTER_SP: the stack pointer.  SEA_REGISTER_FP: the frame pointer; SEA_FRAME_RECORD: where
- * the caller's frame pointer and the return address are, in bytes from it.  SEA_REGISTER_RETURN: in
- * which register a return address is at the start of a function.  SEA_REGISTER_PC: where we keep the
- * program counter. */
+ * the caller's frame pointer and the return address are, in bytes from it.  SEA_REGISTER_RETURN:
+ * in which register a return address is at the start of a function.  SEA_REGISTER_PC: where we
+ * keep the program counter. */
 #if defined(__x86_64__)
 enum {
 	SEA_REGISTER_FP = 6,
@@ -114,7 +114,8 @@ SEA_INLINE void sea_context_here(struct sea_registers *registers)
 
 #endif
 
-/* Those of the instruction that a signal interrupted, from what the system passed to its handler. */
+/* Those of the instruction that a signal interrupted, from what the system passed to its
+ * handler. */
 void sea_context_of_signal(const void *context, struct sea_registers *registers);
 
 /* What that instruction did. */

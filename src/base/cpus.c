@@ -10,9 +10,9 @@
  *
  * The groups above it limit it too: the lowest limit on the way to the root counts.
  *
- * A file that cannot be read or understood sets no limit, nor do "max" and -1.  Some containers show
- * the host's names: there only the root exists, and it is the container's group.  Trees that are
- * mounted elsewhere are not searched.
+ * A file that cannot be read or understood sets no limit, nor do "max" and -1.  Some containers
+ * show the host's names: there only the root exists, and it is the container's group.  Trees that
+ * are mounted elsewhere are not searched.
  */
 #define _GNU_SOURCE
 #include "base/cpus.h"

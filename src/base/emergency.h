@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* emergency.h - memory for a call that may not enter the heap
  *
- * Two kinds of calls may not enter it: those of a thread that has found a mistake and is ending the
- * process, and those of a signal handler that has interrupted the heap while it held a lock.  Memory
- * from here is never used again, so it always reads as zero.
+ * Two kinds of calls may not enter it: those of a thread that has found a mistake and is ending
+ * the process, and those of a signal handler that has interrupted the heap while it held a lock.
+ * Memory from here is never used again, so it always reads as zero.
  *
  * No lock: any thread may call these at any moment.
  */
@@ -22,7 +22,8 @@ size_t sea_emergency_size(const void *block);
 /* A copy with `size` bytes of any block of `usable` bytes. */
 void *sea_emergency_copy(const void *block, size_t usable, size_t size);
 
-/* Claim: N1 to N3 hold, as far as it can be checked.  Walks everything.  No other thread is in here. */
+/* Claim: N1 to N3 hold, as far as it can be checked.  Walks everything.  No other thread is in
+ * here. */
 bool sea_emergency_is_sound(void);
 
 #endif

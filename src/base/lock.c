@@ -5,8 +5,8 @@
  * L2  state == 2  whenever a thread sleeps on it (Drepper, "Futexes are tricky").
  * L3  The ranks of the locks that a thread holds ascend.  Only a thread that has stopped the heap
  *     holds two of one rank.
- * L4  From sea_lock_last, `outer` leads through all locks that the thread holds.  While the heap is
- *     stopped, it leads from `stopped` through all locks, and their ranks do not ascend.
+ * L4  From sea_lock_last, `outer` leads through all locks that the thread holds.  While the heap
+ *     is stopped, it leads from `stopped` through all locks, and their ranks do not ascend.
  * L5  While a thread takes or drops locks, sea_lock_last is not NULL, but for
  *     sea_lock_take_free() and sea_lock_drop_only().  So a signal handler that forks then does
  *     not wait for its own thread.
@@ -49,8 +49,8 @@ bool sea_heap_is_stopped(void) { return sea_load_relaxed(&stopper) == (void *)&s
  * state is 1 then. */
 static SEA_THREAD_LOCAL struct sea_lock under_way;
 
-/* Begins to take or drop.  False: we are in a signal handler that has interrupted such a step. */
-static inline bool begin_step(void)
+/* Begins to take or drop.  False: we are in a signal handler that has interrupted such a change. */
+static inline bool begin_change(void)
 {
 	if (unlikely(under_way.state))
 		return false;
@@ -62,8 +62,8 @@ static inline bool begin_step(void)
 	return true;
 }
 
-/* Ends it: from now on `last` is the last lock.  `begun` is what begin_step() said. */
-static inline void end_step(bool begun, struct sea_lock *last)
+/* Ends it: from now on `last` is the last lock.  `begun` is what begin_change() said. */
+static inline void end_change(bool begun, struct sea_lock *last)
 {
 	sea_before_a_signal();
 	sea_lock_last = last;
@@ -82,7 +82,7 @@ static inline void end_take(bool begun, struct sea_lock *lock)
 	SEA_ASSERT(lock->rank < SEA_NR_RANKS); /* 0: a shard that no thread has joined */
 	SEA_ASSERT(!outer || outer->rank < lock->rank);
 	lock->outer = outer;
-	end_step(begun, lock);
+	end_change(begun, lock);
 }
 
 /* Locks may be dropped in any order; mostly the last one is first. */
@@ -101,13 +101,6 @@ static bool is_mine(const struct sea_lock *lock)
 	while (held && held != lock)
 		held = held->outer;
 	return held;
-}
-
-static inline void pause_briefly(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#endif
 }
 
 /* True: it was free, and is taken now. */
@@ -130,20 +123,20 @@ static inline bool make_free(struct sea_lock *lock)
 	return false;
 }
 
-/* begun: a step that ends while the thread sleeps. */
+/* begun: a change that ends while the thread sleeps. */
 static void wait_for(struct sea_lock *lock, bool begun)
 {
 	for (int i = 0; i < SPIN_ROUNDS; i++) {
 		if (!sea_load_relaxed(&lock->state) && sea_swap_if(&lock->state, 0, 1))
 			return;
-		pause_briefly();
+		sea_pause();
 	}
 	while (sea_exchange_acq_rel_mt(&lock->state, 2)) {
 		if (begun)
-			end_step(true, under_way.outer);
+			end_change(true, under_way.outer);
 		sea_os_wait(&lock->state, 2);
 		if (begun)
-			begin_step();
+			begin_change();
 	}
 }
 
@@ -164,11 +157,11 @@ void sea_lock_take(struct sea_lock *lock)
 {
 	if (sea_heap_is_stopped())
 		return;
-	bool begun = begin_step();
+	bool begun = begin_change();
 	if (likely(take_free(lock)) || take_slow(lock, begun))
 		end_take(begun, lock);
 	else
-		end_step(begun, *last_lock(begun));
+		end_change(begun, *last_lock(begun));
 }
 
 bool sea_lock_try(struct sea_lock *lock)
@@ -177,11 +170,11 @@ bool sea_lock_try(struct sea_lock *lock)
 		return true;
 	if (sea_load_relaxed(&lock->state))
 		return false;
-	bool begun = begin_step(), taken = take_free(lock);
+	bool begun = begin_change(), taken = take_free(lock);
 	if (likely(taken))
 		end_take(begun, lock);
 	else
-		end_step(begun, *last_lock(begun));
+		end_change(begun, *last_lock(begun));
 	return taken;
 }
 
@@ -194,10 +187,10 @@ void sea_lock_drop(struct sea_lock *lock)
 		lock->nr_inside--;
 		return;
 	}
-	bool begun = begin_step();
+	bool begun = begin_change();
 	note_drop(begun, lock);
 	bool has_sleeper = make_free(lock);
-	end_step(begun, *last_lock(begun));
+	end_change(begun, *last_lock(begun));
 	if (unlikely(has_sleeper))
 		sea_os_wake(&lock->state);
 }
@@ -246,13 +239,14 @@ void sea_heap_stop(void)
 {
 	SEA_ASSERT(!sea_lock_holds_any());
 	SEA_ASSERT(!sea_heap_is_stopped());
-	bool begun = begin_step();
+	bool begun = begin_change();
 	sea_lock_each(take_to_stop, NULL);
 	sea_store_relaxed(&stopper, (void *)&sea_lock_last);
-	end_step(begun, *last_lock(begun));
+	end_change(begun, *last_lock(begun));
 }
 
-/* Drops a lock that is not in its holder's list any more.  In the child of a fork no thread sleeps. */
+/* Drops a lock that is not in its holder's list any more.  In the child of a fork no thread
+ * sleeps. */
 static bool give_back(struct sea_lock *lock, bool in_child)
 {
 	SEA_ASSERT(sea_lock_is_held(lock));
@@ -263,11 +257,12 @@ static bool give_back(struct sea_lock *lock, bool in_child)
 	return true;
 }
 
-/* The first lock is dropped last.  After that another thread may stop the heap and use the list. */
+/* The first lock is dropped last.  After that another thread may stop the heap and use the
+ * list. */
 bool sea_heap_resume(bool in_child)
 {
 	SEA_ASSERT(sea_heap_is_stopped());
-	bool begun = begin_step();
+	bool begun = begin_change();
 	sea_store_relaxed(&stopper, NULL);
 	bool have_waited = false;
 	struct sea_lock *lock = stopped;
@@ -276,7 +271,7 @@ bool sea_heap_resume(bool in_child)
 		outer = lock->outer;
 		have_waited |= give_back(lock, in_child);
 	}
-	end_step(begun, *last_lock(begun));
+	end_change(begun, *last_lock(begun));
 	return have_waited;
 }
 

@@ -8,10 +8,10 @@
  * fork handler of the program allocates then, sea_lock_take() sees that the thread owns all locks
  * and lets it pass: no other thread is inside.
  *
- * If a call enters the heap by its door while its thread holds a lock, it comes from a signal handler
- * that has interrupted us, or from a thread that ends the process.  It must stay outside
- * (emergency.h serves it).  There is no third case, because we hold no lock while we call code that
- * is not ours.  A call that enters by another way passes through the locks of its own thread:
+ * If a call enters the heap by its door while its thread holds a lock, it comes from a signal
+ * handler that has interrupted us, or from a thread that ends the process.  It must stay outside
+ * (emergency.h serves it).  There is no third case, because we hold no lock while we call code
+ * that is not ours.  A call that enters by another way passes through the locks of its own thread:
  * otherwise it would wait forever.
  */
 #ifndef SEA_LOCK_H
@@ -38,7 +38,8 @@ struct sea_lock {
 	uint32_t state; /* 0 free, 1 held, 2 held and a thread sleeps on it */
 	uint32_t rank;
 	uint32_t nr_contended; /* takes that had to wait; the holder writes it */
-	uint32_t nr_inside;    /* takes that passed through their own thread's lock; the holder's */
+	/* takes that passed through their own thread's lock; the holder's */
+	uint32_t nr_inside;
 	struct sea_lock *outer; /* the lock that the holder took before this one; the holder's */
 };
 
@@ -51,11 +52,12 @@ void sea_lock_drop(struct sea_lock *lock);
 /* The lock that the calling thread took last and still holds, or NULL. */
 extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_lock *sea_lock_last;
 
-/* Claim: the calling thread holds a lock, or is ending the process.  It must not enter the heap. */
+/* Claim: the calling thread holds a lock, or is ending the process.  It must not enter the
+ * heap. */
 SEA_INLINE bool sea_lock_holds_any(void) { return unlikely(sea_lock_last != NULL); }
 
-/* The same two for fast paths, inline: for a thread that holds no lock, if nobody has this one.  False:
- * sea_lock_take() must decide. */
+/* The same two for fast paths, inline: for a thread that holds no lock, if nobody has this one.
+ * False: sea_lock_take() must decide. */
 SEA_INLINE bool sea_lock_take_free(struct sea_lock *lock)
 {
 	if (unlikely(sea_lock_last || !sea_swap_if(&lock->state, 0, 1)))
@@ -97,8 +99,9 @@ struct sea_locks {
 	size_t stride; /* bytes from one lock to the next */
 	struct sea_lock *(*nth)(uint32_t i); /* instead of the two above; NULL: an array */
 	uint32_t nr;
-	const uint32_t *nr_used; /* number of locks that were ever taken; changes under a lock of a lower
-				    rank; atomic.  NULL: all */
+	/* number of locks that were ever taken; changes under a lock of a lower
+	 * rank; atomic.  NULL: all */
+	const uint32_t *nr_used;
 };
 
 /* Each is a constant that the owner of the rank defines (src/README.md).  So no lock is registered

@@ -33,6 +33,10 @@ SEA_INLINE int sea_machine_is_guest(void)
 	return (int)(ecx >> 31);
 }
 
+/* Gives the page around a word memory, by one page fault.  A read would map the page of zeros
+ * first, and the next write would fault again. */
+SEA_INLINE void sea_machine_touch(uint64_t *word) { __asm__ volatile("orq $0, %0" : "+m"(*word)); }
+
 #elif defined(__aarch64__)
 
 SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e, long f)
@@ -67,20 +71,14 @@ SEA_INLINE long sea_machine_call(long nr, long a, long b, long c, long d, long e
 #error "no system call for this processor: src/base/machine.h"
 #endif
 
-/* Gives the page around a word memory, by one page fault.  A read would map the page of zeros
- * first, and the next write would fault again.  Only on x86-64; elsewhere it does nothing. */
-SEA_INLINE void sea_machine_touch(uint64_t *word)
-{
-#if defined(__x86_64__)
-	__asm__ volatile("orq $0, %0" : "+m"(*word));
-#else
-	(void)word;
-#endif
-}
+#if !defined(__x86_64__)
 
-#ifndef __x86_64__
 /* Other processors do not tell programs whether they run in a guest. */
 SEA_INLINE int sea_machine_is_guest(void) { return 0; }
+
+/* Nor do they have a harmless instruction that reads a word and writes it at once. */
+SEA_INLINE void sea_machine_touch(uint64_t *word) { (void)word; }
+
 #endif
 
 /* A call with one to six arguments, numbers or pointers; the others are 0.  A negative result is

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* options.h - what the user can set
  *
- * Options are set while the process starts (sources.h says from where) and then read without a lock.
- * mallopt() may change a value later.  Fields are whole words, so readers see the old or the new
- * value.
+ * Options are set while the process starts (sources.h says from where) and then read
+ * without a lock.  mallopt() may change a value later.  Fields are whole words, so readers
+ * see the old or the new value.
  */
 #ifndef SEA_OPTIONS_H
 #define SEA_OPTIONS_H

@@ -5,8 +5,8 @@
  * call that is optional (all but mmap, mprotect and munmap): the caller learns it and goes on
  * without.  docs/system-calls.md says when each call is made.
  *
- * Calls are made by the instruction, not by the functions of the C library.  We may hold a lock, and
- * a tool that replaces those functions may allocate.
+ * Calls are made by the instruction, not by the functions of the C library.  We may hold a lock,
+ * and a tool that replaces those functions may allocate.
  */
 #define _GNU_SOURCE
 #include "base/os.h"

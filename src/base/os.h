@@ -39,7 +39,8 @@ const char *sea_os_program(void);
 /* 64 bits that differ between processes.  No system call. */
 uint64_t sea_os_secret(void);
 
-/* 64 bits that nobody can guess; from the kernel, else made from the secret above and the clock. */
+/* 64 bits that nobody can guess; from the kernel, else made from the secret above and the
+ * clock. */
 uint64_t sea_os_random(void);
 
 /* True if the environment must not be trusted (setuid and the like). */
@@ -65,7 +66,8 @@ bool sea_os_commit(void *base, size_t size);
 /* Makes a committed range fault at any access.  Its memory stays.  sea_os_commit() ends that. */
 bool sea_os_protect(void *base, size_t size);
 
-/* Frees the memory of a committed range; the range stays committed.  True: it reads as zero now. */
+/* Frees the memory of a committed range; the range stays committed.  True: it reads as zero
+ * now. */
 bool sea_os_purge(void *base, size_t size);
 
 /* Makes a range of ours reserved address space again.  Frees its memory and undoes what the

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* os_linux.h - what the files that make system calls ask each other
- */
+/* os_linux.h - what the files that make system calls ask each other */
 #ifndef SEA_OS_LINUX_H
 #define SEA_OS_LINUX_H
 

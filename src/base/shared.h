@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* shared.h - what the messages ask of the operating system: files that processes share
  *
- * Beside os.h, because the unit tests replace that by a simulated kernel, and these calls are about
- * several processes, which no simulation has.  Results: 0 or more is success, a negative number
- * is an error number of the system.  errno is not touched.
+ * Beside os.h, because the unit tests replace that by a simulated kernel, and these calls are
+ * about several processes, which no simulation has.  Results: 0 or more is success, a negative
+ * number is an error number of the system.  errno is not touched.
  */
 #ifndef SEA_SHARED_H
 #define SEA_SHARED_H
@@ -13,8 +13,8 @@
 /* Opens a regular file for reading and writing; symbolic links are refused.  Returns the file. */
 int sea_shared_open(const char *path);
 
-/* A file in a folder that has no name yet, with the rights in `mode`; sea_shared_link() gives it one,
- * if nothing has that name. */
+/* A file in a folder that has no name yet, with the rights in `mode`; sea_shared_link() gives it
+ * one, if nothing has that name. */
 int sea_shared_unnamed(const char *folder, unsigned mode);
 int sea_shared_link(int file, const char *path);
 int sea_shared_unlink(const char *path);
@@ -22,8 +22,8 @@ int sea_shared_unlink(const char *path);
 /* A file that has no name and cannot be shortened. */
 int sea_shared_memory(void);
 
-/* Opens the file again: locks that are taken through the new number are not those of `file`.  Needs
- * /proc. */
+/* Opens the file again: locks that are taken through the new number are not those of
+ * `file`.  Needs /proc. */
 int sea_shared_reopen(int file);
 void sea_shared_close(int file);
 
@@ -56,8 +56,8 @@ void sea_shared_drop_lock(int file, uint64_t from, uint64_t nr);
 /* Claim: another open file has one of these bytes locked. */
 bool sea_shared_is_locked(int file, uint64_t from, uint64_t nr);
 
-/* Sleeps while *word == value, `ns` at most (negative: no limit).  0: woken, or the value is another;
- * -ETIMEDOUT; -EINTR: a signal handler ran. */
+/* Sleeps while *word == value, `ns` at most (negative: no limit).  0: woken, or the value is
+ * another; -ETIMEDOUT; -EINTR: a signal handler ran. */
 int sea_shared_wait(uint32_t *word, uint32_t value, int64_t ns);
 void sea_shared_wake(uint32_t *word, unsigned nr);
 

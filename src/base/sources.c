@@ -122,7 +122,7 @@ static void take_byte(struct reader *reader, char c)
 	else if (c == '#')
 		reader->is_comment = true;
 	else if (!reader->is_comment)
-		sea_text_put_bytes(&reader->line, c ? &c : "?", 1); /* a 0 would hide what follows */
+		sea_text_put_bytes(&reader->line, c ? &c : "?", 1); /* 0 would hide what follows */
 }
 
 static void take_file(int file, const char *path)

@@ -6,8 +6,8 @@
  *    MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_        as in glibc
  *    SEAMALLOC_CONF
  *
- * A later one overrides an earlier one.  A process that must not trust its environment (setuid) uses
- * only the program's string.
+ * A later one overrides an earlier one.  A process that must not trust its environment (setuid)
+ * uses only the program's string.
  */
 #ifndef SEA_SOURCES_H
 #define SEA_SOURCES_H

@@ -13,7 +13,8 @@ struct timespec;
 
 struct sea_vdso {
 	int (*clock_gettime)(int clock, struct timespec *now); /* NULL: there is none */
-	unsigned kernel;				       /* its version, 0x60700 for 6.7; 0: not known */
+	/* its version, 0x60700 for 6.7; 0: not known */
+	unsigned kernel;
 };
 
 /* Reads the image that begins at `base`; NULL: there is no image. */

@@ -16,8 +16,8 @@
  *     malloc() takes its slow path, which marks the chunk first (sea_send_waiting).  So a second
  *     free of the chunk finds a mark, or takes the slow path too.
  *
- * A program that writes to a freed block breaks a link.  The fast path pops whatever is there.  The
- * slow paths check where a link leads before they follow it.
+ * A program that writes to a freed block breaks a link.  The fast path pops whatever is there.
+ * The slow paths check where a link leads before they follow it.
  *
  * K7  At each instruction: room[c] + length of stack c <= bin[c].limit; the stack, the fresh run,
  *     the spill and the outbox have no chunk in common; and every link of a stack leads to a
@@ -46,8 +46,9 @@ struct sea_bin {
 	uint32_t credit;  /* chunks by which the limit may grow */
 	uint16_t drawn : 15; /* chunks refilled since the class was last emptied, up to
 				SEA_BIN_DRAWN_MOST */
-	uint16_t is_shut : 1; /* the stack may not grow until the next refill or look, or until it is
-				emptied; nor has its spill room */
+	/* the stack may not grow until the next refill or look, or until it is
+	 * emptied; nor has its spill room */
+	uint16_t is_shut : 1;
 	uint16_t seen_room; /* the low bits of the room at the last look (SEA_BIN_ROOM_BITS), or
 				SEA_BIN_HAS_MOVED */
 };
@@ -61,25 +62,28 @@ struct sea_bin {
 
 struct sea_cache {
 	struct sea_link *head[SEA_NR_CLASSES]; /* stacks */
-	int32_t room[SEA_NR_CLASSES];	       /* chunks that the stack can still take; other threads
-						read it */
+	/* chunks that the stack can still take; other threads read it */
+	int32_t room[SEA_NR_CLASSES];
 	struct sea_shard *shard;	       /* NULL: the cache of threads without a cache */
-	int clock;			       /* CPU clock of the thread (confirm.c); 0: not known */
-	uint32_t waits_below;		       /* granules: shorter chunks that leave wait in the outbox */
+	/* CPU clock of the thread (confirm.c); 0: not known */
+	int clock;
+	/* granules: shorter chunks that leave wait in the outbox */
+	uint32_t waits_below;
 	struct sea_cache *next, **link;	       /* threads lock: list of all caches */
 	struct sea_usage usage;
 	struct sea_parked parked;
-	int64_t to_guard;		       /* chunks until the thread asks for a guarded block; below 1:
-						at the next chance */
+	/* chunks until the thread asks for a guarded block; below 1: at the next chance */
+	int64_t to_guard;
 	struct sea_bin bin[SEA_NR_CLASSES];
 	uint32_t look_next; /* the class at which a look continues; 0: no look is in progress */
-	struct sea_spill *spill[SEA_SPILL_CLASSES]; /* NULL until the stack is large and scattered */
+	/* NULL until the stack is large and scattered */
+	struct sea_spill *spill[SEA_SPILL_CLASSES];
 	struct sea_outbox outbox;
 	uint32_t nr_passed; /* allocations of medium blocks while reclaim has work left */
 };
 
-/* Alignment of a cache.  A thread that has only chunks up to 1792 bytes and sends none uses only the
- * first half. */
+/* Alignment of a cache.  A thread that has only chunks up to 1792 bytes and sends none
+ * uses only the first half. */
 #define SEA_CACHE_ALIGN ((size_t)4096)
 #define SEA_CACHE_FIRST_CLASSES (SEA_CLASS_MEDIUM + 8)
 
@@ -155,8 +159,8 @@ SEA_INLINE void *sea_bin_pop_fresh(struct sea_bin *bin, size_t size)
 
 /* Bytes of a fresh run, from one multiple to the next, whose chunks go on the stack together: the
  * fast path takes them from there.  A malloc() from the fresh run takes 44 instructions, from the
- * stack 16.  512, 1024 and 4096 bytes save 0.47, 0.63 and 0.72 % of lua's instructions, and 0.9, 1.1
- * and 1.0 % of perl's. */
+ * stack 16.  512, 1024 and 4096 bytes save 0.47, 0.63 and 0.72 % of lua's instructions, and 0.9,
+ * 1.1 and 1.0 % of perl's. */
 #define SEA_STACKED_BYTES ((uintptr_t)1024)
 
 _Static_assert(SEA_STACKED_BYTES <= 4 * SEA_KIB, "links are written to one page at a time");
@@ -215,8 +219,8 @@ bool sea_bin_unspill(struct sea_cache *cache, unsigned c);
 /* Brings aligned chunks of class c and puts one on top of the stack.  False: out of memory. */
 bool sea_bin_refill_aligned(struct sea_cache *cache, unsigned c, size_t align);
 
-/* Claim: K1 to K3 and US4, and the spills, the outbox and the usage are sound.  Walks every stack.  For the cache's
- * thread, or while that does not run. */
+/* Claim: K1 to K3 and US4, and the spills, the outbox and the usage are sound.  Walks every stack.
+ * For the cache's thread, or while that does not run. */
 bool sea_bins_are_sound(const struct sea_cache *cache);
 
 /* The same at the borders of this room in debug builds: walks once in 64 calls. */

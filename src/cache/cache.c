@@ -95,7 +95,8 @@ SEA_COLD static void give_more_back(struct sea_cache *cache)
 		sea_reclaim(SEA_NOW_AND_THEN);
 }
 
-/* The thread has drawn so many chunks that one allocation is to be guarded.  NULL: not this one. */
+/* The thread has drawn so many chunks that one allocation is to be guarded.  NULL: not this
+ * one. */
 SEA_COLD static void *alloc_guarded(struct sea_cache *cache, size_t size)
 {
 	cache->to_guard = sea_guard_distance();
@@ -274,7 +275,8 @@ static bool spills(struct sea_cache *cache, void *chunk, unsigned c)
 	return beside && beside->room && spill(beside, chunk);
 }
 
-/* Makes room for a chunk of class c (0: no class) in its stack or spill.  It may be free already. */
+/* Makes room for a chunk of class c (0: no class) in its stack or spill.  It may be free
+ * already. */
 static SEA_NOINLINE bool finds_room(struct sea_cache *cache, void *chunk, unsigned c)
 {
 	if (spills(cache, chunk, c))

@@ -14,8 +14,8 @@
  * (confirm.h).
  *
  * The fast paths are complete in this file; all other code is in functions that are not inlined.
- * Fast paths write only what the thread owns.  They also read the seams of the chunk at hand, which
- * do not change while the thread owns the chunk.
+ * Fast paths write only what the thread owns.  They also read the seams of the chunk at hand,
+ * which do not change while the thread owns the chunk.
  */
 #ifndef SEA_CACHE_H
 #define SEA_CACHE_H
@@ -142,8 +142,8 @@ SEA_INLINE bool sea_cache_look_at(uintptr_t nr_bits, const void *block, struct s
 /* 25 instructions on x86-64, three branches.  A pointer to no chunk, or to a chunk that is too
  * large for a stack, leads to a class without room, and its memory is not read.  The slow path
  * corrects the count. nr_bits is sea_seams_nr or 0.  told: the size that the caller says, or
- * SEA_SIZE_UNTOLD.  False: the block is behind these bits, and nothing was done; or the caller asks
- * for_chunks only, and no chunk starts there. */
+ * SEA_SIZE_UNTOLD.  False: the block is behind these bits, and nothing was done; or the caller
+ * asks for_chunks only, and no chunk starts there. */
 SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t told, bool for_chunks)
 {
 	struct sea_cache *cache = sea_own.cache;
@@ -154,7 +154,8 @@ SEA_INLINE bool sea_cache_free_within(uintptr_t nr_bits, void *block, size_t tol
 	size_t class = view.nr_granules;
 	if (unlikely(sea_count_down(&cache->room[class]))) {
 		if (for_chunks && unlikely(!class)) {
-			sea_store_relaxed(&cache->room[0], 0); /* other threads without cache do the same */
+			/* other threads without cache do the same */
+			sea_store_relaxed(&cache->room[0], 0);
 			return false;
 		}
 		if (told != SEA_SIZE_UNTOLD)
@@ -219,8 +220,8 @@ size_t sea_cache_expect_live(const char *verb, const void *block);
 
 /* Ends the process if the block is not live, or has less than the `told` bytes with which it is
  * freed.  A good size of what it has is allowed: a guarded block may be as short as its request.
- * A block that has more is no mistake for certain: realloc() may have left it as it was.  Does nothing
- * if the thread holds a lock: it would take another. */
+ * A block that has more is no mistake for certain: realloc() may have left it as it was.  Does
+ * nothing if the thread holds a lock: it would take another. */
 void sea_cache_expect_room(const void *block, size_t told);
 
 /* Claim: the calling thread's stack has a chunk for 1 to SEA_MEDIUM_MAX bytes. */

@@ -5,22 +5,24 @@
  * correct, it holds the chunk until the call ends.  So the chunk is in none of these places:
  *
  *    place                                      why a live chunk is never found there
- *    ---------------------------------------    ----------------------------------------------------
+ *    ----------------------------------------   --------------------------------------------------
  *    a hole; a pending chunk (used, seam and    The bits of a live chunk do not change.  They are
  *    pending bits of its zone)                  out of band.
- *    this thread's stack, fresh run, spill      The cache's own lists lead there.  This thread alone
- *    and outbox                                 changes them.
+ *    this thread's stack, fresh run, spill      The cache's own lists lead there.  Only this
+ *    and outbox                                 thread changes them.
  *    the caches that ended threads left         The same, under the threads lock.
  *    another thread's outbox                    The box is an array out of band.  Its old entries
- *                                               cannot be found: the owner sets `nr` to 0 before it
- *                                               sends a chunk, and counts a new entry after writing it.
+ *                                               cannot be found: the owner sets `nr` to 0 before
+ *                                               it sends a chunk, and counts a new entry after it
+ *                                               has written it.
  *    another thread's stack, fresh run, spill   Only if that thread did not run while we looked.
  *
  * While the owner of a list runs, a walk may go astray: the owner may pop a chunk, and the program
  * may write any pointer into it before we read the link.  So we read the CPU time of the owner
- * before and after the walk.  If it is equal to the nanosecond, the owner did not run.  Our own CPU
- * time must have advanced meanwhile, or the clock is too coarse.  (The kernel sees a thread enter a
- * processor at most a few cycles late; the second of two readings after the walk covers that.)
+ * before and after the walk.  If it is equal to the nanosecond, the owner did not run.
+ * Our own CPU time must have advanced meanwhile, or the clock is too coarse.  (The kernel
+ * sees a thread enter a processor at most a few cycles late; the second of two readings
+ * after the walk covers that.)
  *
  * So two kinds of freed chunks are not noticed: those in the cache of a thread that keeps running,
  * and those on their way from there to their zone.  A program that copies old bytes back causes

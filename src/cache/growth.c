@@ -9,9 +9,9 @@
  *
  * So a mass of frees goes to the bitmaps, and only chunks that return build a large stack.
  *
- * A bin from which the thread has drawn nothing keeps nothing.  The chunks that it frees were drawn
- * by other threads and may share a cache line with blocks that those still use (passive false
- * sharing: Berger et al., Hoard).
+ * A bin from which the thread has drawn nothing keeps nothing.  The chunks that it frees were
+ * drawn by other threads and may share a cache line with blocks that those still use (passive
+ * false sharing: Berger et al., Hoard).
  *
  * A stack grows only while the thread holds little more, caches included, than was live at its
  * peak.  If the chunks of a large stack are scattered, a spill grows instead (spill.h).  Three
@@ -70,10 +70,10 @@ static uint32_t spend_credit(struct sea_bin *bin, size_t limit, size_t left)
 	return grant;
 }
 
-/* A class of chunks above FIRST_LIMIT_BYTES keeps its first when it has drawn more than so many: small
- * programs draw two or three of many classes and never again.  Peak of `python3 -c pass` 7760 ->
- * 7468 KiB without files, of JSON in Python with PYTHONMALLOC=malloc 11928 -> 11000 (12008 with two,
- * 10980 with eight). */
+/* A class of chunks above FIRST_LIMIT_BYTES keeps its first when it has drawn more than so many:
+ * small programs draw two or three of many classes and never again.  Peak of `python3 -c pass`
+ * 7760 -> 7468 KiB without files, of JSON in Python with PYTHONMALLOC=malloc 11928 -> 11000 (12008
+ * with two, 10980 with eight). */
 #define FIRST_LARGE_DRAWN 4
 
 /* The first limit of a class, in chunks.  Small classes get it even if nothing is left to grant.

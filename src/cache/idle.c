@@ -41,8 +41,8 @@ static bool wait_for_quiet(void)
 	return true;
 }
 
-/* A thread that allocates after we have looked and before we say that we end starts no other thread.
- * So we look again.  False: the thread ends. */
+/* A thread that allocates after we have looked and before we say that we end starts no other
+ * thread.  So we look again.  False: the thread ends. */
 static bool goes_on_small(void)
 {
 	SEA_ASSERT(sea_load_relaxed(&progress) == RUNS); /* ID1 */

@@ -21,8 +21,8 @@
 
 SEA_COLD void sea_idle_consider(void);
 
-/* At the end of an allocation by the slow path, when the thread's cache is sound.  No lock is held.  May
- * allocate. */
+/* At the end of an allocation by the slow path, when the thread's cache is sound.  No lock
+ * is held.  May allocate. */
 SEA_INLINE void sea_idle_look(void)
 {
 	if (unlikely(sea_options.idle))

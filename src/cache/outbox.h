@@ -8,8 +8,8 @@
  * bitmap need one OR, and the words are prefetched together.
  *
  * A thread that frees very much frees chunks that have mostly left the processor's caches.  A load
- * from such a chunk stalls the processor.  So then a chunk is only prefetched when it comes.  It is
- * read and marked when the box is sent, and that is when a double free is noticed.
+ * from such a chunk stalls the processor.  So then a chunk is only prefetched when it comes.  It
+ * is read and marked when the box is sent, and that is when a double free is noticed.
  *
  * X1  The first nr_marked of nr chunks have marks.  A signal handler that ends the process sends
  *     the box, and may run at any moment.  So a marked chunk is counted in nr_marked before it is
@@ -65,7 +65,8 @@ SEA_INLINE void sea_outbox_lose_last(struct sea_outbox *box)
 	box->nr_granules -= box->length[last];
 	box->length[last] = box->length[last + 1];
 	box->chunk[last] = box->chunk[last + 1];
-	box->nr_marked -= box->nr_marked > last; /* or sea_outbox_add() has counted its chunk there, too */
+	/* or sea_outbox_add() has counted its chunk there, too */
+	box->nr_marked -= box->nr_marked > last;
 }
 
 /* Adds a chunk behind the nr that are there.  True: the box is full. */
@@ -83,7 +84,8 @@ SEA_INLINE bool sea_outbox_put(struct sea_outbox *box, uint32_t nr, struct sea_l
 			sea_store_release(&box->nr, SEA_OUTBOX_CHUNKS);
 		return true;
 	}
-	sea_store_release(&box->nr, nr + 1); /* pairs with the load of another thread in confirm.c */
+	/* pairs with the load of another thread in confirm.c */
+	sea_store_release(&box->nr, nr + 1);
 	return false;
 }
 

@@ -108,7 +108,8 @@ static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_
 		sea_parked_tick(&cache->parked);
 		sea_reclaim(SEA_NOW_AND_THEN);
 	} else if (unlikely(sea_reclaim_goes_on())) {
-		sea_reclaim(SEA_NOW_AND_THEN); /* a step: there may be no other slow path for long */
+		/* a step: there may be no other slow path for long */
+		sea_reclaim(SEA_NOW_AND_THEN);
 	}
 }
 

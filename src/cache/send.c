@@ -5,8 +5,8 @@
  * K6  A bin that was emptied has no chunks and no room for any.  A cache that was emptied has only
  *     such bins, no parked run, an empty outbox, and nothing is granted to it.
  *
- * A thread that sends much makes a step of merging at intervals.  A thread that is clearing up keeps
- * nothing in its cache.
+ * A thread that sends much makes a step of merging at intervals.  A thread that is clearing up
+ * keeps nothing in its cache.
  */
 #include "cache/send.h"
 

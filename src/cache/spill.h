@@ -10,8 +10,8 @@
  * 100,000 blocks of 64 bytes in random order take half the instructions (154 -> 67 a pair) and
  * 2.4 times the time (11 pairs of runs, quartiles 2.2 and 2.7); 40,000 blocks 1.7 times.
  *
- * A region has one possible bucket, by its number.  If another region has the bucket, the spill does
- * not take the chunk.
+ * A region has one possible bucket, by its number.  If another region has the bucket, the spill
+ * does not take the chunk.
  *
  * A freed chunk has mostly left the processor's caches, and a load from it stalls the processor.
  * So a chunk is only prefetched when it comes.  It is read, marked and entered when some more have
@@ -83,7 +83,8 @@ SEA_INLINE void sea_spill_enter(struct sea_spill *spill, struct sea_link *chunk)
 	*sea_spill_word(spill, chunk) |= 1ull << (uintptr_t)chunk / SEA_GRANULE % 64;
 }
 
-/* Claim: the spill has the chunk.  For other threads than the owner the answer may be out of date. */
+/* Claim: the spill has the chunk.  For other threads than the owner the answer may be out of
+ * date. */
 bool sea_spill_has(const struct sea_spill *spill, const void *chunk);
 
 /* Gives the bucket to the chunk's region.  False: another region has it. */

@@ -11,8 +11,8 @@
  *     at most SEA_BUDGET_MOST_LEFT.  The shard of a left cache is stale.
  * T4  The caches of threads without a cache are empty and have no room.
  *
- * The threads lock protects the lists.  The contents of a cache belong to its thread; observers read
- * them without a lock.
+ * The threads lock protects the lists.  The contents of a cache belong to its thread; observers
+ * read them without a lock.
  */
 #include "cache/threads.h"
 
@@ -38,7 +38,8 @@ static struct {
 	struct sea_cache *left;	 /* left by ended threads */
 	struct sea_cache *spare; /* unused structs */
 	size_t nr, nr_left;
-	size_t lost;		 /* bytes in the caches of threads that do not exist after a fork */
+	/* bytes in the caches of threads that do not exist after a fork */
+	size_t lost;
 } threads = {.lock = SEA_LOCK_INIT(SEA_RANK_THREADS)};
 const struct sea_locks sea_locks_threads = {.first = &threads.lock, .nr = 1};
 

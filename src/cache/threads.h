@@ -15,8 +15,9 @@ extern SEA_HIDDEN struct sea_cache sea_threads_nobody;
  * zero at first, and the dynamic linker may call us before it has set their initial values. */
 struct sea_own {
 	struct sea_cache *cache; /* initially sea_threads_nobody */
-	size_t nr_classes;	 /* classes that the fast path may serve; 0 for a thread without cache,
-				    and while a freed chunk waits for its mark (K5) */
+	/* classes that the fast path may serve; 0 for a thread without cache, and while a freed
+	 * chunk waits for its mark (K5) */
+	size_t nr_classes;
 };
 extern SEA_HIDDEN SEA_THREAD_LOCAL struct sea_own sea_own;
 
@@ -29,7 +30,8 @@ SEA_INLINE struct sea_cache *sea_threads_own(void)
 /* Claim: the calling thread has a cache, sea_own.cache, and may take from it. */
 SEA_INLINE bool sea_threads_is_ready(void) { return likely(sea_own.nr_classes); }
 
-/* A chunk is about to wait for its mark: malloc() takes its slow path until sea_threads_resume(). */
+/* A chunk is about to wait for its mark: malloc() takes its slow path until
+ * sea_threads_resume(). */
 SEA_INLINE void sea_threads_hold_back(void) { sea_own.nr_classes = 0; }
 
 /* No chunk waits any more. */
@@ -55,8 +57,9 @@ bool sea_threads_any(bool (*is_it)(const struct sea_cache *cache, bool is_left, 
 
 struct sea_threads_stats {
 	size_t nr_threads; /* threads with a cache */
-	size_t cached;	   /* bytes in their caches, in those that ended threads left, and in those lost
-			      by a fork; exact if no thread runs */
+	/* bytes in their caches, in those that ended threads left, and in those lost by a fork;
+	 * exact if no thread runs */
+	size_t cached;
 };
 void sea_threads_stats(struct sea_threads_stats *stats);
 

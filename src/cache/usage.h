@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* usage.h - what a thread has drawn and sent, in bytes
  *
- * From these numbers follows how much the thread holds, how much its cache may hold, and whether it
- * is clearing up.  Only its thread reads and writes a usage.
+ * From these numbers follows how much the thread holds, how much its cache may hold, and whether
+ * it is clearing up.  Only its thread reads and writes a usage.
  *
  * US1  torn_down <= returned: a refill sets both to 0, an allocation on the slow path only
  *      torn_down.
@@ -27,10 +27,12 @@
 
 struct sea_usage {
 	size_t drawn;	     /* bytes refilled since the last look */
-	size_t sent;	     /* bytes sent since the last step of merging; if that step left something,
-				so many that the next send makes a step */
-	size_t unmerged;    /* bytes sent since an ending thread last merged; stays with the cache when
-				the thread ends */
+	/* bytes sent since the last step of merging; if that step left something, so many that
+	 * the next send makes a step */
+	size_t sent;
+	/* bytes sent since an ending thread last merged; stays with the cache when the thread
+	 * ends */
+	size_t unmerged;
 	size_t returned;     /* bytes sent since the last refill */
 	size_t torn_down;    /* bytes sent since the last allocation on the slow path */
 	size_t cleared;	     /* the value of `returned` at which the thread clears up again */
@@ -149,7 +151,8 @@ SEA_INLINE void sea_usage_sample(struct sea_usage *usage, size_t cached)
 	size_t net = sea_usage_net(usage);
 	usage->peak_live = sea_max(usage->peak_live, net - sea_min(net, cached));
 	SEA_ASSERT(usage->peak_live + cached >= net);
-	SEA_ASSERT(sea_usage_is_sound(usage)); /* the peak is up to date: a refill or a look came before */
+	/* the peak is up to date: a refill or a look came before */
+	SEA_ASSERT(sea_usage_is_sound(usage));
 }
 
 /* At a look: recent peaks count half. */

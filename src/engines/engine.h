@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* engine.h - the interface between the front and the rooms below
  *
- * Three engines implement it: seam (the product), freelist and watermark (the textbook).  A library
- * links one of them.  The product's functions that the front inlines are in front/fast.h.
+ * Three engines implement it: seam (the product), freelist and watermark (the textbook).  A
+ * library links one of them.  The product's functions that the front inlines are in front/fast.h.
  *
  * No function here sets errno.  Sizes above PTRDIFF_MAX give NULL.
  */
@@ -23,12 +23,12 @@ void *sea_engine_alloc_as(enum sea_kind kind, size_t align, size_t size);
 /* Ignores NULL.  Ends the process if `block` is no live block. */
 void sea_engine_free(void *block);
 
-/* The same for a free of this kind that says a size (or SEA_SIZE_UNTOLD).  Ends the process if the block
- * has less; hardened mode, if kind or size is not that of the allocation. */
+/* The same for a free of this kind that says a size (or SEA_SIZE_UNTOLD).  Ends the process if the
+ * block has less; hardened mode, if kind or size is not that of the allocation. */
 void sea_engine_free_as(enum sea_kind kind, void *block, size_t size);
 
-/* Claim: the address lies in memory from which this heap takes blocks.  False for guarded blocks and heap
- * objects in brought memory, too. */
+/* Claim: the address lies in memory from which this heap takes blocks.  False for guarded blocks
+ * and heap objects in brought memory, too. */
 bool sea_engine_has(const void *block);
 
 /* Settles what depends on options, if all of them have been read. */

@@ -15,10 +15,10 @@
  * `mapped` is the sum of the ranges that were walked.  The rest is counted page by page and bit by
  * bit.  Only `live` in zones is a difference: used chunks minus those cached or pending.
  *
- * A step holds all locks, like a fork; functions that the walk calls pass through them.  Between two
- * steps no lock is held, so no thread waits for more than a step.  The walk goes by address.  A range
- * is counted as it is in its step; later changes at lower addresses are not seen.  Threads use their
- * caches all the time, so some live blocks may count as cached, or the other way round.
+ * A step holds all locks, like a fork; functions that the walk calls pass through them.  Between
+ * two steps no lock is held, so no thread waits for more than a step.  The walk goes by address.
+ * A range is counted as it is in its step; later changes at lower addresses are not seen.  Threads
+ * use their caches all the time, so some live blocks may count as cached, or the other way round.
  */
 #include "front/account.h"
 
@@ -46,7 +46,8 @@ static void give_way(void)
 		sea_os_yield();
 }
 
-/* If a thread slept on a lock, lets it run.  Otherwise this thread would take the locks again first. */
+/* If a thread slept on a lock, lets it run.  Otherwise this thread would take the locks again
+ * first. */
 static void resume(void)
 {
 	if (sea_heap_resume(false))

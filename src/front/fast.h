@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* fast.h - the fast paths that the front inlines
  *
- * They are those of the product's cache.  The textbook engines have no cache and no fast path: each
- * call goes to the engine.  SEA_HAS_CACHE says which is built, so that the compiler drops the other.
+ * They are those of the product's cache.  The textbook engines have no cache and no fast
+ * path: each call goes to the engine.  SEA_HAS_CACHE says which is built, so that the
+ * compiler drops the other.
  */
 #ifndef SEA_FAST_H
 #define SEA_FAST_H
@@ -51,8 +52,8 @@ SEA_INLINE void sea_fast_free(void *block)
 		sea_engine_free(block);
 }
 
-/* A free that says how: the fast path does not look at it, `slow` does.  In hardened mode the map shows
- * chunks of heap objects only, so all other blocks go to `slow`. */
+/* A free that says how: the fast path does not look at it, `slow` does.  In hardened mode the map
+ * shows chunks of heap objects only, so all other blocks go to `slow`. */
 SEA_INLINE void sea_fast_free_as(void *block, size_t size, void (*slow)(void *block, size_t size))
 {
 	if (!SEA_HAS_CACHE || unlikely(!sea_cache_free_within(sea_load_constant(&sea_seams_nr), block, SEA_SIZE_UNTOLD, true)))

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* messages.c - the functions of seamalloc_message.h: arguments, errno, and fork
  *
- * A child of a fork inherits the open file through which its parent has its byte locked, so the kernel
- * would not notice the parent's death while the child lives.  The child's first work after the fork
- * is to close that file (a fork handler).  The file has close-on-exec, for children that become
- * another program; and it is another open file than that of the mapping, which the child keeps.
- * Memory that a fork clears tells the child's later calls that they are in a child, also if
- * it was made by a bare system call and no handler ran.
+ * A child of a fork inherits the open file through which its parent has its byte locked, so the
+ * kernel would not notice the parent's death while the child lives.  The child's first work after
+ * the fork is to close that file (a fork handler).  The file has close-on-exec, for children that
+ * become another program; and it is another open file than that of the mapping, which the child
+ * keeps.  Memory that a fork clears tells the child's later calls that they are in a child, also
+ * if it was made by a bare system call and no handler ran.
  */
 #include "seamalloc_message.h"
 
@@ -16,8 +16,9 @@
 #include "base/atomic.h"
 #include "message/message.h"
 
-/* The process's heaps, for the fork handler; under list_mutex.  It is also held while a heap is opened or
- * closed: a child that was forked in between would keep the open file and not know of it. */
+/* The process's heaps, for the fork handler; under list_mutex.  It is also held while
+ * a heap is opened or closed: a child that was forked in between would keep the open
+ * file and not know of it. */
 static struct sea_message_view *first;
 static uint32_t list_mutex;
 
@@ -52,7 +53,8 @@ static void after_fork_in_child(void)
 	sea_store_relaxed(&list_mutex, 0);
 }
 
-/* Before list_mutex is taken: the C library may call before_fork() with a lock held that this needs. */
+/* Before list_mutex is taken: the C library may call before_fork() with a lock held that this
+ * needs. */
 static void watch_forks(void)
 {
 	static uint32_t is_watching;

@@ -2,15 +2,16 @@
 /* start.c - options and fork
  *
  * Our fork handlers must run last before the fork and first after it.  Otherwise a handler of the
- * program runs while we hold our locks, and it may wait for a thread that allocates.  Before a fork,
- * handlers run in the reverse order of their registration.  So the first call of the process that
- * reaches us registers ours, or our constructor does, which is the first to run (`-z initfirst`).  If
- * the program has an older handler (we were opened late, or linked from the archive), it runs while
- * we hold everything, and may allocate: lock.h lets the forking thread pass.
+ * program runs while we hold our locks, and it may wait for a thread that allocates.
+ * Before a fork, handlers run in the reverse order of their registration.  So the first
+ * call of the process that reaches us registers ours, or our constructor does, which is the
+ * first to run (`-z initfirst`).  If the program has an older handler (we were opened late,
+ * or linked from the archive), it runs while we hold everything, and may allocate: lock.h
+ * lets the forking thread pass.
  *
- * Order of locks in fork: the C library's list of open streams, then ours by rank.  fork() takes the
- * stream list after it has called our handler, and a thread that holds it may be waiting for us.  So
- * we take it first: it is recursive.
+ * Order of locks in fork: the C library's list of open streams, then ours by rank.  fork() takes
+ * the stream list after it has called our handler, and a thread that holds it may be waiting for
+ * us.  So we take it first: it is recursive.
  *
  * With one thread the handlers do nothing: no other thread can be in the middle of its work.  They
  * also do nothing in a thread that holds a lock of ours, or has stopped the heap: there a signal
@@ -61,7 +62,8 @@ static void after_fork_in_parent(void)
 		_IO_list_unlock();
 }
 
-/* The C library renews the stream list's lock in the child only if the parent had several threads. */
+/* The C library renews the stream list's lock in the child only if the parent had several
+ * threads. */
 static void after_fork_in_child(void)
 {
 	if (!sea_lock_holds_any())

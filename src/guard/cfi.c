@@ -174,7 +174,8 @@ struct run {
 	struct reader in;
 	const struct common *common;
 	struct sea_cfi *now;
-	const struct sea_cfi *first; /* after the common program; NULL: this is the common program */
+	/* after the common program; NULL: this is the common program */
+	const struct sea_cfi *first;
 	struct sea_cfi remembered[MOST_REMEMBERED];
 	unsigned nr_remembered;
 	uintptr_t at;
@@ -227,7 +228,8 @@ static void step_long(struct run *run, uint8_t code)
 	uint64_t number;
 	switch (code) {
 	case 0x00: break; /* nop */
-	case 0x02: run->at += read_fixed(in, 1) * run->common->code_unit; break; /* advance_loc1, 2, 4 */
+	/* advance_loc1, 2, 4 */
+	case 0x02: run->at += read_fixed(in, 1) * run->common->code_unit; break;
 	case 0x03: run->at += read_fixed(in, 2) * run->common->code_unit; break;
 	case 0x04: run->at += read_fixed(in, 4) * run->common->code_unit; break;
 	case 0x05: number = read_unsigned(in); /* offset_extended */
@@ -241,8 +243,12 @@ static void step_long(struct run *run, uint8_t code)
 	case 0x0c: number = read_unsigned(in); /* def_cfa */
 		set_frame(run, number, (int64_t)read_unsigned(in));
 		break;
-	case 0x0d: set_frame(run, read_unsigned(in), run->now->frame_offset); break; /* def_cfa_register */
-	case 0x0e: run->now->frame_offset = (int64_t)read_unsigned(in); break;	     /* def_cfa_offset */
+	case 0x0d: /* def_cfa_register */
+		set_frame(run, read_unsigned(in), run->now->frame_offset);
+		break;
+	case 0x0e: /* def_cfa_offset */
+		run->now->frame_offset = (int64_t)read_unsigned(in);
+		break;
 	case 0x10: case 0x16: number = read_unsigned(in); /* expression, val_expression */
 		set_rule(run, number, SEA_CFI_UNKNOWN, 0);
 		skip(in, read_unsigned(in));
@@ -254,7 +260,7 @@ static void step_long(struct run *run, uint8_t code)
 		set_frame(run, number, read_signed(in) * unit);
 		break;
 	case 0x13: run->now->frame_offset = read_signed(in) * unit; break; /* def_cfa_offset_sf */
-	case 0x2d: break;						   /* the return address is signed */
+	case 0x2d: break; /* the return address is signed */
 	case 0x2e: read_unsigned(in); break;				   /* GNU_args_size */
 	default: in->is_bad = true;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cfi.h - from a function to its caller, by the tables that the compiler leaves for exceptions
  *
- * Reads .eh_frame by its index (DWARF 4, section 6.4, and the Linux Standard Base).  Knows what gcc
- * and clang write for functions; for what else there is, the answer is "not known".
+ * Reads .eh_frame by its index (DWARF 4, section 6.4, and the Linux Standard Base).  Knows what
+ * gcc and clang write for functions; for what else there is, the answer is "not known".
  */
 #ifndef SEA_CFI_H
 #define SEA_CFI_H

@@ -8,15 +8,16 @@
  *      refused to take it back.
  * GU2  A live block lies in the page of its place, at its start or so that less than a granule is
  *      behind it.  All other bytes of the page hold FILL.
- * GU3  A place whose block was freed is used again only if no place is unused, and the one that was
- *      freed first comes first.
+ * GU3  A place whose block was freed is used again only if no place is unused, and the one that
+ *      was freed first comes first.
  *
  * A place changes hands by its state: who sets IN_WORK by an atomic swap has it.  If the process
  * forks while another thread has one, that place is lost in the child.
  *
  * Guards begin when the process has drawn so much that their start, some 30 us, does not count.
- * They end for good if the system has no room.  A block is guarded only while nobody but us handles
- * SIGSEGV: a program that does so itself may have other uses for faults, and we could not report.
+ * They end for good if the system has no room.  A block is guarded only while nobody
+ * but us handles SIGSEGV: a program that does so itself may have other uses for faults,
+ * and we could not report.
  */
 #include "guard/guard.h"
 
@@ -57,8 +58,8 @@ static char *page_of(const struct sea_guard_place *place)
 	return (char *)sea_load_relaxed(&sea_guard_first) + (size_t)(2 * (place - places) + 1) * sea_page_size();
 }
 
-/* The place whose block an address is nearest to.  Between two places: the page belongs half to the
- * place in front, half to the one behind, unless one has never had a block. */
+/* The place whose block an address is nearest to.  Between two places: the page belongs half to
+ * the place in front, half to the one behind, unless one has never had a block. */
 static struct sea_guard_place *place_near(const void *address)
 {
 	uintptr_t at = (uintptr_t)address - sea_load_relaxed(&sea_guard_first);
@@ -130,8 +131,9 @@ static void begin(void)
 	sea_store_release(&progress, make_range() ? BEGUN : REFUSED);
 }
 
-/* Claim: the last block was guarded long enough ago.  A guarded block takes some 23 us, and one comes
- * in as many us as the option says at most: at 5000, half a percent of one processor's time. */
+/* Claim: the last block was guarded long enough ago.  A guarded block takes some 23 us,
+ * and one comes in as many us as the option says at most: at 5000, half a percent of
+ * one processor's time. */
 static bool is_due(void)
 {
 	static uint64_t next; /* us; atomic */
@@ -139,8 +141,8 @@ static bool is_due(void)
 	return now >= due && sea_swap_if(&next, due, now + sea_options.guard);
 }
 
-/* Claim: a block may be guarded, and a fault would be reported.  The system is asked only if one is
- * due: the call would else come once in 5000 chunks. */
+/* Claim: a block may be guarded, and a fault would be reported.  The system is asked only if one
+ * is due: the call would else come once in 5000 chunks. */
 static bool is_ready(void)
 {
 	static size_t nr_rounds;

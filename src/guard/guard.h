@@ -8,8 +8,8 @@
  * faults at once.  The report says what was wrong and who allocated and freed the block.  Then the
  * process gets the signal that it would get without us.
  *
- * Which allocations: cache/ counts the chunks that refills bring.  So the fast paths do nothing for
- * it, and blocks that come from a thread's stack again and again are never sampled.
+ * Which allocations: cache/ counts the chunks that refills bring.  So the fast paths do nothing
+ * for it, and blocks that come from a thread's stack again and again are never sampled.
  *
  * No locks: any thread may call these at any moment.
  */
@@ -35,15 +35,15 @@ SEA_INLINE bool sea_guard_has(const void *address)
  * `guard` says on average. */
 int64_t sea_guard_distance(void);
 
-/* The program asks how large a block will be, and may rely on it: from now on the size of a guarded
- * block is that of any other. */
+/* The program asks how large a block will be, and may rely on it: from now on the size of a
+ * guarded block is that of any other. */
 void sea_guard_keep_sizes(void);
 
 /* Claim: sea_guard_keep_sizes() was called. */
 bool sea_guard_keeps_sizes(void);
 
-/* A guarded block of 1 byte to a page, aligned to a granule; its contents are undefined.  NULL: the
- * program is too young, or the block is not guarded for another reason.  Some 15 us. */
+/* A guarded block of 1 byte to a page, aligned to a granule; its contents are undefined.  NULL:
+ * the program is too young, or the block is not guarded for another reason.  Some 15 us. */
 SEA_COLD void *sea_guard_alloc(size_t size);
 
 /* Frees a block in the range.  Ends the process if it is no live block, or if bytes beside it have

@@ -13,7 +13,8 @@ enum sea_guard_state {
 };
 
 struct sea_guard_place {
-	uint32_t state; /* atomic; who sets IN_WORK may write the other fields; LIVE and FREED release */
+	/* atomic; who sets IN_WORK may write the other fields; LIVE and FREED release */
+	uint32_t state;
 	char *block;	/* NULL: there was none yet */
 	size_t size;
 	size_t freed_as; /* how many blocks were freed before */

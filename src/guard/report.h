@@ -10,8 +10,8 @@
  * second of two threads that report waits for the end of the process. */
 void sea_report_access(const struct sea_guard_place *place, const void *address, const void *context);
 
-/* The program frees, resizes or asks about `block`, which is no live block but belongs to the place.
- * Ends the process. */
+/* The program frees, resizes or asks about `block`, which is no live block but belongs to the
+ * place.  Ends the process. */
 _Noreturn void sea_report_mistake(const struct sea_guard_place *place, const char *verb, const void *block);
 
 /* The program frees the block, and the byte at `changed` beside it was written to.  Ends the

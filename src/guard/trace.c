@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* trace.c - walks up the stack, a function at a time
  *
- * The stack may be anybody's: a thread's, a coroutine's in the heap, a small one for signals.  So a
- * page of it is only read after the kernel said that it can be.  The page of the stack pointer
- * needs no question.
+ * The stack may be anybody's: a thread's, a coroutine's in the heap, a small one for signals.
+ * So a page of it is only read after the kernel said that it can be.  The page of the stack
+ * pointer needs no question.
  */
 #include "guard/trace.h"
 

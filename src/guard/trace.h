@@ -16,8 +16,10 @@
 struct sea_trace {
 	size_t thread;			 /* its id; 0: not known */
 	uint32_t nr;			 /* addresses */
-	uintptr_t pc[SEA_TRACE_FRAMES]; /* innermost first; all but the first are return addresses */
-	bool is_interrupted;		 /* pc[0] is an instruction at which the thread was interrupted */
+	/* innermost first; all but the first are return addresses */
+	uintptr_t pc[SEA_TRACE_FRAMES];
+	/* pc[0] is an instruction at which the thread was interrupted */
+	bool is_interrupted;
 };
 
 /* The callers of this library.  Some 2 us. */

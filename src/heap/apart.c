@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* apart.c - the table of heap objects' shards, for reclaim and for stopping the heap; how all chunks
- * of one are freed at once
+/* apart.c - the table of heap objects' shards, for reclaim and for stopping the heap; how all
+ * chunks of one are freed at once
  *
- * AP1  The first nr_shards entries have a shard each, and no two the same.  An entry never changes.
+ * AP1  The first nr_shards entries have a shard each, and no two the same.  An entry never
+ *      changes.
  * AP2  Each of these shards is apart, and has a lock of rank SEA_RANK_APART.  No other shard is.
  * AP3  Each of its zones is apart, and has the owner of the shard.
  */

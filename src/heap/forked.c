@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* forked.c - makes the queues anew
  *
- * Fork takes all locks, but threads that send take none.  What one of them had not done yet is done
- * here: the bit of the line, the count, and the push.  Only the chunk's own bit may be there, so all
- * bits of all zones are looked at: 8 KiB for each MiB of zones, less than the kernel touches for that
- * MiB in a fork.
+ * Fork takes all locks, but threads that send take none.  What one of them had not done yet is
+ * done here: the bit of the line, the count, and the push.  Only the chunk's own bit may be there,
+ * so all bits of all zones are looked at: 8 KiB for each MiB of zones, less than the kernel
+ * touches for that MiB in a fork.
  */
 #include "heap/forked.h"
 

@@ -90,9 +90,9 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	return bytes;
 }
 
-/* Purges ranges of the zone at index i, within the step's bounds.  Only a pass for long rows needs to
- * know which rows are left.  After another pass the zone's bound is too high at worst, and the next
- * pass for long rows looks once in vain. */
+/* Purges ranges of the zone at index i, within the step's bounds.  Only a pass for long rows needs
+ * to know which rows are left.  After another pass the zone's bound is too high at worst, and the
+ * next pass for long rows looks once in vain. */
 static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 {
 	struct sea_zone *zone = shard->zones[i];
@@ -210,10 +210,10 @@ uint32_t sea_reclaim_under_way;
 
 static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
-	uint32_t wanted;     /* enum sea_occasion: the reason of another thread that had to give up;
-				atomic */
-	size_t floor;	     /* dirty bytes that the last pass left, if above the high watermark; else 0;
-				atomic */
+	/* enum sea_occasion: the reason of another thread that had to give up; atomic */
+	uint32_t wanted;
+	/* dirty bytes that the last pass left, if above the high watermark; else 0; atomic */
+	size_t floor;
 
 	/* For the thread that is running. */
 	struct sea_round {
@@ -238,7 +238,8 @@ void sea_reclaim_in_child(void)
 	sea_store_relaxed(&state.is_running, 0);
 	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
 	sea_store_relaxed(&state.floor, 0);
-	state.rows.shard = state.shorts.shard = NO_PASS; /* RC2: another thread may have been at one */
+	/* RC2: another thread may have been at one */
+	state.rows.shard = state.shorts.shard = NO_PASS;
 	for (unsigned i = 0; i < nr_shards(); i++)
 		nth_shard(i)->nr_purging = nth_shard(i)->is_clearing = 0;
 }

@@ -23,7 +23,8 @@ SEA_INLINE bool sea_reclaim_goes_on(void) { return sea_load_relaxed(&sea_reclaim
 void sea_reclaim_in_child(void);
 
 /* Purges long and short rows of idle pages in the shard's zones, step by step, until the process
- * has at most `keep` dirty bytes.  Returns the bytes that were purged.  The caller holds no lock. */
+ * has at most `keep` dirty bytes.  Returns the bytes that were purged.  The caller holds no
+ * lock. */
 size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep);
 
 /* Claim: RC1 to RC4 hold.  No thread purges now. */

@@ -10,7 +10,8 @@
  * S2  zone_hint[i] is not below any hint of zone i.
  * S3  If a zone has a large hole that is in no list, its number is in `unlisted`.
  * S4  A zone with pending chunks is in queue ANY, or the thread that sent them is about to push
- *     it.  A struct that is popped may be spare by now, or a new zone; it may have nothing pending.
+ *     it.  A struct that is popped may be spare by now, or a new zone; it may have nothing
+ *     pending.
  * S5  If a zone may have a long row of idle pages, its number is in `rows`.
  */
 #include "heap/shard.h"
@@ -80,8 +81,9 @@ static struct sea_zone *pop(struct sea_shard *shard, enum sea_which_queue q, uns
 	return sea_queue_pop(&shard->queue[q], q);
 }
 
-/* Claim: a zone that was popped may have something to merge.  Its count does not tell: a thread that
- * sent to it before, and so did not queue it again, may have stored a count that is not visible yet. */
+/* Claim: a zone that was popped may have something to merge.  Its count does not tell: a
+ * thread that sent to it before, and so did not queue it again, may have stored a count
+ * that is not visible yet. */
 static bool has_pending(const struct sea_shard *shard, const struct sea_zone *zone)
 {
 	return zone->shard == shard && sea_zone_may_be_pending(zone);
@@ -269,8 +271,8 @@ static bool add_from_listed(struct sea_shard *shard, struct sea_hole *hole, unsi
 	return !piece.count || sea_batch_add(batch, piece);
 }
 
-/* Fills the batch from free chunks.  True: it has at least one.  Small chunks come from a listed hole
- * only if the work ended before the sweep. */
+/* Fills the batch from free chunks.  True: it has at least one.  Small chunks come from a listed
+ * hole only if the work ended before the sweep. */
 static bool fill(struct sea_shard *shard, unsigned k, struct sea_batch *batch, unsigned *work)
 {
 	if (k <= SEA_SMALL_GRANULES) {

@@ -17,7 +17,8 @@
 
 #define SEA_MAX_SHARDS 256
 
-/* The owner of a zone that is no heap object's.  No handle is near it, and no program's pointer. */
+/* The owner of a zone that is no heap object's.  No handle is near it, and no program's
+ * pointer. */
 #define SEA_NO_OWNER 0xfeed5ea5feed5ea5ull
 
 /* Where the sweep for a size continues.  If the epoch is not the shard's, the sweep starts at the
@@ -37,14 +38,16 @@ struct sea_shard {
 	struct sea_bittree rows;   /* zones that may have a long row of idle pages */
 	struct sea_zone *emptied;  /* go to the page allocator when the lock is dropped */
 	struct sea_zone *spare;	   /* unused structs; atomic */
-	struct sea_zone *purged;   /* the same, after reclaim has seen them: mostly without memory */
+	/* the same, after reclaim has seen them: mostly without memory */
+	struct sea_zone *purged;
 	struct sea_queue queue[SEA_NR_QUEUES]; /* zones to merge */
 	size_t nr_freed;	   /* granules freed since the epoch began */
 	uint32_t epoch;
 	struct sea_cursor cursor[SEA_SMALL_GRANULES + 1];
-	struct sea_cursor (*aligned)[SEA_NR_CLASSES]; /* cursors by alignment and class; NULL until the
-							first aligned request */
-	uint32_t nr_purging; /* threads that hold chunks of a zone while they purge them without the lock */
+	/* cursors by alignment and class; NULL until the first aligned request */
+	struct sea_cursor (*aligned)[SEA_NR_CLASSES];
+	/* threads that hold chunks of a zone while they purge them without the lock */
+	uint32_t nr_purging;
 	bool is_clearing; /* a thread waits for these, so no other begins */
 	bool is_apart; /* a heap object's (apart.h): the seam map does not show its zones */
 	uint64_t owner; /* the handle of that heap, for its zones */

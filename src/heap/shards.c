@@ -15,7 +15,8 @@
 
 struct sea_shard sea_shards[SEA_MAX_SHARDS]; /* zeros: unused shards cost no memory */
 
-static uint32_t nr_shards = 1; /* in use so far, grows up to the limit; threads lock to write; atomic */
+/* in use so far, grows up to the limit; threads lock to write; atomic */
+static uint32_t nr_shards = 1;
 
 const struct sea_locks sea_locks_shard = {
 	.first = &sea_shards[0].lock, .stride = sizeof(sea_shards[0]), .nr = SEA_MAX_SHARDS, .nr_used = &nr_shards,

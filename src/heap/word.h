@@ -2,7 +2,8 @@
 /* word.h - a word of chunks, merged at once
  *
  * P has the chunks to free, S the seams; P is part of S.  To free a chunk is to fill its granules
- * from its start up to the next seam that stays.  The carry of an addition does that for 64 granules:
+ * from its start up to the next seam that stays.  The carry of an addition does that for 64
+ * granules:
  *
  *     X = ~(S & ~P)                 granules at which a fill may go on
  *     A = (((X + P) ^ X) | P) & X   granules to free, from each P to the next seam

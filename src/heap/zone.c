@@ -44,7 +44,8 @@ static bool has_listed(const struct sea_zone *zone, size_t word) { return zone->
 
 static bool is_free(const struct sea_zone *zone, size_t g) { return !sea_bit_test(zone->used, g); }
 
-/* End of the hole that starts at g, by its descriptor if it is listed.  The bitmap must confirm it. */
+/* End of the hole that starts at g, by its descriptor if it is listed.  The bitmap must confirm
+ * it. */
 static size_t hole_end(const struct sea_zone *zone, size_t g)
 {
 	SEA_ASSERT(g < SEA_ZONE_GRANULES);
@@ -193,9 +194,9 @@ static void split_hole(struct sea_zone *zone, size_t from, size_t to, size_t g, 
 /* A zone is worth merging when this part of what is used is pending, but at least
  * SEA_MERGE_LEAST. */
 #define MERGE_SHARE 8u
-/* In so many zones of a shard 16 KiB suffice, so that little is pending in a small program.  Peak without
- * files of `python3 -c pass` 3896 -> 3820 KiB, of perl with 60,000 strings 2292 -> 2224; their
- * instructions are the same. */
+/* In so many zones of a shard 16 KiB suffice, so that little is pending in a small program.  Peak
+ * without files of `python3 -c pass` 3896 -> 3820 KiB, of perl with 60,000 strings 2292 -> 2224;
+ * their instructions are the same. */
 #define MERGE_EARLY_ZONES 4
 
 static uint32_t worth_of(const struct sea_zone *zone)
@@ -302,9 +303,9 @@ SEA_INLINE bool take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned 
 #define EVERY_BYTE 0x0101010101010101ull
 #define UPPER_BITS (0x80 * EVERY_BYTE)
 
-/* The first stripe from `stripe` on with a hint of `least` or more, or of 128 or more; SEA_ZONE_HINTS
- * if there is none.  Eight hints at once: a sum has its upper bit if the hint has it or is not below
- * `least`. */
+/* The first stripe from `stripe` on with a hint of `least` or more, or of 128 or more;
+ * SEA_ZONE_HINTS if there is none.  Eight hints at once: a sum has its upper bit if the hint has
+ * it or is not below `least`. */
 SEA_INLINE unsigned next_stripe(const struct sea_zone *zone, unsigned stripe, unsigned least)
 {
 	uint64_t hints, add = (0x80 - sea_min(least, 0x80)) * EVERY_BYTE, behind = ~0ull << stripe % 8 * 8;
@@ -443,9 +444,9 @@ static SEA_COLD _Noreturn void freed_twice(const struct sea_zone *zone, size_t w
 			"this block was freed already (found while merging)", 0, 0);
 }
 
-/* Frees what is pending in `word`, and the granules up to the first seam if the chunk that is freed
- * in the word before goes on here (carry).  before: 1 if the granule before the word is free now.
- * Returns the granules freed, as bits. */
+/* Frees what is pending in `word`, and the granules up to the first seam if the chunk that is
+ * freed in the word before goes on here (carry).  before: 1 if the granule before the word is free
+ * now.  Returns the granules freed, as bits. */
 SEA_INLINE uint64_t merge_word(struct sea_zone *zone, size_t word, uint64_t pending, uint64_t carry, uint64_t before)
 {
 	SEA_ASSERT(before <= 1 && carry <= before);
@@ -483,7 +484,8 @@ static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
 		if (!carry && (!pending || end - word >= most))
 			break;
 		last_was = zone->used[end];
-		if (!(zone->seam[end] | pending)) { /* the freed chunk fills this word and goes on behind it */
+		/* the freed chunk fills this word and goes on behind it */
+		if (!(zone->seam[end] | pending)) {
 			SEA_ASSERT(last_was == ~0ull && !zone->start[end]);
 			zone->used[end] = 0;
 			nr_freed += 64;

@@ -29,9 +29,9 @@
 #define SEA_ZONE_HINTS (SEA_ZONE_WORDS / SEA_HINT_WORDS)
 #define SEA_HINT_UNKNOWN 255
 
-/* A row of idle pages of this many bytes is worth a purge of its own.  A purge of 1 page takes 1.5 us
- * and of 16 pages 7.5 us, and each page that is used again is a fault of 1.6 us (a virtual machine
- * on an AMD EPYC).  Shorter rows mostly grow soon, or are used again. */
+/* A row of idle pages of this many bytes is worth a purge of its own.  A purge of 1 page takes 1.5
+ * us and of 16 pages 7.5 us, and each page that is used again is a fault of 1.6 us (a virtual
+ * machine on an AMD EPYC).  Shorter rows mostly grow soon, or are used again. */
 #define SEA_ZONE_LONG_ROW (64 * SEA_KIB)
 
 /* Words of a bitmap in one cache line. */
@@ -56,44 +56,49 @@ struct sea_zone {
 
 	/* Threads that send chunks write these fields.  They share no cache line with the fields
 	 * that the lock's holder writes. */
-	uint64_t pending[SEA_ZONE_WORDS] SEA_LINE_ALIGNED; /* chunks that were sent: any thread sets
-						bits, the lock's holder takes them; ordered with `lines` */
-	uint64_t lines[SEA_ZONE_LINES / 64] SEA_LINE_ALIGNED; /* lines of `pending` that may have a bit:
-						any thread sets a line's bit after the chunk's bit, the
-						lock's holder takes it before */
+	/* chunks that were sent: any thread sets bits, the lock's holder takes
+	 * them; ordered with `lines` */
+	uint64_t pending[SEA_ZONE_WORDS] SEA_LINE_ALIGNED;
+	/* lines of `pending` that may have a bit: any thread sets a line's bit after the
+	 * chunk's bit, the lock's holder takes it before */
+	uint64_t lines[SEA_ZONE_LINES / 64] SEA_LINE_ALIGNED;
 	struct sea_shard *shard;	     /* constant while the zone is in use; NULL: spare */
-	struct sea_zone *queue_next[SEA_NR_QUEUES]; /* written by the thread that pushes, later under the
-							shard lock */
+	/* written by the thread that pushes, later under the shard lock */
+	struct sea_zone *queue_next[SEA_NR_QUEUES];
 	uint32_t nr_pending;		     /* granules, not exact; atomic */
-	uint32_t worth;			     /* so many pending granules are worth a merge; atomic */
+	/* so many pending granules are worth a merge; atomic */
+	uint32_t worth;
 	uint32_t is_queued[SEA_NR_QUEUES];   /* atomic, ordered with `pending` */
 
-	uint64_t unlisted[SEA_ZONE_WORDS / 64] SEA_LINE_ALIGNED; /* words in which a large hole may start
-						that is in no list */
-	uint8_t hint[SEA_ZONE_HINTS];	     /* upper bound in granules for holes that start in these
-						words */
-	uint64_t *seam;			     /* SEA_ZONE_WORDS words, in the seam map or at own_seam; the
-						shard lock to write, free() reads without it */
-	uint8_t *start;			     /* a byte for each seam word, for the chunk that starts in
-						the word and has its last granule: 1 + bit of a listed
-						hole, or the class of a used chunk; 0: none, or not
-						known.  Shard lock; the owner of a used chunk may read
-						it */
-	uint64_t *own_seam;		     /* seams and `start` bytes for a zone that the seam map does
-						not reach; kept when the struct is reused; or NULL */
+	/* words in which a large hole may start that is in no list */
+	uint64_t unlisted[SEA_ZONE_WORDS / 64] SEA_LINE_ALIGNED;
+	/* upper bound in granules for holes that start in these words */
+	uint8_t hint[SEA_ZONE_HINTS];
+	/* SEA_ZONE_WORDS words, in the seam map or at own_seam; the shard lock to
+	 * write, free() reads without it */
+	uint64_t *seam;
+	/* a byte for each seam word, for the chunk that starts in the word and has its last
+	 * granule: 1 + bit of a listed hole, or the class of a used chunk; 0: none, or not
+	 * known.  Shard lock; the owner of a used chunk may read it */
+	uint8_t *start;
+	/* seams and `start` bytes for a zone that the seam map does not reach; kept when the
+	 * struct is reused; or NULL */
+	uint64_t *own_seam;
 	char *base;
 	struct sea_touched touched;	     /* which pages of the zone are touched */
 	struct sea_holes *holes;	     /* the shard's lists */
-	struct sea_zone *next;		     /* in the shard's list of emptied zones or spare structs */
+	/* in the shard's list of emptied zones or spare structs */
+	struct sea_zone *next;
 	uint32_t index;			     /* in the shard's table */
 	uint32_t nr_used;		     /* granules */
-	uint32_t nr_idle;		     /* touched pages inside holes, behind a descriptor: a purge
-						would free them */
-	uint32_t longest_idle;		     /* upper bound for the pages of a row of idle pages with a
-						touched one, up to SEA_ZONE_LONG_ROW; untouched pages of
-						the row count */
+	/* touched pages inside holes, behind a descriptor: a purge would free them */
+	uint32_t nr_idle;
+	/* upper bound for the pages of a row of idle pages with a touched one, up to
+	 * SEA_ZONE_LONG_ROW; untouched pages of the row count */
+	uint32_t longest_idle;
 	uint32_t is_apart;		     /* a heap object's (apart.h); constant while in use */
-	uint64_t owner;			     /* of its shard, for a heap object; constant while in use */
+	/* of its shard, for a heap object; constant while in use */
+	uint64_t owner;
 	uint32_t is_purged;		     /* a spare struct: its bitmaps have no memory */
 };
 
@@ -140,25 +145,27 @@ void sea_zone_init(struct sea_zone *zone, char *base, uint64_t *seam, uint8_t *s
 /* Takes the metadata of an empty zone out of use. */
 void sea_zone_retire(struct sea_zone *zone);
 
-/* Makes every chunk free at once, also pending ones, without a look at the zone's memory.  The lists
- * of holes forget the zone's holes before.  The next call for the zone is sea_zone_retire(). */
+/* Makes every chunk free at once, also pending ones, without a look at the zone's
+ * memory.  The lists of holes forget the zone's holes before.  The next call for the
+ * zone is sea_zone_retire(). */
 void sea_zone_clear(struct sea_zone *zone);
 
-/* Work is counted in words of a bitmap.  A word takes 10 to 30 ns: merging 10 to 26 ns, a sweep that
- * finds no hole 8 to 28 ns (150 zones, a tenth to a half of their chunks sent by another processor;
- * AMD EPYC).  What else is counted as so many words may take twice as long. */
+/* Work is counted in words of a bitmap.  A word takes 10 to 30 ns: merging 10 to 26 ns, a sweep
+ * that finds no hole 8 to 28 ns (150 zones, a tenth to a half of their chunks sent by another
+ * processor; AMD EPYC).  What else is counted as so many words may take twice as long. */
 
 /* Takes what was used from the work that is left. */
 SEA_INLINE void sea_use_up(unsigned *work, size_t used) { *work -= (unsigned)sea_min(*work, used); }
 
-/* Takes small chunks of k granules from the holes that fit, at or after stripe *stripe.  A stripe is
- * the words of one hint, 8 KiB.  True: the batch is complete, and *stripe is the stripe of the last
- * hole.  False: no other hole fits; or *work was used up, and then *stripe is not at the end. */
+/* Takes small chunks of k granules from the holes that fit, at or after stripe *stripe.  A
+ * stripe is the words of one hint, 8 KiB.  True: the batch is complete, and *stripe is the
+ * stripe of the last hole.  False: no other hole fits; or *work was used up, and then
+ * *stripe is not at the end. */
 bool sea_zone_sweep(struct sea_zone *zone, unsigned k, struct sea_batch *batch, unsigned *stripe, unsigned *work);
 
-/* The same for up to `max` chunks of any size from one hole, each at a multiple of `align` granules (a
- * power of two).  If k is a multiple of `align`, the chunks are side by side; else a hole gives one.
- * count is 0 where the other returns false. */
+/* The same for up to `max` chunks of any size from one hole, each at a multiple of `align`
+ * granules (a power of two).  If k is a multiple of `align`, the chunks are side by side; else a
+ * hole gives one.  count is 0 where the other returns false. */
 struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsigned align, unsigned max,
 					unsigned *stripe, unsigned *work);
 
@@ -178,8 +185,8 @@ void sea_zone_mark(struct sea_zone *zone, unsigned g);
  * the work.  If something is left, nr_pending is not 0. */
 unsigned sea_zone_merge(struct sea_zone *zone, unsigned most);
 
-/* Lists the large holes that are not listed.  Returns the work, which is more for a hole than for a
- * word: its descriptor may be in no cache. */
+/* Lists the large holes that are not listed.  Returns the work, which is more for a hole than for
+ * a word: its descriptor may be in no cache. */
 unsigned sea_zone_list(struct sea_zone *zone);
 
 /* Lengthens a used chunk from `from` to `to` granules into the hole behind it, if that is long
@@ -211,8 +218,8 @@ SEA_INLINE void sea_zone_send_held(struct sea_zone *zone, size_t word, uint64_t 
 		sea_or_ordered_mt(&zone->lines[line / 64], 1ull << line % 64);
 }
 
-/* False: all that was sent is merged.  Reads `pending`, which a sending thread writes before it looks
- * whether the zone is queued, so no sent chunk is missed.  Shard lock. */
+/* False: all that was sent is merged.  Reads `pending`, which a sending thread writes before it
+ * looks whether the zone is queued, so no sent chunk is missed.  Shard lock. */
 SEA_INLINE bool sea_zone_may_be_pending(const struct sea_zone *zone)
 {
 	uint64_t any = 0;

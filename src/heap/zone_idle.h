@@ -15,8 +15,8 @@
 /* Granules at the start of a hole that a descriptor covers. */
 #define SEA_DESCRIPTOR_GRANULES ((sizeof(struct sea_hole) + SEA_GRANULE - 1) / SEA_GRANULE)
 
-/* The smallest page.  A hole of no more granules has no idle page, which needs room for a descriptor
- * before it. */
+/* The smallest page.  A hole of no more granules has no idle page, which needs room for a
+ * descriptor before it. */
 #define SEA_IDLE_GRANULES (4 * SEA_KIB / SEA_GRANULE)
 
 /* start: the zone is new, one hole.  end: the zone is about to be retired. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* map.h - the door of the map: what lies where
  *
- *    question                                   answered by
- *    which ranges of addresses are ours?        region.h    a sorted table, for audits and pictures
- *    to which arena does an address belong?     pagemap.h   a table of slots of 1 MiB
- *    where does a chunk end?                    seammap.h   one bitmap for all zones; the fast paths
- *                                                           read it by seam.h
- *    where are our own structures?              meta.h      out of band, by a pointer that only rises
- *    how is address space taken?                span.h      with a guard on both sides
+ *    question                                 answered by
+ *    which ranges of addresses are ours?      region.h    a sorted table, for audits and pictures
+ *    to which arena does an address belong?   pagemap.h   a table of slots of 1 MiB
+ *    where does a chunk end?                  seammap.h   one bitmap for all zones; the fast paths
+ *                                                         read it by seam.h
+ *    where are our own structures?            meta.h      out of band: a pointer that only rises
+ *    how is address space taken?              span.h      with a guard on both sides
  *
  * This room allocates no memory for the program and makes no policy.
  */

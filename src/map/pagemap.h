@@ -56,7 +56,8 @@ SEA_INLINE struct sea_window *sea_pagemap_window(const void *address)
 	return number < SEA_NR_WINDOWS ? sea_load_acquire(&sea_pagemap_directory[number]) : NULL;
 }
 
-/* Makes windows for [base, base + size).  False: out of memory, or the range cannot be described. */
+/* Makes windows for [base, base + size).  False: out of memory, or the range cannot be
+ * described. */
 bool sea_pagemap_cover(const char *base, size_t size);
 
 /* Sets the owner of the slots of a covered range; NULL removes it. */

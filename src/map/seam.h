@@ -2,7 +2,8 @@
 /* seam.h - reading a seam map without a lock
  *
  * While a thread owns a chunk, the chunk's seam and the next one do not change.  Other bits of the
- * same bytes may change.  So the word that is read may be torn, but the bits of interest are right.
+ * same bytes may change.  So the word that is read may be torn, but the bits of interest are
+ * right.
  */
 #ifndef SEA_SEAM_H
 #define SEA_SEAM_H

@@ -5,7 +5,8 @@
  * W2  Once `is_made`, the four public variables do not change.
  * W3  A slot that has a zone (page map) is in a writable part, if it is described.
  *
- * The whole map is mapped for reading only at first: neither overcommit nor RLIMIT_DATA counts that.
+ * The whole map is mapped for reading only at first: neither overcommit nor
+ * RLIMIT_DATA counts that.
  */
 #include "map/seammap.h"
 
@@ -38,7 +39,8 @@ uintptr_t sea_seams_starts;
 
 static struct {
 	struct sea_lock lock;
-	uint32_t is_made;		   /* made, or tried in vain; set (release) under the lock */
+	/* made, or tried in vain; set (release) under the lock */
+	uint32_t is_made;
 	uint64_t writable[NR_PARTS / 64]; /* by part; set (release) once committed */
 } map = {.lock = SEA_LOCK_INIT(SEA_RANK_SEAMS)};
 const struct sea_locks sea_locks_seams = {.first = &map.lock, .nr = 1};

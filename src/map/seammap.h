@@ -13,9 +13,9 @@
  * A word of 64 bits does not show the length of a long chunk that starts last in it.  The byte of
  * the word does; zone.h explains it.
  *
- * Both maps are made around the first zone and span 8 GiB of addresses.  They take 72 MiB of address
- * space; only the parts that describe zones have memory.  If the kernel puts a zone elsewhere, its
- * seams are with its other bitmaps, and free() in it takes the slow path.
+ * Both maps are made around the first zone and span 8 GiB of addresses.  They take 72 MiB of
+ * address space; only the parts that describe zones have memory.  If the kernel puts a zone
+ * elsewhere, its seams are with its other bitmaps, and free() in it takes the slow path.
  */
 #ifndef SEA_SEAMMAP_H
 #define SEA_SEAMMAP_H
@@ -27,7 +27,8 @@
 #define SEA_BYTES_PER_START (64 * SEA_GRANULE)
 
 /* Written once, before the first zone is made. */
-extern SEA_HIDDEN const char *sea_seams;     /* the bits; never NULL; an attacker cannot guess it */
+/* the bits; never NULL; an attacker cannot guess it */
+extern SEA_HIDDEN const char *sea_seams;
 extern SEA_HIDDEN uintptr_t sea_seams_first; /* the granule of bit 0 */
 extern SEA_HIDDEN uintptr_t sea_seams_nr;    /* granules described; 0: no map */
 extern SEA_HIDDEN uintptr_t sea_seams_starts; /* where the byte of address 0 would be */

@@ -4,9 +4,9 @@
  *    | guard |  base ............ base + size  | guard |
  *
  * Every mapping of ours comes from here.  A guard is a page without access.  If a write runs over
- * the end of our mapping, or of a neighbour mapping of the program, it faults before it reaches the
- * other one.  Guards cost only addresses.  To the kernel, adjacent guards and reserved ranges are
- * one mapping.
+ * the end of our mapping, or of a neighbour mapping of the program, it faults before it
+ * reaches the other one.  Guards cost only addresses.  To the kernel, adjacent guards and
+ * reserved ranges are one mapping.
  */
 #ifndef SEA_SPAN_H
 #define SEA_SPAN_H

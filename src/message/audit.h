@@ -20,8 +20,8 @@ struct sea_message_counts {
 /* Counts by walking.  The lock, or inexact. */
 void sea_message_count(const struct sea_message_view *view, struct sea_message_counts *counts);
 
-/* Claim: MF1 to MF3, MP1, and SG1 to SG6 hold: every byte is free, owned by a peer, or queued once.
- * The lock. */
+/* Claim: MF1 to MF3, MP1, and SG1 to SG6 hold: every byte is free, owned by a peer, or
+ * queued once.  The lock. */
 bool sea_message_is_sound(const struct sea_message_view *view);
 
 #endif

@@ -6,9 +6,9 @@
  *      memory, needs no repair.
  * MB2  `held` and `cached` are the bytes of the peer's live and cached blocks.
  *
- * A message up to 1 KiB comes from the cache and goes there, which takes no lock between processes:
- * one store to the block's tag makes it live or cached.  Refilling and flushing take the lock
- * once for several blocks.
+ * A message up to 1 KiB comes from the cache and goes there, which takes no lock between
+ * processes: one store to the block's tag makes it live or cached.  Refilling and flushing take
+ * the lock once for several blocks.
  *
  * The owner of a block may look at its bits in the segment without the lock: nobody else changes
  * them.

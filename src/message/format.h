@@ -10,7 +10,8 @@
  *
  * MF1  A used block of the segment is live or cached and has a peer as its owner, or is queued and
  *      has a port as its owner.
- * MF2  A queued block is in the queue of its port, once.  The port's counts are those of its queue.
+ * MF2  A queued block is in the queue of its port, once.  The port's counts are those of its
+ *      queue.
  * MF3  A live block has a generation that no other block has or had (2^32 are given out before one
  *      comes again).  Others have generation 0.
  *
@@ -42,7 +43,8 @@
 struct sea_message_peer {
 	uint64_t is_used; /* 1: somebody joined here, and what it owns was not taken back yet */
 	uint64_t process; /* for people only: the process may have ended long ago */
-	uint64_t quota;	  /* bytes that it may hold; 0: no limit.  The peer's, others only read it */
+	/* bytes that it may hold; 0: no limit.  The peer's, others only read it */
+	uint64_t quota;
 	uint64_t held;	  /* bytes in its live blocks; the same */
 	uint64_t cached;  /* bytes in its cached blocks; the same */
 	uint64_t unused[3];
@@ -70,7 +72,8 @@ struct sea_message_file {
 	uint64_t nr_undone;    /* steps that a dead holder had not ended; the lock */
 	uint32_t lock SEA_LINE_ALIGNED; /* heap.h */
 	uint32_t active; /* peer + 1 of whose log the open step is; the lock */
-	struct sea_message_peer peers[SEA_MESSAGE_PEERS] SEA_LINE_ALIGNED; /* the lock, but for quota, held, cached */
+	/* the lock, but for quota, held, cached */
+	struct sea_message_peer peers[SEA_MESSAGE_PEERS] SEA_LINE_ALIGNED;
 	struct sea_message_port ports[SEA_MESSAGE_PORTS] SEA_LINE_ALIGNED; /* the lock */
 	/* One each, so that the log stays in its peer's cache while peers take turns. */
 	struct sea_journal_log logs[SEA_MESSAGE_PEERS] SEA_LINE_ALIGNED; /* the lock */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.c - files, mappings, and growth
  *
- * The whole maximum is mapped at once, so addresses stay when the file grows.  Bytes behind the end
- * of the file are not accessed.  Memory for a new length is taken before the length counts: if
+ * The whole maximum is mapped at once, so addresses stay when the file grows.  Bytes behind the
+ * end of the file are not accessed.  Memory for a new length is taken before the length counts: if
  * /dev/shm is full, that is an error here and no signal later.
  *
  * A file gets its name after it is complete, so nobody opens half a heap.
@@ -164,9 +164,9 @@ static int format(struct sea_message_view *view, size_t length, size_t limit)
 	return join(view);
 }
 
-/* Removes the file if nobody has it open.  Nobody can join while we have all bytes locked; who waits
- * for that finds that the file has lost its name.  Another process may have removed it, and given the
- * name to a new heap, before we had the lock. */
+/* Removes the file if nobody has it open.  Nobody can join while we have all bytes locked; who
+ * waits for that finds that the file has lost its name.  Another process may have removed it, and
+ * given the name to a new heap, before we had the lock. */
 int sea_message_clean(const char *path)
 {
 	int file = sea_shared_open(path), error = 0;

@@ -38,9 +38,11 @@ struct sea_message_bin {
 };
 
 struct sea_message_view {
-	struct sea_message_file *file; /* the mapping: `maximum` bytes, `length` of them accessible */
+	/* the mapping: `maximum` bytes, `length` of them accessible */
+	struct sea_message_file *file;
 	size_t maximum;
-	struct sea_segment segment; /* the shared lock; the owner of a block may ask for it without */
+	/* the shared lock; the owner of a block may ask for it without */
+	struct sea_segment segment;
 	struct sea_journal journal; /* the shared lock */
 	uint32_t *is_parent; /* 1; reads as 0 in the child of a fork */
 	int shared_file;     /* that the mapping has, and that may be passed on */
@@ -50,7 +52,8 @@ struct sea_message_view {
 	struct sea_message_view *next; /* list of the process's heaps */
 	struct sea_message_watch *watches; /* ports that event loops wait for; the mutex */
 
-	uint32_t mutex; /* what follows: threads of this process.  0 free, 1 held, 2 held and waited for */
+	/* what follows: threads of this process.  0 free, 1 held, 2 held and waited for */
+	uint32_t mutex;
 	uint32_t generation, nr_generations; /* the next of ours, and how many are left */
 	uint64_t quota, held, cached; /* bytes; copied to the file for others to read */
 	uint64_t cached_max;
@@ -66,7 +69,8 @@ extern SEA_HIDDEN int64_t sea_message_patience_ns;
  * name.  A heap of that name that nobody has open is replaced. */
 int sea_message_create(struct sea_message_view **view, const char *name, size_t size, size_t maximum, unsigned mode);
 
-/* Opens a heap by its name, or by a file that another process passed (which stays the caller's). */
+/* Opens a heap by its name, or by a file that another process passed (which stays the
+ * caller's). */
 int sea_message_open(struct sea_message_view **view, const char *name);
 int sea_message_attach(struct sea_message_view **view, int file);
 

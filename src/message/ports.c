@@ -19,8 +19,8 @@
 #include "base/shared.h"
 #include "message/blocks.h"
 
-/* How often a receiver looks for a message before it sleeps: some microseconds, as much as sleeping
- * and waking take. */
+/* How often a receiver looks for a message before it sleeps: some microseconds, as much as
+ * sleeping and waking take. */
 #define LOOKS 200
 
 #define NS_PER_MS 1000000

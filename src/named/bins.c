@@ -7,8 +7,8 @@
 #include "base/check.h"
 #include "heap/mistake.h"
 
-/* A refill brings a quarter of what its class has drawn so far, as in a thread's cache, and at most
- * so many bytes and chunks. */
+/* A refill brings a quarter of what its class has drawn so far, as in a thread's cache, and at
+ * most so many bytes and chunks. */
 #define REFILL_SHARE 4
 #define REFILL_BYTES (64 * SEA_KIB)
 #define REFILL_CHUNKS 512
@@ -16,8 +16,8 @@
 /* Bytes of one class that a list may hold. */
 #define LIST_BYTES (32 * SEA_KIB)
 
-/* By class: chunks that a list may hold.  Class 1 is written last, and says that all are known; two
- * threads may write the same values at once. */
+/* By class: chunks that a list may hold.  Class 1 is written last, and says that all are known;
+ * two threads may write the same values at once. */
 static int32_t limits[SEA_NR_CLASSES];
 
 static SEA_NOINLINE void learn_limits(void)

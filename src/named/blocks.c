@@ -13,7 +13,6 @@
 #include "page/page_alloc.h"
 #include "secure/secure.h"
 #include "named/handover.h"
-#include "secure/secure.h"
 
 static unsigned class_for(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
 
@@ -142,8 +141,8 @@ static void free_chunk(struct sea_named *named, struct sea_zone *zone, void *blo
 
 /* --- runs ------------------------------------------------------------------------------------ */
 
-/* A parked run is not found by free().  One with an arena of its own cannot be parked, nor found by
- * its page. */
+/* A parked run is not found by free().  One with an arena of its own cannot be parked,
+ * nor found by its page. */
 static void park(const void *base)
 {
 	size_t size;

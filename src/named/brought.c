@@ -88,8 +88,8 @@ struct sea_named *sea_named_plot_around(const void *address)
 	return named;
 }
 
-/* Claim: a heap of this process has its metadata in this memory.  (A heap that lies in a block of another
- * does not meet it.) */
+/* Claim: a heap of this process has its metadata in this memory.  (A heap that lies in a block of
+ * another does not meet it.) */
 static bool is_taken(struct sea_brought brought)
 {
 	sea_lock_take(&sea_named_lock);

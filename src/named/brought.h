@@ -7,7 +7,8 @@
 
 enum sea_brought_result {
 	SEA_BROUGHT_OK,
-	SEA_BROUGHT_NO_MEMORY, /* for our structures, or there are SEA_MAX_NAMED heaps, or over the quota */
+	/* for our structures, or there are SEA_MAX_NAMED heaps, or over the quota */
+	SEA_BROUGHT_NO_MEMORY,
 	SEA_BROUGHT_TOO_SHORT, /* no room for the metadata, or ranges that are occupied overlap */
 	SEA_BROUGHT_NONE,      /* no heap is there */
 	SEA_BROUGHT_DAMAGED,

@@ -55,7 +55,7 @@ struct sea_shared sea_handover_mapped(void)
 	return (struct sea_shared){sea_load_relaxed(&mapped.blocks), sea_load_relaxed(&mapped.heads)};
 }
 
-/* --- in transit ------------------------------------------------------------------------------- */
+/* --- in transit ------------------------------------------------------------------------------ */
 
 /* Forgets runs that other processes have imported.  Index lock. */
 static void sweep(void)

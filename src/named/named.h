@@ -5,8 +5,8 @@
  *    large           runs of pages                    (runs.h)
  *    brought memory  plot                             (plot.h)
  *
- * Nothing here sets errno.  Sizes above PTRDIFF_MAX give NULL.  `verb` is what the program tried to
- * do, for the report of a mistake.
+ * Nothing here sets errno.  Sizes above PTRDIFF_MAX give NULL.  `verb` is what the program tried
+ * to do, for the report of a mistake.
  */
 #ifndef SEA_NAMED_H
 #define SEA_NAMED_H
@@ -33,16 +33,16 @@ void sea_named_free_in(uint64_t handle, const char *verb, void *block);
 void *sea_named_resize_in(uint64_t handle, const char *verb, void *block, struct sea_request *request);
 size_t sea_named_size_in(uint64_t handle, const char *verb, const void *block);
 
-/* Bytes that heap objects have drawn from zones and runs; shared runs and brought memory are not among
- * them.  Exact if no thread runs. */
+/* Bytes that heap objects have drawn from zones and runs; shared runs and brought memory are not
+ * among them.  Exact if no thread runs. */
 size_t sea_named_drawn_from_pages(void);
 
-/* For calls that do not name a heap.  The first finds the heap of a block: NULL if it has none.  The
- * others are for blocks of a heap. */
+/* For calls that do not name a heap.  The first finds the heap of a block: NULL if it has none.
+ * The others are for blocks of a heap. */
 struct sea_named *sea_named_of(const void *block);
 
-/* Claim: the block is of a heap object.  Hardened mode asks this before it looks at a block, which may
- * lie inside one of its own.  False while this thread holds a lock. */
+/* Claim: the block is of a heap object.  Hardened mode asks this before it looks at a block, which
+ * may lie inside one of its own.  False while this thread holds a lock. */
 SEA_INLINE bool sea_named_has(const void *block)
 {
 	return sea_named_any() && block && !sea_lock_holds_any() && sea_named_of(block);

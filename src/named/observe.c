@@ -29,7 +29,7 @@ void sea_named_stats(uint64_t handle, const char *verb, struct sea_named_stats *
 	sea_named_leave(named);
 }
 
-/* --- live blocks, by address ------------------------------------------------------------------ */
+/* --- live blocks, by address ----------------------------------------------------------------- */
 
 struct list {
 	struct sea_block *blocks;
@@ -180,7 +180,8 @@ static size_t live_in_plot(const struct sea_plot *plot)
 static bool is_sound(struct sea_named *named)
 {
 	struct sea_named_stats runs = {0};
-	bool sound = named->drawn <= named->quota && named->shard.owner == named->handle; /* NA3, NA4 */
+	bool sound = named->drawn <= named->quota;	 /* NA3 */
+	sound &= named->shard.owner == named->handle; /* NA4 */
 	sound &= sea_named_bins_are_sound(named) && sea_runs_are_sound(named) && sea_shard_is_sound(&named->shard);
 	count_runs(named, &runs);
 	if (named->plot)

@@ -3,9 +3,9 @@
  *
  *    |  head  | seam | used | hints |  blocks, holes, ranges that are not ours  |
  *
- * It never grows, and all that it knows is inside, in one used chunk: so a mapped file has it again
- * after a restart.  Chunks are kept in bitmaps as in a zone (zone.h).  What it knows of a hole is
- * out of band too, so it never writes to free memory, nor to a range that is occupied.
+ * It never grows, and all that it knows is inside, in one used chunk: so a mapped file has it
+ * again after a restart.  Chunks are kept in bitmaps as in a zone (zone.h).  What it knows of a
+ * hole is out of band too, so it never writes to free memory, nor to a range that is occupied.
  *
  * A process may be killed between any two stores.  The order of stores sees to it that the bitmaps
  * then show a chunk of which a part is used: sea_plot_open() frees it.  At most the block that was
@@ -31,7 +31,8 @@ struct sea_brought {
 enum sea_note_kind { SEA_NOTE_OCCUPIED, SEA_NOTE_RESERVED };
 #define SEA_LABEL_ROOM 15
 
-/* A range that is not available: the metadata, what was occupied at creation, what was reserved. */
+/* A range that is not available: the metadata, what was occupied at creation, what was
+ * reserved. */
 struct sea_note {
 	uint64_t from, nr;
 	uint8_t kind; /* enum sea_note_kind */
@@ -46,7 +47,8 @@ struct sea_plot_head {
 	uint64_t length, skew, nr; /* bytes; bytes in front of the first granule; granules */
 	uint64_t sum;		   /* of the fields above but nr_notes */
 	uint64_t root;		   /* granule of the root block + 1; 0: none */
-	uint64_t is_closed, sum_of_maps; /* set by sea_plot_close(), and while the maps are cleared */
+	/* set by sea_plot_close(), and while the maps are cleared */
+	uint64_t is_closed, sum_of_maps;
 	uint64_t most_notes;
 	char name[SEA_NAME_ROOM];
 };
@@ -57,11 +59,14 @@ struct sea_plot {
 	size_t nr;   /* granules */
 	struct sea_plot_head *head;
 	struct sea_note *notes;
-	uint64_t *seam, *used; /* a bit more than there are granules: both bits are set behind the last */
+	/* a bit more than there are granules: both bits are set behind the last */
+	uint64_t *seam, *used;
 	uint32_t *hint;	       /* by stripe: upper bound for the holes that start there */
 	uint32_t *far_hint;    /* by SEA_PLOT_GROUP stripes: upper bound for their hints */
-	uint32_t *reach;       /* by stripe: length of the hole that starts there and goes on behind it */
-	uint32_t *back;	       /* by stripe: length of the hole that ends there and starts before it */
+	/* by stripe: length of the hole that starts there and goes on behind it */
+	uint32_t *reach;
+	/* by stripe: length of the hole that ends there and starts before it */
+	uint32_t *back;
 	struct sea_named *named;
 	struct sea_plot *next; /* index lock */
 };
@@ -76,8 +81,8 @@ struct sea_plot {
 /* The most: lengths of holes are noted in 32 bits, in granules. */
 #define SEA_PLOT_MOST ((size_t)UINT32_MAX * SEA_GRANULE)
 
-/* Makes a heap.  `occupied` (nr_occupied ranges) is never touched.  False: there is no room for the
- * metadata, or there are too many ranges. */
+/* Makes a heap.  `occupied` (nr_occupied ranges) is never touched.  False: there is no room for
+ * the metadata, or there are too many ranges. */
 bool sea_plot_create(struct sea_plot *plot, struct sea_brought brought, const char *name,
 		      const struct sea_note *occupied, size_t nr_occupied);
 

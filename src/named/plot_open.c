@@ -73,7 +73,7 @@ static void lay_out(struct sea_plot *plot, size_t at)
 }
 _Static_assert(sizeof(struct sea_plot_head) % SEA_GRANULE == 0, "the maps behind it are aligned");
 
-/* --- sums ------------------------------------------------------------------------------------- */
+/* --- sums ------------------------------------------------------------------------------------ */
 
 /* FNV-1a by words (Fowler, Noll, Vo). */
 static uint64_t add_to_sum(uint64_t sum, const uint64_t *words, size_t nr)
@@ -164,8 +164,8 @@ static bool is_inside(const struct sea_plot *plot, const struct sea_note *note)
 	return note->nr && note->from < plot->nr && note->nr <= plot->nr - note->from;
 }
 
-/* Frees all but what is noted.  Until it has ended the head says what to begin again with: the notes
- * themselves stay where they are.  False: they are broken. */
+/* Frees all but what is noted.  Until it has ended the head says what to begin again with: the
+ * notes themselves stay where they are.  False: they are broken. */
 static bool clear(struct sea_plot *plot, uint32_t nr_notes)
 {
 	SEA_ASSERT(nr_notes <= plot->head->most_notes);
@@ -187,7 +187,7 @@ static bool clear(struct sea_plot *plot, uint32_t nr_notes)
 
 void sea_plot_clear(struct sea_plot *plot) { SEA_CHECK(clear(plot, plot->head->nr_notes)); }
 
-/* --- finding it again ------------------------------------------------------------------------------ */
+/* --- finding it again ------------------------------------------------------------------------ */
 
 static bool is_head(const struct sea_plot *plot)
 {

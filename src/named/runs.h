@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* runs.h - large blocks of heap objects, and which heap an address belongs to
  *
- * A block above SEA_ZONE_CHUNK_MAX is a run of pages.  The page allocator keeps it parked (or gives
- * it an arena of its own), so free() does not find it there and asks this index.
+ * A block above SEA_ZONE_CHUNK_MAX is a run of pages.  The page allocator keeps it parked (or
+ * gives it an arena of its own), so free() does not find it there and asks this index.
  *
  * RU1  A run is in the list of its heap and in one bucket of the index.
  */

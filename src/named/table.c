@@ -146,7 +146,7 @@ void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_
 	if (sea_load_relaxed(&named->handle) != handle)
 		sea_named_no_heap(verb, handle);
 	sea_store_release(&named->handle, no_handle(named));
-	SEA_ASSERT(sea_load_relaxed(&named->handle) % SEA_MAX_NAMED != named->index); /* NA1: leads nowhere */
+	SEA_ASSERT(!sea_named_at(handle) && !sea_named_exists(named)); /* NA1: leads nowhere */
 	end(named);
 	SEA_ASSERT(!named->drawn && !named->nr_drawn && !named->runs && !named->plot);
 	sea_lock_drop(&named->lock);

@@ -17,8 +17,8 @@
  * NA4  The owner of the heap's shard, and so of each of its zones, is the handle.
  * NA5  An entry that no heap has is in the list of unused ones.  sea_named_nr counts the others.
  *
- * The lock of a heap protects all of it but what says otherwise.  A heap with `one_thread` takes no
- * lock: the program orders all calls for it.
+ * The lock of a heap protects all of it but what says otherwise.  A heap with `one_thread` takes
+ * no lock: the program orders all calls for it.
  */
 #ifndef SEA_NAMED_TABLE_H
 #define SEA_NAMED_TABLE_H
@@ -92,9 +92,9 @@ struct sea_named_options {
  * SEA_MAX_NAMED heaps. */
 struct sea_named *sea_named_create(const char *name, struct sea_named_options options);
 
-/* The handle becomes invalid, then end(named) is called with the lock held, and then the entry may be
- * used again.  Ends the process if another thread is allocating or freeing there, or if the handle
- * is invalid. */
+/* The handle becomes invalid, then end(named) is called with the lock held, and then the entry
+ * may be used again.  Ends the process if another thread is allocating or freeing there, or if
+ * the handle is invalid. */
 void sea_named_retire(uint64_t handle, const char *verb, void (*end)(struct sea_named *named));
 
 /* Takes the lock and notes that the thread is inside.  Ends the process if the handle is

@@ -16,9 +16,11 @@
 #define RECURS_MS 250
 /* On a slow or throttled machine a fault takes up to SLOW_FAULT_US.  The times here grow by that
  * for each page that was faulted in meanwhile, but at most by RECURS_MS.  Without that limit,
- * 30 swings of 100 MiB were one period of 76 s, and their allowance lasted through a light load. */
+ * 30 swings of 100 MiB were one period of 76 s, and their allowance lasted through a light
+ * load. */
 #define SLOW_FAULT_US 100
-/* A swing that raises the allowance takes less than this, so it uses the allowance within a period. */
+/* A swing that raises the allowance takes less than this, so it uses the allowance within a
+ * period. */
 #define PERIOD_MS RECURS_MS
 /* While no thread asks for the watermarks, the allowance is halved each time this has passed.
  * After 10 s a thousandth is left. */
@@ -31,7 +33,8 @@
 /* The first bound: this part of the recent peak; at least a buffer of 32 MiB and some more. */
 #define FIRST_SHARE 2
 #define FIRST_MIN (48 * SEA_MIB)
-/* If this part of the allowance was used for a whole period, the bound rises to 5/4 of the peak. */
+/* If this part of the allowance was used for a whole period, the bound rises to 5/4 of the
+ * peak. */
 #define USED_SHARE 2
 /* A program that starts threads and waits for their end again and again has more work.  After so
  * many ends, each within RECURS_MS of the last, the allowance is not reset. */
@@ -43,25 +46,29 @@
 
 static struct {
 	size_t nr_faulted, nr_purged; /* pages, ever; atomic */
-	size_t nr_refaults;	      /* faulted pages that followed soon after as many purged ones;
-					atomic */
+	/* faulted pages that followed soon after as many purged ones; atomic */
+	size_t nr_refaults;
 	size_t allowed;		      /* bytes; atomic */
 	size_t peak;		      /* recent peak of bytes in use; atomic */
 	struct {
 		uint64_t began_ms;    /* atomic */
-		size_t nr_faulted;    /* state.nr_faulted at the period's start; atomic, not exact */
+		/* state.nr_faulted at the period's start; atomic, not exact */
+		size_t nr_faulted;
 		size_t most_in_use;   /* bytes; atomic, not exact */
 		size_t least_beyond, most_beyond; /* bytes beyond the base; the same */
 		size_t allowed;	      /* state.allowed at the period's start; the same */
-		size_t raised_to;     /* the allowance after the last raise in the period; the same */
+		/* the allowance after the last raise in the period; the same */
+		size_t raised_to;
 	} period;
-	uint32_t is_proven;	      /* half of the allowance was used for a whole period; atomic */
+	/* half of the allowance was used for a whole period; atomic */
+	uint32_t is_proven;
 	uint32_t is_reset;	      /* until the next measurement the allowance is 0, and earlier
 					purges do not count; atomic */
 	uint32_t nr_ends;	      /* ends of work in a row; atomic, not exact */
 	uint64_t end_ms;	      /* time of the last one; the same */
 	uint32_t is_measuring;	      /* a thread is measuring; atomic */
-	size_t seen_faulted, seen_purged; /* pages at the last measurement; for the measuring thread */
+	/* pages at the last measurement; for the measuring thread */
+	size_t seen_faulted, seen_purged;
 	size_t missing;		      /* purged pages that were not faulted in again; the same */
 	size_t window_refaults;	      /* pages in this window; the same */
 	uint64_t window_ms;	      /* the window's start; the same */

@@ -367,7 +367,8 @@ size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
 	if (arena->hollow)
 		sea_add_relaxed_mt(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
 	size_t nr = purge_map(arena, arena->touched, from, to);
-	/* Pages that could not be purged are locked, perhaps with the whole process: not renewed. */
+	/* Pages that could not be purged are locked, perhaps with the whole process: not
+	 * renewed. */
 	if (nr && wants_renewal(arena, from, to) && !sea_arena_count_held(arena, from, to))
 		sea_arena_renew(arena, from, to);
 	return nr;

@@ -6,8 +6,8 @@
  *    |1 1 1 0 0 1 0 0 0 0 0 0 |  touched: a bit for each page
  *
  * An arena is one range of addresses that the page allocator treats as a machine's memory.  Memory
- * below `committed` may be used.  Above, the kernel has promised nothing, so neither mlockall() nor
- * a strict overcommit policy counts it.
+ * below `committed` may be used.  Above, the kernel has promised nothing, so neither mlockall()
+ * nor a strict overcommit policy counts it.
  *
  * A huge range gets all its memory when its first page is written to.  The pages that come with it
  * are hollow until they are surely written to.
@@ -26,11 +26,13 @@ struct sea_arena {
 	size_t committed;   /* bytes from base; atomic; shrinks only in a whole arena */
 	uint32_t has_gaps;  /* some pages below `committed` may be only reserved; atomic */
 	uint64_t *touched;  /* bit per page: may have memory and old bytes; atomic.  NULL: whole */
-	uint64_t *hollow;   /* bit per page: may have memory as part of a huge page, without having been
-			       written to; touched pages may have the bit too; atomic.  NULL: whole */
+	/* bit per page: may have memory as part of a huge page, without having been written to;
+	 * touched pages may have the bit too; atomic.  NULL: whole */
+	uint64_t *hollow;
 	uint64_t *huge;	    /* bit per range of a huge page: we made it huge; atomic */
-	uint64_t *lent;	    /* bit per range of a huge page: was in a run for which a program may have
-			       called madvise() since the last renewal; atomic */
+	/* bit per range of a huge page: was in a run for which a program may have called
+	 * madvise() since the last renewal; atomic */
+	uint64_t *lent;
 	struct sea_pool *pool; /* the page allocator's state; NULL for a whole arena */
 	char *meta;	    /* whole pages with the pool and the bitmaps; meta_size bytes */
 	size_t meta_size;

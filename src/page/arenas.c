@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* arenas.c - made, equipped, linked, released
  *
- * Metadata is never released.  So a released regular arena leaves its metadata to the next arena of
- * its size.
+ * Metadata is never released.  So a released regular arena leaves its metadata to the next arena
+ * of its size.
  *
  * AR1  The list leads from `first` to `last`, and is empty if both are NULL.  Each arena in it has
  *      a pool and is in a range AVAILABLE of the region map.
@@ -114,8 +114,8 @@ static bool equip_arena(struct sea_arena *arena)
 	return true;
 }
 
-/* Metadata of an arena's zones takes 1/64 of it, and is mapped when they are made.  An arena that took
- * all that a limit left could not be used: of 200 MiB of addresses 58 were. */
+/* Metadata of an arena's zones takes 1/64 of it, and is mapped when they are made.  An arena that
+ * took all that a limit left could not be used: of 200 MiB of addresses 58 were. */
 #define METADATA_SHARE 64
 
 /* Claim: metadata for an arena of this size still finds addresses. */
@@ -200,8 +200,8 @@ bool sea_arenas_release_empty(size_t keep, size_t most_dirty, size_t *nr_dirty)
 		next = arena->next;
 		SEA_ASSERT(arena->meta && arena->pool->nr_free == arena->pool->nr_pages);
 		*nr_dirty += sea_arena_count_touched(arena, 0, arena->pool->nr_pages);
-		sea_seams_purge(arena->base, arena->size); /* before the kernel gives the addresses to
-								others */
+		/* before the kernel gives the addresses to others */
+		sea_seams_purge(arena->base, arena->size);
 		release(arena);
 		if (arena->meta_size >= sea_page_size())
 			sea_os_purge(arena->meta, sea_round_down(arena->meta_size, sea_page_size()));

@@ -16,7 +16,8 @@
 #define SEA_ARENA_MAX SEA_GIB
 
 extern SEA_HIDDEN struct sea_arenas {
-	struct sea_lock lock;		/* the page lock: the list, its pools, the state of arenas.c */
+	/* the page lock: the list, its pools, the state of arenas.c */
+	struct sea_lock lock;
 	struct sea_arena *first, *last; /* regular arenas, oldest first */
 	size_t nr_whole, whole;		/* number of whole arenas, bytes of their blocks; atomic */
 } sea_arenas;
@@ -46,7 +47,8 @@ void sea_arenas_link(struct sea_arena *arena);
  * touched pages.  True: it released one.  *nr_dirty: touched pages in them. */
 bool sea_arenas_release_empty(size_t keep, size_t most_dirty, size_t *nr_dirty);
 
-/* Reserves `reserve` bytes (or only `size`, if that is too much) and commits `size`, for one block. */
+/* Reserves `reserve` bytes (or only `size`, if that is too much) and commits `size`, for one
+ * block. */
 struct sea_arena *sea_arenas_make_whole(size_t size, size_t align, size_t reserve);
 void sea_arenas_free_whole(struct sea_arena *arena);
 

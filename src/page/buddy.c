@@ -10,8 +10,8 @@
  * P3  No two free buddies overlap, and no two partners are both free.
  * P4  nr_free is the sum of the free buddies' pages.
  *
- * The caller holds the page lock.  After Knowlton (1965) and Knuth, TAOCP vol. 1, 2.5.  The lists by
- * order are sets here, so that the lowest buddy is taken.
+ * The caller holds the page lock.  After Knowlton (1965) and Knuth, TAOCP vol. 1, 2.5.  The lists
+ * by order are sets here, so that the lowest buddy is taken.
  */
 #include "page/buddy.h"
 

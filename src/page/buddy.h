@@ -43,7 +43,8 @@ void sea_buddy_free(struct sea_pool *pool, pfn_t pfn, size_t nr_pages);
 /* Takes exactly [pfn, pfn + nr_pages).  False: not all of it is free. */
 bool sea_buddy_take(struct sea_pool *pool, pfn_t pfn, size_t nr_pages);
 
-/* The first page of the free buddy that covers `pfn`, and its *order; SEA_NO_PFN if there is none. */
+/* The first page of the free buddy that covers `pfn`, and its *order; SEA_NO_PFN if there is
+ * none. */
 pfn_t sea_buddy_around(const struct sea_pool *pool, pfn_t pfn, unsigned *order);
 
 /* Claim: P1 to P4 of buddy.c hold.  Walks all pages. */

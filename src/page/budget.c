@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* budget.c - the rules of budget.h
  *
- * Linux's zones have watermarks for too little free memory.  These watermarks bound free pages that
- * still have memory.
+ * Linux's zones have watermarks for too little free memory.  These watermarks bound free
+ * pages that still have memory.
  */
 #include "page/budget.h"
 
@@ -43,8 +43,8 @@ struct sea_watermarks sea_budget_watermarks(void)
 {
 	size_t in_use = sea_pages_in_use();
 	sea_allowance_age(in_use, beyond_base(in_use));
-	if (unlikely(sea_options.idle))
-		sea_count_roughly(&sea_budget.nr_looks, 1); /* else nobody asks: no store to a shared line */
+	if (unlikely(sea_options.idle)) /* else nobody asks: no store to a shared line */
+		sea_count_roughly(&sea_budget.nr_looks, 1);
 	struct sea_watermarks marks = watermarks_for(in_use);
 	SEA_ASSERT(marks.low <= marks.high);
 	return marks;

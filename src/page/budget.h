@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* budget.h - what free memory may stay resident, for the process as a whole
  *
- *    reserve                       may hold                                        asked when
- *    dirty pages: free, idle in    together at most the high watermark,            freeing pages;
- *    zones, in parked runs         max(dirty_max, in use / dirty_ratio)            one refill in 16;
- *                                  + the allowance; purged down to the low         parking a run
- *                                  watermark, half of that + the allowance
- *    bins of one thread            max(cache, what it held at its peak),           growing a bin
- *                                  8 times the option `cache` at most
- *    bins of all threads, those    max(64 MiB, a quarter of what is in use)        the same
+ *    reserve                      may hold                                     asked when
+ *    dirty pages: free, idle in   together at most the high watermark,         freeing pages;
+ *    zones, in parked runs        max(dirty_max, in use / dirty_ratio)         one refill in 16;
+ *                                 + the allowance; purged down to the low      parking a run
+ *                                 watermark, half of that + the allowance
+ *    bins of one thread           max(cache, what it held at its peak),        growing a bin
+ *                                 8 times the option `cache` at most
+ *    bins of all threads, those   max(64 MiB, a quarter of what is in use)     the same
  *    of ended threads included
- *    bins of ended threads         the option `cache` each, 16 threads at most     ending a thread
- *    hollow pages (huge pages)     a 20th of what was written to                   making a huge page
+ *    bins of ended threads        the option `cache` each, 16 threads          ending a thread
+ *    hollow pages (huge pages)    a 20th of what was written to                making a huge page
  *
- * The allowance (allowance.h) is for pages that are purged and faulted in again soon.  It is 0 in a
- * program whose memory use does not swing.  At first it is at most max(48 MiB, half of the recent
- * peak).  What is kept plus what is in use never exceeds the recent peak by more than a quarter
- * because of it.  Without work it is halved each second.
+ * The allowance (allowance.h) is for pages that are purged and faulted in again soon.  It is 0 in
+ * a program whose memory use does not swing.  At first it is at most max(48 MiB, half of the
+ * recent peak).  What is kept plus what is in use never exceeds the recent peak by more than a
+ * quarter because of it.  Without work it is halved each second.
  *
- * So an idle process keeps at most the high watermark and what its threads have cached.  After 10 s
- * without work, the next call that takes a slow path begins to purge down to
+ * So an idle process keeps at most the high watermark and what its threads have cached.  After
+ * 10 s without work, the next call that takes a slow path begins to purge down to
  * max(dirty_max, in use / dirty_ratio).
  *
  * BU1  sea_budget.cached is the sum of the limits of all bins; growth stops at their bound.

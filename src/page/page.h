@@ -18,14 +18,16 @@ typedef uint32_t pfn_t;
 
 enum sea_page_state {
 	SEA_PAGE_INSIDE, /* not the first page of anything */
-	SEA_PAGE_FREE,	 /* first page of a free buddy of 2^order pages, in the pool's set of that order */
+	/* first page of a free buddy of 2^order pages, in the pool's set of that order */
+	SEA_PAGE_FREE,
 	SEA_PAGE_RUN,	 /* first page of a run of nr_pages */
 	SEA_PAGE_PARKED,	 /* the same, parked by its owner: not a block of the program */
 };
 
 struct page {
 	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_PARKED: length of the run */
-	uint8_t state;	   /* enum sea_page_state; atomic: other threads read it while it changes */
+	/* enum sea_page_state; atomic: other threads read it while it changes */
+	uint8_t state;
 	uint8_t order;	   /* SEA_PAGE_FREE */
 } SEA_PACKED_BY_TWO;
 _Static_assert(sizeof(struct page) == 6, "6 bytes a page: 0.15 % of the arena");

@@ -31,7 +31,8 @@
 /* From this size on, moving pages by system call is faster than copying. */
 #define MOVE_PAGES_MIN (4 * SEA_MIB)
 /* A whole arena takes three to six mappings, and a process may have 65,530.  With so many whole
- * arenas, only a run of more than half the largest regular arena gets one, and no pages are moved. */
+ * arenas, only a run of more than half the largest regular arena gets one, and no pages are
+ * moved. */
 #define MOST_WHOLE 128
 
 static uint32_t cannot_move; /* a failed move has lost its target; atomic */

@@ -111,14 +111,16 @@ size_t sea_pages_purge_range(void *from, void *to);
 size_t sea_pages_purge_free(size_t keep);
 
 /* Purges free pages down to the low watermark, if more than the high one is dirty or a round has
- * begun.  Makes only the steps that a free of so many pages must make.  True: there is more to do. */
+ * begun.  Makes only the steps that a free of so many pages must make.  True: there is more to
+ * do. */
 bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages);
 
 struct sea_page_stats {
 	size_t reserved;  /* bytes of address space in arenas */
 	size_t committed; /* part of reserved: readable and writable */
 	size_t in_use;	  /* bytes in runs */
-	size_t dirty;	  /* bytes in touched pages that the program does not use, also inside runs */
+	/* bytes in touched pages that the program does not use, also inside runs */
+	size_t dirty;
 	size_t nr_whole;  /* runs with an arena of their own */
 	size_t whole;	  /* bytes in them */
 	size_t purged;	  /* bytes purged, ever */

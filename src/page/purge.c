@@ -35,13 +35,14 @@ struct cursor {
 static struct {
 	uint32_t is_running;		    /* a thread has the turn; atomic */
 	uint32_t goes_on;		    /* a round has begun; atomic */
-	size_t nr_missed;			    /* steps that threads without the turn left; atomic */
+	/* steps that threads without the turn left; atomic */
+	size_t nr_missed;
 	size_t nr_freed;		    /* pages, ever; atomic */
 	size_t quiet_until;		    /* no purging before nr_freed reaches this; atomic */
 	size_t rest_until;		    /* no new round before nr_freed reaches this; atomic */
 	size_t nr_refused;		    /* useless calls in a row; atomic, not exact */
-	size_t pause;			    /* length of the last pause in pages; 0: the last call was
-						useful; the same */
+	/* length of the last pause in pages; 0: the last call was useful; the same */
+	size_t pause;
 	size_t nr_round;	    /* pages purged in this round; for the thread with the turn */
 	struct sea_buddy hand[SEA_STEP_CALLS]; /* page lock */
 	size_t nr_hand;
@@ -204,7 +205,8 @@ static size_t collect(size_t want, bool *is_over)
 		state.hand[state.nr_hand++] = piece;
 		taken += sea_arena_count_touched(arena, piece.pfn, piece.pfn + (1ull << piece.order));
 		if (piece.order < state.cursor.order)
-			break; /* the rest of the buddy is in smaller buddies until the piece is back */
+			/* the rest of the buddy is in smaller buddies until the piece is back */
+			break;
 	}
 	SEA_ASSERT(state.nr_hand <= SEA_STEP_CALLS); /* U3 */
 	*is_over = !arena;

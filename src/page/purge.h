@@ -3,8 +3,8 @@
  *
  *    pool --> hand --> system call --> pool
  *
- * A round of purging begins when too much is dirty.  It ends when little is dirty, or when each free
- * buddy has been looked at.  Threads that free pages make a step of it each.  If the system
+ * A round of purging begins when too much is dirty.  It ends when little is dirty, or when each
+ * free buddy has been looked at.  Threads that free pages make a step of it each.  If the system
  * refuses, no thread asks again until more pages have been freed; that pause doubles each time.
  *
  * The callers keep the counts of pages; these functions only move buddies.

@@ -10,8 +10,8 @@
  * ST1  nr_ready[c] cells of class c are in ready[c], and each is free.
  * ST2  The first nr_held entries of `held` are free cells, `held_bytes` long together.
  * ST3  The first nr_out entries of `out` are free cells, `out_bytes` long together.
- * ST4  At each instruction: no cell is in two of the lists, and nr_out is below SEA_CELLCACHE_OUT.  So
- *      the child of a fork by a signal handler can allocate and free, wherever the signal came.
+ * ST4  At each instruction: no cell is in two of the lists, and nr_out is below SEA_CELLCACHE_OUT.
+ *      So the child of a fork by a signal handler can allocate and free, wherever the signal came.
  *
  * No lock: a cell cache belongs to its thread.  A thread that ends leaves it to the next one.
  */

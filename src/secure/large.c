@@ -12,8 +12,8 @@
  * So a block that comes and goes costs two calls of mprotect.  Runs are rounded up to an eighth of
  * a power of two, so that they fit more often; that costs addresses, but no memory.
  *
- * What is known of a block is in a record out of band, in a hash table by address.  The record of a
- * freed block stays in the table until its run is given up, oldest first.
+ * What is known of a block is in a record out of band, in a hash table by address.  The record of
+ * a freed block stays in the table until its run is given up, oldest first.
  *
  * LG1  The table has each live block and each kept one, once; nr_live and nr_kept count them.
  * LG2  Of a live block [data, data_end) has access, and the rest of its run has none if it is
@@ -50,8 +50,8 @@
  * time.  A bucket has one record on average. */
 #define HANDLER_TRIES 100
 #define HANDLER_STEPS 1000
-/* Runs that wait for a block, and bytes of addresses in one, at most.  A program that frees more of
- * them at once is about to use less memory. */
+/* Runs that wait for a block, and bytes of addresses in one, at most.  A program that frees more
+ * of them at once is about to use less memory. */
 #define WAITING_MOST 32
 #define WAITING_BYTES (4 * SEA_MIB)
 
@@ -157,7 +157,8 @@ static struct large *take_record(void)
 static void note(const struct large *large, int sign)
 {
 	size_t open = large->is_live ? (size_t)(large->data_end - large->data) : 0;
-	SEA_ASSERT(open <= large->run_size && (sign > 0 || table.closed >= large->run_size - open)); /* LG4 */
+	SEA_ASSERT(open <= large->run_size); /* LG4 */
+	SEA_ASSERT(sign > 0 || table.closed >= large->run_size - open);
 	table.closed += (large->run_size - open) * (size_t)sign;
 	table.live += large->is_live ? large->size * (size_t)sign : 0;
 }

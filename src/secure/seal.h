@@ -11,18 +11,18 @@
  * kind are masked by bits of the process: else the first byte of a seal without fill would be 1 in
  * each process, and a 1 that is written one byte too far would change nothing.  The code
  * mixes the address and the other fields with secrets of the process.  Who writes over a seal
- * without knowing them hits the right code by a chance of 2^-46.  It is the two halves of a product
- * of 128 bits, as wyhash mixes words: fast, and no cipher.
+ * without knowing them hits the right code by a chance of 2^-46.  It is the two halves of a
+ * product of 128 bits, as wyhash mixes words: fast, and no cipher.
  *
  * SE1  A cell that was never handed out, or whose memory was purged, has the seal 0.
  * SE2  The seal of a free cell is sea_seal_free() of its place.
  * SE3  The seal of a block has the live bit and the right code, and its fill is sea_fill_word().
  *
- * All bytes of the fill, and the first byte of a seal without fill, are from 0x80 to 0xbf: no zero,
- * no character of ASCII, no small number, and not 0xff.  Such a byte that is written one byte too
- * far is noticed for certain, another by a chance of 63 in 64.  There is one exception: behind a
- * request of whole granules the first byte is zero.  A string that fills such a block and lacks its
- * end is read no further.
+ * All bytes of the fill, and the first byte of a seal without fill, are from 0x80 to 0xbf: no
+ * zero, no character of ASCII, no small number, and not 0xff.  Such a byte that is written one
+ * byte too far is noticed for certain, another by a chance of 63 in 64.  There is one exception:
+ * behind a request of whole granules the first byte is zero.  A string that fills such a block and
+ * lacks its end is read no further.
  *
  * The idea of a code that depends on the address is that of the StackGuard XOR canary, and of
  * hardened_malloc's canaries; the size in it is ours.
@@ -54,8 +54,8 @@ struct sea_secrets {
 };
 extern SEA_HIDDEN struct sea_secrets sea_secrets;
 
-/* The mask that random bits make.  The first byte of a seal without fill is then from 0x81 to 0xbf:
- * no character of ASCII, no small number, and not 0xff. */
+/* The mask that random bits make.  The first byte of a seal without fill is then from 0x81 to
+ * 0xbf: no character of ASCII, no small number, and not 0xff. */
 SEA_INLINE uint64_t sea_seal_mask(uint64_t random)
 {
 	return (random & SEA_SEAL_INFO & ~(uint64_t)(0xc0 | SEA_SEAL_LIVE)) | 0x80;
@@ -78,7 +78,8 @@ SEA_INLINE sea_seal sea_seal_make(const sea_seal *place, uint64_t info)
 
 SEA_INLINE sea_seal sea_seal_of_block(const sea_seal *place, size_t slack, enum sea_kind kind)
 {
-	SEA_ASSERT(slack <= SEA_SEAL_INFO >> SEA_SEAL_SLACK_SHIFT && kind < 3); /* 3 is SEA_SEAL_FREE's */
+	SEA_ASSERT(slack <= SEA_SEAL_INFO >> SEA_SEAL_SLACK_SHIFT);
+	SEA_ASSERT(kind < 3); /* 3 is SEA_SEAL_FREE's */
 	uint64_t info = slack << SEA_SEAL_SLACK_SHIFT | (uint64_t)kind << SEA_SEAL_KIND_SHIFT | SEA_SEAL_LIVE;
 	return sea_seal_make(place, info ^ sea_secrets.mask);
 }

@@ -2,8 +2,8 @@
 /* slabs.c - tracts, slabs and the choice by chance
  *
  * A shard has a list of slabs with free cells for each class, and a list of tracts with idle slabs
- * for each grade.  A cell is taken from the first slab of its class: one of the free ones among 64,
- * by chance.  A slab that becomes free goes idle if its class has another one.  Idle slabs are
+ * for each grade.  A cell is taken from the first slab of its class: one of the free ones among
+ * 64, by chance.  A slab that becomes free goes idle if its class has another one.  Idle slabs are
  * purged by the budget of the process (page/budget.h), and a tract without a taken cell goes.
  *
  * SB1  A slab is in the list of its class if, and only if, it has a free cell.
@@ -14,8 +14,8 @@
  * SB5  A tract's nr_dirty counts its idle slabs that may have memory; the shard's idle_dirty is
  *      their sum in bytes.
  *
- * The page map has a pointer for each slot of 1 MiB.  Hardened mode puts a tract there instead of a
- * zone.  Bit 0 tells them apart, because a program may have zones from before the mode began.
+ * The page map has a pointer for each slot of 1 MiB.  Hardened mode puts a tract there instead of
+ * a zone.  Bit 0 tells them apart, because a program may have zones from before the mode began.
  */
 #include "secure/slabs.h"
 
@@ -27,8 +27,8 @@
 /* Bytes in idle slabs of a shard about which the budget is not asked. */
 #define IDLE_LEAST SEA_MIB
 
-/* Slabs with free cells.  One that gets its first goes to the end: the longer it waits, the more of
- * its cells are freed, and those that are taken together lie together. */
+/* Slabs with free cells.  One that gets its first goes to the end: the longer it waits, the more
+ * of its cells are freed, and those that are taken together lie together. */
 struct queue {
 	struct sea_slab *first, **end;
 };
@@ -151,7 +151,8 @@ static void note_dirty(struct shard *shard, struct sea_tract *tract, const struc
 {
 	if (!is_dirty(slab))
 		return;
-	SEA_ASSERT(sign > 0 || (tract->nr_dirty > 0 && shard->idle_dirty >= size_of_slab(tract))); /* SB5 */
+	SEA_ASSERT(sign > 0 || tract->nr_dirty > 0); /* SB5 */
+	SEA_ASSERT(sign > 0 || shard->idle_dirty >= size_of_slab(tract));
 	tract->nr_dirty += (uint32_t)sign;
 	shard->idle_dirty += size_of_slab(tract) * (size_t)sign;
 }
@@ -298,7 +299,7 @@ static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_
 		end_tract(shard, tract);
 }
 
-/* --- cells ------------------------------------------------------------------------------------ */
+/* --- cells ----------------------------------------------------------------------------------- */
 
 static unsigned choose_bit(struct shard *shard, uint64_t word)
 {

@@ -47,7 +47,8 @@ struct sea_tract {
 	struct sea_slab slab[];
 };
 
-/* The tract around an address, or NULL.  No lock: a tract goes only when all its cells are free. */
+/* The tract around an address, or NULL.  No lock: a tract goes only when all its cells are
+ * free. */
 SEA_INLINE struct sea_tract *sea_slabs_tract(const void *address)
 {
 	uintptr_t tagged = sea_pagemap_tagged(address);
@@ -84,7 +85,8 @@ SEA_INLINE void sea_free_cell_store(struct sea_free_cell *place, struct sea_free
 /* The first byte of its cell. */
 char *sea_free_cell_start(struct sea_free_cell spot);
 
-/* Offsets in a slab have 18 bits, sizes 16: with 36 bits behind the point the quotient is exact. */
+/* Offsets in a slab have 18 bits, sizes 16: with 36 bits behind the point the quotient is
+ * exact. */
 #define SEA_INVERSE_SHIFT 36
 _Static_assert(SEA_SLOT_SHIFT + 16 <= SEA_INVERSE_SHIFT, "offset * size <= 2^36");
 
@@ -114,7 +116,8 @@ bool sea_slabs_front_is_whole(const struct sea_tract *tract, const struct sea_sl
 /* Takes up to `nr` cells of a class, chosen by chance.  Returns how many; 0: out of memory. */
 unsigned sea_slabs_take(unsigned shard, unsigned class, unsigned nr, char **cells);
 
-/* Gives cells back that are free and sealed so.  Ends the process if one was given back already. */
+/* Gives cells back that are free and sealed so.  Ends the process if one was given back
+ * already. */
 void sea_slabs_give(const struct sea_free_cell *cells, unsigned nr);
 
 /* Purges idle slabs, and all tracts without a taken cell go.  Returns the bytes purged.  The

@@ -47,7 +47,8 @@ SEA_INLINE bool sea_cell_is_zero(const char *from, const sea_seal *to)
 /* Clears a cell but for its seal, which other threads may read. */
 SEA_INLINE void sea_cell_clear(char *cell, size_t size)
 {
-	sea_granule *first = (sea_granule *)cell, *last = (sea_granule *)(cell + size) - 1; /* the seal is in it */
+	/* the seal is in it */
+	sea_granule *first = (sea_granule *)cell, *last = (sea_granule *)(cell + size) - 1;
 	if (unlikely(size > SEA_CELL_SHORT_MAX)) {
 		memset(cell, 0, size - SEA_SEAL_SIZE);
 		return;

@@ -228,8 +228,9 @@ size_t sea_gaps_find(struct sea_segment *segment, size_t n, size_t *size)
 		found = find_in_list(segment, longer, n, 1, size);
 	else
 		found = find_in_list(segment, list, n, segment->nr_granules, size);
+	/* Then a list that is marked as filled is empty, or has a hole that is too short. */
 	if (found == NONE && longer < SEA_SEGMENT_LISTS)
-		sea_layout_break(segment); /* a list that is marked as filled is empty, or too short */
+		sea_layout_break(segment);
 	return found;
 }
 

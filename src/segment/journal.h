@@ -5,8 +5,8 @@
  *    log:    | a's old value | b's old value | c's old value |   nr = 3, then 0
  *
  * A process may be killed between any two stores to shared memory.  Each store of a step first
- * notes the old value in the log.  Commit empties the log.  Whoever takes the lock over from a dead
- * holder undoes what the log has, last store first, and finds the memory as it was before the
+ * notes the old value in the log.  Commit empties the log.  Whoever takes the lock over from a
+ * dead holder undoes what the log has, last store first, and finds the memory as it was before the
  * step.  This is the undo log of databases (Gray and Reuter, "Transaction Processing", 1993).  The
  * memory outlives the process but not the machine, so nothing must be flushed.
  *
@@ -40,7 +40,8 @@ struct sea_journal {
 	char *base;    /* of the range */
 	size_t length; /* of the range, in bytes */
 	struct sea_journal_log *log;
-	uint64_t nr;	 /* stores of the open step; the log's own count may be overwritten by others */
+	/* stores of the open step; the log's own count may be overwritten by others */
+	uint64_t nr;
 	uint64_t longest; /* stores of the longest step so far */
 	void (*after_store)(void); /* NULL; a test stops the process here */
 };

@@ -35,7 +35,8 @@ struct sea_segment {
 	struct sea_segment_header *header;
 	uint64_t *seam, *ends; /* the bitmaps */
 	char *data;	       /* granule 0 */
-	size_t nr_granules;    /* that this view knows: growth by another process needs sea_segment_follow() */
+	/* that this view knows: growth by another process needs sea_segment_follow() */
+	size_t nr_granules;
 	size_t nr_max;	       /* granules at the limit */
 	struct sea_journal *journal; /* NULL: no step is undone */
 	bool is_broken;
@@ -43,7 +44,8 @@ struct sea_segment {
 
 enum sea_segment_error {
 	SEA_SEGMENT_OK,
-	SEA_SEGMENT_TOO_SHORT, /* or too long, or the contents say that they are longer than the range */
+	/* or too long, or the contents say that they are longer than the range */
+	SEA_SEGMENT_TOO_SHORT,
 	SEA_SEGMENT_NOT_ONE,   /* no segment starts here */
 	SEA_SEGMENT_OTHER_VERSION,
 	SEA_SEGMENT_BROKEN,
@@ -53,8 +55,8 @@ enum sea_segment_error {
 
 /* Makes a segment in [base, base + length) that can grow to `limit` bytes (at least `length`).
  * base: any alignment; memory up to the next multiple of 64 is not used.  The bitmaps must read as
- * zero where nothing was written yet, unless `is_dirty`: then they are cleared, which touches them.
- * Uses no journal.  Cost: constant, or 1/64 of the limit if dirty. */
+ * zero where nothing was written yet, unless `is_dirty`: then they are cleared, which touches
+ * them.  Uses no journal.  Cost: constant, or 1/64 of the limit if dirty. */
 enum sea_segment_error sea_segment_format(struct sea_segment *segment, void *base, size_t length, size_t limit,
 					  bool is_dirty);
 
@@ -76,11 +78,10 @@ size_t sea_segment_metadata(size_t limit);
  * sea_segment_is_sound() checks the rest. */
 enum sea_segment_error sea_segment_open(struct sea_segment *segment, void *base, size_t length);
 
-/* Allocates `size` bytes (0 counts as 1) at a multiple of `align` (a power of two; 16 or less costs
- * nothing; the multiple counts by this process's addresses).  Returns the offset from
+/* Allocates `size` bytes (0 counts as 1) at a multiple of `align` (a power of two; 16 or less
+ * costs nothing; the multiple counts by this process's addresses).  Returns the offset from
  * segment->base; 0: no hole is long enough, or the segment is broken.  An alignment above 16 needs
- * a hole that is longer by the alignment.
- * Cost: constant, about 20 stores. */
+ * a hole that is longer by the alignment.  Cost: constant, about 20 stores. */
 size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align);
 
 /* Allocates up to `max` blocks of `size` bytes side by side, out of the hole that one would come
@@ -105,8 +106,8 @@ size_t sea_segment_usable(const struct sea_segment *segment, size_t offset);
 /* Claim: a used block starts at this offset.  The owner of the block needs no lock. */
 bool sea_segment_is_block(const struct sea_segment *segment, size_t offset);
 
-/* Adds the memory up to `length` bytes from segment->base (at most the limit).  It needs no special
- * contents. */
+/* Adds the memory up to `length` bytes from segment->base (at most the limit).  It
+ * needs no special contents. */
 enum sea_segment_error sea_segment_grow(struct sea_segment *segment, size_t length);
 
 /* Learns of growth by another process, if `length` bytes from segment->base are accessible. */

@@ -127,7 +127,7 @@ static void interior_in_brought(void) { free(opaque((char *)take(create_in(), 64
 static void metadata_of_brought(void) { give(create_in(), (void *)(((uintptr_t)memory + 15) & ~(uintptr_t)15)); }
 static void root_of_another(void) { CALL(sea_heap_set_root)(create_in(), malloc(10)); }
 
-/* --- a destroy beside an allocation ------------------------------------------------------------- */
+/* --- a destroy beside an allocation ---------------------------------------------------------- */
 
 static sea_heap *shared;
 
@@ -139,7 +139,8 @@ static void *allocate_for_ever(void *unused)
 	return unused;
 }
 
-/* The other thread is inside when the heap is destroyed, or comes after that: both are reported. */
+/* The other thread is inside when the heap is destroyed, or comes after that: both are
+ * reported. */
 static void destroy_beside_a_thread(void)
 {
 	pthread_t thread;

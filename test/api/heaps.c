@@ -170,7 +170,7 @@ static void a_walk_stops(void)
 	CHECK_EQ(calls, 3);
 }
 
-/* --- all at once ------------------------------------------------------------------------------ */
+/* --- all at once ----------------------------------------------------------------------------- */
 
 static void reset_and_destroy(void)
 {
@@ -218,7 +218,7 @@ static void many_heaps(void)
 	CHECK(create("room again"));
 }
 
-/* --- quota and limit ------------------------------------------------------------------------------ */
+/* --- quota and limit ------------------------------------------------------------------------- */
 
 static void quota(void)
 {
@@ -423,7 +423,8 @@ static void fork_beside_threads(void)
 	CHECK(test_is_filled(mine, 5000, 9));
 }
 
-/* A trim holds parts of zones while it purges them, and holds no lock then.  Meanwhile the heap is reset. */
+/* A trim holds parts of zones while it purges them, and holds no lock then.  Meanwhile the heap is
+ * reset. */
 static void *trim_on(void *unused)
 {
 	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED))
@@ -456,7 +457,7 @@ static void reset_beside_a_trim(void)
 	CHECK_EQ(CALL(sea_heap_check)(heap), 0);
 }
 
-/* --- names and errors ------------------------------------------------------------------------------ */
+/* --- names and errors ------------------------------------------------------------------------ */
 
 static int sum_names(sea_heap *heap, const char *name, void *context)
 {
@@ -536,7 +537,8 @@ static const struct test_case cases[] = {
 	{"quota", quota, SEAM, 0, 0, NULL},
 	{"limit", limit, SEAM, 0, 0, NULL},
 	{"caches go first", caches_go_first, SEAM, 0, 0, NULL},
-	{"threads below a limit", threads_below_a_limit, SEAM | NOT_SECURE, 60, 0, NULL}, /* freed blocks that are held back count */
+	/* freed blocks that are held back count */
+	{"threads below a limit", threads_below_a_limit, SEAM | NOT_SECURE, 60, 0, NULL},
 	{"threads share a heap", threads_share_a_heap, SEAM, 60, 0, NULL},
 	{"fork beside threads", fork_beside_threads, SEAM, 60, 0, NULL},
 	{"reset beside a trim", reset_beside_a_trim, SEAM, 60, 0, NULL},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* heaps_brought.c - heaps in memory that the program brings: buffers, files, ranges that are taken */
+/* heaps_brought.c - heaps in memory that the program brings: buffers, files, ranges that are
+ * taken */
 #include "../blocks.h"
 #include "../harness.h"
 
@@ -348,7 +349,7 @@ static void the_process_has_a_map(void)
 	CHECK_EQ(seen.length[SEA_RANGE_OCCUPIED], MiB);
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files ----------------------------------------------------------------------------------- */
 
 #define FILE_SIZE (4 * MiB)
 
@@ -464,7 +465,8 @@ static void reset_until_killed(sea_heap *heap)
 		CALL(sea_heap_reset)(heap);
 }
 
-/* A process that is killed in a reset leaves a heap with its reservation, and with no blocks or all. */
+/* A process that is killed in a reset leaves a heap with its reservation, and with no blocks or
+ * all. */
 static void killed_in_a_reset(void)
 {
 	size_t length = 512 * MiB;

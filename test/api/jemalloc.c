@@ -69,7 +69,8 @@ static void refresh(void)
 	CHECK_EQ(mallctl("epoch", &epoch, &size, &epoch, sizeof(epoch)), 0);
 }
 
-/* The same until the figures are new: a busy machine makes a count slow, and slow counts are rare. */
+/* The same until the figures are new: a busy machine makes a count slow, and slow counts are
+ * rare. */
 static void refresh_beyond(size_t allocated)
 {
 	for (double begun = test_now(); get("stats.allocated") == allocated && test_now() - begun < 20; usleep(1000))
@@ -422,8 +423,8 @@ static void report_to_standard_error(void)
 	abort();
 }
 
-/* Each size between what was asked for last and the usable size frees the block: also of a block that
- * has grown, shrunk or was aligned, and with a full stack. */
+/* Each size between what was asked for last and the usable size frees the block: also of a block
+ * that has grown, shrunk or was aligned, and with a full stack. */
 static void sizes_in_between_free(void)
 {
 	void (*delete_sized)(void *block, size_t size) = (void (*)(void *, size_t))test_symbol("_ZdlPvm");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* messages.c - seamalloc_message.h from outside: wrong arguments, limits, signals, forks beside threads */
+/* messages.c - seamalloc_message.h from outside: wrong arguments, limits, signals, forks beside
+ * threads */
 #include "../harness.h"
 
 #include <errno.h>
@@ -138,7 +139,7 @@ static void quota_bounds_a_peer(void)
 	CHECK_EQ(CALL(sea_msg_audit)(heap), 0);
 }
 
-/* --- limits ------------------------------------------------------------------------------------- */
+/* --- limits ---------------------------------------------------------------------------------- */
 
 static int lowest_descriptor(void)
 {
@@ -179,7 +180,8 @@ static int open_named(struct sea_msg_heap *unused)
 
 static int watch(struct sea_msg_heap *heap) { return CALL(sea_msg_port_fd)(heap, 0) < 0 ? -1 : 0; }
 
-/* Each call with more and more descriptors, until it succeeds: it fails with the error, and keeps none. */
+/* Each call with more and more descriptors, until it succeeds: it fails with the
+ * error, and keeps none. */
 static void expect_descriptors(int (*call)(struct sea_msg_heap *heap), struct sea_msg_heap *heap, int error, int nr)
 {
 	int lowest = lowest_descriptor();
@@ -228,8 +230,8 @@ static void skip_without_limits(void)
 		test_skip("RLIMIT_AS has no effect here");
 }
 
-/* Each call with more and more address space: it fails with the error until there is enough, and no
- * failure costs address space, a descriptor or a place among the peers. */
+/* Each call with more and more address space: it fails with the error until there is enough, and
+ * no failure costs address space, a descriptor or a place among the peers. */
 static void expect_addresses(int (*call)(struct sea_msg_heap *heap), struct sea_msg_heap *heap, int error)
 {
 	int lowest = lowest_descriptor(), nr_failed = 0;
@@ -299,7 +301,7 @@ static void signals_end_waiting(void)
 	CHECK(!CALL(sea_msg_receive)(heap, port, 1000000) && errno == EINTR);
 }
 
-/* --- forks ------------------------------------------------------------------------------------- */
+/* --- forks ----------------------------------------------------------------------------------- */
 
 #define IS_TOLD(call) (errno = 0, (call) && errno == ECHILD)
 
@@ -418,7 +420,7 @@ static void a_child_watches_a_port(void)
 	pthread_join(thread, NULL);
 }
 
-/* --- names --------------------------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 static void replace_again_and_again(void)
 {

@@ -260,7 +260,7 @@ static void random_operations(void)
 	CHECK(nr_steps > 1000);
 }
 
-/* --- orders of freeing ------------------------------------------------------------------------ */
+/* --- orders of freeing ----------------------------------------------------------------------- */
 
 static int by_address(const void *left, const void *right)
 {
@@ -349,8 +349,8 @@ static void run_phase(size_t size, size_t stride)
 }
 
 /* Free neighbours merge: what one size leaves serves every other.  At worst half as much
- * again as is live, and the budget for free pages.  In hardened mode 32 bytes and their seal have a
- * cell of 48, so the peak that the budget follows is higher: 1.72 to 1.76 times this. */
+ * again as is live, and the budget for free pages.  In hardened mode 32 bytes and their seal have
+ * a cell of 48, so the peak that the budget follows is higher: 1.72 to 1.76 times this. */
 static void phases_reuse_memory(void)
 {
 	static const size_t sizes[] = {32, 300000, 48, 4096, 1000, 100, 20000, 64, 3000, 1048576};
@@ -363,7 +363,7 @@ static void phases_reuse_memory(void)
 		}
 }
 
-/* --- threads --------------------------------------------------------------------------------------- */
+/* --- threads --------------------------------------------------------------------------------- */
 
 enum { NR_BOXES = 256 };
 

@@ -273,7 +273,7 @@ static void refusals(void)
 	CHECK(sea_engine_is_sound());
 }
 
-/* --- mistakes ----------------------------------------------------------------------------------- */
+/* --- mistakes -------------------------------------------------------------------------------- */
 
 static bool says(const char *text) { return strstr(sim.report, text) != NULL; }
 

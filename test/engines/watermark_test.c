@@ -47,7 +47,8 @@ static void the_last_block_changes_in_place(void)
 	CHECK(sea_realloc(block, 100) == block);
 	CHECK_EQ(sea_malloc_usable_size(block), 112);
 	CHECK(test_is_filled(block, 100, 1));
-	/* The watermark has come down.  Opaque: a compiler may take it that a new block is at no known place. */
+	/* The watermark has come down.  Opaque: a compiler may take it that a new block
+	 * is at no known place. */
 	CHECK(opaque(sea_malloc(10)) == block + 112 + 16);
 	CHECK(sea_engine_is_sound());
 }

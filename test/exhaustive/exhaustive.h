@@ -27,8 +27,8 @@ static inline unsigned number(int argc, char **argv, int n, unsigned otherwise)
 	return argc > n ? (unsigned)strtoul(argv[n], NULL, 10) : otherwise;
 }
 
-/* States are kept as fingerprints of 59 bits beside the depth at which they were seen first.  Two of
- * 50 million states share one with a chance of 0.2 %; then one of them is left out. */
+/* States are kept as fingerprints of 59 bits beside the depth at which they were seen first.  Two
+ * of 50 million states share one with a chance of 0.2 %; then one of them is left out. */
 #define DEPTH_BITS 5
 
 struct seen {

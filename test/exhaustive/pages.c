@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* pages.c PAGES - every sequence of operations on a pool of a few pages
  *
- * A state says of each page whether it is free, starts a run, or is inside of one.  The search goes
- * breadth first from the empty pool until there is no new state: so it has tried every sequence of
- * operations, of any length.  In each state it tries: to take each number of pages, in both ways, to
- * free each run, to shorten it to each length, to lengthen it in place.  The reference knows only
- * which pages are free; a set of free pages has one best division into buddies.
+ * A state says of each page whether it is free, starts a run, or is inside of one.  The
+ * search goes breadth first from the empty pool until there is no new state: so it has
+ * tried every sequence of operations, of any length.  In each state it tries: to take each
+ * number of pages, in both ways, to free each run, to shorten it to each length, to
+ * lengthen it in place.  The reference knows only which pages are free; a set of free pages
+ * has one best division into buddies.
  */
 #include "base/step.h"
 #include "page/buddy.h"
@@ -103,7 +104,8 @@ static unsigned expected_row(uint32_t free, unsigned nr)
 
 /* --- the pool ------------------------------------------------------------------------- */
 
-/* Makes the pool of a state: all taken, then each free page given back, in an order that differs. */
+/* Makes the pool of a state: all taken, then each free page given back, in an order that
+ * differs. */
 static void make_pool(struct state state)
 {
 	memset(meta, 0, sizeof(meta));

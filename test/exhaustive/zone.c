@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* zone.c small|large DEPTH [LOG2-OF-STATES] - every sequence of operations on a part of a zone
  *
- * All of a zone is in use but a window.  In the window all operations are tried, in every order, up
- * to a depth: to take chunks of each size by a sweep, also aligned; to send each chunk; to merge; to
- * lengthen each chunk.  `small`: 32 granules across the border of two words.  `large`: 13 units of
- * 24 granules across six words, with holes that are listed, and chunks that are cut from them.
+ * All of a zone is in use but a window.  In the window all operations are tried, in every
+ * order, up to a depth: to take chunks of each size by a sweep, also aligned; to send each
+ * chunk; to merge; to lengthen each chunk.  `small`: 32 granules across the border of two
+ * words.  `large`: 13 units of 24 granules across six words, with holes that are listed, and
+ * chunks that are cut from them.
  *
  * A state is everything that the zone knows of the window: bitmaps, hints, lists, marks.  A state
  * that was seen at no greater depth is not tried again.  The reference is a string of granules; it
@@ -250,7 +251,7 @@ static void check(const struct model *model)
 		HOLDS(sea_zone_is_sound(zone), 0);
 }
 
-/* --- operations -------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------ */
 
 static void search(const struct model *model, unsigned depth);
 
@@ -368,7 +369,7 @@ static void try_list(const struct model *model)
 	reached(model);
 }
 
-/* --- the search ----------------------------------------------------------------------------------- */
+/* --- the search ------------------------------------------------------------------------------ */
 
 static struct snapshot snapshots[MOST_DEPTH];
 

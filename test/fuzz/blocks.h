@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* blocks.h - calls that an input chooses, and what they have to do
  *
- * Three bytes a call: what to do, with which block, and how large.  Blocks have patterns.  Calls of the
- * system fail where the input says so.  The sizes of the input grow by powers: the last byte chooses
- * the class, the second the rest.
+ * Three bytes a call: what to do, with which block, and how large.  Blocks have patterns.  Calls
+ * of the system fail where the input says so.  The sizes of the input grow by powers: the last
+ * byte chooses the class, the second the rest.
  */
 #ifndef SEA_FUZZ_BLOCKS_H
 #define SEA_FUZZ_BLOCKS_H

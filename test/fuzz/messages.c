@@ -5,8 +5,8 @@
  *    | 0xff 0xff 0xff |          then: one byte for each operation of a peer
  *
  * No input may lead to an access outside of the file's mapping, an endless loop or an abort.  The
- * mapping is of a file, so the address sanitizer does not see its end; but behind the file's end, an
- * access ends with SIGBUS.
+ * mapping is of a file, so the address sanitizer does not see its end; but behind the file's end,
+ * an access ends with SIGBUS.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,8 @@ static void make_good(void)
 	if (file < 0 || mapping == MAP_FAILED || !good)
 		abort();
 	memcpy(good, mapping, length);
-	/* The view is left alone: a peer that is alive.  Its file is changed under it, and it makes no call. */
+	/* The view is left alone: a peer that is alive.  Its file is changed under it,
+	 * and it makes no call. */
 }
 
 static size_t change(const uint8_t *data, size_t size)

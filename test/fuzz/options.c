@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* options.c - a fuzz target: the options parser
  *
- * The input is the text of a setting.  Whatever it is, each option keeps a value in its range, what
- * is printed can be printed, and the text that the parser writes about itself it reads as the same.
+ * The input is the text of a setting.  Whatever it is, each option keeps a value in its
+ * range, what is printed can be printed, and the text that the parser writes about
+ * itself it reads as the same.
  */
 #include <string.h>
 

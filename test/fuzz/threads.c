@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* threads.c - a fuzz target: two threads that call, and exchange blocks
  *
- * The first half of the input is the first thread's, the rest that of a second thread, which starts and
- * ends with the input.  Where a call would be of one kind of malloc, a block is exchanged with a shelf
- * that both use: so each frees, resizes and reads what the other allocated.  How the two interleave is
- * not in the input: an input that fails may have to run more than once to fail again.
+ * The first half of the input is the first thread's, the rest that of a second thread, which
+ * starts and ends with the input.  Where a call would be of one kind of malloc, a block is
+ * exchanged with a shelf that both use: so each frees, resizes and reads what the other
+ * allocated.  How the two interleave is not in the input: an input that fails may have to run
+ * more than once to fail again.
  */
 #include <pthread.h>
 

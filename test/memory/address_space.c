@@ -42,7 +42,7 @@ static void small_process(void)
 	goal_report("6", "small process: what strict overcommit counts", in_mib(committed), NO_BOUND, "MiB");
 }
 
-/* --- mappings ---------------------------------------------------------------------------------- */
+/* --- mappings -------------------------------------------------------------------------------- */
 
 static void few_mappings(void)
 {

@@ -131,7 +131,8 @@ static void trim_after_one_thread(void)
 		     "MiB");
 }
 
-/* One thread frees all, in an order that has nothing to do with addresses, and then does nothing. */
+/* One thread frees all, in an order that has nothing to do with addresses, and then does
+ * nothing. */
 static void tear_down_in_disorder(void)
 {
 	bag_open();
@@ -147,7 +148,7 @@ static void tear_down_in_disorder(void)
 	goal_at_most("2", "150 MiB of one thread freed in random order: left", share_left(), 10, "%");
 }
 
-/* --- the budget ------------------------------------------------------------------------------- */
+/* --- the budget ------------------------------------------------------------------------------ */
 
 /* Holds 256 MiB and frees the older half: of what was freed, the budget may stay. */
 static void free_half(size_t block_size, const char *what, double holds)
@@ -169,7 +170,7 @@ static void budget_of_zone_blocks(void) { free_half(60 * KiB, "half of 256 MiB f
 
 static void budget_of_page_runs(void) { free_half(400 * KiB, "half of 256 MiB freed, 400 KiB each: kept", 0); }
 
-/* --- a steady load ---------------------------------------------------------------------------- */
+/* --- a steady load --------------------------------------------------------------------------- */
 
 enum { WARM_UP = 40, NR_ROUNDS = 60 };
 
@@ -226,7 +227,7 @@ static void all_of_it(void)
 	steady("nothing stays, 48 MiB of 16 B-4 KiB swing: faulted again", faults_of(0, 48 * MiB, 16, 4 * KiB), 5);
 }
 
-/* --- from a heavy load to a light one ---------------------------------------------------------- */
+/* --- from a heavy load to a light one -------------------------------------------------------- */
 
 enum { HEAVY_ROUNDS = 30, LIGHT_BLOCKS = 2000, LIGHT_MS = 4000 };
 

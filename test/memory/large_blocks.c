@@ -56,10 +56,10 @@ static void sparse_blocks(void)
 		free(blocks[i]);
 }
 
-/* --- blocks that change their size ------------------------------------------------------------- */
+/* --- blocks that change their size ----------------------------------------------------------- */
 
-/* Each cut gives 20 MiB back that the next block wants: the watermark may rise to what was in use at
- * most, which is one block before its cut and those after, and a quarter of that. */
+/* Each cut gives 20 MiB back that the next block wants: the watermark may rise to what was in use
+ * at most, which is one block before its cut and those after, and a quarter of that. */
 static void shrunk_blocks(void)
 {
 	enum { NR = 6, LIVE = 300000 };
@@ -92,7 +92,7 @@ static void resized_buffers(void)
 		free(buffers[i]);
 }
 
-/* --- large alignments ------------------------------------------------------------------------------ */
+/* --- large alignments ------------------------------------------------------------------------ */
 
 static void aligned_like_huge_pages(void)
 {
@@ -108,7 +108,7 @@ static void aligned_like_huge_pages(void)
 		free(blocks[i]);
 }
 
-/* --- requests that cannot be served ------------------------------------------------------------------ */
+/* --- requests that cannot be served ---------------------------------------------------------- */
 
 static void huge_requests(void)
 {
@@ -124,7 +124,7 @@ static void huge_requests(void)
 	goal_at_most("2", "what is kept of it", in_mib(test_rss() - before), 1, "MiB");
 }
 
-/* --- advice --------------------------------------------------------------------------------------------- */
+/* --- advice ---------------------------------------------------------------------------------- */
 
 /* Bytes of mappings for which huge pages are wanted. */
 static size_t advised_bytes(void)
@@ -158,7 +158,7 @@ static void advice_ends_with_the_block(void)
 	goal_at_most("3", "advice that outlives its block", in_mib(advised_bytes()), 4, "MiB");
 }
 
-/* --- neighbours -------------------------------------------------------------------------------------------- */
+/* --- neighbours ------------------------------------------------------------------------------ */
 
 /* The mapping in front of a block of its own, and the one behind it, cannot be read. */
 static void guards_around_a_block(void)

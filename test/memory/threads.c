@@ -45,7 +45,7 @@ static void two_hundred_threads(void)
 	goal_at_most("6", "200 threads with 15 MiB live: address space", in_mib(space), 1024, "MiB");
 }
 
-/* --- idle threads ----------------------------------------------------------------------------- */
+/* --- idle threads ---------------------------------------------------------------------------- */
 
 enum { NR_IDLE = 2000, IDLE_STACK = 32 * 1024, IDLE_BLOCKS = 8 };
 
@@ -119,7 +119,7 @@ static void two_thousand_idle_threads(void)
 		     "KiB");
 }
 
-/* --- a producer and a consumer ------------------------------------------------------------------ */
+/* --- a producer and a consumer --------------------------------------------------------------- */
 
 enum { QUEUE_SIZE = 10000, PRODUCED_QUICK = 600000, PRODUCED = 3000000, PRODUCED_LONG = 60000000 };
 

@@ -11,7 +11,8 @@ int main(int argc, char **argv)
 	(void)argc;
 	size_t size = number(argv, 1);
 	char *last = (char *)accused(block(size));
-	memset(last + size, 0xff, size % 16 ? 8 : 16); /* up to the end of that size, and no further */
+	/* up to the end of that size, and no further */
+	memset(last + size, 0xff, size % 16 ? 8 : 16);
 	void *volatile between = malloc((uintptr_t)target - (uintptr_t)last - size - 64);
 	char *next = (char *)malloc(size);
 	(void)between;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// delete_other_size_at_last.cc SIZE NR - sized deletes of NR blocks, each said to be twice as large, but the first
+// delete_other_size_at_last.cc SIZE NR - sized deletes of NR blocks, of which all but the first are
+// said to be twice as large as they are
 #include "misuse.h"
 
 #include <new>

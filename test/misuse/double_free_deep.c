@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* double_free_deep.c SIZE COUNT - its first copy lies below COUNT others that were freed at random */
+/* double_free_deep.c SIZE COUNT - its first copy lies below COUNT others that were freed at
+ * random */
 #include "misuse.h"
 
 enum { MAX_OTHERS = 100000 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* double_free_of_ended.c SIZE COUNT - a thread frees COUNT blocks and ends; this one frees one of them again */
+/* double_free_of_ended.c SIZE COUNT - a thread frees COUNT blocks and ends; this one
+ * frees one of them again */
 #include "misuse.h"
 
 #include <pthread.h>

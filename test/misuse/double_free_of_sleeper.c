@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* double_free_of_sleeper.c SIZE COUNT - a thread takes COUNT blocks, frees them and sleeps; another frees one again
+/* double_free_of_sleeper.c SIZE COUNT - a thread takes COUNT blocks, frees them and
+ * sleeps; another frees one again
  *
  * The other has worked with blocks of the size itself.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* double_free_then_malloc.c SIZE COUNT - the last of COUNT blocks twice, and one is taken between or after
+/* double_free_then_malloc.c SIZE COUNT - the last of COUNT blocks twice, and one is taken between
+ * or after
  *
  * Whatever room the cache has left at that moment: nobody may get the block while it is on
  * its way back to its zone.

@@ -9,8 +9,8 @@
  *
  * MORE is `thread`: another thread frees the block; `child`: the mistake is a child's; `handler`:
  * the program has a handler of its own, which ends with 7; `late`: it installs that handler when
- * the block is there; `chain`: that handler calls the one that was there before; `blocked`: SIGSEGV
- * is blocked.
+ * the block is there; `chain`: that handler calls the one that was there before;
+ * `blocked`: SIGSEGV is blocked.
  */
 #include "misuse.h"
 

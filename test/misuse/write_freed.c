@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* write_freed.c SIZE WORD WAY - writes WORD into the first word of a block that was freed (live: the address
- * of a live block, own: its own address and 8), and then goes a WAY on which the allocator follows that
- * word: trim, exhaust (no memory is left), memalign, flush (at the end of threads: what one has left goes)
+/* write_freed.c SIZE WORD WAY - writes WORD into the first word of a block that was freed (live:
+ * the address of a live block, own: its own address and 8), and then goes a WAY on which the
+ * allocator follows that word: trim, exhaust (no memory is left), memalign, flush (at the end of
+ * threads: what one has left goes)
  */
 #include "misuse.h"
 

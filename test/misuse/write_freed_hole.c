@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* write_freed_hole.c WORD INDEX - writes WORD into word INDEX of blocks that were freed and merged, and
- * then takes and merges more: the allocator must not follow that word
+/* write_freed_hole.c WORD INDEX - writes WORD into word INDEX of blocks that were freed and
+ * merged, and then takes and merges more: the allocator must not follow that word
  */
 #include "misuse.h"
 

@@ -154,7 +154,7 @@ static void mistake_in_the_handler(void)
 	free(opaque(here + 32));
 }
 
-/* --- one thread, interrupted anywhere --------------------------------------------------------- */
+/* --- one thread, interrupted anywhere -------------------------------------------------------- */
 
 static uint64_t random_state;
 static size_t most; /* bytes of a block */

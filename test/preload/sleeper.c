@@ -3,10 +3,10 @@
  *
  * usage: sleeper SECONDS [fork | confined]
  *
- * Frees 50 MiB of blocks of mixed sizes in each of two threads; then all threads sleep.  Prints "after work:",
- * "asleep:" (in the last tenth of SECONDS) and "again:", each with the KiB that are resident and the
- * names of the threads.  fork: a child does the sleeping.  confined: the process first gives up
- * the right to start threads.
+ * Frees 50 MiB of blocks of mixed sizes in each of two threads; then all threads sleep.  Prints
+ * "after work:", "asleep:" (in the last tenth of SECONDS) and "again:", each with the KiB that are
+ * resident and the names of the threads.  fork: a child does the sleeping.  confined: the process
+ * first gives up the right to start threads.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -2,9 +2,9 @@
 /* stepped.c - a signal at each instruction of malloc and free
  *
  * A traced child allocates and frees.  In its i-th round the tracer lets it go i instructions into
- * the calls, one by one, and sends a signal there.  The handler forks a child that ends at once, that
- * ends by exit(), or that allocates; or a timer of 50 us sends the signal, again and again.  No round
- * may hang, and all blocks keep their bytes.
+ * the calls, one by one, and sends a signal there.  The handler forks a child that ends at once,
+ * that ends by exit(), or that allocates; or a timer of 50 us sends the signal, again and again.
+ * No round may hang, and all blocks keep their bytes.
  */
 #include "../harness.h"
 

@@ -226,7 +226,7 @@ static void first_use_is_in_destructor(void)
 		CHECK_AT_MOST(test_rss() - before, 2 * MiB);
 }
 
-/* --- other ends -------------------------------------------------------------------------------- */
+/* --- other ends ------------------------------------------------------------------------------ */
 
 static void *wait_to_be_cancelled(void *unused)
 {

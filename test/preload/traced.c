@@ -58,7 +58,8 @@ static void *work(void *unused)
 			return NULL;
 	free(numbers);
 	for (int i = 0; i < 1000; i++) {
-		size_t size = (size_t)i * 7 % 3000 / 16 * 16 + 16; /* a multiple of the alignment: tools ask for it */
+		/* a multiple of the alignment: tools ask for it */
+		size_t size = (size_t)i * 7 % 3000 / 16 * 16 + 16;
 		drop(memset(make(size, i % 4), 1, size), size, i % 4);
 		free(memset(aligned_alloc(64, 128), 1, 128));
 	}

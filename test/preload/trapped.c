@@ -158,7 +158,8 @@ static void at_a_large_free(void)
 	size_t stride = test_pick(16, 7, 3);
 	begin(burst);
 	for (size_t i = 0; i < test_pick(6, 20, 60); i++) {
-		free(malloc(200000)); /* parked, and served again: what is parked next is shorter or longer */
+		/* parked, and served again: what is parked next is shorter or longer */
+		free(malloc(200000));
 		char *longer = malloc(200000);
 		run = memset(malloc(i % 2 ? 140000 : 400000), 1, 140000);
 		step(free_run, i % stride, stride);

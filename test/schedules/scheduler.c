@@ -12,7 +12,8 @@
 #include "unit.h"
 
 #define STACK_SIZE (256 * KiB)
-/* A schedule has some hundred to some ten thousand operations.  More: threads wait for each other. */
+/* A schedule has some hundred to some ten thousand operations.  More: threads wait for each
+ * other. */
 #define MOST_OPERATIONS 20000000
 /* Changes of priority in a schedule. */
 #define NR_CHANGES 6
@@ -118,7 +119,8 @@ static bool is_change(size_t operation)
 	return false;
 }
 
-/* A thread that is not done, other than the current one if there is one.  nr_threads: none is left. */
+/* A thread that is not done, other than the current one if there is one.  nr_threads: none is
+ * left. */
 static unsigned choose_other(void)
 {
 	unsigned nr = now.schedule.nr_threads, best = nr;

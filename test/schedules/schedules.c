@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* schedules.c COUNT [SEED] - threads that use the heap, each schedule from a seed
  *
- * Two to four threads allocate, free each other's blocks, resize, trim, count, end and start again,
- * and fork.  Caches and arenas are small, so that refills, sends, merges and purges are frequent.
- * Each block has a pattern of its own from end to end: two owners of one byte are seen.  When all
- * threads are done, everything is freed and the heap is audited from time to time; then not a byte
- * may be live.
+ * Two to four threads allocate, free each other's blocks, resize, trim, count, end and start
+ * again, and fork.  Caches and arenas are small, so that refills, sends, merges and purges are
+ * frequent.  Each block has a pattern of its own from end to end: two owners of one byte are
+ * seen.  When all threads are done, everything is freed and the heap is audited from time to
+ * time; then not a byte may be live.
  *
- * Batches run in processes of their own, which begin with an empty heap: so a batch can be repeated.
+ * Batches run in processes of their own, which begin with an empty heap: so a batch can be
+ * repeated.
  */
 #include <stdio.h>
 #include <sys/wait.h>
@@ -38,7 +39,8 @@ struct slot {
 	uint64_t key;
 };
 
-static struct slot slots[NR_SLOTS]; /* shared: no thread is interrupted between two of our own lines */
+/* shared: no thread is interrupted between two of our own lines */
+static struct slot slots[NR_SLOTS];
 static uint64_t next_key, seed_now, batch_seed;
 static bool may_fork, is_forking;
 
@@ -215,7 +217,7 @@ static void live(unsigned thread)
 	end_thread();
 }
 
-/* --- a schedule -------------------------------------------------------------------------------- */
+/* --- a schedule ------------------------------------------------------------------------------ */
 
 static void audit(void)
 {
@@ -279,7 +281,8 @@ static void run_batch(size_t nr, int results)
 	sea_options.guard = 3;
 	if (!scheduler_init())
 		_exit(77);
-	sea_front_start(); /* as the library's constructor does: a fork may come before the first allocation */
+	/* as the library's constructor does: a fork may come before the first allocation */
+	sea_front_start();
 	for (size_t i = 0; i < nr; i++, sim.now_ms++)
 		run_schedule(batch_seed + i);
 	audit();

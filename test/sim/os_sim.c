@@ -234,8 +234,8 @@ static void *map_host(void *at, size_t size, int flags)
 	return base == MAP_FAILED ? NULL : base;
 }
 
-/* Host memory in the first gap between sim.lowest and sim.highest, seen from its end.  The host may
- * have something of its own there: then the next place is tried. */
+/* Host memory in the first gap between sim.lowest and sim.highest, seen from its end.  The host
+ * may have something of its own there: then the next place is tried. */
 static char *map_between(size_t size)
 {
 	uintptr_t room = sim.highest - sim.lowest, step = sim.page_size;
@@ -271,7 +271,8 @@ static char *map_aligned(size_t size)
 /* Claim: the kernel lets `more` mappings come to those that there are. */
 static bool may_map(size_t more) { return !sim.max_mappings || nr_ranges + more <= sim.max_mappings; }
 
-/* Claim: the kernel unmaps the range.  It needs one mapping more only if both ends of one are left. */
+/* Claim: the kernel unmaps the range.  It needs one mapping more only if both ends of one are
+ * left. */
 static bool may_unmap(const char *base, size_t size)
 {
 	const struct range *range = &ranges[range_above(base)];

@@ -48,13 +48,15 @@ struct sim {
 	bool purge_is_ignored; /* as emulators do: nothing is zeroed, and the caller is told */
 	bool others_run;       /* CPU clocks of other threads go on while somebody looks at them */
 	bool move_unmaps;      /* as Linux before 6.16 does: a move that fails unmaps its target */
-	void (*on_unmap)(char *to, size_t size); /* then this comes: another thread may map something there */
+	/* then this comes: another thread may map something there */
+	void (*on_unmap)(char *to, size_t size);
 	bool is_confined;      /* the process has given up rights */
 	bool handles_faults;   /* the program has a handler for SIGSEGV */
 	bool refuse_stacks;    /* no page but that of the stack pointer can be read */
 	bool is_quiet;	       /* reports are kept, but not shown on standard error */
 	uintptr_t lowest, highest; /* addresses are given out between these, if highest is not 0 */
-	bool is_upward;	       /* from the lowest on, as some kernels do; else from the highest down */
+	/* from the lowest on, as some kernels do; else from the highest down */
+	bool is_upward;
 	bool ignores_hints;    /* as under some emulators */
 	size_t max_mappings;   /* vm.max_map_count; 0: no limit */
 	size_t max_reserved;   /* bytes; 0: as much as there is */
@@ -65,7 +67,8 @@ struct sim {
 	int refusals[24];	   /* for each of them, what sea_os_open() says; 0: it is opened */
 	bool error_is_another;	   /* standard error is not what it was at the start */
 	const char *program;	   /* its name */
-	void (*on_yield)(void);    /* what a thread does that waits for others; NULL: sched_yield() */
+	/* what a thread does that waits for others; NULL: sched_yield() */
+	void (*on_yield)(void);
 	void (*on_read)(void);     /* called when a file is read */
 	jmp_buf *on_abort;     /* where sea_os_abort() goes; NULL: it aborts */
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* false_alarms.c - random operations of a correct program, to which "freed already" is a lie
  *
- * Two programs.  One writes to no block of those that it checks.  The other keeps a shadow of the heap: for each address the
- * bytes that it last saw there.  It copies out what malloc left in a block, padding of larger
- * blocks and all, and writes it back into whatever comes to lie there: so it carries every
- * word that the allocator ever left in memory back to the place where it was found.
+ * Two programs.  One writes to no block of those that it checks.  The other keeps a shadow of
+ * the heap: for each address the bytes that it last saw there.  It copies out what malloc
+ * left in a block, padding of larger blocks and all, and writes it back into whatever comes
+ * to lie there: so it carries every word that the allocator ever left in memory back to the
+ * place where it was found.
  *
  * Whatever they do, a block that is live keeps its bytes.  The number of operations per second
  * is printed, for runs by hand.

@@ -18,7 +18,8 @@
  * pages.) */
 #define HOLDS_MS 40.0
 
-enum { TRIES = 4, PAGE = 4096, BATCH = 8 }; /* so many calls are timed together: the clock costs more than they do */
+/* so many calls are timed together: the clock costs more than they do */
+enum { TRIES = 4, PAGE = 4096, BATCH = 8 };
 
 struct heap {
 	size_t bytes, size; /* of all blocks, of each */

@@ -84,8 +84,8 @@ static void both(void) { under_limits(MCL_CURRENT | MCL_FUTURE); }
 static void on_fault(void) { under_limits(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT); }
 
 static const struct test_case cases[] = {
-	/* Missed today with MCL_CURRENT: addresses that are only reserved count against the limit, and a
-	 * program that has allocated before has reserved an arena. */
+	/* Missed today with MCL_CURRENT: addresses that are only reserved count against the limit,
+	 * and a program that has allocated before has reserved an arena. */
 	{.name = "MCL_CURRENT", .run = current, .engines = GLIBC},
 	{.name = "MCL_FUTURE", .run = future},
 	{.name = "MCL_CURRENT | MCL_FUTURE", .run = both, .engines = GLIBC},

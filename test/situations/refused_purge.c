@@ -151,7 +151,7 @@ static void count_refusals(int error)
 static void asked_in_vain_locked(void) { count_refusals(EINVAL); }
 static void asked_in_vain_denied(void) { count_refusals(EPERM); }
 
-/* --- zeros ------------------------------------------------------------------------------------- */
+/* --- zeros ----------------------------------------------------------------------------------- */
 
 /* A block of which the inner pages are locked, as programs do with keys; it is freed so. */
 static void free_a_locked_block(size_t size)

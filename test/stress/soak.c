@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* soak.c SECONDS [THREADS] [SEED] - threads that come and go, forks, and a heap that must stay as it is
+/* soak.c SECONDS [THREADS] [SEED] - threads that come and go, forks, and a heap that must stay as
+ * it is
  *
- * In each round THREADS threads start, exchange blocks through slots that all share, and end.  Each
- * block has its number from end to end.  One round in 8 ends with a fork, whose child frees all and
- * audits its heap.  Between rounds the heap is audited, and a line is written each 10 seconds:
+ * In each round THREADS threads start, exchange blocks through slots that all share, and
+ * end.  Each block has its number from end to end.  One round in 8 ends with a fork, whose
+ * child frees all and audits its heap.  Between rounds the heap is audited, and a line is
+ * written each 10 seconds:
  *
  *     at SECONDS resident KIB p99.99 NANOSECONDS
  *
- * The latency is that of a malloc and a free together, in CPU time of the thread: a busy machine does
- * not count.  The core is linked, on the real system; test/soak.py judges.
+ * The latency is that of a malloc and a free together, in CPU time of the thread: a busy machine
+ * does not count.  The core is linked, on the real system; test/soak.py judges.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -104,7 +104,7 @@ void machine_read_map(uintptr_t information)
 	map_set(information, information + cell(&tree[HEADER_SIZE]), OCCUPIED, true, "device tree");
 }
 
-/* --- traps ------------------------------------------------------------------------------------ */
+/* --- traps ----------------------------------------------------------------------------------- */
 
 enum { CAUSE_CALL = 8, CAUSE_FETCH_FAULT = 12, CAUSE_READ_FAULT = 13, CAUSE_WRITE_FAULT = 15 };
 #define STATUS_USER_MEMORY (1ull << 18) /* the kernel may use the memory of a process */

@@ -8,8 +8,8 @@
  * FE1  sea_small counts the zones and the live chunks, without those that trim has taken out of
  *      the list.
  *
- * sea_small.lock is held while chunks change.  System calls are made without it, except one when the
- * table of zones doubles.
+ * sea_small.lock is held while chunks change.  System calls are made without it, except one when
+ * the table of zones doubles.
  */
 #include "engines/engine.h"
 

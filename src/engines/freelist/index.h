@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* freelist/index.h - finds a place in the list without walking all of it
  *
- * A walk over the list from its front finds the first hole that fits, and the place of a new one, but
- * takes time linear in the number of holes: examples/objects.py needs 23 s of CPU time that way.  The
- * index finds the same holes in some hundred steps; with it the program needs 1.2 s (glibc: 0.9).
+ * A walk over the list from its front finds the first hole that fits, and the place of a new
+ * one, but takes time linear in the number of holes: examples/objects.py needs 23 s of CPU
+ * time that way.  The index finds the same holes in some hundred steps; with it the program
+ * needs 1.2 s (glibc: 0.9).
  *
  * The caller holds sea_small.lock.
  */
@@ -25,8 +26,8 @@
 /* The head of a zone.  It begins with a free chunk that is never a block. */
 struct zone {
 	struct sea_chunk chunk;
-	uint16_t first[NR_STRETCHES];	/* granule of the lowest hole or mark that starts in the stretch,
-					or 0 */
+	/* granule of the lowest hole or mark that starts in the stretch, or 0 */
+	uint16_t first[NR_STRETCHES];
 	uint16_t largest[NR_STRETCHES]; /* upper bound in granules for the holes that start there,
 					without headers */
 };

@@ -4,14 +4,14 @@
  *    zone  |head|size|seal| block |size|seal|next|prev| ... |size|seal| block |0|seal|next|prev|
  *               `---- live ------' `------ hole ----------' `---- live ------'`---- mark -----'
  *
- * The textbook heap (Knuth, The Art of Computer Programming 1, section 2.5, algorithms A and B).  A
- * free chunk is a hole and has the descriptor {size, next, prev} in its own memory.  Allocation takes
- * the lower part of the first hole that is large enough.  Freeing finds the neighbours in the list
- * and merges with those that touch.  The index finds the same holes as a walk from the front, but
- * sooner.
+ * The textbook heap (Knuth, The Art of Computer Programming 1, section 2.5, algorithms A and B).
+ * A free chunk is a hole and has the descriptor {size, next, prev} in its own memory.
+ * Allocation takes the lower part of the first hole that is large enough.  Freeing finds the
+ * neighbours in the list and merges with those that touch.  The index finds the same holes as a
+ * walk from the front, but sooner.
  *
- * A zone is 1 MiB of chunks.  It ends with a mark, which is in the list like a hole.  So every chunk
- * has a hole or mark above it in its zone, and nothing merges across zones.
+ * A zone is 1 MiB of chunks.  It ends with a mark, which is in the list like a hole.  So every
+ * chunk has a hole or mark above it in its zone, and nothing merges across zones.
  *
  * FL1  Chunks cover a zone from its head to its mark, which is its last 32 bytes.
  * FL2  The list is in address order and has exactly the holes and marks of all zones.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* seam/engine.c - the production engine: thread caches over shards over pages
  *
- * A call that must not enter the heap (lock.h) is served here without it, and hardened mode is told
- * from the other here.  Only free() is checked later, in cache.c, behind its fast path.
+ * A call that must not enter the heap (lock.h) is served here without it, and hardened mode is
+ * told from the other here.  Only free() is checked later, in cache.c, behind its fast path.
  */
 #include "engines/engine.h"
 
@@ -322,9 +322,9 @@ void sea_engine_retreat(void)
  *   page/    buddies that a purge had in hand go to their pools; the counts of pages are made anew
  *            from the pools
  *   heap/    the queues of zones with pending chunks are made anew; the turn to reclaim is free
- *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents are
- *            lost and count as cached; the sums over all threads are made anew from the caches that
- *            are left
+ *   cache/   the idle thread does not exist; caches of other threads are unlinked: their contents
+ *            are lost and count as cached; the sums over all threads are made anew from the caches
+ *            that are left
  *   secure/  cell caches of other threads are lost in the same way
  * Nothing else is between two locks. */
 void sea_engine_in_child(void)

@@ -25,8 +25,8 @@ _Static_assert(SEA_SMALL_RUN % SEA_SMALL_MAX == 0, "a run of chunks serves sever
 struct sea_small sea_small = {.lock = SEA_LOCK_INIT(SEA_RANK_SHARD)};
 const struct sea_locks sea_locks_shard = {.first = &sea_small.lock, .nr = 1};
 const struct sea_locks sea_locks_threads = {.nr = 0}; /* no lock belongs to a thread */
-const struct sea_locks sea_locks_named = {.nr = 0}, sea_locks_apart = {.nr = 0}, sea_locks_index = {.nr = 0}; /* no heap
-									objects */
+/* no heap objects */
+const struct sea_locks sea_locks_named = {.nr = 0}, sea_locks_apart = {.nr = 0}, sea_locks_index = {.nr = 0};
 const struct sea_locks sea_locks_secure = {.nr = 0};  /* there is no hardened mode */
 uint64_t sea_chunk_secret;
 
@@ -56,8 +56,8 @@ size_t sea_block_run_size(const void *block)
 
 struct sea_chunk *sea_block_chunk(const void *block)
 {
-	char *header = (char *)((uintptr_t)block - SEA_CHUNK_HEADER); /* as a number: it may not be a
-									pointer */
+	/* as a number: it may not be a pointer */
+	char *header = (char *)((uintptr_t)block - SEA_CHUNK_HEADER);
 	if ((uintptr_t)block % SEA_GRANULE || !sea_pages_is_readable(header))
 		return NULL;
 	return (struct sea_chunk *)header;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* textbook/blocks.h - what the two textbook engines have in common
  *
- * A block is either small, a chunk in one of the engine's runs; or it is a run of pages of its own,
- * without a header.  This file decides which, and answers the questions of engine.h that need no
- * more than that.
+ * A block is either small, a chunk in one of the engine's runs; or it is a run of pages of
+ * its own, without a header.  This file decides which, and answers the questions of engine.h
+ * that need no more than that.
  */
 #ifndef SEA_TEXTBOOK_BLOCKS_H
 #define SEA_TEXTBOOK_BLOCKS_H

@@ -4,8 +4,8 @@
  *    run   |size,slack|seal| block ..... |size,slack|seal| block ...
  *          ^ chunk          size + slack ^ next chunk
  *
- * Chunks cover a run of pages from its first byte on.  A chunk is live (its block is the program's)
- * or free.
+ * Chunks cover a run of pages from its first byte on.  A chunk is live (its block is the
+ * program's) or free.
  *
  * TC1  A valid seal is at each start of a chunk, and nowhere else in memory of ours.  So one look
  *      in front of a pointer tells whether it is a block, and the next look finds an overrun of

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* textbook/mistake.c - what is this pointer, if blocks have headers?
  *
- * Walks the chunks of a run without the lock.  The process is about to end, and a thread that holds
- * the lock may have caused the mistake.
+ * Walks the chunks of a run without the lock.  The process is about to end, and a thread that
+ * holds the lock may have caused the mistake.
  */
 #include "heap/mistake.h"
 

@@ -142,7 +142,8 @@ static void searches(void)
 	}
 }
 
-/* Searches over more words than they look at in one step, for one bit and for none, from each end. */
+/* Searches over more words than they look at in one step, for one bit and for none, from each
+ * end. */
 static void searches_far(void)
 {
 	uint64_t map[LONG_WORDS];

@@ -273,7 +273,7 @@ static void a_rate_may_be_off(void)
 	CHECK(said("guard=off"));
 }
 
-/* --- what the parser is to do, written without regard to speed ---------------------------------- */
+/* --- what the parser is to do, written without regard to speed ------------------------------- */
 
 static bool read_word(const char *words, const char *text, size_t *value)
 {
@@ -360,7 +360,7 @@ static enum outcome take_naively(const char *text, struct sea_options *options)
 	return outcome;
 }
 
-/* --- against that ------------------------------------------------------------------------------------ */
+/* --- against that ---------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) enum outcome take(const char *text)
 {

@@ -70,7 +70,8 @@ static void a_fresh_run_marks_its_next(void)
 	}
 }
 
-/* K1, K2, K3: up to the end of the block, the lowest on top.  Malloc hands them out in this order. */
+/* K1, K2, K3: up to the end of the block, the lowest on top.  Malloc hands them out in this
+ * order. */
 static void fresh_chunks_go_on_the_stack_together(void)
 {
 	for (unsigned c = 1; c <= SEA_SMALL_GRANULES; c++) {

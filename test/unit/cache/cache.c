@@ -2,8 +2,8 @@
 /* cache.c - thread caches against a list of blocks, with a pattern in each
  *
  * What refill.c, growth.c and send.c do shows in which blocks come and go.  K1 to K3 are checked
- * by walking the calling thread's cache, in random tests after every step.  Calls of sea_shard_send() pass through this file, which can let "another thread" run right
- * behind them.
+ * by walking the calling thread's cache, in random tests after every step.  Calls of
+ * sea_shard_send() pass through this file, which can let "another thread" run right behind them.
  */
 #include "cache/cache.h"
 
@@ -127,7 +127,7 @@ static void settle(void)
 	CHECK_AT_MOST(live_bytes() - stats().live, stats().nr_whole * 4096);
 }
 
-/* --- single answers ------------------------------------------------------------------------------ */
+/* --- single answers -------------------------------------------------------------------------- */
 
 static void every_size(void)
 {
@@ -265,7 +265,7 @@ static void live_is_exact_with_longer_chunks(void)
 	CHECK_EQ(stats().live, 0);
 }
 
-/* --- a block freed twice, wherever the first free has put it --------------------------------------- */
+/* --- a block freed twice, wherever the first free has put it --------------------------------- */
 
 static void free_twice(size_t size)
 {
@@ -362,7 +362,7 @@ static void twice_after_a_thread_has_gone(void)
 	sea_cache_free(block);
 }
 
-/* --- threads ------------------------------------------------------------------------------------------ */
+/* --- threads --------------------------------------------------------------------------------- */
 
 static void *use_a_little(void *unused)
 {
@@ -542,7 +542,7 @@ static void a_thread_that_only_frees(void)
 	settle();
 }
 
-/* --- fork -------------------------------------------------------------------------------------------------- */
+/* --- fork ------------------------------------------------------------------------------------ */
 
 static void *wait_with_a_cache(void *state)
 {
@@ -569,7 +569,7 @@ static void the_child_forgets_other_threads(void)
 	(void)thread;
 }
 
-/* --- memory runs out ------------------------------------------------------------------------------------------ */
+/* --- memory runs out ------------------------------------------------------------------------- */
 
 static void no_memory_for_a_cache(void)
 {
@@ -595,7 +595,7 @@ static void scavenges_before_it_gives_up(void)
 	check_all();
 }
 
-/* --- random operations ------------------------------------------------------------------------------------------ */
+/* --- random operations ----------------------------------------------------------------------- */
 
 static size_t random_size(uint64_t *seed)
 {

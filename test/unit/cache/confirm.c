@@ -49,7 +49,8 @@ static void marked_live_blocks_can_be_freed(void)
 	for (size_t i = 0; i < NR; i++) {
 		put_mark_back(blocks[i]);
 		CHECK_EQ(sea_engine_expect_live("test", blocks[i]), SIZE);
-		CHECK_EQ(((struct sea_link *)blocks[i])->mark, sea_link_mark(blocks[i])); /* only looked at */
+		/* only looked at */
+		CHECK_EQ(((struct sea_link *)blocks[i])->mark, sea_link_mark(blocks[i]));
 		sea_engine_free(blocks[i]);
 	}
 	sea_engine_send_waiting();
@@ -218,7 +219,7 @@ static void cache_that_an_ended_thread_left(void)
 	CHECK(!is_confirmed(blocks[4]));
 }
 
-/* --- a program that puts marks back again and again -------------------------------------------- */
+/* --- a program that puts marks back again and again ------------------------------------------ */
 
 static void only_the_top_is_looked_at_in_the_end(void)
 {

@@ -138,7 +138,7 @@ static void what_does_not_recur_earns_nothing(void)
 	CHECK_EQ(bin()->credit, 0);
 }
 
-/* --- who may not --------------------------------------------------------------------------------- */
+/* --- who may not ----------------------------------------------------------------------------- */
 
 /* A full stack of the first size, and credit. */
 static struct sea_cache *full_with_credit(uint32_t credit)
@@ -223,7 +223,7 @@ static void who_clears_up_starts_none(void)
 	check_granted();
 }
 
-/* --- tightening ------------------------------------------------------------------------------------- */
+/* --- tightening ------------------------------------------------------------------------------ */
 
 static void tightening_takes_the_room(void)
 {
@@ -247,7 +247,7 @@ static void tightening_takes_the_room(void)
 	CHECK_EQ(sea_budget.cached, cache->usage.granted); /* BU1 */
 }
 
-/* --- large stacks ------------------------------------------------------------------------------------- */
+/* --- large stacks ---------------------------------------------------------------------------- */
 
 enum { MANY = 30000 };
 

@@ -109,8 +109,8 @@ static void marked_ones_come_first(void)
 	CHECK(sea_link_is_marked(first) && sea_link_is_marked(second));
 }
 
-/* Beside other threads.  64 chunks of a granule each lie in one word, or in two; in the box they are
- * mixed. */
+/* Beside other threads.  64 chunks of a granule each lie in one word, or in two; in
+ * the box they are mixed. */
 static void chunks_of_one_word_go_together(void)
 {
 	struct sea_batch batch;
@@ -134,7 +134,8 @@ static void chunks_of_one_word_go_together(void)
 
 #define MANY 3000
 
-/* Chunks of any length, from several zones, in any order, beside other threads or not; all that was sent comes back by merging. */
+/* Chunks of any length, from several zones, in any order, beside other threads or not; all that
+ * was sent comes back by merging. */
 static void random_chunks(void)
 {
 	static struct sea_link *chunk[MANY];

@@ -101,8 +101,8 @@ static void break_into_pieces(struct sea_cache *cache)
 	CHECK(!sea_bin_has_any(cache, C));
 }
 
-/* The last piece, which is the longest here, becomes the fresh run; the others are on the stack, the
- * lowest on top. */
+/* The last piece, which is the longest here, becomes the fresh run; the others are on the
+ * stack, the lowest on top. */
 static void pieces_are_adopted(void)
 {
 	struct sea_cache *cache = empty_cache();
@@ -122,7 +122,8 @@ static void pieces_are_adopted(void)
 			piece = goes_on ? piece + 1 : 0;
 			CHECK(piece < fresh(cache, C));
 		}
-		CHECK_EQ(cache->room[C], (int64_t)cache->bin[C].limit - (int64_t)stacked(cache, C)); /* K1: below 0 */
+		/* K1: below 0 */
+		CHECK_EQ(cache->room[C], (int64_t)cache->bin[C].limit - (int64_t)stacked(cache, C));
 		nr_stacked += stacked(cache, C);
 		CHECK(sea_bins_are_sound(cache));
 		while (sea_cache_pop_bin(cache, C))
@@ -146,7 +147,7 @@ static void aligned_chunks_come_on_top(void)
 	CHECK(sea_cache_is_empty(cache));
 }
 
-/* --- what has spilled comes first ------------------------------------------------------------- */
+/* --- what has spilled comes first ------------------------------------------------------------ */
 
 enum { SPILLED = 100 };
 
@@ -190,7 +191,7 @@ static void unspilling_brings_64_by_address(void)
 	CHECK(sea_bins_are_sound(cache));
 }
 
-/* --- what a refill counts --------------------------------------------------------------------- */
+/* --- what a refill counts -------------------------------------------------------------------- */
 
 static void a_refill_answers_what_had_left(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* seam.c - calls of a thread that holds a lock: of a signal handler that has interrupted the heap */
+/* seam.c - calls of a thread that holds a lock: of a signal handler that has interrupted the
+ * heap */
 #include "engines/engine.h"
 
 #include "base/emergency.h"

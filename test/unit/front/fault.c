@@ -66,7 +66,7 @@ static void resize(size_t i, size_t size, bool *done)
 	test_fill(start, size, blocks[i].key);
 }
 
-/* --- what is done: each returns false where it got no memory ---------------------------------- */
+/* --- what is done: each returns false where it got no memory --------------------------------- */
 
 static bool do_malloc_small(void) { return try_alloc(100); }
 static bool do_malloc_medium(void) { return try_alloc(10000); }
@@ -182,7 +182,7 @@ static bool do_thread(void)
 	return done;
 }
 
-/* --- what is there before ------------------------------------------------------------------------ */
+/* --- what is there before -------------------------------------------------------------------- */
 
 static void prepare_nothing(void) {}
 
@@ -220,7 +220,7 @@ static void prepare_whole(void) { prepare((const size_t[]){5 * MiB}, 1, 2); }
 
 static void prepare_many_arenas(void) { prepare((const size_t[]){900000}, 1, 20); }
 
-/* --- one run ------------------------------------------------------------------------------------------ */
+/* --- one run --------------------------------------------------------------------------------- */
 
 struct script {
 	void (*prepare)(void);
@@ -271,7 +271,7 @@ static bool run_with_fault(const struct script *script, enum sim_call kind, size
 	return met;
 }
 
-/* --- all of them, each in a process of its own ------------------------------------------------------------ */
+/* --- all of them, each in a process of its own ----------------------------------------------- */
 
 enum { NOT_MET = 0, MET = 17 };
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* world.c - the whole heap in many worlds
  *
- * A world is a page size, a place for addresses, limits, and a kernel that ignores hints or does not
- * zero what it purges.  In each, a random program runs while calls of the system fail, one or all
- * from some point on.  After each failure: blocks that are there are intact, the heap is sound, and
- * when the system works again, so does the heap.  At the end all is freed: not a byte is live.
+ * A world is a page size, a place for addresses, limits, and a kernel that ignores hints or
+ * does not zero what it purges.  In each, a random program runs while calls of the system
+ * fail, one or all from some point on.  After each failure: blocks that are there are intact,
+ * the heap is sound, and when the system works again, so does the heap.  At the end all is
+ * freed: not a byte is live.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -154,8 +155,8 @@ static void audit(void)
 	CHECK_EQ(stats.mapped <= sim.reserved, true);
 }
 
-/* What cannot be released stays mapped for good: it would use up the mappings of a world that has few,
- * and no allocator could go on. */
+/* What cannot be released stays mapped for good: it would use up the mappings of a world that has
+ * few, and no allocator could go on. */
 static enum sim_call choose_failure(uint64_t *seed)
 {
 	enum sim_call kind = (enum sim_call)below(seed, SIM_NR_CALLS + 1);

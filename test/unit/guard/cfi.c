@@ -65,7 +65,8 @@ static bool step(struct sea_registers *now, bool is_return)
 	return true;
 }
 
-/* Compares all addresses above this function's own.  A sanitizer puts a frame of its own below it. */
+/* Compares all addresses above this function's own.  A sanitizer puts a frame of its own below
+ * it. */
 static __attribute__((noinline)) void compare(void)
 {
 	void *theirs[MOST];

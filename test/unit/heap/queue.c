@@ -86,7 +86,8 @@ static void a_request_merges_some(void)
 	CHECK(sea_shard_is_sound(shard));
 }
 
-/* Zones that have less than is worth draining are merged by who needs memory, one after the other. */
+/* Zones that have less than is worth draining are merged by who needs memory, one after the
+ * other. */
 static void nothing_waits_for_ever(void)
 {
 	struct sea_batch batch;

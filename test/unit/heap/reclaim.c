@@ -222,7 +222,8 @@ size_t __wrap_sea_pages_purge_range(void *from, void *to);
 size_t __wrap_sea_pages_purge_range(void *from, void *to)
 {
 	size_t bytes = __real_sea_pages_purge_range(from, to);
-	CHECK(sea_load_relaxed(&is_alone) == 0 || !sea_reclaim_is_sound()); /* RC4: this thread purges */
+	/* RC4: this thread purges */
+	CHECK(sea_load_relaxed(&is_alone) == 0 || !sea_reclaim_is_sound());
 	for (int i = 0; allocate_while_purging && i < 100 && nr_meanwhile < NR(meanwhile); i++) {
 		meanwhile[nr_meanwhile] = sea_engine_alloc(48);
 		CHECK(meanwhile[nr_meanwhile]);

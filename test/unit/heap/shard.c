@@ -276,8 +276,8 @@ static void grow_in_place(void)
 	check_shard(true);
 }
 
-/* Aligned chunks, every second of which is given back: their places serve again, and so does a place
- * inside a hole that begins elsewhere. */
+/* Aligned chunks, every second of which is given back: their places serve again, and so does a
+ * place inside a hole that begins elsewhere. */
 static void aligned_holes_between_neighbours(void)
 {
 	static const struct {
@@ -374,7 +374,7 @@ static void idle_pages_in_use_again(void)
 	CHECK_AT_MOST(sea_pages_dirty(), idle / 8);
 }
 
-/* --- threads ------------------------------------------------------------------------------------- */
+/* --- threads --------------------------------------------------------------------------------- */
 
 static struct sea_shard *join(void)
 {
@@ -542,10 +542,10 @@ static void a_send_is_not_lost(void)
 	pthread_join(drainer, NULL);
 }
 
-/* --- random operations ---------------------------------------------------------------------------- */
+/* --- random operations ----------------------------------------------------------------------- */
 
-/* A thread that has sent and seen that the zone is queued may still have its count in its processor: who
- * pops the zone finds 0. */
+/* A thread that has sent and seen that the zone is queued may still have its count in its
+ * processor: who pops the zone finds 0. */
 static void a_late_count_hides_nothing(void)
 {
 	CHECK(take(1, 60));

@@ -206,7 +206,7 @@ static bool grow(size_t i, unsigned to)
 	return want;
 }
 
-/* --- single answers ---------------------------------------------------------------------------- */
+/* --- single answers -------------------------------------------------------------------------- */
 
 static void a_new_zone_is_one_hole(void)
 {
@@ -429,7 +429,7 @@ static void unsound_zones_are_noticed(void)
 	CHECK(!sea_zone_is_sound(zone)); /* Z7 */
 }
 
-/* --- pages in holes ------------------------------------------------------------------------------ */
+/* --- pages in holes -------------------------------------------------------------------------- */
 
 static bool naive_page_is_idle(unsigned page, unsigned granules)
 {
@@ -495,7 +495,7 @@ static void check_walk(void)
 	sea_zone_walk_idle(zone, visit, &last);
 }
 
-/* --- the arithmetic of merging ----------------------------------------------------------------------- */
+/* --- the arithmetic of merging --------------------------------------------------------------- */
 
 /* Chunks of these lengths side by side, a used one in front and one behind, around the
  * place where the first of them starts.  Every subset is sent and drained, and then the
@@ -629,7 +629,7 @@ static void merging_single_granules(void)
 	}
 }
 
-/* --- random operations ---------------------------------------------------------------------------------- */
+/* --- random operations ----------------------------------------------------------------------- */
 
 static void carve_randomly(uint64_t *seed)
 {

@@ -84,7 +84,8 @@ static void use_free_addresses(size_t size)
 	sim.highest = (uintptr_t)base + size;
 }
 
-/* Where only what is needed can be had, it is: below the place that the system chooses, as that is free. */
+/* Where only what is needed can be had, it is: below the place that the system
+ * chooses, as that is free. */
 static void no_room_for_slack(void)
 {
 	size_t nr = 0;

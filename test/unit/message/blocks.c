@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* blocks.c - two peers and a list of messages; stale handles; flipped bits under running readers */
+/* blocks.c - two peers and a list of messages; stale handles; flipped bits under running
+ * readers */
 #include "message.h"
 
 #define MAX_MESSAGES 400
@@ -200,7 +201,8 @@ static void use_while_bits_flip(struct sea_message_view *view, uint64_t seed)
 	_exit(0);
 }
 
-/* Two peers run while a third flips bits under them: each ends by itself, with or without errors. */
+/* Two peers run while a third flips bits under them: each ends by itself, with or without
+ * errors. */
 static void flipped_bits_under_running_peers(void)
 {
 	uint64_t random = test_seed();

@@ -2,8 +2,8 @@
 /* kill.c - eight peers that send and receive, one of which is killed every 50 ms
  *
  * Each message has a number, and a ledger outside of the heap says what became of it.  A message
- * that was sent is received once, or was owned by a peer when that was killed, or still waits at the
- * end.  At the end every byte is free, and nobody waits.
+ * that was sent is received once, or was owned by a peer when that was killed, or still waits at
+ * the end.  At the end every byte is free, and nobody waits.
  */
 #include "message.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* message.h - what the tests of message heaps share: peers in processes of their own, and an audit */
+/* message.h - what the tests of message heaps share: peers in processes of their own, and an
+ * audit */
 #ifndef SEA_TEST_MESSAGE_H
 #define SEA_TEST_MESSAGE_H
 

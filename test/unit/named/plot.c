@@ -123,9 +123,9 @@ static void notes(void)
 
 /* --- killed between two stores --------------------------------------------------------------- */
 
-/* The words that a call changes reach the memory one by one, lowest first: seams before used bits, as
- * in an allocation.  (test/api/heaps_brought.c kills processes anywhere.)  After each word the heap is
- * opened: it is sound, and every block that the call did not concern is there. */
+/* The words that a call changes reach the memory one by one, lowest first: seams before used bits,
+ * as in an allocation.  (test/api/heaps_brought.c kills processes anywhere.)  After each word the
+ * heap is opened: it is sound, and every block that the call did not concern is there. */
 static _Alignas(64) char before[20000], after[20000], mixed[20000];
 
 static void open_mixed(size_t nr_words)
@@ -176,7 +176,7 @@ static void kills(void)
 	}
 }
 
-/* --- opening -------------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static void opened_again(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* records.c - heap objects when there is no memory for what we write down about them
  *
- * Addresses are refused, and our own memory is used up.  Pages that are reserved already can still be
- * had, so each call gets as far as its record.  It has to fail, and to leave nothing behind.
+ * Addresses are refused, and our own memory is used up.  Pages that are reserved already can still
+ * be had, so each call gets as far as its record.  It has to fail, and to leave nothing behind.
  */
 #include "named/named.h"
 
@@ -105,7 +105,8 @@ static void no_plot_is_attached(void)
 	CHECK(sea_engine_is_sound());
 }
 
-/* A heap that was closed is found again although the table of heaps is full, and stays as it was. */
+/* A heap that was closed is found again although the table of heaps is full, and stays as it
+ * was. */
 static void no_heap_for_a_plot(void)
 {
 	static char memory[256 * KiB];

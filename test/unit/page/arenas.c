@@ -178,7 +178,8 @@ static void metadata_is_used_again(void)
 	CHECK(sea_arenas_release_empty(0, SIZE_MAX, &nr_dirty));
 	size_t metadata = sea_meta_size();
 	sea_options.arena = ARENA;
-	for (int i = 0; i < 3; i++) { /* sizes have doubled: 32, 64 and 128 MiB have metadata of their own */
+	/* sizes have doubled: 32, 64 and 128 MiB have metadata of their own */
+	for (int i = 0; i < 3; i++) {
 		struct sea_arena *other = sea_arenas_make(1, 1);
 		CHECK(other && other->meta != meta);
 	}
@@ -255,7 +256,7 @@ static void old_ranges_are_forgotten(void)
 		CHECK_EQ(sea_arenas_was_released(base[i] + MiB / 2), i >= NR(arena) - 64);
 }
 
-/* --- what is not sound -------------------------------------------------------------------------- */
+/* --- what is not sound ----------------------------------------------------------------------- */
 
 static void unsound_arenas_are_noticed(void)
 {

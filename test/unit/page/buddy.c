@@ -184,7 +184,7 @@ static void free_part(size_t run, size_t from, size_t nr)
 	}
 }
 
-/* --- cases ------------------------------------------------------------------------------------- */
+/* --- cases ----------------------------------------------------------------------------------- */
 
 static void starts_with_all_pages_free(void)
 {
@@ -222,7 +222,8 @@ static void runs_have_their_exact_length(void)
 static void too_long_for_any_block(void)
 {
 	start(100);
-	CHECK(!alloc(65)); /* 64 + 32 + 4 are free, and no more in a row that starts at a multiple of 128 */
+	/* 64 + 32 + 4 are free, and no more in a row that starts at a multiple of 128 */
+	CHECK(!alloc(65));
 	CHECK(!alloc(101));
 	CHECK(!alloc((size_t)1 << 19));
 	CHECK_EQ(sea_buddy_alloc(&pool, (size_t)1 << 40), SEA_NO_PFN);
@@ -289,7 +290,7 @@ static void random_operations(void)
 	}
 }
 
-/* --- every sequence of a few operations on a few pages --------------------------------------------- */
+/* --- every sequence of a few operations on a few pages --------------------------------------- */
 
 struct saved {
 	struct model model;
@@ -367,7 +368,7 @@ static void every_sequence_without_takes(void)
 	}
 }
 
-/* --- the claim itself --------------------------------------------------------------------------------- */
+/* --- the claim itself ------------------------------------------------------------------------ */
 
 static void unsound_pools_are_noticed(void)
 {

@@ -130,7 +130,7 @@ static void check_all_pages(void)
 		check_pages(&runs[i], runs[i].size);
 }
 
-/* --- single answers ---------------------------------------------------------------------------- */
+/* --- single answers -------------------------------------------------------------------------- */
 
 static void a_run_has_its_exact_length(void)
 {
@@ -248,7 +248,7 @@ static void resize_whole(void)
 	check_counts();
 }
 
-/* --- the watermarks -------------------------------------------------------------------------------- */
+/* --- the watermarks -------------------------------------------------------------------------- */
 
 static void freed_memory_goes_back_above_the_watermark(void)
 {
@@ -351,7 +351,7 @@ static void zones_in_the_smallest_arena(void)
 	CHECK(sea_pages_are_sound());
 }
 
-/* --- huge pages --------------------------------------------------------------------------------------- */
+/* --- huge pages ------------------------------------------------------------------------------ */
 
 /* A huge page has 2 MiB: what nobody has written to is a 20th of what is in use from 40 MiB on. */
 #define ZONES 200
@@ -481,7 +481,7 @@ static void a_huge_page_is_split_where_it_loses_memory(void)
 	free_zones();
 }
 
-/* --- random operations -------------------------------------------------------------------------------- */
+/* --- random operations ----------------------------------------------------------------------- */
 
 static size_t random_size(uint64_t *seed)
 {
@@ -571,7 +571,7 @@ static void failing_requests_do_not_leak(void)
 	check_counts();
 }
 
-/* --- threads --------------------------------------------------------------------------------------------- */
+/* --- threads --------------------------------------------------------------------------------- */
 
 static void *churn(void *argument)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* page_move.c - runs that move, shrink, lie at large alignments, and that the program gave advice about */
+/* page_move.c - runs that move, shrink, lie at large alignments, and that the program gave advice
+ * about */
 #include "page/arenas.h"
 #include "base/bits.h"
 #include "base/options.h"
@@ -196,7 +197,7 @@ static void large_alignments_share_arenas(void)
 	CHECK(sea_pages_are_sound());
 }
 
-/* --- a size that costs nothing ---------------------------------------------------------------- */
+/* --- a size that costs nothing --------------------------------------------------------------- */
 
 /* The page map shows the first slot; places inside are found all the same. */
 static void a_whole_arena_is_entered_once(void)
@@ -228,7 +229,7 @@ static void a_refusal_leaves_nothing(void)
 	CHECK_EQ(sim.committed, committed);
 }
 
-/* --- advice ------------------------------------------------------------------------------------ */
+/* --- advice ---------------------------------------------------------------------------------- */
 
 /* A long run is renewed when its memory goes back, a short one is not. */
 static void long_runs_are_renewed(void)

@@ -38,7 +38,8 @@ static void one_free_purges_a_little(void)
 		CHECK_AT_MOST(i, 100);
 		alloc(1, 64 * KiB);
 		free_all();
-		CHECK_AT_MOST(sim.purged - purged, 2 * SEA_STEP_PAGES * 4096); /* a step, and an empty arena */
+		/* a step, and an empty arena */
+		CHECK_AT_MOST(sim.purged - purged, 2 * SEA_STEP_PAGES * 4096);
 		CHECK_AT_MOST(sim.nr_calls[SIM_PURGE] - nr_calls, 40);
 		CHECK(sea_pages_are_sound());
 	}
@@ -116,13 +117,15 @@ static void a_slow_system_gets_a_call_a_step(void)
 	for (bool is_over = false; !is_over;) {
 		size_t nr_calls = sim.nr_calls[SIM_PURGE];
 		is_over = sea_purge_step(SEA_STEP_PAGES).is_over;
-		CHECK_AT_MOST(sim.nr_calls[SIM_PURGE] - nr_calls, 2); /* one for the page, one for its seams */
+		/* one for the page, one for its seams */
+		CHECK_AT_MOST(sim.nr_calls[SIM_PURGE] - nr_calls, 2);
 	}
 	sea_purge_end(false);
 	CHECK_EQ(sim.purged, MAX_RUNS / 2 * 192 * KiB);
 }
 
-/* A round that leaves too much is repeated at once if it purged much, else after more was freed. */
+/* A round that leaves too much is repeated at once if it purged much, else after more was
+ * freed. */
 static void a_useful_round_is_repeated(void)
 {
 	sea_options.dirty_max = GiB;

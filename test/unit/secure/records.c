@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* records.c - hardened mode when there is no memory for what we write down, and threads without a cache */
+/* records.c - hardened mode when there is no memory for what we write down, and
+ * threads without a cache */
 #include "secure/secure.h"
 
 #include "base/options.h"
@@ -132,7 +133,8 @@ static size_t live_now(void)
 	return stats.live;
 }
 
-/* Blocks of a heap object are in zones and runs, beside those of the mode, and are counted once. */
+/* Blocks of a heap object are in zones and runs, beside those of the mode, and are counted
+ * once. */
 static void blocks_of_heap_objects(void)
 {
 	static const size_t sizes[] = {20, 1000, 50000, 300000, 2 * MiB};
