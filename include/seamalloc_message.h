@@ -12,7 +12,7 @@
  * sent is its handle.  Messages of all sizes come from one heap, and free neighbours coalesce.
  *
  * Each process that opens the heap is a peer.  Each message belongs to one peer, or to the port
- * that it was sent to.  A peer may be killed at any instruction: no step is left half done, what
+ * that it was sent to.  A peer may be killed at any instruction: nothing is left half done, what
  * it owned is freed, and what it had sent stays sent.  The kernel says who died.
  *
  * For all functions:
@@ -24,7 +24,7 @@
  *     was made before the fork.
  *   - Errors that each may have: EINVAL (an argument), ECHILD, EBADMSG (the shared memory has
  *     contents that this library does not write; no peer uses the heap any more), ETIMEDOUT (a
- *     living peer was stopped in the middle of a step, for 10 s).
+ *     living peer was stopped in the middle of a change, for 10 s).
  *   - Contents of the shared memory are checked before they are used.  But a peer can overwrite
  *     the messages of others, as the memory is shared: peers must trust each other with the
  *     contents, not with the structure.  If somebody shortens the file of a named heap, an access
@@ -114,12 +114,12 @@ SEA_MSG_API size_t sea_msg_size(const struct sea_msg_heap *heap, sea_msg_t messa
  * all peers may send and receive.  Errors: ENOSPC (the heap has 128 ports). */
 SEA_MSG_API int sea_msg_port(struct sea_msg_heap *heap, const char *name);
 
-/* Puts a message of this peer at the end of the port's queue, in one step: afterwards the port
+/* Puts a message of this peer at the end of the port's queue, all or nothing: afterwards the port
  * owns it.  Does not wait.  Wakes receivers.  Errors: ESTALE.  Cost: a lock and constant time; a
  * system call if a receiver sleeps. */
 SEA_MSG_API int sea_msg_send(struct sea_msg_heap *heap, int port, sea_msg_t message);
 
-/* Takes the first message out of the port's queue, in one step: afterwards this peer owns it.
+/* Takes the first message out of the port's queue, all or nothing: afterwards this peer owns it.
  * Waits for one, timeout_ms milliseconds at most (negative: no limit; 0: not at all).  Errors:
  * EAGAIN (none is there, and the timeout is 0), ETIMEDOUT, EINTR (a signal handler ran while it
  * slept, also one with SA_RESTART), EDQUOT. */

@@ -6,7 +6,8 @@
  *   heap_pair, heap_one_thread            as pair, in a heap as object (seamalloc_heap.h); the
  *                                         second with SEA_HEAP_ONE_THREAD
  *   heap_free, heap_destroy               NUMBER blocks of 64 bytes come into a heap, and go one
- *                                         by one, or all by a destroy (10000); heap_fill: they stay
+ *                                         by one, or all by a destroy (10000); heap_fill: they
+ *                                         stay
  *   replace                               random ones of NUMBER live blocks are replaced,
  *                                         sizes as measured, up to 1 KiB (10000)
  *

@@ -79,14 +79,14 @@ void early_pages_touch(const void *from, const void *to, bool surely) { (void)fr
 
 bool early_pages_is_readable(const void *address) { return run_around(address) != NULL; }
 
-enum sea_place early_pages_place(const void *address, void **base, size_t *size)
+enum sea_at early_pages_at(const void *address, void **base, size_t *size)
 {
 	const struct run *run = run_around(address);
 	if (!run)
-		return SEA_PLACE_FOREIGN;
+		return SEA_AT_FOREIGN;
 	*base = (void *)run->base;
 	*size = run->end - run->base;
-	return SEA_PLACE_RUN;
+	return SEA_AT_RUN;
 }
 
 /* Physical memory has nobody to give pages back to. */

@@ -49,7 +49,8 @@ bool sea_heap_is_stopped(void) { return sea_load_relaxed(&stopper) == (void *)&s
  * state is 1 then. */
 static SEA_THREAD_LOCAL struct sea_lock under_way;
 
-/* Begins to take or drop.  False: we are in a signal handler that has interrupted such a change. */
+/* Begins to take or drop.  False: we are in a signal handler that has interrupted such a
+ * change. */
 static inline bool begin_change(void)
 {
 	if (unlikely(under_way.state))

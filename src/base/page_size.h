@@ -5,6 +5,9 @@
 
 #include "base/compiler.h"
 
+/* No system has smaller pages. */
+#define SEA_LEAST_PAGE (4 * SEA_KIB)
+
 /* log2 of the size. */
 unsigned sea_page_shift(void);
 

@@ -31,6 +31,7 @@
 #define SEA_BIN_H
 
 #include "base/check.h"
+#include "base/page_size.h"
 #include "guard/guard.h"
 #include "map/map.h"
 #include "cache/outbox.h"
@@ -84,7 +85,7 @@ struct sea_cache {
 
 /* Alignment of a cache.  A thread that has only chunks up to 1792 bytes and sends none
  * uses only the first half. */
-#define SEA_CACHE_ALIGN ((size_t)4096)
+#define SEA_CACHE_ALIGN SEA_LEAST_PAGE
 #define SEA_CACHE_FIRST_CLASSES (SEA_CLASS_MEDIUM + 8)
 
 _Static_assert(sizeof(struct sea_link) <= SEA_GRANULE, "the smallest chunk holds a link");
@@ -161,9 +162,9 @@ SEA_INLINE void *sea_bin_pop_fresh(struct sea_bin *bin, size_t size)
  * fast path takes them from there.  A malloc() from the fresh run takes 44 instructions, from the
  * stack 16.  512, 1024 and 4096 bytes save 0.47, 0.63 and 0.72 % of lua's instructions, and 0.9,
  * 1.1 and 1.0 % of perl's. */
-#define SEA_STACKED_BYTES ((uintptr_t)1024)
+#define SEA_STACKED_BYTES SEA_BYTES_PER_START
 
-_Static_assert(SEA_STACKED_BYTES <= 4 * SEA_KIB, "links are written to one page at a time");
+_Static_assert(SEA_STACKED_BYTES <= SEA_LEAST_PAGE, "links are written to one page at a time");
 
 /* Makes [cur, end) the fresh run of a bin that has none.  At no instruction is there another one
  * (K7). */

@@ -87,7 +87,7 @@ static unsigned class_of(size_t size) { return sea_class_for(size ? sea_granules
 
 /* While reclaim has work left, one allocation of a medium block in so many makes a step.  If
  * caches serve nearly all, refills are too rare for it: 60 a second or fewer. */
-#define PASSED_PER_STEP 64
+#define PASSED_PER_STEP SEA_OUTBOX_CHUNKS
 
 SEA_COLD static void give_more_back(struct sea_cache *cache)
 {

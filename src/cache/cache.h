@@ -206,7 +206,7 @@ SEA_INLINE bool sea_cache_fits(size_t usable, size_t size)
 /* A medium block above this size is a run of pages, unless the thread has freed one of its class
  * and did not allocate it again.  A block of 132 KiB costs 4 KiB of bitmaps in a zone, and 300
  * bytes as a run.  Blocks that recur are faster from a stack. */
-#define SEA_RUN_LEAST (128 * SEA_KIB)
+#define SEA_RUN_LEAST (SEA_MEDIUM_MAX / 2)
 
 /* For calloc: allocates more than SEA_RUN_LEAST bytes.  *zeroed is set if they read as zero. */
 void *sea_cache_alloc_large(size_t size, bool *zeroed);

@@ -27,7 +27,7 @@
 /* A class starts with room for 4 KiB; a class of larger chunks with room for one.  Small classes
  * start with room for SEA_STACKED_BYTES more: fresh chunks on the stack take room that freed ones
  * would have (10,000 blocks of 16 to 900 bytes in random order: 2 % more instructions). */
-#define FIRST_LIMIT_BYTES (4 * SEA_KIB)
+#define FIRST_LIMIT_BYTES (4 * SEA_STACKED_BYTES)
 
 /* Bytes by which the limits may grow. */
 static size_t grantable(const struct sea_usage *usage)
@@ -42,7 +42,7 @@ static size_t grantable(const struct sea_usage *usage)
  * about to grow, to twice its size at most. */
 #define SCATTERED_LEAST (512 * SEA_KIB)
 /* Two chunks at this distance share no page. */
-#define SCATTERED_STEP (4 * SEA_KIB)
+#define SCATTERED_STEP SEA_LEAST_PAGE
 
 /* Claim: the stack is large, and most chunks on its top are far from the next one.  Then each
  * malloc() waits for a cache miss to learn the next chunk. */

@@ -10,12 +10,11 @@
 #include "base/os.h"
 #include "page/budget.h"
 #include "cache/cache.h"
+#include "cache/send.h"
 
 /* A heap that has less than this, used and free, is not worth a thread: so much may stay in any
  * process. */
 #define SMALL_HEAP (4 * SEA_MIB)
-/* Less than this that is free is not worth a trim. */
-#define LEAST_BYTES (256 * SEA_KIB)
 /* The thread looks so often in each period: memory goes back after 1 to 1.25 periods. */
 #define LOOKS 4
 
@@ -54,7 +53,7 @@ static void body(void)
 {
 	sea_threads_retreat();
 	while (wait_for_quiet()) {
-		if (sea_pages_dirty() >= LEAST_BYTES)
+		if (sea_pages_dirty() >= SEA_MERGE_BYTES)
 			sea_cache_trim(0);
 		if (is_small() && !goes_on_small())
 			return;

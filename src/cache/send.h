@@ -5,8 +5,8 @@
 
 #include "cache/bin.h"
 
-/* A thread that sent this much checks whether there is a zone to merge. */
-#define SEA_MERGE_BYTES (256 * SEA_KIB)
+/* A thread that sent a quarter of a zone checks whether there is a zone to merge. */
+#define SEA_MERGE_BYTES (SEA_ZONE_SIZE / 4)
 /* A chunk of so many granules is sent at once.  It does not wait in the outbox. */
 #define SEA_WAITS_BELOW (SEA_MERGE_BYTES / SEA_OUTBOX_CHUNKS / SEA_GRANULE)
 

@@ -38,7 +38,7 @@
 #define SEA_SPILL_CLASSES 17
 
 /* 128 regions of 64 KiB: as many addresses as a cache may hold bytes by default. */
-#define SEA_SPILL_BUCKETS 128
+#define SEA_SPILL_BUCKETS (SEA_BUDGET_THREAD_GROWTH * SEA_MIB >> SEA_SPILL_REGION_SHIFT)
 #define SEA_SPILL_REGION_SHIFT 16
 #define SEA_SPILL_WORDS 64
 

@@ -16,11 +16,12 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "map/map.h"
 #include "page/budget.h"
 
 /* A thread that sent at least this much, and 3/4 of its peak, without a refill is clearing up: its
  * stacks are emptied and stay empty until it allocates again. */
-#define SEA_CLEARING_BYTES SEA_MIB
+#define SEA_CLEARING_BYTES SEA_SLOT_SIZE
 /* A thread that sent this much without an allocation on the slow path is tearing down: its chunks
  * that leave are only prefetched (outbox.h). */
 #define SEA_TEARDOWN_BYTES (64 * SEA_KIB)

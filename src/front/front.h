@@ -19,13 +19,11 @@ SEA_INLINE void *sea_front_malloc(size_t size) { return sea_fast_alloc(size, sea
 /* Zeroed memory, behind the fast path.  Sets errno if out of memory. */
 SEA_NOINLINE void *sea_front_calloc_slow(size_t size);
 
-/* memset(), a call, clears larger blocks faster; memcpy() copies them faster. */
-#define SEA_CLEAR_HERE_MAX 128
-#define SEA_COPY_HERE_MAX 64
-_Static_assert(SEA_CLEAR_HERE_MAX <= SEA_GRANULE_CLEAR_MAX, "cleared by sea_granule_clear()");
+/* Larger blocks are copied faster by memcpy(), which is a call, and cleared faster by memset(). */
+#define SEA_COPY_HERE_MAX (SEA_GRANULE_CLEAR_MAX / 2)
 
-/* Clears the first `size` bytes of a block, at most SEA_CLEAR_HERE_MAX, and the rest of its last
- * granule. */
+/* Clears the first `size` bytes of a block, at most SEA_GRANULE_CLEAR_MAX, and the
+ * rest of its last granule. */
 SEA_INLINE void sea_front_clear(void *block, size_t size)
 {
 	sea_granule *first = block;
@@ -57,7 +55,7 @@ SEA_INLINE void *sea_front_calloc(size_t count, size_t size)
 	size_t total;
 	if (unlikely(__builtin_mul_overflow(count, size, &total)))
 		return sea_front_calloc_slow(SIZE_MAX);
-	if (unlikely(total > SEA_CLEAR_HERE_MAX))
+	if (unlikely(total > SEA_GRANULE_CLEAR_MAX))
 		return sea_front_calloc_slow(total);
 	void *block = sea_fast_pop(total);
 	if (unlikely(!block))

@@ -5,8 +5,8 @@
  *    entry:  length | distance to the common part | function | its length | program
  *    common: length | 0 | version | letters | units | register of the return address | program
  *
- * A program is a list of steps: "from here on the frame is at register R plus N", "register R is
- * saved N bytes from the frame".  It runs up to the address in question.
+ * A program is a list of instructions: "from here on the frame is at register R plus N", "register
+ * R is saved N bytes from the frame".  It runs up to the address in question.
  */
 #include "guard/cfi.h"
 
@@ -21,7 +21,7 @@ enum {
 	FROM_TABLE_SHORT = 0x3b,     /* datarel, sdata4 */
 };
 
-/* Nested "remember" steps that we follow; compilers nest one. */
+/* Nested "remember" instructions that we follow; compilers nest one. */
 #define MOST_REMEMBERED 3
 
 struct reader {
@@ -220,8 +220,8 @@ static void restore_all(struct run *run)
 		*run->now = run->remembered[--run->nr_remembered];
 }
 
-/* The steps that are a byte of their own: DW_CFA_..., by their numbers. */
-static void step_long(struct run *run, uint8_t code)
+/* The instructions that are a byte of their own: DW_CFA_..., by their numbers. */
+static void obey_long(struct run *run, uint8_t code)
 {
 	struct reader *in = &run->in;
 	int64_t unit = run->common->data_unit;
@@ -266,7 +266,7 @@ static void step_long(struct run *run, uint8_t code)
 	}
 }
 
-static void step(struct run *run)
+static void obey(struct run *run)
 {
 	uint8_t code = (uint8_t)read_fixed(&run->in, 1);
 	uint8_t low = code & 0x3f;
@@ -274,19 +274,20 @@ static void step(struct run *run)
 	case 1: run->at += low * run->common->code_unit; break; /* advance_loc */
 	case 2: set_rule(run, low, SEA_CFI_SAVED, (int64_t)read_unsigned(&run->in) * run->common->data_unit); break;
 	case 3: restore_rule(run, low); break;
-	default: step_long(run, code);
+	default: obey_long(run, code);
 	}
 }
 
-/* Runs until the steps speak of addresses behind pc. */
+/* Runs until the instructions speak of addresses behind pc. */
 static bool run_program(struct run *run, uintptr_t pc)
 {
 	while (run->in.at < run->in.end && !run->in.is_bad && run->at <= pc)
-		step(run);
+		obey(run);
 	return !run->in.is_bad;
 }
 
-/* The program's last step may have advanced behind pc: what it changed after that was not run. */
+/* The program's last instruction may have advanced behind pc: what it changed after that was not
+ * run. */
 static bool run_both(const struct common *common, struct reader program, uintptr_t function, uintptr_t pc, struct sea_cfi *cfi)
 {
 	struct run run = {.in = common->program, .common = common, .now = cfi};

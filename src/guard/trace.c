@@ -9,13 +9,12 @@
 
 #include "base/bits.h"
 #include "base/os.h"
+#include "base/page_size.h"
 #include "guard/cfi.h"
 
 /* Frames of our own library that are passed over, and the furthest that a walk goes. */
 #define OWN_FRAMES_MAX 12
 #define REACH (256 * SEA_KIB)
-/* Pages of 4 KiB, also where those of the system are larger. */
-#define STEP ((uintptr_t)4096)
 
 struct walk {
 	struct sea_registers now;
@@ -27,7 +26,7 @@ static uintptr_t *sp_of(struct walk *walk) { return &walk->now.value[SEA_REGISTE
 static void begin(struct walk *walk)
 {
 	walk->from = *sp_of(walk);
-	walk->to = sea_round_down(walk->from, STEP) + STEP;
+	walk->to = sea_round_down(walk->from, SEA_LEAST_PAGE) + SEA_LEAST_PAGE;
 }
 
 /* Reads a word of the stack.  False: it is not on the stack, or cannot be read. */
@@ -38,14 +37,14 @@ static bool read_word(struct walk *walk, uintptr_t address, uintptr_t *value)
 	while (address >= walk->to) {
 		if (!sea_os_can_read((const void *)walk->to))
 			return false;
-		walk->to += STEP;
+		walk->to += SEA_LEAST_PAGE;
 	}
 	*value = *(const uintptr_t *)address;
 	return true;
 }
 
 /* To the caller, by frame pointers.  Code without them ends the walk sooner or later. */
-static bool step_by_frame(struct walk *walk)
+static bool go_up_by_frame(struct walk *walk)
 {
 	uintptr_t record = walk->now.value[SEA_REGISTER_FP] + SEA_FRAME_RECORD, caller, pc;
 	if (record < *sp_of(walk) || !read_word(walk, record, &caller) || !read_word(walk, record + sizeof(pc), &pc))
@@ -57,7 +56,7 @@ static bool step_by_frame(struct walk *walk)
 }
 
 /* To the caller, by the rules of the function. */
-static bool step_by_rules(struct walk *walk, const struct sea_cfi *cfi)
+static bool go_up_by_rules(struct walk *walk, const struct sea_cfi *cfi)
 {
 	struct sea_registers caller = walk->now;
 	uintptr_t frame = walk->now.value[cfi->frame_register] + (uintptr_t)cfi->frame_offset;
@@ -76,16 +75,16 @@ static bool step_by_rules(struct walk *walk, const struct sea_cfi *cfi)
 }
 
 /* A return address may be that of the next function, if a call is the last instruction of one. */
-static bool step(struct walk *walk, bool is_return)
+static bool go_up(struct walk *walk, bool is_return)
 {
 	uintptr_t pc = walk->now.value[SEA_REGISTER_PC] - is_return;
 	struct sea_code code;
 	struct sea_cfi cfi;
 	if (!sea_os_find_code(pc, &code))
-		return step_by_frame(walk);
+		return go_up_by_frame(walk);
 	if (!sea_cfi_find(code.frame_table, pc, &cfi))
-		return step_by_frame(walk);
-	return !cfi.is_signal_frame && step_by_rules(walk, &cfi);
+		return go_up_by_frame(walk);
+	return !cfi.is_signal_frame && go_up_by_rules(walk, &cfi);
 }
 
 /* Where this library is; NULL in a program that has us inside, whose own frames are not told
@@ -117,7 +116,7 @@ static void collect(struct sea_trace *trace, struct walk *walk, bool is_return)
 			trace->pc[trace->nr++] = pc;
 		else
 			nr_own++;
-		if (!step(walk, is_return))
+		if (!go_up(walk, is_return))
 			break;
 		is_return = true;
 	} while (trace->nr < SEA_TRACE_FRAMES);

@@ -47,10 +47,10 @@ void sea_mistake(const char *verb, const void *block)
 		explain_chunk(verb, zone, block);
 	if (sea_secure_is_on() && sea_secure_find(verb, block, &size))
 		sea_fatal_block(verb, block, "this block of %z bytes was not allocated there", size, 0);
-	switch (sea_pages_place(block, &base, &size)) {
-	case SEA_PLACE_FREE:
+	switch (sea_pages_at(block, &base, &size)) {
+	case SEA_AT_FREE:
 		sea_fatal_block(verb, block, FREED, 0, 0);
-	case SEA_PLACE_RUN:
+	case SEA_AT_RUN:
 		sea_fatal_inside(verb, block, (size_t)((const char *)block - (char *)base), size);
 	default:
 		sea_fatal_foreign(verb, block);

@@ -14,13 +14,13 @@
 #include "base/bits.h"
 #include "map/map.h"
 
-/* A sweep of the bitmaps finds small chunks, up to this many granules (896 bytes).  An unaligned
- * word of a seam map always shows that many. */
+/* A sweep of the bitmaps finds small chunks, up to this many granules (896 bytes).  A word of a
+ * seam map that begins at any byte always shows that many: 64 bits less the 8 of that byte. */
 #define SEA_SMALL_GRANULES 56
 
-/* Chunks up to 256 KiB come from zones (some of the largest are page runs: cache.h).  Larger
- * blocks are page runs. */
-#define SEA_ZONE_CHUNK_MAX (256 * SEA_KIB / SEA_GRANULE)
+/* Chunks up to a quarter of a zone, 256 KiB, come from zones (some of the largest are page runs:
+ * cache.h).  Larger blocks are page runs. */
+#define SEA_ZONE_CHUNK_MAX (SEA_SLOT_SIZE / SEA_GRANULE / 4)
 
 #define SEA_CLASS_MEDIUM 65
 #define SEA_NR_CLASSES 131

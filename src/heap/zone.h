@@ -24,8 +24,12 @@
 #define SEA_ZONE_GRANULES (SEA_ZONE_SIZE / SEA_GRANULE)
 #define SEA_ZONE_WORDS (SEA_ZONE_GRANULES / 64)
 
-/* Words for which one hint byte stands: 8 KiB of the zone, one cache line of bitmap. */
-#define SEA_HINT_WORDS 8
+/* Words of a bitmap in one cache line. */
+#define SEA_LINE_WORDS (SEA_CACHE_LINE / 8)
+#define SEA_ZONE_LINES (SEA_ZONE_WORDS / SEA_LINE_WORDS)
+
+/* Words for which one hint byte stands: 8 KiB of the zone. */
+#define SEA_HINT_WORDS SEA_LINE_WORDS
 #define SEA_ZONE_HINTS (SEA_ZONE_WORDS / SEA_HINT_WORDS)
 #define SEA_HINT_UNKNOWN 255
 
@@ -33,10 +37,6 @@
  * us and of 16 pages 7.5 us, and each page that is used again is a fault of 1.6 us (a virtual
  * machine on an AMD EPYC).  Shorter rows mostly grow soon, or are used again. */
 #define SEA_ZONE_LONG_ROW (64 * SEA_KIB)
-
-/* Words of a bitmap in one cache line. */
-#define SEA_LINE_WORDS 8
-#define SEA_ZONE_LINES (SEA_ZONE_WORDS / SEA_LINE_WORDS)
 
 /* Pending granules that are worth merging: 16 KiB, some 100 chunks of the usual sizes.
  * Neighbours among them are likely. */
@@ -119,8 +119,9 @@ struct sea_batch {
 	struct sea_piece piece[SEA_BATCH_PIECES];
 };
 
-/* A piece of so many chunks ends a refill: it becomes a fresh run. */
-#define SEA_LONG_PIECE 8
+/* A piece of so many chunks, half of what a refill of single chunks brings, ends a refill:
+ * it becomes a fresh run. */
+#define SEA_LONG_PIECE (SEA_BATCH_PIECES / 2)
 
 SEA_INLINE void sea_batch_begin(struct sea_batch *batch, unsigned want)
 {

@@ -10,6 +10,7 @@
 #ifndef SEA_ZONE_IDLE_H
 #define SEA_ZONE_IDLE_H
 
+#include "base/page_size.h"
 #include "heap/zone.h"
 
 /* Granules at the start of a hole that a descriptor covers. */
@@ -17,7 +18,7 @@
 
 /* The smallest page.  A hole of no more granules has no idle page, which needs room for a
  * descriptor before it. */
-#define SEA_IDLE_GRANULES (4 * SEA_KIB / SEA_GRANULE)
+#define SEA_IDLE_GRANULES (SEA_LEAST_PAGE / SEA_GRANULE)
 
 /* start: the zone is new, one hole.  end: the zone is about to be retired. */
 void sea_zone_start_idle(struct sea_zone *zone);

@@ -17,26 +17,24 @@
 #include "map/region.h"
 #include "map/span.h"
 
-/* Bytes of the first mapping.  The next ones double up to a MiB, then each is a share of what is
- * used, so that they stay few: some 50 for 100 GiB of zones.  256 KiB serve a process of one arena
- * and some 4 MiB of zones.  The unused rest of the last mapping counts against limits on address
- * space. */
-#define FIRST_MAPPING (256 * SEA_KIB)
-#define DOUBLED_MAPPING SEA_MIB
+/* Bytes of a mapping at least: they serve a process of one arena and some 4 MiB of zones.  From 2
+ * MiB on each mapping is a share of what is used, so that they stay few: some 70 for 100 GiB of
+ * zones.  The unused rest of the last mapping counts against limits on address space. */
+#define LEAST_MAPPING (256 * SEA_KIB)
 #define MAPPING_SHARE 8
 
 static struct {
 	struct sea_lock lock;
 	char *top, *end;
-	size_t next_mapping;
 	size_t nr_used; /* bytes */
-} meta = {.lock = SEA_LOCK_INIT(SEA_RANK_META), .next_mapping = FIRST_MAPPING};
+} meta = {.lock = SEA_LOCK_INIT(SEA_RANK_META)};
 const struct sea_locks sea_locks_meta = {.first = &meta.lock, .nr = 1};
 
 /* Starts a new mapping.  The rest of the old one is lost. */
 static bool map_more(size_t size)
 {
-	size_t bytes = sea_round_up(sea_max(size, meta.next_mapping), sea_page_size());
+	size_t usual = sea_max(LEAST_MAPPING, meta.nr_used / MAPPING_SHARE);
+	size_t bytes = sea_round_up(sea_max(size, usual), sea_page_size());
 	char *base = sea_span_commit(bytes);
 	if (!base && bytes > size) {
 		bytes = sea_round_up(size, sea_page_size());
@@ -50,7 +48,6 @@ static bool map_more(size_t size)
 	}
 	meta.top = base;
 	meta.end = base + bytes;
-	meta.next_mapping = sea_max(sea_min(2 * meta.next_mapping, DOUBLED_MAPPING), meta.nr_used / MAPPING_SHARE);
 	return true;
 }
 

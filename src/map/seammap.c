@@ -21,9 +21,6 @@
 
 /* Bytes of addresses described.  The map takes about as much address space as the first arena. */
 #define SPAN (8 * SEA_GIB)
-/* If the process has a limit of address space, the map spans this multiple of it: zones are close
- * together, with libraries between. */
-#define SPAN_PER_LIMIT 2
 /* The kernel hands out addresses downward from the first (mmap(2), unless the stack is
  * unlimited).  So only this part of the span is above the first zone. */
 #define SHARE_ABOVE 8
@@ -47,10 +44,11 @@ const struct sea_locks sea_locks_seams = {.first = &map.lock, .nr = 1};
 
 static size_t part_of(uintptr_t bit) { return bit / (PART / SEA_GRANULE); }
 
+/* If the process has a limit of address space, the map spans as much, and a part above it. */
 static size_t span_here(void)
 {
 	size_t limit = sea_os_address_space();
-	return limit < SPAN / SPAN_PER_LIMIT ? sea_round_up(limit * SPAN_PER_LIMIT, PART) : SPAN;
+	return limit < SPAN - PART ? sea_round_up(limit, PART) + PART : SPAN;
 }
 
 /* A page separates the bits from the bytes, because a read of the last bits also reads what is

@@ -135,8 +135,8 @@ int sea_blocks_size(const struct sea_message_view *view, uint64_t handle, size_t
 
 /* --- the shared segment; the lock ------------------------------------------------------------ */
 
-/* Takes up to `max` blocks and writes their tags, in one step.  *nr: how many.  Only the tag of
- * the first is noted: the others are behind the first granule of what was a hole. */
+/* Takes up to `max` blocks and writes their tags, in one transaction.  *nr: how many.  Only the
+ * tag of the first is noted: the others are behind the first granule of what was a hole. */
 static size_t take_run(struct sea_message_view *view, size_t bytes, size_t max, uint64_t tag, size_t *nr)
 {
 	SEA_ASSERT(max > 0 && bytes % SEA_SEGMENT_GRANULE == 0 && bytes > 0);
@@ -152,7 +152,7 @@ static size_t take_run(struct sea_message_view *view, size_t bytes, size_t max, 
 	return offset;
 }
 
-/* Takes a block from the segment and writes its tag, in one step.  0: no room. */
+/* Takes a block from the segment and writes its tag, in one transaction.  0: no room. */
 static size_t take(struct sea_message_view *view, size_t bytes, uint64_t tag)
 {
 	size_t offset = sea_segment_alloc(&view->segment, bytes, SEA_SEGMENT_GRANULE);

@@ -69,9 +69,9 @@ struct sea_message_file {
 	uint64_t is_broken; /* somebody found contents that this code does not write */
 	uint64_t generation; /* the next that was not given out; atomic */
 	uint64_t nr_takeovers; /* of the lock from dead holders; the lock */
-	uint64_t nr_undone;    /* steps that a dead holder had not ended; the lock */
+	uint64_t nr_undone;    /* transactions that a dead holder had not ended; the lock */
 	uint32_t lock SEA_LINE_ALIGNED; /* heap.h */
-	uint32_t active; /* peer + 1 of whose log the open step is; the lock */
+	uint32_t active; /* peer + 1 of whose log the open transaction is; the lock */
 	/* the lock, but for quota, held, cached */
 	struct sea_message_peer peers[SEA_MESSAGE_PEERS] SEA_LINE_ALIGNED;
 	struct sea_message_port ports[SEA_MESSAGE_PORTS] SEA_LINE_ALIGNED; /* the lock */

@@ -324,8 +324,8 @@ int sea_message_grow(struct sea_message_view *view, size_t size)
 	SEA_ASSERT(view->journal.nr == 0);
 	struct sea_segment_counts counts;
 	sea_segment_measure(&view->segment, &counts);
-	size_t step = sea_max(sea_max((counts.length - counts.metadata) / GROWTH_SHARE, GROWTH_LEAST), size);
-	size_t length = sea_min(counts.length + sea_min(step, view->segment.limit), view->segment.limit);
+	size_t more = sea_max(sea_max((counts.length - counts.metadata) / GROWTH_SHARE, GROWTH_LEAST), size);
+	size_t length = sea_min(counts.length + sea_min(more, view->segment.limit), view->segment.limit);
 	if (length < counts.length + SEA_SEGMENT_GRANULE)
 		return ENOSPC;
 	int error = sea_shared_lengthen(view->shared_file, SEA_MESSAGE_HEADER + length);

@@ -3,7 +3,7 @@
  *
  * MH1  While nobody holds the lock, all logs are empty, and MF1 to MF3 (format.h) hold.
  * MH2  The lock's word has the number of the peer that holds it.  That peer lives, or the next one
- *      takes the lock over and undoes the open step.
+ *      takes the lock over and undoes the open transaction.
  * MH3  view->segment has the number of granules that the file has, from enter to leave.
  * MH4  Only the log of peer `active` has entries.  Who takes the lock over undoes that log before
  *      it makes itself active.  So nothing is lost if it dies, too.
@@ -101,8 +101,8 @@ int sea_message_measure(struct sea_message_view *view);
 /* The file grew by another process's work, or by sea_message_grow(): looks again.  The lock. */
 int sea_message_follow(struct sea_message_view *view);
 
-/* Makes the file longer, by a step or by what `size` bytes need.  ENOSPC: it is at its maximum, or
- * the system has no memory.  The lock; a step of its own. */
+/* Makes the file longer, by a quarter, or by what `size` bytes need.  ENOSPC: it is at its
+ * maximum, or the system has no memory.  The lock; a transaction of its own. */
 int sea_message_grow(struct sea_message_view *view, size_t size);
 
 /* --- lock.c ------------------------------------------------------------------------------ */
@@ -111,8 +111,8 @@ int sea_message_grow(struct sea_message_view *view, size_t size);
  * living peer has kept the lock for too long; ECHILD: this is the child of a fork. */
 int sea_message_enter(struct sea_message_view *view);
 
-/* The steps since the last commit stay; drops the lock.  If the contents were found broken, undoes
- * the open step instead, and returns EBADMSG. */
+/* The transactions since the last commit stay; drops the lock.  If the contents were found broken,
+ * undoes the open transaction instead, and returns EBADMSG. */
 int sea_message_leave(struct sea_message_view *view);
 
 /* The first entry of a peer that got the byte of a dead one, and perhaps its lock. */
@@ -128,7 +128,7 @@ void sea_message_mutex_drop(uint32_t *mutex);
 /* Claim: this is not the child of a fork. */
 SEA_INLINE bool sea_message_is_ours(const struct sea_message_view *view) { return sea_load_relaxed(view->is_parent); }
 
-/* After each store to the shared memory that is no part of a step. */
+/* After each store to the shared memory that is no part of a transaction. */
 SEA_INLINE void sea_message_stored(const struct sea_message_view *view) { sea_journal_stored(&view->journal); }
 
 #endif

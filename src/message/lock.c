@@ -18,10 +18,11 @@
 _Static_assert(SEA_MESSAGE_PEERS < HOLDER, "a holder's number fits");
 _Static_assert(HOLDER < WAITERS && WAITERS < EPOCH, "the fields do not overlap");
 
-/* Rounds of spinning before a peer sleeps: some microseconds, the length of several steps. */
+/* Rounds of spinning before a peer sleeps: some microseconds, the length of several
+ * transactions. */
 #define SPIN_ROUNDS 100
-/* A sleeper asks whether the holder lives so often: a step takes less than a microsecond, so a
- * holder that needs longer has lost its processor, or its life. */
+/* A sleeper asks whether the holder lives so often: a transaction takes less than a microsecond,
+ * so a holder that needs longer has lost its processor, or its life. */
 #define SLICE_NS 2000000
 
 static uint32_t *lock_of(const struct sea_message_view *view) { return &view->file->lock; }
@@ -124,15 +125,15 @@ static int refuse(struct sea_message_view *view)
 	return EBADMSG;
 }
 
-/* For people only, so outside of steps. */
+/* For people only, so outside of transactions. */
 static void count(struct sea_message_view *view, uint64_t *field)
 {
 	sea_store_relaxed(field, sea_load_relaxed(field) + 1);
 	sea_message_stored(view);
 }
 
-/* Undoes the step that a dead holder left open: MH4.  The step may have made the file longer, so
- * this looks how long it is. */
+/* Undoes the transaction that a dead holder left open: MH4.  The transaction may have made the
+ * file longer, so this looks how long it is. */
 static bool undo_rest(struct sea_message_view *view)
 {
 	uint32_t active = sea_load_relaxed(&view->file->active);

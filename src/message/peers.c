@@ -34,7 +34,7 @@ static unsigned owner_of(const struct sea_message_view *view, size_t offset)
 	return sea_message_tag_owner(sea_load_relaxed(&block->tag));
 }
 
-/* Frees the blocks of a peer, each in one step, then its entry.  MP1. */
+/* Frees the blocks of a peer, each in one transaction, then its entry.  MP1. */
 static int clean(struct sea_message_view *view, unsigned peer)
 {
 	SEA_ASSERT(view->journal.nr == 0);

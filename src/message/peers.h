@@ -12,9 +12,9 @@ int sea_peers_join(struct sea_message_view *view);
 /* Frees all that the peer owns, and its number. */
 void sea_peers_leave(struct sea_message_view *view);
 
-/* Takes back what dead peers owned; *nr: how many there were.  Each block is a step of its own.
- * Cost: one question to the kernel for each peer, and a walk over the heap for each dead one.
- * Takes the lock. */
+/* Takes back what dead peers owned; *nr: how many there were.  Each block is a transaction of its
+ * own.  Cost: one question to the kernel for each peer, and a walk over the heap for each dead
+ * one.  Takes the lock. */
 int sea_peers_reclaim(struct sea_message_view *view, unsigned *nr);
 
 /* The same, for who has the lock. */

@@ -2,13 +2,14 @@
 /* ports.c - queues of messages, and waiting for them
  *
  * PO1  A receiver that sleeps has seen the queue empty under the lock, has set has_sleepers in the
- *      same step, and sleeps only while `sent` is what it was then.
- * PO2  A sender that finds has_sleepers set wakes all of them before its step is committed.
+ *      same transaction, and sleeps only while `sent` is what it was then.
+ * PO2  A sender that finds has_sleepers set wakes all of them before its transaction is committed.
  *
- * So nobody sleeps beside a message, whoever dies: if the sender dies before its commit, the step
- * is undone and there is no message; if it dies later, all are awake.  All are woken, not one,
- * because the one might die before it takes the message.  A receiver that finds the queue empty
- * looks again under the lock: another receiver may have died in the middle of its step.
+ * So nobody sleeps beside a message, whoever dies: if the sender dies before its commit, the
+ * transaction is undone and there is no message; if it dies later, all are awake.  All are
+ * woken, not one, because the one might die before it takes the message.  A receiver that
+ * finds the queue empty looks again under the lock: another receiver may have died in the
+ * middle of its transaction.
  */
 #include "message/ports.h"
 

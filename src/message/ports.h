@@ -10,10 +10,10 @@
 int sea_ports_find(struct sea_message_view *view, const char *name, unsigned *port);
 
 /* Puts a message of the peer's at the end of the port's queue.  From then on the port owns it and
- * the handle is stale.  One step.  EINVAL: no such port; ESTALE. */
+ * the handle is stale.  One transaction.  EINVAL: no such port; ESTALE. */
 int sea_ports_send(struct sea_message_view *view, unsigned port, uint64_t handle);
 
-/* Takes the first message out of the queue: the peer owns it.  One step.  Waits for one,
+/* Takes the first message out of the queue: the peer owns it.  One transaction.  Waits for one,
  * timeout_ms at most (negative: no limit; 0: not at all).  EAGAIN: none is there and the timeout
  * is 0; ETIMEDOUT; EINTR: a signal handler ran; EDQUOT. */
 int sea_ports_receive(struct sea_message_view *view, unsigned port, int timeout_ms, uint64_t *handle);

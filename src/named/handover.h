@@ -6,7 +6,7 @@
  *
  * A shared run is a file without a name, mapped here.  Its head says which process has it in its
  * books.  Export unmaps the block and keeps the head; import swaps the owner in the head and maps
- * the block there.  The swap is the one step in which the run changes books.
+ * the block there.  With the swap the run changes books.
  *
  * HO1  A run counts in the books of the process whose token is in its head, and of no other.
  * HO2  Each shared run of a heap has its block and its head mapped, each run in transit its head.

@@ -19,10 +19,6 @@
 #include "base/page_size.h"
 #include "map/map.h"
 
-/* An arena commits 1/8 of what it has at a time, at least a zone, at most COMMIT_MAX.  So a GiB
- * takes some 50 steps: one system call each, or four where is_plenty() asks. */
-#define COMMIT_MAX (64 * SEA_MIB)
-
 /* The kernel splits a mapping at each border between huge ranges and others, and a process may
  * have 65,530 mappings.  If an arena (1 GiB, if there are many) has so many borders, no more of
  * its ranges are made huge. */
@@ -74,11 +70,11 @@ bool sea_arena_reserve(struct sea_arena *arena, size_t size, size_t align, size_
 	return false;
 }
 
-static size_t commit_step(const struct sea_arena *arena, size_t committed)
+/* A regular arena commits 1/8 of what it has at a time, at least a zone.  So a GiB takes some 45
+ * times: one system call each, or four where is_plenty() asks. */
+static size_t commit_share(const struct sea_arena *arena, size_t committed)
 {
-	if (!arena->pool)
-		return 0;
-	return sea_round_up(sea_min(sea_max(committed / 8, SEA_SLOT_SIZE), COMMIT_MAX), sea_page_size());
+	return arena->pool ? sea_round_up(sea_max(committed / 8, SEA_SLOT_SIZE), sea_page_size()) : 0;
 }
 
 /* Commits [from, to) and publishes `to`.  Two threads may do this at once: the one that publishes
@@ -104,7 +100,7 @@ static bool close_gaps(struct sea_arena *arena, size_t committed)
 	return done;
 }
 
-/* Claim: the system promises so many bytes, and a MiB for metadata.  A step that took all that a
+/* Claim: the system promises so many bytes, and a MiB for metadata.  One that took all that a
  * limit left could not be used, since no zone could be made in it: of 64 MiB of data 79 % was used
  * in one run of ten, 90 in the others. */
 static bool is_plenty(size_t bytes)
@@ -126,7 +122,7 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end)
 	if (likely(end <= from))
 		return true;
 	end = sea_round_up(end, sea_page_size());
-	size_t generous = sea_min(sea_max(end, from + commit_step(arena, from)), arena->size);
+	size_t generous = sea_min(sea_max(end, from + commit_share(arena, from)), arena->size);
 	if (generous - from > SEA_SLOT_SIZE && generous > end && !is_plenty(generous - from))
 		generous = end;
 	return commit_range(arena, from, generous) || (generous > end && commit_range(arena, from, end));
@@ -326,9 +322,9 @@ static void split_huge(struct sea_arena *arena, size_t from, size_t to)
 
 /* --- purging ---------------------------------------------------------------------- */
 
-/* If fewer pages without memory lie between two with memory, one call purges all.  The kernel
- * skips a page in some ns; a call takes 1 to 2 us. */
-#define GAP_PAGES 64
+/* If fewer pages without memory than a word has bits lie between two with memory, one call purges
+ * all.  The kernel skips a page in some ns; a call takes 1 to 2 us. */
+#define GAP_PAGES SEA_WORD_BITS
 
 /* End of the row of set bits that starts at `from`: a gap follows, or `to`. */
 static size_t row_end(const uint64_t *map, size_t from, size_t to)
@@ -397,15 +393,13 @@ void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to)
 
 /* --- whole arenas ------------------------------------------------------------------- */
 
-/* A block that becomes shorter than this part of its arena gives up addresses. */
-#define CUT_SHARE 4
-
-/* Keeps addresses for twice the block, and releases the others. */
+/* Keeps addresses for twice the block, and releases the others if they are half of the arena or
+ * more. */
 static void cut_whole(struct sea_arena *arena, size_t block)
 {
 	SEA_ASSERT(block > 0 && block <= arena->size);
 	size_t to = sea_round_up(2 * block, SEA_SLOT_SIZE), size = arena->size;
-	if (block >= size / CUT_SHARE || to >= size)
+	if (to > size / 2)
 		return;
 	sea_region_cut(arena->base, to);
 	arena->size = to;

@@ -22,6 +22,12 @@ extern SEA_HIDDEN struct sea_arenas {
 	size_t nr_whole, whole;		/* number of whole arenas, bytes of their blocks; atomic */
 } sea_arenas;
 
+/* Where a run of pages starts. */
+struct sea_run_start {
+	struct sea_arena *arena;
+	pfn_t pfn;
+};
+
 /* The address of a page. */
 SEA_INLINE char *sea_arena_at(const struct sea_arena *arena, pfn_t pfn)
 {

@@ -15,7 +15,7 @@ struct sea_pool {
 	struct sea_bittree free[SEA_MAX_ORDER + 1]; /* by order: pfn >> order of each free buddy */
 };
 
-/* Where a free buddy lies, or a run, which has no order. */
+/* Where a free buddy lies. */
 struct sea_buddy {
 	struct sea_arena *arena;
 	pfn_t pfn;

@@ -36,22 +36,22 @@ static const struct sea_arena *arena_around(const void *address)
 	return is_inside ? sea_pagemap_arena(region.base) : arena;
 }
 
-enum sea_place sea_pages_place(const void *address, void **base, size_t *size)
+enum sea_at sea_pages_at(const void *address, void **base, size_t *size)
 {
 	const struct sea_arena *arena = arena_around(address);
 	if (!arena)
-		return sea_arenas_was_released(address) ? SEA_PLACE_FREE : SEA_PLACE_FOREIGN;
+		return sea_arenas_was_released(address) ? SEA_AT_FREE : SEA_AT_FOREIGN;
 	if (!arena->pool) {
 		*base = arena->base;
 		*size = arena->block_size;
-		return SEA_PLACE_RUN;
+		return SEA_AT_RUN;
 	}
 	pfn_t head = run_of(arena->pool, sea_arena_pfn(arena, address));
 	if (head == SEA_NO_PFN)
-		return SEA_PLACE_FREE;
+		return SEA_AT_FREE;
 	*base = sea_arena_at(arena, head);
 	*size = (size_t)arena->pool->pages[head].nr_pages << sea_page_shift();
-	return SEA_PLACE_RUN;
+	return SEA_AT_RUN;
 }
 
 void sea_pages_stats(struct sea_page_stats *stats)

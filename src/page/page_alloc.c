@@ -52,7 +52,7 @@ static bool wants_whole(size_t size, size_t align)
 
 /* --- free pages ------------------------------------------------------------- */
 
-static void give_to_pool(struct sea_buddy run, size_t nr_pages)
+static void give_to_pool(struct sea_run_start run, size_t nr_pages)
 {
 	SEA_ASSERT(run.pfn + nr_pages <= run.arena->pool->nr_pages);
 	sea_lock_take(&sea_arenas.lock);
@@ -101,7 +101,7 @@ static pfn_t take_from_pool(struct sea_pool *pool, size_t nr_pages, size_t align
 	return pfn;
 }
 
-static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_buddy *run)
+static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_run_start *run)
 {
 	SEA_ASSERT(sea_is_power_of_two(align_pages));
 	SEA_ASSERT(nr_pages > 0);
@@ -121,7 +121,7 @@ static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_budd
 	return run->pfn != SEA_NO_PFN;
 }
 
-static bool take_buddy(size_t nr_pages, size_t align_pages, struct sea_buddy *run)
+static bool take_run(size_t nr_pages, size_t align_pages, struct sea_run_start *run)
 {
 	SEA_ASSERT(nr_pages > 0 && align_pages > 0);
 	if (take_from_pools(nr_pages, align_pages, run))
@@ -149,8 +149,8 @@ static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool su
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
 {
 	size_t nr_pages = to_pages(size);
-	struct sea_buddy run;
-	if (!take_buddy(nr_pages, to_pages(align), &run))
+	struct sea_run_start run;
+	if (!take_run(nr_pages, to_pages(align), &run))
 		return NULL;
 	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + nr_pages) << sea_page_shift())) {
 		give_to_pool(run, nr_pages);
@@ -285,7 +285,7 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 }
 
 /* The arena and pfn of the run that starts at `address`; false if none does. */
-SEA_INLINE bool find_run(const void *address, struct sea_buddy *run)
+SEA_INLINE bool find_run(const void *address, struct sea_run_start *run)
 {
 	run->arena = sea_pagemap_arena(address);
 	if (!run->arena || (uintptr_t)address % sea_page_size())
@@ -298,7 +298,7 @@ SEA_INLINE bool find_run(const void *address, struct sea_buddy *run)
 
 struct page *sea_pages_run(const void *address, size_t *size)
 {
-	struct sea_buddy run;
+	struct sea_run_start run;
 	*size = 0;
 	if (unlikely(!find_run(address, &run)))
 		return NULL;
@@ -336,7 +336,7 @@ static void keep_watermarks(size_t nr_pages)
 
 void sea_pages_free(void *address)
 {
-	struct sea_buddy run;
+	struct sea_run_start run;
 	SEA_CHECK(find_run(address, &run));
 	if (!run.arena->pool) {
 		sea_arenas_free_whole(run.arena);
@@ -352,7 +352,7 @@ void sea_pages_free(void *address)
 }
 
 /* Lengthens a run of a pool in place. */
-static bool extend_run(struct sea_buddy run, size_t from, size_t to)
+static bool extend_run(struct sea_run_start run, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)from;
@@ -362,7 +362,7 @@ static bool extend_run(struct sea_buddy run, size_t from, size_t to)
 	if (!taken)
 		return false;
 	if (!sea_arena_commit(run.arena, ((size_t)run.pfn + to) << sea_page_shift())) {
-		give_to_pool((struct sea_buddy){run.arena, tail, 0}, to - from);
+		give_to_pool((struct sea_run_start){run.arena, tail}, to - from);
 		return false;
 	}
 	sea_add_relaxed_mt(&sea_counted.nr_dirty, -sea_arena_count_touched(run.arena, tail, run.pfn + to));
@@ -373,7 +373,7 @@ static bool extend_run(struct sea_buddy run, size_t from, size_t to)
 	return true;
 }
 
-static void shrink_run(struct sea_buddy run, size_t from, size_t to)
+static void shrink_run(struct sea_run_start run, size_t from, size_t to)
 {
 	SEA_ASSERT(to > 0 && to < from && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)to;
@@ -381,12 +381,12 @@ static void shrink_run(struct sea_buddy run, size_t from, size_t to)
 	sea_add_relaxed_mt(&sea_counted.nr_used, -(from - to));
 	size_t nr_touched = sea_arena_count_touched(run.arena, tail, run.pfn + from);
 	sea_add_relaxed_mt(&sea_counted.nr_dirty, nr_touched);
-	give_to_pool((struct sea_buddy){run.arena, tail, 0}, from - to);
+	give_to_pool((struct sea_run_start){run.arena, tail}, from - to);
 	keep_watermarks(nr_touched);
 }
 
 /* Claim: the limit lets the run become so long. */
-static bool may_grow(struct sea_buddy run, size_t size)
+static bool may_grow(struct sea_run_start run, size_t size)
 {
 	size_t was = sea_pages_size(sea_arena_at(run.arena, run.pfn));
 	return size <= was || sea_limit_admits(size - was);
@@ -394,7 +394,7 @@ static bool may_grow(struct sea_buddy run, size_t size)
 
 bool sea_pages_resize(void *address, size_t size)
 {
-	struct sea_buddy run;
+	struct sea_run_start run;
 	SEA_CHECK(find_run(address, &run));
 	if (!is_possible(size) || (sea_limit_is_set() && !may_grow(run, size)))
 		return false;
@@ -410,7 +410,7 @@ bool sea_pages_resize(void *address, size_t size)
 
 /* The pages of the run were moved away.  If it is a run of a pool, they were in a mapping that the
  * kernel has split; that is undone. */
-static void renew_run(struct sea_buddy run)
+static void renew_run(struct sea_run_start run)
 {
 	if (run.arena->pool)
 		sea_arena_renew(run.arena, run.pfn, run.pfn + run.arena->pool->pages[run.pfn].nr_pages);
@@ -419,7 +419,7 @@ static void renew_run(struct sea_buddy run)
 /* Moves the first `bytes` of a run to a whole arena with room for twice `size`: a block that grew
  * this far probably grows again.  After a target was lost no pages are moved any more.  NULL: the
  * run is unchanged. */
-static char *move_pages(struct sea_buddy old, size_t bytes, size_t size)
+static char *move_pages(struct sea_run_start old, size_t bytes, size_t size)
 {
 	char *from = sea_arena_at(old.arena, old.pfn);
 	if (bytes < MOVE_PAGES_MIN || sea_load_relaxed(&cannot_move) ||
@@ -451,7 +451,7 @@ static char *copy_run(const char *from, size_t bytes, size_t size)
 
 void *sea_pages_move(void *address, size_t size)
 {
-	struct sea_buddy old;
+	struct sea_run_start old;
 	SEA_CHECK(find_run(address, &old));
 	if (!is_possible(size) || (sea_limit_is_set() && !may_grow(old, size)))
 		return NULL;

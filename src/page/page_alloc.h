@@ -59,12 +59,12 @@ struct page *sea_pages_parked(const void *address);
 size_t sea_pages_size(const void *address);
 
 /* What is at an address, for reports of mistakes. */
-enum sea_place {
-	SEA_PLACE_FOREIGN, /* not ours */
-	SEA_PLACE_FREE,	   /* ours, in no run; or part of an arena that was released recently */
-	SEA_PLACE_RUN,	   /* in the run [*base, *base + *size) */
+enum sea_at {
+	SEA_AT_FOREIGN, /* not ours */
+	SEA_AT_FREE,	   /* ours, in no run; or part of an arena that was released recently */
+	SEA_AT_RUN,	   /* in the run [*base, *base + *size) */
 };
-enum sea_place sea_pages_place(const void *address, void **base, size_t *size);
+enum sea_at sea_pages_at(const void *address, void **base, size_t *size);
 
 /* Makes the run `size` bytes long in place, shorter or longer.  False: it cannot. */
 bool sea_pages_resize(void *run, size_t size);

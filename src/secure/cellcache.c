@@ -52,12 +52,12 @@ void sea_cellcache_send_out(struct sea_cellcache *cache, uint32_t nr)
 static void let_go(struct sea_cellcache *cache)
 {
 	SEA_ASSERT(cache->nr_held > 0 && cache->nr_out < SEA_CELLCACHE_OUT);
-	struct sea_free_cell *spot = &cache->held[sea_chance_below(&cache->chance, cache->nr_held)], gone = *spot;
+	struct sea_free_cell *chosen = &cache->held[sea_chance_below(&cache->chance, cache->nr_held)], gone = *chosen;
 	SEA_ASSERT(cache->held_bytes >= gone.size);
 	sea_count_own(&cache->held_bytes, -(size_t)gone.size);
 	cache->nr_held--;
 	sea_before_a_signal(); /* ST4 */
-	sea_free_cell_store(spot, cache->held[cache->nr_held]);
+	sea_free_cell_store(chosen, cache->held[cache->nr_held]);
 	sea_cellcache_put_out(cache, gone, gone.size > OUT_SIZE_MAX);
 }
 
@@ -95,9 +95,9 @@ static void give_ready(struct sea_cellcache *cache, unsigned class)
 	unsigned nr = cache->nr_ready[class];
 	sea_store_relaxed(&cache->nr_ready[class], 0);
 	for (unsigned i = 0; i < nr; i++) {
-		char *cell = cache->ready[class][i];
-		struct sea_free_cell spot = sea_free_cell_of(sea_slabs_find(sea_slabs_tract(cell), cell));
-		sea_slabs_give(&spot, 1);
+		char *start = cache->ready[class][i];
+		struct sea_free_cell cell = sea_free_cell_of(sea_slabs_find(sea_slabs_tract(start), start));
+		sea_slabs_give(&cell, 1);
 	}
 }
 

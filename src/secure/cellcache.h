@@ -118,11 +118,11 @@ SEA_INLINE void sea_cellcache_hold(struct sea_cellcache *cache, struct sea_free_
 {
 	if (unlikely(!cache || cache->nr_held < sea_max(sea_options.secure_hold_count, 1)))
 		return sea_cellcache_hold_slow(cache, cell);
-	struct sea_free_cell *spot = &cache->held[sea_chance_below(&cache->chance, cache->nr_held)], gone = *spot;
+	struct sea_free_cell *chosen = &cache->held[sea_chance_below(&cache->chance, cache->nr_held)], gone = *chosen;
 	size_t bytes = cache->held_bytes + cell.size - gone.size;
 	if (unlikely(bytes > sea_options.secure_hold))
 		return sea_cellcache_hold_slow(cache, cell);
-	sea_free_cell_store(spot, cell);
+	sea_free_cell_store(chosen, cell);
 	sea_store_relaxed(&cache->held_bytes, bytes);
 	__builtin_prefetch(gone.slab, 1);
 	sea_cellcache_put_out(cache, gone, false);

@@ -239,8 +239,8 @@ static bool may_guard(void)
 	return may;
 }
 
-/* Finds the place in the run. */
-static void place(struct large *large, size_t align, size_t guard_size, bool grows)
+/* Finds where the block lies in the run. */
+static void put_in_run(struct large *large, size_t align, size_t guard_size, bool grows)
 {
 	size_t page = sea_page_size();
 	large->data = (char *)sea_round_up((uintptr_t)large->run + guard_size, sea_max(align, page));
@@ -302,7 +302,7 @@ static bool take_run(struct large *large, size_t align, size_t room)
 		return false;
 	large->run_size = size = large->is_guarded ? round_run(size) : size;
 	if (large->is_guarded && take_waiting(large, size)) {
-		place(large, align, guard_size, grows);
+		put_in_run(large, align, guard_size, grows);
 		large->has_guards = true;
 		if (sea_os_commit(large->data, (size_t)(large->data_end - large->data)))
 			return true;
@@ -312,7 +312,7 @@ static bool take_run(struct large *large, size_t align, size_t room)
 	large->run = sea_pages_alloc(size, 1, SEA_TOUCH_NOW, &zeroed);
 	if (!large->run)
 		return false;
-	place(large, align, guard_size, grows);
+	put_in_run(large, align, guard_size, grows);
 	if (!zeroed)
 		clear(large->data, grows ? run_end(large) : large->data_end);
 	return true;
@@ -353,7 +353,7 @@ static void drop_guard(struct large *large)
 	large->is_guarded = false;
 }
 
-/* `room`: bytes that the run has place for. */
+/* `room`: bytes that the run has room for. */
 static void *alloc(size_t align, size_t room, struct large made)
 {
 	made.is_live = true;
@@ -426,7 +426,7 @@ static SEA_COLD const struct large *find_from_handler(const void *block)
 static struct sea_large_view view_of(const char *verb, const struct large *large)
 {
 	if (!large)
-		return (struct sea_large_view){.place = SEA_LARGE_ELSEWHERE};
+		return (struct sea_large_view){.what = SEA_LARGE_ELSEWHERE};
 	if (large->is_live)
 		check_fill(verb, large);
 	return (struct sea_large_view){large->is_live ? SEA_LARGE_LIVE : SEA_LARGE_FREED, large->size, 0, large->kind};
@@ -458,7 +458,7 @@ static struct large *find_around(const void *address)
 
 struct sea_large_view sea_large_around(const void *address)
 {
-	struct sea_large_view view = {.place = SEA_LARGE_ELSEWHERE};
+	struct sea_large_view view = {.what = SEA_LARGE_ELSEWHERE};
 	if (sea_lock_holds_any())
 		return view;
 	lock();

@@ -13,9 +13,9 @@
 void *sea_large_alloc(size_t align, size_t size, enum sea_kind kind);
 
 /* What an address is to this file. */
-enum sea_large_place { SEA_LARGE_ELSEWHERE, SEA_LARGE_LIVE, SEA_LARGE_FREED, SEA_LARGE_INSIDE };
+enum sea_large_what { SEA_LARGE_ELSEWHERE, SEA_LARGE_LIVE, SEA_LARGE_FREED, SEA_LARGE_INSIDE };
 struct sea_large_view {
-	enum sea_large_place place;
+	enum sea_large_what what;
 	size_t size;   /* of a live block, or of the block around the address */
 	size_t offset; /* in that block */
 	enum sea_kind kind;

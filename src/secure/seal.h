@@ -68,25 +68,25 @@ SEA_INLINE uint64_t sea_secret_mix(uint64_t word)
 	return word ^ word >> 29;
 }
 
-/* The seal at `place` with these low bits. */
-SEA_INLINE sea_seal sea_seal_make(const sea_seal *place, uint64_t info)
+/* The seal at `at` with these low bits. */
+SEA_INLINE sea_seal sea_seal_make(const sea_seal *at, uint64_t info)
 {
 	SEA_ASSERT(info <= SEA_SEAL_INFO);
-	unsigned __int128 product = (unsigned __int128)((uintptr_t)place ^ sea_secrets.address) * (sea_secrets.code + info);
+	unsigned __int128 product = (unsigned __int128)((uintptr_t)at ^ sea_secrets.address) * (sea_secrets.code + info);
 	return (((uint64_t)product ^ (uint64_t)(product >> 64)) & ~SEA_SEAL_INFO) | info;
 }
 
-SEA_INLINE sea_seal sea_seal_of_block(const sea_seal *place, size_t slack, enum sea_kind kind)
+SEA_INLINE sea_seal sea_seal_of_block(const sea_seal *at, size_t slack, enum sea_kind kind)
 {
 	SEA_ASSERT(slack <= SEA_SEAL_INFO >> SEA_SEAL_SLACK_SHIFT);
 	SEA_ASSERT(kind < 3); /* 3 is SEA_SEAL_FREE's */
 	uint64_t info = slack << SEA_SEAL_SLACK_SHIFT | (uint64_t)kind << SEA_SEAL_KIND_SHIFT | SEA_SEAL_LIVE;
-	return sea_seal_make(place, info ^ sea_secrets.mask);
+	return sea_seal_make(at, info ^ sea_secrets.mask);
 }
 
-SEA_INLINE sea_seal sea_seal_free(const sea_seal *place)
+SEA_INLINE sea_seal sea_seal_free(const sea_seal *at)
 {
-	return sea_seal_make(place, SEA_SEAL_FREE ^ sea_secrets.mask);
+	return sea_seal_make(at, SEA_SEAL_FREE ^ sea_secrets.mask);
 }
 
 SEA_INLINE bool sea_seal_is_live(sea_seal seal) { return seal & SEA_SEAL_LIVE; }
@@ -94,10 +94,10 @@ SEA_INLINE uint64_t sea_seal_info(sea_seal seal) { return (seal & SEA_SEAL_INFO)
 SEA_INLINE size_t sea_seal_slack(sea_seal seal) { return sea_seal_info(seal) >> SEA_SEAL_SLACK_SHIFT; }
 SEA_INLINE enum sea_kind sea_seal_kind(sea_seal seal) { return sea_seal_info(seal) >> SEA_SEAL_KIND_SHIFT & 3; }
 
-/* Claim: `seal`, found at `place`, is one of ours: SE1 to SE3. */
-SEA_INLINE bool sea_seal_is_true(const sea_seal *place, sea_seal seal)
+/* Claim: `seal`, found at `at`, is one of ours: SE1 to SE3. */
+SEA_INLINE bool sea_seal_is_true(const sea_seal *at, sea_seal seal)
 {
-	return seal == sea_seal_make(place, seal & SEA_SEAL_INFO) || seal == 0;
+	return seal == sea_seal_make(at, seal & SEA_SEAL_INFO) || seal == 0;
 }
 
 /* --- the fill ------------------------------------------------------------------------- */

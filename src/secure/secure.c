@@ -73,7 +73,7 @@ bool sea_secure_settle(void)
 /* A live cell, and what its seal says. */
 struct found {
 	struct sea_cell cell;
-	sea_seal *place;
+	sea_seal *at;
 	sea_seal seal;
 	size_t size; /* of the request */
 };
@@ -82,20 +82,20 @@ struct found {
 #define TOUCH_MAX (4 * SEA_KIB)
 
 /* The cell changes until it gets another seal. */
-SEA_INLINE void unseal(sea_seal *place)
+SEA_INLINE void unseal(sea_seal *at)
 {
-	sea_store_relaxed(place, 0);
+	sea_store_relaxed(at, 0);
 	sea_before_a_signal();
 }
 
-SEA_INLINE void seal_block(char *block, sea_seal *place, size_t size, enum sea_kind kind)
+SEA_INLINE void seal_block(char *block, sea_seal *at, size_t size, enum sea_kind kind)
 {
-	SEA_ASSERT(block + size <= (char *)place);
-	unseal(place);
+	SEA_ASSERT(block + size <= (char *)at);
+	unseal(at);
 	if (likely(sea_options.secure_canary))
-		sea_fill_put(block + size, place);
+		sea_fill_put(block + size, at);
 	sea_before_a_signal();
-	sea_store_release(place, sea_seal_of_block(place, (size_t)((char *)place - block) - size, kind));
+	sea_store_release(at, sea_seal_of_block(at, (size_t)((char *)at - block) - size, kind));
 }
 
 /* The smallest class whose cells are aligned and have room; SEA_CELL_CLASSES: there is none. */
@@ -113,10 +113,10 @@ static unsigned class_for(size_t align, size_t size)
 
 /* The cell's pages become memory by one fault each, before anything is read.  Of longer cells the
  * program may never use all pages. */
-SEA_INLINE void touch(char *cell, sea_seal *place)
+SEA_INLINE void touch(char *cell, sea_seal *at)
 {
-	sea_machine_touch(place);
-	if ((size_t)((char *)place - cell) < TOUCH_MAX)
+	sea_machine_touch(at);
+	if ((size_t)((char *)at - cell) < TOUCH_MAX)
 		sea_machine_touch((uint64_t *)cell);
 }
 
@@ -127,10 +127,10 @@ SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
 	char *cell = sea_cellcache_take(cache, class);
 	if (unlikely(!cell))
 		return NULL;
-	sea_seal *place = sea_cell_seal(cell, sea_cell_size(class));
-	touch(cell, place);
-	sea_cell_expect_untouched(cell, place);
-	seal_block(cell, place, size, kind);
+	sea_seal *at = sea_cell_seal(cell, sea_cell_size(class));
+	touch(cell, at);
+	sea_cell_expect_untouched(cell, at);
+	seal_block(cell, at, size, kind);
 	sea_cellcache_note_live(cache, size);
 	return cell;
 }
@@ -147,9 +147,9 @@ static SEA_COLD _Noreturn void explain_cell(const char *verb, struct sea_tract *
 	struct sea_cell cell = sea_slabs_find(tract, block);
 	if (!cell.size)
 		sea_report_freed(verb, block);
-	const sea_seal *place = sea_cell_seal(cell.start, cell.size);
-	sea_seal seal = sea_load_relaxed(place);
-	bool is_true = sea_seal_is_true(place, seal);
+	const sea_seal *at = sea_cell_seal(cell.start, cell.size);
+	sea_seal seal = sea_load_relaxed(at);
+	bool is_true = sea_seal_is_true(at, seal);
 	if (is_true && seal && !sea_seal_is_live(seal))
 		sea_report_freed(verb, block);
 	if (is_true && !seal)
@@ -165,21 +165,21 @@ SEA_INLINE struct found find_cell(const char *verb, struct sea_tract *tract, con
 	struct sea_cell cell = sea_slabs_find(tract, block);
 	if (unlikely(cell.start != block)) /* not at the start of a cell, or in none */
 		explain_cell(verb, tract, block);
-	sea_seal *place = sea_cell_seal(block, cell.size), seal = sea_load_acquire(place);
-	if (unlikely(!sea_seal_is_live(seal) || !sea_seal_is_true(place, seal)))
+	sea_seal *at = sea_cell_seal(block, cell.size), seal = sea_load_acquire(at);
+	if (unlikely(!sea_seal_is_live(seal) || !sea_seal_is_true(at, seal)))
 		explain_cell(verb, tract, block);
 	SEA_ASSERT(cell.size >= SEA_SEAL_SIZE + sea_seal_slack(seal));
 	size_t size = cell.size - SEA_SEAL_SIZE - sea_seal_slack(seal);
 	if (likely(sea_options.secure_canary)) {
 		const sea_seal *before = (const sea_seal *)block - 1;
-		if (unlikely(!sea_fill_is_whole(block + size, place)))
+		if (unlikely(!sea_fill_is_whole(block + size, at)))
 			sea_report_overflow(verb, block, size);
 		bool is_whole = likely(cell.number) ? sea_seal_is_true(before, sea_load_relaxed(before))
 						    : !sea_is_alone() || sea_slabs_front_is_whole(tract, cell.slab);
 		if (unlikely(!is_whole))
 			sea_report_underflow(verb, block, size);
 	}
-	return (struct found){cell, place, seal, size};
+	return (struct found){cell, at, seal, size};
 }
 
 /* --- does the free fit? ---------------------------------------------------------------------- */
@@ -200,13 +200,13 @@ SEA_INLINE void release_cell(char *block, struct found found)
 {
 	SEA_ASSERT(found.size + SEA_SEAL_SIZE <= found.cell.size && found.cell.slab->class < SEA_CELL_CLASSES);
 	if (sea_is_alone())
-		unseal(found.place);
-	else if (unlikely(!sea_swap_if(found.place, found.seal, 0)))
+		unseal(found.at);
+	else if (unlikely(!sea_swap_if(found.at, found.seal, 0)))
 		sea_report_freed("free", block);
 	if (likely(sea_options.secure_zero))
 		sea_cell_clear(block, found.cell.size);
 	sea_before_a_signal();
-	sea_store_release(found.place, sea_seal_free(found.place));
+	sea_store_release(found.at, sea_seal_free(found.at));
 	struct sea_cellcache *cache = sea_cellcache_of_thread();
 	sea_cellcache_note_live(cache, -found.size);
 	sea_cellcache_hold(cache, sea_free_cell_of(found.cell));
@@ -222,11 +222,11 @@ SEA_INLINE void free_cell(struct sea_tract *tract, char *block, enum sea_kind ki
 static bool free_large(void *block, enum sea_kind kind, size_t told)
 {
 	struct sea_large_view view = sea_large_find("free", block);
-	if (view.place == SEA_LARGE_ELSEWHERE)
+	if (view.what == SEA_LARGE_ELSEWHERE)
 		return false;
-	if (view.place == SEA_LARGE_LIVE)
+	if (view.what == SEA_LARGE_LIVE)
 		check_pair(block, kind, view.kind, told, view.size);
-	if (view.place == SEA_LARGE_FREED || !sea_large_free(block))
+	if (view.what == SEA_LARGE_FREED || !sea_large_free(block))
 		sea_report_freed("free", block);
 	return true;
 }
@@ -318,11 +318,11 @@ static bool find_other(const char *verb, const void *block, struct view *view)
 	case SEA_NOTHING_ELSEWHERE: break;
 	}
 	struct sea_large_view large = sea_large_find(verb, block);
-	if (large.place == SEA_LARGE_FREED)
+	if (large.what == SEA_LARGE_FREED)
 		sea_report_freed(verb, block);
 	view->size = large.size;
 	view->kind = large.kind;
-	view->is_large = large.place == SEA_LARGE_LIVE;
+	view->is_large = large.what == SEA_LARGE_LIVE;
 	if (!view->is_large && !is_mixed && !sea_emergency_size(block))
 		sea_secure_mistake(verb, block);
 	return view->is_large;
@@ -354,7 +354,7 @@ bool sea_secure_has(const void *block)
 {
 	if (sea_slabs_tract(block) || sea_nothing_at(block) != SEA_NOTHING_ELSEWHERE)
 		return true;
-	return sea_large_find("realloc", block).place != SEA_LARGE_ELSEWHERE;
+	return sea_large_find("realloc", block).what != SEA_LARGE_ELSEWHERE;
 }
 
 void sea_secure_mistake(const char *verb, const void *block)
@@ -362,9 +362,9 @@ void sea_secure_mistake(const char *verb, const void *block)
 	void *base = NULL;
 	size_t size = 0;
 	struct sea_large_view view = sea_large_around(block);
-	if (view.place == SEA_LARGE_INSIDE)
+	if (view.what == SEA_LARGE_INSIDE)
 		sea_fatal_inside(verb, block, view.offset, view.size);
-	if (view.place == SEA_LARGE_FREED || sea_pages_place(block, &base, &size) != SEA_PLACE_FOREIGN)
+	if (view.what == SEA_LARGE_FREED || sea_pages_at(block, &base, &size) != SEA_AT_FOREIGN)
 		sea_report_freed(verb, block);
 	sea_fatal_foreign(verb, block);
 }
@@ -377,10 +377,10 @@ static bool is_worth_it(size_t room, size_t size) { return size >= room / 2 || r
 static void resize_cell(char *block, const struct view *view, size_t size)
 {
 	SEA_ASSERT(size + SEA_SEAL_SIZE <= view->cell.cell.size && !view->is_large);
-	unseal(view->cell.place);
+	unseal(view->cell.at);
 	if (size > view->size)
 		memset(block + view->size, 0, size - view->size);
-	seal_block(block, view->cell.place, size, view->kind);
+	seal_block(block, view->cell.at, size, view->kind);
 	sea_cellcache_note_live(sea_cellcache_of_thread(), size - view->size);
 }
 
@@ -445,25 +445,25 @@ struct audit {
 	bool is_alone;
 };
 
-static void audit_block(const char *start, const sea_seal *place, sea_seal seal)
+static void audit_block(const char *start, const sea_seal *at, sea_seal seal)
 {
-	size_t size = size_by((size_t)((const char *)(place + 1) - start), seal);
-	if (!sea_fill_is_whole(start + size, place))
+	size_t size = size_by((size_t)((const char *)(at + 1) - start), seal);
+	if (!sea_fill_is_whole(start + size, at))
 		sea_report_overflow("audit", start, size);
 }
 
 /* A seal changes at once.  What is in front of it may be changing if other threads run. */
-static void audit_cell(const char *start, const sea_seal *place, bool is_alone)
+static void audit_cell(const char *start, const sea_seal *at, bool is_alone)
 {
-	sea_seal seal = sea_load_acquire(place);
-	if (!sea_seal_is_true(place, seal))
+	sea_seal seal = sea_load_acquire(at);
+	if (!sea_seal_is_true(at, seal))
 		sea_report_seal("audit", start);
 	if (!is_alone || !seal)
 		return;
 	if (sea_seal_is_live(seal))
-		audit_block(start, place, seal);
+		audit_block(start, at, seal);
 	else
-		sea_cell_expect_untouched(start, place);
+		sea_cell_expect_untouched(start, at);
 }
 
 /* Free cells change while another thread takes them. */

@@ -65,10 +65,10 @@ static struct sea_tract *tract_of(struct sea_slab *slab)
 	return (struct sea_tract *)((char *)(slab - slab->number) - offsetof(struct sea_tract, slab));
 }
 
-char *sea_free_cell_start(struct sea_free_cell spot)
+char *sea_free_cell_start(struct sea_free_cell cell)
 {
-	SEA_ASSERT(spot.number <= spot.slab->last && spot.size == spot.slab->size);
-	return base_of(tract_of(spot.slab), spot.slab) + (size_t)spot.number * spot.size;
+	SEA_ASSERT(cell.number <= cell.slab->last && cell.size == cell.slab->size);
+	return base_of(tract_of(cell.slab), cell.slab) + (size_t)cell.number * cell.size;
 }
 
 static size_t size_of_slab(const struct sea_tract *tract) { return (size_t)1 << sea_slab_shift(tract->grade); }

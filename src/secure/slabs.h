@@ -75,15 +75,15 @@ SEA_INLINE struct sea_free_cell sea_free_cell_of(struct sea_cell cell)
 	return (struct sea_free_cell){cell.slab, cell.number, (uint32_t)cell.size};
 }
 
-/* `*place = cell` by one instruction where the processor has one: a signal finds no half. */
-SEA_INLINE void sea_free_cell_store(struct sea_free_cell *place, struct sea_free_cell cell)
+/* `*to = cell` by one instruction where the processor has one: a signal finds no half. */
+SEA_INLINE void sea_free_cell_store(struct sea_free_cell *to, struct sea_free_cell cell)
 {
 	typedef uint64_t both __attribute__((vector_size(16), aligned(8), may_alias));
-	*(both *)place = (both){(uintptr_t)cell.slab, cell.number | (uint64_t)cell.size << 32};
+	*(both *)to = (both){(uintptr_t)cell.slab, cell.number | (uint64_t)cell.size << 32};
 }
 
 /* The first byte of its cell. */
-char *sea_free_cell_start(struct sea_free_cell spot);
+char *sea_free_cell_start(struct sea_free_cell cell);
 
 /* Offsets in a slab have 18 bits, sizes 16: with 36 bits behind the point the quotient is
  * exact. */

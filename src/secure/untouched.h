@@ -59,13 +59,13 @@ SEA_INLINE void sea_cell_clear(char *cell, size_t size)
 }
 
 /* Ends the process if a free cell was written to. */
-SEA_INLINE void sea_cell_expect_untouched(const char *cell, const sea_seal *place)
+SEA_INLINE void sea_cell_expect_untouched(const char *cell, const sea_seal *at)
 {
-	sea_seal seal = sea_load_relaxed(place);
+	sea_seal seal = sea_load_relaxed(at);
 	if (unlikely(!sea_options.secure_check_freed))
 		return;
-	if (unlikely((seal != sea_seal_free(place) && seal) ||
-		     (likely(sea_options.secure_zero) && !sea_cell_is_zero(cell, place))))
+	if (unlikely((seal != sea_seal_free(at) && seal) ||
+		     (likely(sea_options.secure_zero) && !sea_cell_is_zero(cell, at))))
 		sea_report_written(cell);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* journal.c - undoing an open step
+/* journal.c - undoing an open transaction
  *
  * Restoring old values is idempotent: if the process that undoes is killed too, the log still has
  * all entries, and the next one starts anew.

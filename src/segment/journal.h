@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* journal.h - several stores that happen together or not at all
  *
- *    step:   put(a) put(b) put(c) ... commit
- *    log:    | a's old value | b's old value | c's old value |   nr = 3, then 0
+ *    transaction   put(a) put(b) put(c) ... commit
+ *    log           | a's old value | b's old value | c's old value |   nr = 3, then 0
  *
- * A process may be killed between any two stores to shared memory.  Each store of a step first
- * notes the old value in the log.  Commit empties the log.  Whoever takes the lock over from a
- * dead holder undoes what the log has, last store first, and finds the memory as it was before the
- * step.  This is the undo log of databases (Gray and Reuter, "Transaction Processing", 1993).  The
- * memory outlives the process but not the machine, so nothing must be flushed.
+ * A process may be killed between any two stores to shared memory.  Each store of a transaction
+ * first notes the old value in the log.  Commit empties the log.  Whoever takes the lock over from
+ * a dead holder undoes what the log has, last store first, and finds the memory as it was before
+ * the transaction.  This is the undo log of databases (Gray and Reuter, "Transaction Processing",
+ * 1993).  The memory outlives the process but not the machine, so nothing must be flushed.
  *
- * J1  While no step is open, the log is empty.
+ * J1  While no transaction is open, the log is empty.
  * J2  The log names words inside the range only, and at most SEA_JOURNAL_MAX.
  *
- * One process at a time writes a step: it holds the lock that the caller has for the range.
+ * One process at a time writes a transaction: it holds the lock that the caller has for the range.
  */
 #ifndef SEA_JOURNAL_H
 #define SEA_JOURNAL_H
@@ -21,8 +21,8 @@
 #include "base/atomic.h"
 #include "base/check.h"
 
-/* Stores of the longest step, with room to spare: freeing a block between two holes takes 25
- * (test/unit/segment/segment.c counts), and the owner of a step adds its own. */
+/* Stores of the longest transaction, with room to spare: freeing a block between two holes takes
+ * 25 (test/unit/segment/segment.c counts), and the owner of a transaction adds its own. */
 #define SEA_JOURNAL_MAX 63
 
 /* In the shared memory.  Another process may write anything here. */
@@ -40,9 +40,9 @@ struct sea_journal {
 	char *base;    /* of the range */
 	size_t length; /* of the range, in bytes */
 	struct sea_journal_log *log;
-	/* stores of the open step; the log's own count may be overwritten by others */
+	/* stores of the open transaction; the log's own count may be overwritten by others */
 	uint64_t nr;
-	uint64_t longest; /* stores of the longest step so far */
+	uint64_t longest; /* stores of the longest transaction so far */
 	void (*after_store)(void); /* NULL; a test stops the process here */
 };
 
@@ -52,11 +52,11 @@ enum sea_journal_state { SEA_JOURNAL_EMPTY, SEA_JOURNAL_UNDONE, SEA_JOURNAL_BROK
 /* Prepares a view.  The range starts at `base`; the log is inside or outside of it. */
 void sea_journal_init(struct sea_journal *journal, char *base, size_t length, struct sea_journal_log *log);
 
-/* Undoes the open step, the caller's own or that of a dead holder.  Words outside of the range are
- * left alone: then the log is broken.  May be interrupted and done again. */
+/* Undoes the open transaction, the caller's own or that of a dead holder.  Words outside of the
+ * range are left alone: then the log is broken.  May be interrupted and done again. */
 enum sea_journal_state sea_journal_undo(struct sea_journal *journal);
 
-/* Claim: J1 and J2 hold.  For who holds the lock, between steps. */
+/* Claim: J1 and J2 hold.  For who holds the lock, between transactions. */
 bool sea_journal_is_sound(const struct sea_journal *journal);
 
 /* The compiler keeps the order of the stores before and behind.  A process that is killed has done
@@ -83,7 +83,7 @@ SEA_INLINE void sea_journal_note(struct sea_journal *journal, const uint64_t *wo
 	sea_journal_stored(journal);
 }
 
-/* Stores a word.  journal NULL: the memory has one process, and no step needs undoing. */
+/* Stores a word.  journal NULL: the memory has one process, and no transaction needs undoing. */
 SEA_INLINE void sea_journal_put(struct sea_journal *journal, uint64_t *word, uint64_t value)
 {
 	if (!journal) {
@@ -107,7 +107,7 @@ SEA_INLINE void sea_journal_put_half(struct sea_journal *journal, uint32_t *half
 	sea_journal_stored(journal);
 }
 
-/* Ends a step: its stores stay. */
+/* Ends a transaction: its stores stay. */
 SEA_INLINE void sea_journal_commit(struct sea_journal *journal)
 {
 	if (!journal)

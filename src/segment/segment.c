@@ -175,7 +175,7 @@ bool sea_segment_is_followed(const struct sea_segment *segment)
 
 void sea_segment_reset(struct sea_segment *segment)
 {
-	SEA_CHECK(!segment->journal); /* a step of any length could not be undone */
+	SEA_CHECK(!segment->journal); /* a transaction of any length could not be undone */
 	struct sea_segment_header *header = segment->header;
 	clear_words(segment->seam, segment->seam + segment->nr_granules / 64 + 1);
 	clear_words(segment->ends, segment->ends + segment->nr_granules / 64 + 1);

@@ -4,12 +4,12 @@
  * The range may be shared between processes that map it at different addresses, or be a mapped
  * file, or a buffer of the caller's.  All that the heap knows is inside; there are offsets and no
  * pointers.  The design is the zone's (heap/zone.h): seams in a bitmap, neighbours merged at once,
- * lists by size.  The difference: a hole shows in a bitmap at its two ends only, so that a step
- * changes few words, however long the block is (layout.h has the picture).
+ * lists by size.  The difference: a hole shows in a bitmap at its two ends only, so that a
+ * transaction changes few words, however long the block is (layout.h has the picture).
  *
  * No locks, no threads, no system calls: the caller brings the memory and has a lock for the
- * segment.  With a journal (journal.h) a step can be undone; then the caller ends each step by
- * sea_journal_commit() or sea_journal_undo().
+ * segment.  With a journal (journal.h) a transaction can be undone; then the caller ends each
+ * transaction by sea_journal_commit() or sea_journal_undo().
  *
  * Contents may be hostile.  No function reads or writes outside of the range or runs longer than
  * the range is long.  If it finds contents that this code does not write, it sets is_broken and
@@ -38,7 +38,7 @@ struct sea_segment {
 	/* that this view knows: growth by another process needs sea_segment_follow() */
 	size_t nr_granules;
 	size_t nr_max;	       /* granules at the limit */
-	struct sea_journal *journal; /* NULL: no step is undone */
+	struct sea_journal *journal; /* NULL: no transaction is undone */
 	bool is_broken;
 };
 
@@ -87,8 +87,8 @@ size_t sea_segment_alloc(struct sea_segment *segment, size_t size, size_t align)
 /* Allocates up to `max` blocks of `size` bytes side by side, out of the hole that one would come
  * from.  *nr: how many; each is as long as sea_segment_usable() says of the first.  Returns the
  * offset of the first; 0: as above.  Behind the first 16 bytes of the first block, memory of the
- * new blocks may be written before the step is committed: if it is undone, that memory is inside a
- * hole.  Cost: as of one block, and a store for each 64 granules. */
+ * new blocks may be written before the transaction is committed: if it is undone, that memory is
+ * inside a hole.  Cost: as of one block, and a store for each 64 granules. */
 size_t sea_segment_alloc_run(struct sea_segment *segment, size_t size, size_t max, size_t *nr);
 
 /* Frees the block at an offset and merges it with the holes beside it.  An error changes nothing.

@@ -38,10 +38,10 @@ void sea_mistake(const char *verb, const void *block)
 {
 	void *base = NULL;
 	size_t size = 0;
-	switch (sea_pages_place(block, &base, &size)) {
-	case SEA_PLACE_FREE:
+	switch (sea_pages_at(block, &base, &size)) {
+	case SEA_AT_FREE:
 		sea_fatal_block(verb, block, FREED, 0, 0);
-	case SEA_PLACE_RUN:
+	case SEA_AT_RUN:
 		if (sea_chunk_is_sealed(base))
 			explain_chunk(verb, block, find_chunk(base, block));
 		sea_fatal_inside(verb, block, (size_t)((const char *)block - (char *)base), size);

@@ -81,7 +81,7 @@ static bool take_in(struct sea_message_view *view, uint64_t handle)
 
 static struct sea_message_view *mine; /* a worker's own view */
 
-/* Now and then a worker sleeps in the middle of a step, so that some are killed there. */
+/* Now and then a worker sleeps in the middle of a transaction, so that some are killed there. */
 static void linger(void)
 {
 	static unsigned nr_stores;
@@ -218,7 +218,7 @@ static void killed_peers_lose_nothing(void)
 	stop_all(workers);
 	check_ledger();
 	check_nothing_left();
-	printf("note  %llu peers killed, %llu of them with the lock, %llu in a step; %llu messages sent, %llu received\n",
+	printf("note  %llu peers killed, %llu of them with the lock, %llu in a transaction; %llu messages sent, %llu received\n",
 	       (unsigned long long)nr_kills, (unsigned long long)heap->file->nr_takeovers,
 	       (unsigned long long)heap->file->nr_undone, (unsigned long long)ledger->next,
 	       (unsigned long long)ledger->nr_received);

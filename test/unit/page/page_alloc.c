@@ -192,17 +192,17 @@ static void places(void)
 	CHECK(alloc(10 * 4096, 1));
 	CHECK(alloc(40 * MiB, 1));
 	char *run = runs[0].start, *whole = runs[1].start;
-	CHECK_EQ(sea_pages_place(run + 5000, &base, &size), SEA_PLACE_RUN);
+	CHECK_EQ(sea_pages_at(run + 5000, &base, &size), SEA_AT_RUN);
 	CHECK(base == run && size == 10 * 4096);
-	CHECK_EQ(sea_pages_place(whole + 5 * MiB, &base, &size), SEA_PLACE_RUN);
+	CHECK_EQ(sea_pages_at(whole + 5 * MiB, &base, &size), SEA_AT_RUN);
 	CHECK(base == whole && size == 40 * MiB);
-	CHECK_EQ(sea_pages_place(&base, &base, &size), SEA_PLACE_FOREIGN);
-	CHECK_EQ(sea_pages_place(NULL, &base, &size), SEA_PLACE_FOREIGN);
+	CHECK_EQ(sea_pages_at(&base, &base, &size), SEA_AT_FOREIGN);
+	CHECK_EQ(sea_pages_at(NULL, &base, &size), SEA_AT_FOREIGN);
 	free_all();
-	CHECK_EQ(sea_pages_place(run, &base, &size), SEA_PLACE_FREE);
-	CHECK_EQ(sea_pages_place(run + 5000, &base, &size), SEA_PLACE_FREE);
-	CHECK_EQ(sea_pages_place(whole, &base, &size), SEA_PLACE_FREE);
-	CHECK_EQ(sea_pages_place(whole + 5 * MiB, &base, &size), SEA_PLACE_FREE);
+	CHECK_EQ(sea_pages_at(run, &base, &size), SEA_AT_FREE);
+	CHECK_EQ(sea_pages_at(run + 5000, &base, &size), SEA_AT_FREE);
+	CHECK_EQ(sea_pages_at(whole, &base, &size), SEA_AT_FREE);
+	CHECK_EQ(sea_pages_at(whole + 5 * MiB, &base, &size), SEA_AT_FREE);
 }
 
 static void freeing_twice(void)

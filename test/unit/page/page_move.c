@@ -208,13 +208,13 @@ static void a_whole_arena_is_entered_once(void)
 	CHECK_AT_MOST(sim.committed - committed, 8 * GiB + 2 * MiB);
 	CHECK(!sea_pagemap_arena(run + 100 * MiB));
 	for (size_t at = 0; at < 8 * GiB; at += GiB - 1) {
-		CHECK_EQ(sea_pages_place(run + at, &base, &size), SEA_PLACE_RUN);
+		CHECK_EQ(sea_pages_at(run + at, &base, &size), SEA_AT_RUN);
 		CHECK(base == run && size == 8 * GiB);
 	}
-	CHECK_EQ(sea_pages_place(run + 8 * GiB, &base, &size), SEA_PLACE_FOREIGN);
+	CHECK_EQ(sea_pages_at(run + 8 * GiB, &base, &size), SEA_AT_FOREIGN);
 	CHECK_EQ(sea_pages_size(run + 5 * GiB), 0);
 	sea_pages_free(run);
-	CHECK_EQ(sea_pages_place(run + 5 * GiB, &base, &size), SEA_PLACE_FREE);
+	CHECK_EQ(sea_pages_at(run + 5 * GiB, &base, &size), SEA_AT_FREE);
 }
 
 /* What the system refuses leaves nothing behind, whatever its size. */

@@ -19,16 +19,16 @@ static void lives_and_goes(void)
 {
 	char *block = block_of(100001);
 	struct sea_large_view view = sea_large_find("free", block);
-	CHECK(view.place == SEA_LARGE_LIVE && view.size == 100001);
-	CHECK_EQ(sea_large_around(block + 5).place, SEA_LARGE_INSIDE);
-	CHECK_EQ(sea_large_find("free", block + 16).place, SEA_LARGE_ELSEWHERE);
+	CHECK(view.what == SEA_LARGE_LIVE && view.size == 100001);
+	CHECK_EQ(sea_large_around(block + 5).what, SEA_LARGE_INSIDE);
+	CHECK_EQ(sea_large_find("free", block + 16).what, SEA_LARGE_ELSEWHERE);
 	memset(block, 1, 100001);
 	CHECK(sea_large_free(block));
-	CHECK_EQ(sea_large_find("free", block).place, SEA_LARGE_FREED);
+	CHECK_EQ(sea_large_find("free", block).what, SEA_LARGE_FREED);
 	CHECK(!sea_large_free(block));
 	CHECK(sea_large_is_sound());
 	sea_large_trim();
-	CHECK_EQ(sea_large_find("free", block).place, SEA_LARGE_ELSEWHERE);
+	CHECK_EQ(sea_large_find("free", block).what, SEA_LARGE_ELSEWHERE);
 	CHECK(sea_large_is_sound() && sea_pages_are_sound() && sea_map_is_sound());
 }
 

@@ -36,9 +36,9 @@ static void take(unsigned class, unsigned nr)
 
 static void give_one(char *cell)
 {
-	struct sea_free_cell spot = sea_free_cell_of(sea_slabs_find(sea_slabs_tract(cell), cell));
-	CHECK(sea_free_cell_start(spot) == cell);
-	sea_slabs_give(&spot, 1);
+	struct sea_free_cell free_cell = sea_free_cell_of(sea_slabs_find(sea_slabs_tract(cell), cell));
+	CHECK(sea_free_cell_start(free_cell) == cell);
+	sea_slabs_give(&free_cell, 1);
 }
 
 static void give(uint64_t *random, unsigned nr)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* segment.c - a heap in one range, against a list of blocks; every store of a step as its last */
+/* segment.c - a heap in one range, against a list of blocks; every store of a
+ * transaction as its last */
 #include "segment/segment.h"
 
 #include <setjmp.h>
@@ -211,7 +212,7 @@ static void reset_frees_all(void)
 	CHECK_EQ(segment.header->nr_used, 0);
 }
 
-/* --- a step that stops ------------------------------------------------------------------ */
+/* --- a transaction that stops ---------------------------------------------------------------- */
 
 static struct sea_journal journal;
 static struct sea_journal_log shared_log;
@@ -230,8 +231,8 @@ static void use_journal(void)
 	segment.journal = &journal;
 }
 
-/* One step of each kind, chosen by a number, on the blocks that are there. */
-static void step(uint64_t choice)
+/* One transaction of each kind, chosen by a number, on the blocks that are there. */
+static void transact(uint64_t choice)
 {
 	struct block *block = &blocks[choice % 64];
 	size_t size = 1 + choice / 64 % 700;
@@ -243,15 +244,15 @@ static void step(uint64_t choice)
 		sea_segment_resize(&segment, block->offset, size);
 }
 
-/* Runs a step up to store n, as if the process were killed there, and lets a second process take
- * over, which is killed at its store m.  True: the step had n stores. */
+/* Runs a transaction up to store n, as if the process were killed there, and lets a second process
+ * take over, which is killed at its store m.  True: the transaction had n stores. */
 static bool stops_at(uint64_t choice, uint64_t n, uint64_t m)
 {
 	volatile bool has_stopped = false;
 	stores_left = n;
 	journal.after_store = stop_at_store;
 	if (!setjmp(stopped)) {
-		step(choice);
+		transact(choice);
 		sea_journal_commit(&journal);
 	} else {
 		has_stopped = true;
@@ -267,7 +268,8 @@ static bool stops_at(uint64_t choice, uint64_t n, uint64_t m)
 	return has_stopped;
 }
 
-/* For each step and each of its stores: either nothing of the step is left, or all of it. */
+/* For each transaction and each of its stores: either nothing of the transaction is left, or all
+ * of it. */
 static void every_store_may_be_the_last(void)
 {
 	static char before[RANGE], after[RANGE];
@@ -280,7 +282,7 @@ static void every_store_may_be_the_last(void)
 		uint64_t choice = test_random(&random) >> 8;
 		memcpy(before, base, length);
 		memcpy(block_before, blocks, sizeof(block_before));
-		step(choice);
+		transact(choice);
 		sea_journal_commit(&journal);
 		longest = sea_max(longest, journal.longest);
 		CHECK(sea_segment_is_sound(&segment));
@@ -298,11 +300,11 @@ static void every_store_may_be_the_last(void)
 		memcpy(blocks, block_after, sizeof(block_after));
 		memcpy(base, after, length);
 	}
-	printf("note  %llu points at which a step stopped; the longest step notes %llu stores\n", (unsigned long long)nr_points,
+	printf("note  %llu points at which a transaction stopped; the longest notes %llu stores\n", (unsigned long long)nr_points,
 	       (unsigned long long)longest);
 	fflush(stdout);
-	CHECK(nr_points > 10 * rounds(400)); /* a step has more stores than that */
-	CHECK_AT_MOST(longest, SEA_JOURNAL_MAX - 32); /* what the messages add to a step */
+	CHECK(nr_points > 10 * rounds(400)); /* a transaction has more stores than that */
+	CHECK_AT_MOST(longest, SEA_JOURNAL_MAX - 32); /* what the messages add to a transaction */
 }
 
 static void growth_may_stop(void)
