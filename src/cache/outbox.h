@@ -32,21 +32,12 @@
 
 _Static_assert(SEA_ZONE_CHUNK_MAX <= UINT16_MAX, "a length has 16 bits");
 
-/* A free chunk of a thread.  The outbox uses only the mark. */
-struct sea_link {
-	struct sea_link *next;
-	uintptr_t mark; /* sea_mark_of() */
-};
-
 struct sea_outbox {
 	uint32_t nr, nr_marked;
 	uint32_t nr_granules;		    /* sum of length */
 	uint16_t length[SEA_OUTBOX_CHUNKS + 1]; /* granules of each; the last place is for X3 */
-	struct sea_link *chunk[SEA_OUTBOX_CHUNKS + 1];
+	struct sea_link *chunk[SEA_OUTBOX_CHUNKS + 1]; /* only their marks are used */
 };
-
-/* The mark of a free chunk at this address. */
-SEA_INLINE uintptr_t sea_link_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
 
 SEA_INLINE bool sea_link_is_marked(const void *chunk)
 {

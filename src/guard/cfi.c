@@ -227,7 +227,7 @@ static void obey_long(struct run *run, uint8_t code)
 	int64_t unit = run->common->data_unit;
 	uint64_t number;
 	switch (code) {
-	case 0x00: break; /* nop */
+	case 0x00: case 0x2d: break; /* nop; the return address is signed */
 	/* advance_loc1, 2, 4 */
 	case 0x02: run->at += read_fixed(in, 1) * run->common->code_unit; break;
 	case 0x03: run->at += read_fixed(in, 2) * run->common->code_unit; break;
@@ -237,18 +237,16 @@ static void obey_long(struct run *run, uint8_t code)
 		break;
 	case 0x06: restore_rule(run, read_unsigned(in)); break; /* restore_extended */
 	case 0x07: set_rule(run, read_unsigned(in), SEA_CFI_UNKNOWN, 0); break; /* undefined */
-	case 0x08: set_rule(run, read_unsigned(in), SEA_CFI_SAME, 0); break;	/* same_value */
+	case 0x08: set_rule(run, read_unsigned(in), SEA_CFI_SAME, 0); break; /* same_value */
 	case 0x0a: remember(run); break;
 	case 0x0b: restore_all(run); break;
 	case 0x0c: number = read_unsigned(in); /* def_cfa */
 		set_frame(run, number, (int64_t)read_unsigned(in));
 		break;
-	case 0x0d: /* def_cfa_register */
-		set_frame(run, read_unsigned(in), run->now->frame_offset);
-		break;
-	case 0x0e: /* def_cfa_offset */
-		run->now->frame_offset = (int64_t)read_unsigned(in);
-		break;
+	/* def_cfa_register, def_cfa_offset, def_cfa_offset_sf */
+	case 0x0d: set_frame(run, read_unsigned(in), run->now->frame_offset); break;
+	case 0x0e: run->now->frame_offset = (int64_t)read_unsigned(in); break;
+	case 0x13: run->now->frame_offset = read_signed(in) * unit; break;
 	case 0x10: case 0x16: number = read_unsigned(in); /* expression, val_expression */
 		set_rule(run, number, SEA_CFI_UNKNOWN, 0);
 		skip(in, read_unsigned(in));
@@ -259,9 +257,7 @@ static void obey_long(struct run *run, uint8_t code)
 	case 0x12: number = read_unsigned(in); /* def_cfa_sf */
 		set_frame(run, number, read_signed(in) * unit);
 		break;
-	case 0x13: run->now->frame_offset = read_signed(in) * unit; break; /* def_cfa_offset_sf */
-	case 0x2d: break; /* the return address is signed */
-	case 0x2e: read_unsigned(in); break;				   /* GNU_args_size */
+	case 0x2e: read_unsigned(in); break; /* GNU_args_size */
 	default: in->is_bad = true;
 	}
 }

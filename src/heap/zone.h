@@ -321,6 +321,14 @@ SEA_INLINE uintptr_t sea_mark_of(const void *chunk, const char *seams)
 	return (uintptr_t)chunk + (uintptr_t)seams;
 }
 
+/* A free chunk that a thread or a heap object keeps. */
+struct sea_link {
+	struct sea_link *next;
+	uintptr_t mark; /* sea_mark_of() */
+};
+
+SEA_INLINE uintptr_t sea_link_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
+
 SEA_INLINE unsigned sea_granule_of(const void *address)
 {
 	return (unsigned)((uintptr_t)address >> SEA_GRANULE_SHIFT & (SEA_ZONE_GRANULES - 1));

@@ -44,11 +44,11 @@ const struct sea_locks sea_locks_seams = {.first = &map.lock, .nr = 1};
 
 static size_t part_of(uintptr_t bit) { return bit / (PART / SEA_GRANULE); }
 
-/* If the process has a limit of address space, the map spans as much, and a part above it. */
+/* If the process has a limit of address space, the map spans as much below the first zone. */
 static size_t span_here(void)
 {
-	size_t limit = sea_os_address_space();
-	return limit < SPAN - PART ? sea_round_up(limit, PART) + PART : SPAN;
+	size_t limit = sea_min(sea_os_address_space(), SPAN);
+	return sea_min(sea_round_up(limit, PART) + sea_round_up(limit / SHARE_ABOVE, PART), SPAN);
 }
 
 /* A page separates the bits from the bytes, because a read of the last bits also reads what is

@@ -62,9 +62,9 @@ static unsigned wanted(const struct sea_named *named, unsigned c)
 
 static void put(struct sea_named *named, unsigned c, char *start)
 {
-	struct sea_binned *chunk = (struct sea_binned *)start;
+	struct sea_link *chunk = (struct sea_link *)start;
 	chunk->next = named->head[c];
-	chunk->mark = sea_named_bin_mark(chunk);
+	chunk->mark = sea_link_mark(chunk);
 	named->head[c] = chunk;
 	named->room[c]--;
 }
@@ -99,7 +99,7 @@ bool sea_named_bin_refill(struct sea_named *named, unsigned c)
 void sea_named_bin_send(struct sea_named *named, struct sea_zone *zone, void *chunk, unsigned n)
 {
 	unsigned g = sea_granule_of(chunk);
-	((struct sea_binned *)chunk)->mark = sea_named_bin_mark(chunk);
+	((struct sea_link *)chunk)->mark = sea_link_mark(chunk);
 	SEA_ASSERT(named->nr_drawn > 0 && named->drawn >= n * SEA_GRANULE);
 	named->drawn -= n * SEA_GRANULE;
 	named->nr_drawn--;
@@ -114,19 +114,19 @@ bool sea_named_bin_has(const struct sea_named *named, unsigned c, const void *ch
 		return false;
 	if (at >= named->cur[c] && at < named->end[c])
 		return true;
-	if (likely(((const struct sea_binned *)chunk)->mark != sea_named_bin_mark(chunk)))
+	if (likely(((const struct sea_link *)chunk)->mark != sea_link_mark(chunk)))
 		return false;
-	const struct sea_binned *each = named->head[c];
+	const struct sea_link *each = named->head[c];
 	for (uint32_t nr = sea_named_bin_length(named, c); nr > 0 && each != chunk; nr--)
 		each = each->next;
 	return each == chunk;
 }
 
 /* The next chunk of the list.  Ends the process if the program has written over the link. */
-static struct sea_binned *next_of(const struct sea_binned *chunk)
+static struct sea_link *next_of(const struct sea_link *chunk)
 {
-	const struct sea_binned *next = chunk->next;
-	if (unlikely(next && ((uintptr_t)next % SEA_GRANULE || !sea_zone_of(next) || next->mark != sea_named_bin_mark(next))))
+	const struct sea_link *next = chunk->next;
+	if (unlikely(next && ((uintptr_t)next % SEA_GRANULE || !sea_zone_of(next) || next->mark != sea_link_mark(next))))
 		sea_mistake_link(chunk, next);
 	return chunk->next;
 }
@@ -134,7 +134,7 @@ static struct sea_binned *next_of(const struct sea_binned *chunk)
 static void empty_class(struct sea_named *named, unsigned c)
 {
 	unsigned n = sea_class_granules(c);
-	for (struct sea_binned *chunk = named->head[c], *next; chunk; chunk = next) {
+	for (struct sea_link *chunk = named->head[c], *next; chunk; chunk = next) {
 		next = next_of(chunk);
 		sea_named_bin_send(named, sea_zone_of(chunk), chunk, n);
 	}
@@ -192,8 +192,8 @@ static bool class_is_sound(const struct sea_named *named, unsigned c)
 	unsigned n = sea_class_granules(c);
 	uint32_t nr = 0;
 	bool sound = named->cur[c] <= named->end[c];
-	for (const struct sea_binned *chunk = named->head[c]; chunk && sound; chunk = chunk->next, nr++)
-		sound = is_used_here(named, (const char *)chunk, n) && chunk->mark == sea_named_bin_mark(chunk);
+	for (const struct sea_link *chunk = named->head[c]; chunk && sound; chunk = chunk->next, nr++)
+		sound = is_used_here(named, (const char *)chunk, n) && chunk->mark == sea_link_mark(chunk);
 	for (const char *chunk = named->cur[c]; chunk < named->end[c] && sound; chunk += n * SEA_GRANULE)
 		sound = is_used_here(named, chunk, n);
 	return sound && nr == sea_named_bin_length(named, c);

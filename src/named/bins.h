@@ -18,20 +18,18 @@
 
 #include "named/table.h"
 
-SEA_INLINE uintptr_t sea_named_bin_mark(const void *chunk) { return sea_mark_of(chunk, sea_load_relaxed(&sea_seams)); }
-
 /* Takes a chunk of class c.  NULL: sea_named_bin_refill() may bring one. */
 SEA_INLINE void *sea_named_bin_pop(struct sea_named *named, unsigned c)
 {
-	struct sea_binned *chunk = named->head[c];
+	struct sea_link *chunk = named->head[c];
 	if (likely(chunk)) {
 		named->head[c] = chunk->next;
 		named->room[c]++;
 	} else if (named->cur[c] < named->end[c]) {
-		chunk = (struct sea_binned *)named->cur[c];
+		chunk = (struct sea_link *)named->cur[c];
 		named->cur[c] += sea_class_size(c);
 		if (named->cur[c] < named->end[c])
-			((struct sea_binned *)named->cur[c])->mark = sea_named_bin_mark(named->cur[c]);
+			((struct sea_link *)named->cur[c])->mark = sea_link_mark(named->cur[c]);
 	} else {
 		return NULL;
 	}
@@ -43,11 +41,11 @@ SEA_INLINE void *sea_named_bin_pop(struct sea_named *named, unsigned c)
 SEA_INLINE bool sea_named_bin_push(struct sea_named *named, unsigned c, void *block)
 {
 	SEA_ASSERT(sea_class_granules(c) && sea_zone_of(block));
-	struct sea_binned *chunk = block;
+	struct sea_link *chunk = block;
 	if (unlikely(named->room[c] <= 0))
 		return false;
 	chunk->next = named->head[c];
-	chunk->mark = sea_named_bin_mark(chunk);
+	chunk->mark = sea_link_mark(chunk);
 	named->head[c] = chunk;
 	named->room[c]--;
 	return true;

@@ -106,7 +106,7 @@ static void *take_aligned_chunk(struct sea_named *named, unsigned c, size_t alig
 	    !sea_shard_take_aligned(&named->shard, sea_class_granules(c), 1, align, &batch))
 		return NULL;
 	SEA_ASSERT(batch.nr_chunks == 1 && (uintptr_t)batch.piece[0].start % align == 0);
-	struct sea_binned *chunk = (struct sea_binned *)batch.piece[0].start;
+	struct sea_link *chunk = (struct sea_link *)batch.piece[0].start;
 	chunk->mark = 0;
 	count_block(named, sea_class_size(c));
 	return chunk;

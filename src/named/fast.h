@@ -21,7 +21,7 @@ SEA_INLINE void *sea_named_pop(struct sea_named *named, size_t size)
 	size_t c = (size + SEA_GRANULE - 1) / SEA_GRANULE;
 	if (unlikely(c - 1 >= SEA_SMALL_GRANULES))
 		return NULL;
-	struct sea_binned *chunk = named->head[c];
+	struct sea_link *chunk = named->head[c];
 	if (unlikely(!chunk))
 		return NULL;
 	named->head[c] = chunk->next;
@@ -60,7 +60,7 @@ SEA_INLINE struct sea_named *sea_named_with(uint64_t handle, const void *block, 
  * inside. */
 SEA_INLINE bool sea_named_push(struct sea_named *named, const struct sea_zone *zone, void *block)
 {
-	struct sea_binned *chunk = block;
+	struct sea_link *chunk = block;
 	size_t c = sea_seam_distance((const char *)sea_load_constant(&zone->seam), sea_granule_of(block));
 	uintptr_t mark = sea_mark_of(block, sea_load_constant(&sea_seams));
 	if (unlikely(c - 1 >= SEA_SMALL_GRANULES || named->room[c] <= 0 || chunk->mark == mark))

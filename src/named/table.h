@@ -29,12 +29,6 @@
 /* Bytes of a name, the 0 at its end included. */
 #define SEA_NAME_ROOM 32
 
-/* A free chunk in a bin. */
-struct sea_binned {
-	struct sea_binned *next;
-	uintptr_t mark; /* sea_mark_of() */
-};
-
 struct sea_run;
 struct sea_plot;
 
@@ -44,7 +38,7 @@ struct sea_named {
 	size_t quota;	      /* bytes */
 	uint32_t one_thread;
 	uint32_t is_inside;   /* NA2; atomic */
-	struct sea_binned *head[SEA_NR_CLASSES]; /* bins.h */
+	struct sea_link *head[SEA_NR_CLASSES]; /* bins.h */
 	char *cur[SEA_NR_CLASSES], *end[SEA_NR_CLASSES];
 	int32_t room[SEA_NR_CLASSES]; /* NB1 */
 	uint32_t nr_refilled[SEA_NR_CLASSES]; /* chunks that refills have brought */
