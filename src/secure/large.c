@@ -34,6 +34,7 @@
 #include "base/os.h"
 #include "map/map.h"
 #include "page/page_alloc.h"
+#include "secure/cell.h"
 #include "secure/locks.h"
 #include "secure/report.h"
 #include "secure/seal.h"
@@ -276,7 +277,8 @@ static bool take_waiting(struct large *large, size_t size)
 static bool let_wait(const struct large *large)
 {
 	lock();
-	bool kept = table.nr_waiting < WAITING_MOST && large->run_size <= WAITING_BYTES;
+	bool is_apart = large->size <= SEA_CELL_BLOCK_MAX; /* few others will want its run */
+	bool kept = table.nr_waiting < WAITING_MOST && large->run_size <= WAITING_BYTES && !is_apart;
 	if (kept) {
 		table.waiting[table.nr_waiting++] = *large;
 		table.closed += large->run_size;
