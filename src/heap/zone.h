@@ -239,15 +239,18 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
-/* The same if the process has one thread.  If the word has a bit, its line's bit is set. */
+/* The same if the process has one thread.  A signal handler may fork between two of these stores, and
+ * its child may send another chunk: so the count and the line's bit come first.  Without the chunk's
+ * bit they only make a merge look once more. */
 SEA_INLINE void sea_zone_send_alone(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	uint64_t before = zone->pending[word];
 	size_t line = word / SEA_LINE_WORDS;
-	zone->pending[word] = before | mask;
+	zone->nr_pending += nr_granules;
 	if (!before)
 		zone->lines[line / 64] |= 1ull << line % 64;
-	zone->nr_pending += nr_granules;
+	sea_before_a_signal();
+	zone->pending[word] = before | mask;
 }
 
 /* The class in the byte of a word; 0: none. */

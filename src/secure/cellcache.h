@@ -37,6 +37,7 @@ struct sea_cellcache {
 	size_t live;	   /* bytes asked for by the thread, less those it freed; the same */
 	struct sea_cellcache *next; /* all of them; the threads lock */
 	bool is_used;		/* by a thread; the same */
+	int64_t until_apart; /* cells to draw until a block gets pages of its own */
 	uint8_t nr_ready[SEA_CELL_CLASSES]; /* other threads read them, too */
 	char *ready[SEA_CELL_CLASSES][SEA_CELLCACHE_READY];
 	struct sea_free_cell out[SEA_CELLCACHE_OUT];
@@ -59,6 +60,10 @@ SEA_INLINE struct sea_cellcache *sea_cellcache_of_thread(void)
 
 /* Brings cells of a class, of which none is ready.  False: out of memory. */
 bool sea_cellcache_refill(struct sea_cellcache *cache, unsigned class);
+
+/* Claim: the block that a refill is for shall get pages of its own instead.  Chance has chosen it, as
+ * rarely as the option `guard` says; guard=1: in each refill. */
+bool sea_cellcache_sets_apart(struct sea_cellcache *cache, unsigned class);
 
 /* A cell of the class; NULL: out of memory.  `cache` may be NULL.  Prefetches the next one: chance
  * has chosen it, so the processor does not foresee it. */

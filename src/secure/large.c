@@ -34,6 +34,7 @@
 #include "base/os.h"
 #include "map/map.h"
 #include "page/page_alloc.h"
+#include "secure/cell.h"
 #include "secure/locks.h"
 #include "secure/report.h"
 #include "secure/seal.h"
@@ -41,8 +42,9 @@
 /* Freed blocks that are kept, and bytes of addresses in them, at most. */
 #define KEPT_MOST 64
 #define KEPT_BYTES (256 * SEA_MIB)
-/* Fill in front of a block that is checked. */
-#define FRONT_MOST 256
+/* Fill in front of a block that is checked: all that is in front of one without an alignment above a page.
+ * To write or to check it takes 60 ns for a page, and a pair with guards 5 us. */
+#define FRONT_MOST (4 * SEA_KIB)
 /* Memory that is not known to read as zero is cleared up to this size, and purged above it. */
 #define CLEAR_MOST (256 * SEA_KIB)
 #define FIRST_BUCKETS 256
@@ -276,7 +278,8 @@ static bool take_waiting(struct large *large, size_t size)
 static bool let_wait(const struct large *large)
 {
 	lock();
-	bool kept = table.nr_waiting < WAITING_MOST && large->run_size <= WAITING_BYTES;
+	bool is_apart = large->size <= SEA_CELL_BLOCK_MAX; /* few others will want its run */
+	bool kept = table.nr_waiting < WAITING_MOST && large->run_size <= WAITING_BYTES && !is_apart;
 	if (kept) {
 		table.waiting[table.nr_waiting++] = *large;
 		table.closed += large->run_size;
@@ -381,6 +384,12 @@ void *sea_large_alloc(size_t align, size_t size, enum sea_kind kind)
 	sea_large_trim();
 	made.is_guarded = false;
 	return alloc(align, size, made);
+}
+
+void *sea_large_alloc_apart(size_t align, size_t size, enum sea_kind kind)
+{
+	struct large made = {.size = size, .kind = (uint8_t)kind, .is_guarded = true};
+	return may_guard() ? alloc(align, size, made) : NULL;
 }
 
 void *sea_large_alloc_to_grow(size_t size, enum sea_kind kind)

@@ -12,6 +12,9 @@
 /* Allocates `size` bytes, which read as zero.  NULL: out of memory. */
 void *sea_large_alloc(size_t align, size_t size, enum sea_kind kind);
 
+/* The same for a block that is small.  NULL also if there are guards enough. */
+void *sea_large_alloc_apart(size_t align, size_t size, enum sea_kind kind);
+
 /* What an address is to this file. */
 enum sea_large_what { SEA_LARGE_ELSEWHERE, SEA_LARGE_LIVE, SEA_LARGE_FREED, SEA_LARGE_INSIDE };
 struct sea_large_view {

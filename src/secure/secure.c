@@ -120,10 +120,23 @@ SEA_INLINE void touch(char *cell, sea_seal *at)
 		sea_machine_touch((uint64_t *)cell);
 }
 
-SEA_INLINE void *alloc_cell(unsigned class, size_t size, enum sea_kind kind)
+/* A few small blocks lie as large ones do, so that reads outside of them and after their free end the
+ * process, too.  NULL: this is none of them. */
+static SEA_NOINLINE void *alloc_apart(struct sea_cellcache *cache, unsigned class, size_t align, size_t size,
+				      enum sea_kind kind)
+{
+	return size && sea_cellcache_sets_apart(cache, class) ? sea_large_alloc_apart(align, size, kind) : NULL;
+}
+
+SEA_INLINE void *alloc_cell(unsigned class, size_t align, size_t size, enum sea_kind kind)
 {
 	SEA_ASSERT(class < SEA_CELL_CLASSES && size + SEA_SEAL_SIZE <= sea_cell_size(class));
 	struct sea_cellcache *cache = sea_cellcache_of_thread();
+	if (unlikely(cache && !cache->nr_ready[class])) {
+		void *block = alloc_apart(cache, class, align, size, kind);
+		if (block)
+			return block;
+	}
 	char *cell = sea_cellcache_take(cache, class);
 	if (unlikely(!cell))
 		return NULL;
@@ -175,7 +188,7 @@ SEA_INLINE struct found find_cell(const char *verb, struct sea_tract *tract, con
 		if (unlikely(!sea_fill_is_whole(block + size, at)))
 			sea_report_overflow(verb, block, size);
 		bool is_whole = likely(cell.number) ? sea_seal_is_true(before, sea_load_relaxed(before))
-						    : !sea_is_alone() || sea_slabs_front_is_whole(tract, cell.slab);
+						    : sea_slabs_front_is_whole(tract, cell.slab);
 		if (unlikely(!is_whole))
 			sea_report_underflow(verb, block, size);
 	}
@@ -261,7 +274,7 @@ bool sea_secure_free(void *block, enum sea_kind kind, size_t size)
 static void *alloc_once(size_t align, size_t size, enum sea_kind kind)
 {
 	unsigned class = class_for(align, size);
-	return likely(class < SEA_CELL_CLASSES) ? alloc_cell(class, size, kind) : sea_large_alloc(align, size, kind);
+	return likely(class < SEA_CELL_CLASSES) ? alloc_cell(class, align, size, kind) : sea_large_alloc(align, size, kind);
 }
 
 /* Kept memory is given up if there is no other. */
@@ -292,7 +305,7 @@ void *sea_secure_malloc(size_t size)
 {
 	bool zeroed;
 	if (likely(size - 1 < SEA_CELL_BLOCK_MAX)) {
-		void *block = alloc_cell(sea_cell_class(size + SEA_SEAL_SIZE), size, SEA_KIND_PLAIN);
+		void *block = alloc_cell(sea_cell_class(size + SEA_SEAL_SIZE), SEA_GRANULE, size, SEA_KIND_PLAIN);
 		if (likely(block))
 			return block;
 	}
@@ -386,8 +399,9 @@ static void resize_cell(char *block, const struct view *view, size_t size)
 
 static bool resize_in_place(void *block, const struct view *view, size_t size)
 {
+	bool fits_in_cell = class_for(SEA_GRANULE, size) < SEA_CELL_CLASSES;
 	if (view->is_large)
-		return class_for(SEA_GRANULE, size) == SEA_CELL_CLASSES && size >= view->size / 2 &&
+		return (!fits_in_cell || view->size <= SEA_CELL_BLOCK_MAX) && size >= view->size / 2 &&
 		       sea_large_resize(block, size);
 	size_t room = view->cell.cell.size;
 	if (!room || size + SEA_SEAL_SIZE > room || !is_worth_it(room, size))

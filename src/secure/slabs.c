@@ -13,6 +13,7 @@
  * SB4  The page map has each tract, with bit 0 of the pointer set, which no zone has.
  * SB5  A tract's nr_dirty counts its idle slabs that may have memory; the shard's idle_dirty is
  *      their sum in bytes.
+ * SB6  The first cell of a tract is never handed out.
  *
  * The page map has a pointer for each slot of 1 MiB.  Hardened mode puts a tract there instead of
  * a zone.  Bit 0 tells them apart, because a program may have zones from before the mode began.
@@ -245,6 +246,12 @@ static void clean(const struct sea_tract *tract, struct sea_slab *slab, unsigned
 		memset(base_of(tract, slab), 0, size_of_slab(tract));
 }
 
+/* The number of the first cell that is handed out: what lies in front of a tract is another's memory, so
+ * its first cell only shows whether somebody wrote over the start of the second. */
+static unsigned first_cell(const struct sea_slab *slab) { return slab->number == 0; }
+
+static bool is_all_free(const struct sea_slab *slab) { return slab->nr_free + first_cell(slab) == slab->last + 1u; }
+
 static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_slab *slab, unsigned class)
 {
 	SEA_ASSERT(slab->class == SEA_SLAB_IDLE && !slab->link && tract->nr_idle > 0);
@@ -254,10 +261,11 @@ static void open_slab(struct shard *shard, struct sea_tract *tract, struct sea_s
 	note_idle(tract, slab, -1);
 	sea_pages_touch(base, base + size, true);
 	clean(tract, slab, class);
-	slab->nr_free = (uint16_t)(size / sea_cell_size(class));
-	SEA_ASSERT(slab->nr_free > 0 && slab->nr_free <= SEA_SLAB_CELLS_MAX);
-	slab->last = (uint8_t)(slab->nr_free - 1);
-	sea_bits_set(slab->free, 0, slab->nr_free);
+	size_t nr = size / sea_cell_size(class), first = first_cell(slab);
+	SEA_ASSERT(nr > first && nr <= SEA_SLAB_CELLS_MAX);
+	slab->nr_free = (uint16_t)(nr - first);
+	slab->last = (uint8_t)(nr - 1);
+	sea_bits_set(slab->free, first, nr);
 	slab->class = (uint8_t)class;
 	slab->inverse = (1ull << SEA_INVERSE_SHIFT) / sea_cell_size(class) + 1;
 	sea_store_relaxed(&slab->size, (uint16_t)sea_cell_size(class));
@@ -284,7 +292,7 @@ static bool add_slab(unsigned number, unsigned class)
 /* All its cells are free, and it is not the only one of its class with free cells. */
 static void close_slab(struct shard *shard, struct sea_tract *tract, struct sea_slab *slab)
 {
-	SEA_ASSERT(slab->link && slab->nr_free == slab->last + 1u);
+	SEA_ASSERT(slab->link && is_all_free(slab));
 	leave_queue(&shard->open[slab->class], slab);
 	memset(slab->free, 0, sizeof(slab->free));
 	sea_store_relaxed(&slab->size, 0);
@@ -344,8 +352,6 @@ unsigned sea_slabs_take(unsigned number, unsigned class, unsigned nr, char **cel
 	return done;
 }
 
-static bool is_all_free(const struct sea_slab *slab) { return slab->nr_free == slab->last + 1u; }
-
 /* Claim: the class has another slab with free cells. */
 static bool has_others(const struct shard *shard, const struct sea_slab *slab)
 {
@@ -360,7 +366,7 @@ static void give_cell(struct shard *shard, struct sea_free_cell cell)
 	sea_bit_set(slab->free, cell.number);
 	if (slab->nr_free++ == 0)
 		open_last(&shard->open[slab->class], slab);
-	SEA_ASSERT(slab->nr_free <= slab->last + 1u); /* SB2 */
+	SEA_ASSERT(slab->nr_free + first_cell(slab) <= slab->last + 1u); /* SB2 */
 	if (is_all_free(slab) && has_others(shard, slab))
 		close_slab(shard, tract_of(slab), slab);
 }
@@ -516,17 +522,30 @@ void sea_slabs_each(unsigned number, void (*visit)(const char *, const struct se
 				visit(base_of(tract, &tract->slab[i]), &tract->slab[i], context);
 }
 
-/* The slab before ends with the seal of its last cell, or with a rest that is never used and
- * reads as zero: open_slab() sees to that.  Nobody knows what an idle slab has, or other
- * memory. */
+/* The last word of a slab is the seal of its last cell, or belongs to a rest that is never used and reads
+ * as zero: clean() sees to that.  An idle slab is as its last class left it.  Nobody knows what is in
+ * memory that had another use, or is being purged.  The lock, or the only thread. */
+static bool end_is_whole(const struct sea_tract *tract, const struct sea_slab *slab)
+{
+	unsigned class = slab->class < SEA_CELL_CLASSES ? slab->class : slab->before;
+	if (slab->class == SEA_SLAB_PURGED || class == SEA_SLAB_DIRTY)
+		return true;
+	const sea_seal *word = (const sea_seal *)(base_of(tract, slab) + size_of_slab(tract)) - 1, seal = sea_load_relaxed(word);
+	bool has_rest = class == SEA_SLAB_CLEAN || size_of_slab(tract) % sea_cell_size(class);
+	return has_rest ? !seal : sea_seal_is_true(word, seal);
+}
+
 bool sea_slabs_front_is_whole(const struct sea_tract *tract, const struct sea_slab *slab)
 {
-	const struct sea_slab *before = slab - 1;
-	if (slab == tract->slab || before->class >= SEA_CELL_CLASSES)
+	SEA_ASSERT(slab != tract->slab); /* first_cell() */
+	if (sea_is_alone())
+		return end_is_whole(tract, slab - 1);
+	if (sea_lock_holds_any())
 		return true;
-	const sea_seal *word = (const sea_seal *)base_of(tract, slab) - 1, seal = sea_load_relaxed(word);
-	bool has_rest = (before->last + 1u) * (size_t)before->size < size_of_slab(tract);
-	return has_rest ? !seal : sea_seal_is_true(word, seal);
+	sea_secure_take(SEA_SECURE_LOCK_SHARD + tract->shard);
+	bool is_whole = end_is_whole(tract, slab - 1);
+	sea_secure_drop(SEA_SECURE_LOCK_SHARD + tract->shard);
+	return is_whole;
 }
 
 size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purged)
@@ -535,7 +554,7 @@ size_t sea_slabs_count(const struct sea_tract *tract, size_t *free, size_t *purg
 	for (unsigned i = 0; i < sea_slabs_in_tract(tract->grade); i++) {
 		const struct sea_slab *slab = &tract->slab[i];
 		if (slab->class < SEA_CELL_CLASSES)
-			taken += (size_t)(slab->last + 1u - slab->nr_free) * slab->size;
+			taken += (size_t)(slab->last + 1u - first_cell(slab) - slab->nr_free) * slab->size;
 	}
 	*free = touched > taken ? touched - taken : 0;
 	SEA_ASSERT(taken + *free <= SEA_SLOT_SIZE);
@@ -548,7 +567,9 @@ static bool slab_is_sound(const struct sea_slab *slab)
 	if (slab->class >= SEA_CELL_CLASSES)
 		return !slab->link && !slab->nr_free;
 	size_t nr = sea_bits_count(slab->free, 0, SEA_SLAB_CELLS_MAX);
-	return nr == slab->nr_free && nr <= slab->last + 1u && !slab->link == !nr;
+	if (first_cell(slab) && sea_bit_test(slab->free, 0)) /* SB6 */
+		return false;
+	return nr == slab->nr_free && nr + first_cell(slab) <= slab->last + 1u && !slab->link == !nr;
 }
 
 static bool tract_is_sound(const struct sea_tract *tract)

@@ -8,7 +8,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Failed, Report, describe, preloaded, program, run  # noqa: E402
+from harness import ENGINE, Failed, Report, describe, preloaded, program, run  # noqa: E402
 
 TEXTS = ("freed already", "inside a block", "not memory of this heap")
 
@@ -51,8 +51,8 @@ def check_end(done, verb, text):
         raise Failed(f"unexpected: {done.stderr}")
 
 
-def check_stopped(command, verb, text):
-    done = run([program("misuse/" + command[0]), *command[1:]], expect=None)
+def check_stopped(command, verb, text, env=None):
+    done = run([program("misuse/" + command[0]), *command[1:]], env=env, expect=None)
     if done.returncode == 3:
         raise Failed("the mistake could not be made")
     if verb == "exit" or verb.startswith("SIG"):
@@ -61,6 +61,16 @@ def check_stopped(command, verb, text):
     if done.returncode != -signal.SIGABRT:
         raise Failed(f"SIGABRT expected, ended with {describe(done.returncode)}\n{done.stderr}")
     check_line(done.stderr, verb, done.stdout.split("\n")[0], text)
+
+
+def in_cells():
+    """No small block has pages of its own."""
+    return dict(preloaded(), SEAMALLOC_CONF="guard=off")
+
+
+def in_pages():
+    """The block of each refill has pages of its own, so the first of each class has."""
+    return dict(preloaded(), SEAMALLOC_CONF="guard=1")
 
 
 def check_without_stderr():
@@ -105,8 +115,8 @@ def ends_with(command, conf):
 
 def check_switch(command, option):
     """Off, on by the name alone, on by a number, and on but for the option."""
-    for conf, wanted in (("stats=0", 0), ("secure", -signal.SIGABRT), ("secure=1", -signal.SIGABRT),
-                         (f"secure,secure_{option}=0", 0)):
+    for conf, wanted in (("stats=0", 0), ("guard=off,secure", -signal.SIGABRT), ("guard=off,secure=1", -signal.SIGABRT),
+                         (f"secure,guard=off,secure_{option}=0", 0)):
         status = ends_with(command, conf)
         if status != wanted:
             raise Failed(f"{conf}: {describe(wanted)} expected, ended with {describe(status)}")
@@ -118,7 +128,11 @@ def main():
         report.case(f"{command} with secure_{option}", lambda c=command, o=option: check_switch(c, o), ("seam",))
     for commands, verb, text, engines in expectations():
         for command in alternatives(commands):
-            report.case(command, lambda c=command.split(), v=verb, t=text: check_stopped(c, v, t), engines.split())
+            both = set(engines.split())
+            env = in_pages() if "apart" in both else in_cells() if ENGINE == "secure" else None
+            report.case(command + (" apart" if "apart" in both else ""),
+                        lambda c=command.split(), v=verb, t=text, e=env: check_stopped(c, v, t, e),
+                        both - {"apart"} | ({"secure"} if "apart" in both else set()))
     for size in (16, 64, 896):
         report.case(f"delete_other_size_at_last {size} 5000", lambda s=size: check_full_stack(s, 5000), ("seam",))
     report.case("double_free with standard error closed", check_without_stderr, ("seam", "freelist"))

@@ -152,7 +152,7 @@ static void overflow(void)
 	for (size_t i = 0; i < 3000; i++)
 		free(opaque(malloc(7000 + 11 * i)));
 	malloc_trim(0);
-	for (size_t i = 0; i < NR_NEIGHBOURS; i += 2)
+	for (size_t i = 2; i < NR_NEIGHBOURS; i += 2)
 		memset(opaque(neighbours[i]), 0x5a, 5000 + 200);
 	for (size_t i = 0; i < 3000; i++)
 		opaque(malloc(1500 + i % 900));

@@ -3,6 +3,9 @@
 #include "heap/forked.h"
 
 #include "heap/shard.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 static struct sea_shard *shard;
@@ -78,6 +81,78 @@ static void what_was_queued_is_queued(void)
 	merge();
 }
 
+/* --- one thread: a signal handler forks between two instructions of a send ------------------------ */
+
+#if defined(__x86_64__)
+static char *other; /* starts in the word of `chunk` */
+static unsigned nr_children, nr_lost;
+
+static bool is_used(const char *start)
+{
+	unsigned g = sea_granule_of(start);
+	return zone->used[g / 64] >> g % 64 & 1;
+}
+
+/* The child sends another chunk, and all is merged: 0, or 1 if the zone was in no queue. */
+static int in_child(void)
+{
+	unsigned g = sea_granule_of(chunk);
+	bool is_sent = zone->pending[g / 64] >> g % 64 & 1, was_queued = zone->is_queued[SEA_QUEUE_ANY];
+	bool is_lost = was_queued && sea_queue_is_empty(&shard->queue[SEA_QUEUE_ANY]);
+	sea_shard_send_alone(other, 4);
+	if (is_lost)
+		sea_zone_merge(zone, UINT32_MAX);
+	else
+		sea_shard_merge(shard);
+	CHECK(!is_used(other));
+	CHECK_EQ(is_used(chunk), !is_sent);
+	return is_lost;
+}
+
+static void fork_here(int signal)
+{
+	int status;
+	(void)signal;
+	pid_t child = fork();
+	if (child == 0)
+		_exit(in_child());
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(status == 0 || status == 1 << 8);
+	nr_lost += status != 0;
+	nr_children++;
+}
+
+static void set_trap_flag(bool on)
+{
+	if (on)
+		__asm__ volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq" ::: "cc", "memory");
+	else
+		__asm__ volatile("pushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq" ::: "cc", "memory");
+}
+
+/* Where the zone says that it is queued, and is not yet, the child does without the queue: what it has
+ * in this zone is merged when somebody else asks for it. */
+static void at_each_instruction(void)
+{
+	start();
+	struct sea_batch batch;
+	CHECK(sea_shard_take(shard, 4, 1, &batch));
+	other = batch.piece[0].start;
+	((struct sea_hole *)other)->mark[1] = sea_mark_of(other, sea_seams);
+	CHECK(sea_zone_of(other) == zone && sea_granule_of(other) / 64 == sea_granule_of(chunk) / 64);
+	signal(SIGTRAP, fork_here);
+	set_trap_flag(true);
+	sea_shard_send_alone(chunk, 4);
+	set_trap_flag(false);
+	CHECK(nr_children > 20);
+	CHECK_AT_MOST(nr_lost, nr_children / 2);
+	sea_shard_merge(shard);
+	CHECK(!is_used(chunk) && is_used(other));
+}
+#else
+static void at_each_instruction(void) { test_skip("an x86-64 is needed"); }
+#endif
+
 static const struct test_case cases[] = {
 	PASSES(after_the_bit),
 	PASSES(after_the_line),
@@ -86,6 +161,7 @@ static const struct test_case cases[] = {
 	PASSES(before_the_push_of_a_spare_struct),
 	PASSES(nothing_is_pending),
 	PASSES(what_was_queued_is_queued),
+	PASSES(at_each_instruction),
 };
 
 HARNESS_MAIN(cases)
