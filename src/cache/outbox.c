@@ -6,39 +6,38 @@
 struct bundle {
 	struct sea_zone *zone;
 	uint64_t mask;
-	uintptr_t word;	     /* granules / 64 from address 0 */
-	uint32_t nr_granules;
+	uintptr_t word; /* granules / 64 from address 0 */
+	size_t nr_granules;
 };
 
-/* The bundle of a word.  If two words share a place in `last`, the later one has it; further
- * chunks of the other word start a new bundle. */
-SEA_INLINE struct bundle *bundle_of(uintptr_t word, struct bundle *bundles, uint8_t *last, uint32_t *nr, const void *chunk)
+SEA_INLINE void begin_bundle(struct bundle *bundle, uintptr_t word, const void *chunk)
 {
-	struct bundle *bundle = &bundles[last[word % SEA_OUTBOX_CHUNKS]];
-	if (*nr && bundle->word == word)
-		return bundle;
-	last[word % SEA_OUTBOX_CHUNKS] = (uint8_t)*nr;
-	SEA_ASSERT(*nr < SEA_OUTBOX_CHUNKS);
-	bundle = &bundles[(*nr)++];
 	*bundle = (struct bundle){sea_zone_with(chunk), 0, word, 0};
 	__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
-	return bundle;
 }
 
 /* Bundles the chunks by word and prefetches the words.  Chunks of one word may be far apart in the
- * box: another thread may have drawn them class by class.  Returns the number of bundles. */
+ * box: another thread may have drawn them class by class.  last: by word, its bundle.  If two words
+ * share a place there, the later one has it; further chunks of the other word start a new bundle.
+ * Returns the number of bundles. */
 static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
 {
 	uint8_t last[SEA_OUTBOX_CHUNKS] = {0};
 	uint32_t nr_bundles = 0;
-	struct bundle *bundle = NULL;
+	bundles[0].word = 0; /* no chunk's: all places of `last` lead here at first */
 	for (uint32_t i = 0; i < nr; i++) {
 		uintptr_t granule = (uintptr_t)box->chunk[i] / SEA_GRANULE, word = granule / 64;
-		if (!bundle || bundle->word != word)
-			bundle = bundle_of(word, bundles, last, &nr_bundles, box->chunk[i]);
+		uint8_t *place = &last[word % SEA_OUTBOX_CHUNKS];
+		struct bundle *bundle = &bundles[*place];
+		if (bundle->word != word) {
+			*place = (uint8_t)nr_bundles;
+			bundle = &bundles[nr_bundles++];
+			begin_bundle(bundle, word, box->chunk[i]);
+		}
 		bundle->mask |= 1ull << granule % 64;
 		bundle->nr_granules += box->length[i];
 	}
+	SEA_ASSERT(nr_bundles <= SEA_OUTBOX_CHUNKS);
 	return nr_bundles;
 }
 
@@ -85,7 +84,7 @@ static SEA_NOINLINE void send_bundles(const struct sea_outbox *box, uint32_t nr)
 	struct bundle bundles[SEA_OUTBOX_CHUNKS];
 	nr = bundle_up(box, nr, bundles);
 	for (uint32_t i = 0; i < nr; i++)
-		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, bundles[i].nr_granules);
+		sea_shard_send(bundles[i].zone, bundles[i].word % SEA_ZONE_WORDS, bundles[i].mask, (unsigned)bundles[i].nr_granules);
 }
 
 size_t sea_outbox_send(struct sea_outbox *box)

@@ -479,13 +479,14 @@ static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
 	uint32_t nr_freed = 0;
 	if (before)
 		note_holes(zone, first, true);
-	for (; end < SEA_ZONE_WORDS; end++) {
+	const uint64_t *seam = zone->seam; /* read once: to the compiler each store may change it */
+	for (size_t stop = word + most; end < SEA_ZONE_WORDS; end++) {
 		uint64_t pending = sea_load_ordered(&zone->pending[end]);
-		if (!carry && (!pending || end - word >= most))
+		if (!carry && (!pending || end >= stop))
 			break;
 		last_was = zone->used[end];
 		/* the freed chunk fills this word and goes on behind it */
-		if (!(zone->seam[end] | pending)) {
+		if (!(seam[end] | pending)) {
 			SEA_ASSERT(last_was == ~0ull && !zone->start[end]);
 			zone->used[end] = 0;
 			nr_freed += 64;
