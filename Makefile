@@ -175,7 +175,7 @@ check: ## what every change must pass; installs up to 60 packages (SETUP=no: non
 	$(Q)scripts/setup --for check
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(CHECKS)
 
-check-full: ## the rest: failing system calls, memory, situations, textbook engines, benchmarks, other compilers, the kernel; installs some 350 packages more; half an hour
+check-full: ## the rest: failing system calls, memory, situations, textbook engines, benchmarks, other compilers, the kernel; installs 350 to 500 packages more; half an hour
 	$(Q)scripts/setup --for check-full
 	$(Q)LENGTH=quick scripts/check-all $(MAKE) $(REST)
 
