@@ -28,7 +28,7 @@ UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 UNIT_LDFLAGS_account := -Wl,--wrap=sea_zone_count,--wrap=sea_heap_stop
 UNIT_LDFLAGS_cache   := -Wl,--wrap=sea_shard_send
 UNIT_LDFLAGS_outbox  := -Wl,--wrap=sea_shard_send
-UNIT_LDFLAGS_reclaim := -Wl,--wrap=sea_pages_purge_range
+UNIT_LDFLAGS_reclaim := -Wl,--wrap=sea_pages_purge_ranges
 
 # An array on the stack lies on the stack: gcc 13 and later would put it into memory of the sanitizer's.
 UNIT_ENV := ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1 \

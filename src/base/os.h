@@ -70,6 +70,15 @@ bool sea_os_protect(void *base, size_t size);
  * now. */
 bool sea_os_purge(void *base, size_t size);
 
+struct sea_os_range {
+	void *base;
+	size_t size;
+};
+
+/* Purges several ranges by one system call.  Returns how many of the first were purged; 0 if the
+ * system has no such call.  The caller then purges the others one by one. */
+unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr);
+
 /* Makes a range of ours reserved address space again.  Frees its memory and undoes what the
  * program has asked the system for it. */
 bool sea_os_reset(void *base, size_t size);

@@ -43,9 +43,7 @@ struct purge {
 	bool is_late;	/* the time is over */
 	unsigned most;	/* ranges that the step may still purge */
 	unsigned nr;
-	struct {
-		char *from, *to; /* whole pages inside a hole, behind its descriptor */
-	} range[SEA_STEP_CALLS];
+	struct sea_page_range range[SEA_STEP_CALLS]; /* inside holes, behind their descriptors */
 };
 
 static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void *context)
@@ -64,7 +62,6 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 /* Holds the ranges as used chunks, and drops the lock for the system calls. */
 static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
 {
-	size_t bytes = 0;
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
 	SEA_ASSERT(purge->nr > 0 && purge->nr <= SEA_STEP_CALLS);
 	for (unsigned i = 0; i < purge->nr; i++) {
@@ -74,10 +71,8 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	}
 	shard->nr_purging++;
 	sea_lock_drop(&shard->lock);
-	for (unsigned i = 0; i < purge->nr && !purge->is_late; i++) {
-		bytes += sea_pages_purge_range(purge->range[i].from, purge->range[i].to);
-		purge->is_late = sea_os_now_us() >= purge->until;
-	}
+	size_t bytes = sea_pages_purge_ranges(purge->range, purge->nr, purge->until);
+	purge->is_late = sea_os_now_us() >= purge->until;
 	sea_lock_take(&shard->lock);
 	SEA_ASSERT(shard->nr_purging > 0); /* RC4 */
 	shard->nr_purging--;

@@ -338,16 +338,28 @@ static size_t row_end(const uint64_t *map, size_t from, size_t to)
 	return end;
 }
 
+static struct sea_os_range range_of(const struct sea_arena *arena, size_t from, size_t to)
+{
+	return (struct sea_os_range){arena->base + (from << sea_page_shift()), (to - from) << sea_page_shift()};
+}
+
+/* Claim: the row has lost its memory, before or now. */
+static bool purge_row(struct sea_os_range row, unsigned *nr_emptied)
+{
+	bool is_empty = *nr_emptied > 0;
+	*nr_emptied -= is_empty;
+	return is_empty || sea_os_purge(row.base, row.size);
+}
+
 /* Purges the pages of [from, to) whose bits are set in `map`, and clears the bits.  Returns how
  * many. */
-static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, size_t to)
+static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, size_t to, unsigned *nr_emptied)
 {
 	SEA_ASSERT(from <= to);
 	size_t purged = 0;
-	unsigned shift = sea_page_shift();
 	while ((from = sea_bits_find(map, from, to, true)) < to) {
 		size_t end = row_end(map, from, to);
-		if (sea_os_purge(arena->base + (from << shift), (end - from) << shift)) {
+		if (purge_row(range_of(arena, from, end), nr_emptied)) {
 			purged += sea_bits_count(map, from, end);
 			clear_bits(map, from, end);
 		}
@@ -356,13 +368,36 @@ static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, siz
 	return purged;
 }
 
-size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to)
+/* A call for one row flushes the TLB page by page, or the whole TLB of each processor that runs a
+ * thread of the process; a call for several rows does so once.  Where the hypervisor intercepts
+ * the flush of a page, rows of 1 to 32 pages took 28 to 39 us a page, and 0.2 to 3 us by 16 in one
+ * call. */
+#define EMPTIED_ROWS 16
+
+unsigned sea_arena_empty(const struct sea_arena_part *parts, unsigned nr)
+{
+	struct sea_os_range row[EMPTIED_ROWS];
+	unsigned nr_rows = 0;
+	for (unsigned i = 0; i < nr; i++) {
+		const struct sea_arena_part *part = &parts[i];
+		split_huge(part->arena, part->from, part->to);
+		size_t from = part->from, end;
+		for (; nr_rows < EMPTIED_ROWS && (from = sea_bits_find(part->arena->touched, from, part->to, true)) < part->to;
+		     from = end) {
+			end = row_end(part->arena->touched, from, part->to);
+			row[nr_rows++] = range_of(part->arena, from, end);
+		}
+	}
+	return nr_rows > 1 ? sea_os_purge_many(row, nr_rows) : 0;
+}
+
+size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to, unsigned *nr_emptied)
 {
 	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
 	split_huge(arena, from, to);
 	if (arena->hollow)
-		sea_add_relaxed_mt(&nr_hollow, -purge_map(arena, arena->hollow, from, to));
-	size_t nr = purge_map(arena, arena->touched, from, to);
+		sea_add_relaxed_mt(&nr_hollow, -purge_map(arena, arena->hollow, from, to, &(unsigned){0}));
+	size_t nr = purge_map(arena, arena->touched, from, to, nr_emptied);
 	/* Pages that could not be purged are locked, perhaps with the whole process: not
 	 * renewed. */
 	if (nr && wants_renewal(arena, from, to) && !sea_arena_count_held(arena, from, to))

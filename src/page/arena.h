@@ -85,9 +85,21 @@ void sea_arena_set_hollow(size_t nr_pages);
 /* Borders between huge ranges and others: each adds a mapping. */
 size_t sea_arena_borders(const struct sea_arena *arena);
 
+/* Pages [from, to), which the caller owns and is about to purge. */
+struct sea_arena_part {
+	struct sea_arena *arena;
+	size_t from, to;
+};
+
+/* Frees the memory of the first rows of touched pages in the parts by one system call.  Returns
+ * how many rows; 0 if the system has no such call.  Only sea_arena_purge() counts the pages as
+ * purged: the caller calls it for each part in turn. */
+unsigned sea_arena_empty(const struct sea_arena_part *parts, unsigned nr);
+
 /* Purges the touched and hollow pages in [from, to).  A range that loses memory is not huge any
- * more.  The caller owns the pages.  Returns how many touched pages were purged. */
-size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to);
+ * more.  The caller owns the pages.  Returns how many touched pages were purged.  *nr_emptied:
+ * rows that sea_arena_empty() has emptied and that were not counted yet; none is purged again. */
+size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to, unsigned *nr_emptied);
 
 /* Makes pages [from, to) of a regular arena like new.  Their owner has emptied them.  Undoes what
  * the program has asked the system for them, and the kernel joins their mapping with its

@@ -494,14 +494,33 @@ size_t sea_pages_count_held(const void *from, const void *to)
 	return sea_arena_count_held(arena, sea_arena_pfn(arena, from), sea_arena_pfn(arena, to));
 }
 
+static struct sea_arena_part part_of(const struct sea_page_range *range)
+{
+	struct sea_arena *arena = sea_pagemap_arena(range->from);
+	SEA_ASSERT(arena && arena->pool && range->from < range->to);
+	SEA_ASSERT(((uintptr_t)range->from | (uintptr_t)range->to) % sea_page_size() == 0);
+	return (struct sea_arena_part){arena, sea_arena_pfn(arena, range->from), sea_arena_pfn(arena, range->to)};
+}
+
+size_t sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until)
+{
+	struct sea_arena_part part[SEA_STEP_CALLS] = {part_of(&ranges[0])};
+	size_t bytes = 0;
+	SEA_ASSERT(nr > 0 && nr <= SEA_STEP_CALLS);
+	for (unsigned i = 1; i < nr; i++)
+		part[i] = part_of(&ranges[i]);
+	unsigned nr_emptied = sea_arena_empty(part, nr);
+	for (unsigned i = 0; i < nr && (i == 0 || nr_emptied || sea_os_now_us() < until); i++) {
+		size_t nr_pages = sea_arena_purge(part[i].arena, part[i].from, part[i].to, &nr_emptied);
+		sea_purge_note_try(nr_pages);
+		sea_pages_note_gone(nr_pages);
+		sea_allowance_note_purged(nr_pages);
+		bytes += nr_pages << sea_page_shift();
+	}
+	return bytes;
+}
+
 size_t sea_pages_purge_range(void *from, void *to)
 {
-	struct sea_arena *arena = sea_pagemap_arena(from);
-	SEA_ASSERT(arena && arena->pool && from < to);
-	SEA_ASSERT(((uintptr_t)from | (uintptr_t)to) % sea_page_size() == 0);
-	size_t nr_pages = sea_arena_purge(arena, sea_arena_pfn(arena, from), sea_arena_pfn(arena, to));
-	sea_purge_note_try(nr_pages);
-	sea_pages_note_gone(nr_pages);
-	sea_allowance_note_purged(nr_pages);
-	return nr_pages << sea_page_shift();
+	return sea_pages_purge_ranges(&(struct sea_page_range){from, to}, 1, 0);
 }

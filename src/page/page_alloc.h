@@ -106,6 +106,14 @@ size_t sea_pages_count_held(const void *from, const void *to);
  * that were purged.  The caller holds no lock. */
 size_t sea_pages_purge_range(void *from, void *to);
 
+struct sea_page_range {
+	char *from, *to; /* whole pages inside a run */
+};
+
+/* The same for up to SEA_STEP_CALLS ranges; the first at least, the others while it is not later
+ * than `until` (us). */
+size_t sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until);
+
 /* Purges free pages until at most `keep` bytes are dirty.  Returns the bytes that were purged.
  * The caller holds no lock. */
 size_t sea_pages_purge_free(size_t keep);

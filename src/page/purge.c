@@ -229,16 +229,21 @@ static void put_back(void)
 static size_t purge_hand(bool *is_over)
 {
 	SEA_ASSERT(state.nr_hand > 0);
+	struct sea_arena_part part[SEA_STEP_CALLS] = {{0}};
 	size_t nr_pages = 0;
 	uint64_t until = sea_os_now_us() + SEA_STEP_US;
+	for (size_t i = 0; i < state.nr_hand; i++)
+		part[i] = (struct sea_arena_part){state.hand[i].arena, state.hand[i].pfn,
+						  state.hand[i].pfn + (1ull << state.hand[i].order)};
+	unsigned nr_emptied = sea_arena_empty(part, (unsigned)state.nr_hand);
 	for (size_t i = 0; i < state.nr_hand; i++) {
 		struct sea_buddy buddy = state.hand[i];
-		if (i > 0 && sea_os_now_us() >= until) {
+		if (i > 0 && !nr_emptied && sea_os_now_us() >= until) {
 			state.cursor = state.before[i];
 			*is_over = false;
 			break;
 		}
-		size_t gone = sea_arena_purge(buddy.arena, buddy.pfn, buddy.pfn + (1ull << buddy.order));
+		size_t gone = sea_arena_purge(part[i].arena, part[i].from, part[i].to, &nr_emptied);
 		sea_purge_note_try(gone);
 		if (gone)
 			sea_seams_purge(buddy.arena->base + ((size_t)buddy.pfn << sea_page_shift()),

@@ -148,9 +148,14 @@ def sandboxed(error, calls):
 
 def without_calls():
     for error in ("EPERM", "ENOSYS"):
-        for call in ("madvise", "getrandom", "sched_getaffinity", "membarrier", "mremap", "prctl"):
+        for call in ("madvise", "process_madvise", "getrandom", "sched_getaffinity", "membarrier", "mremap", "prctl"):
             sandboxed(error, call)
         sandboxed(error, "madvise,getrandom,sched_getaffinity,membarrier,mremap,prctl,getcpu")
+
+
+def killed_for_new_calls():
+    """A filter from before the program: seamalloc looks for one before it makes the call."""
+    sandboxed("KILL", "process_madvise")
 
 
 def without_files():
@@ -362,6 +367,7 @@ def main():
     report.case("RLIMIT_DATA of 64 MiB", data_limit)
     report.case("limits too small to work in", tiny_limits)
     report.case("a sandbox that denies optional system calls", without_calls)
+    report.case("a sandbox that kills for the newest system call", killed_for_new_calls, (SEAM,))
     report.case("a sandbox that denies to open files", without_files, (SEAM,))
     report.case("no clock, no processor, nothing known of the process", failing_calls)
     report.case("no /proc", without_proc)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sandbox.c ERROR CALL,CALL... PROGRAM [ARGUMENT...] - runs PROGRAM in a seccomp filter
- * that answers ERROR (EPERM or ENOSYS) to the system calls named
+ * that answers ERROR (EPERM or ENOSYS) to the system calls named; KILL: ends the process
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -24,6 +24,7 @@ static const struct {
 	unsigned number;
 } known[] = {
 	{"madvise", SYS_madvise},
+	{"process_madvise", 440}, /* glibc before 2.33 has no name for it */
 	{"getrandom", SYS_getrandom},
 	{"sched_getaffinity", SYS_sched_getaffinity},
 	{"membarrier", SYS_membarrier},
@@ -43,7 +44,7 @@ static unsigned number_of(const char *name)
 }
 
 /* load number; one comparison for each call; allow; deny */
-static void install(const unsigned *calls, unsigned nr_calls, unsigned error)
+static void install(const unsigned *calls, unsigned nr_calls, unsigned answer)
 {
 	struct sock_filter filter[MAX_CALLS + 3];
 	unsigned n = 0;
@@ -52,7 +53,7 @@ static void install(const unsigned *calls, unsigned nr_calls, unsigned error)
 		filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i],
 							   (unsigned char)(nr_calls - i), 0);
 	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error);
+	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answer);
 	struct sock_fprog program = {(unsigned short)n, filter};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
@@ -68,7 +69,8 @@ int main(int argc, char **argv)
 		return 2;
 	for (char *name = strtok(argv[2], ","); name != NULL && nr_calls < MAX_CALLS; name = strtok(NULL, ","))
 		calls[nr_calls++] = number_of(name);
-	install(calls, nr_calls, strcmp(argv[1], "EPERM") == 0 ? EPERM : ENOSYS);
+	install(calls, nr_calls, strcmp(argv[1], "KILL") == 0 ? SECCOMP_RET_KILL_PROCESS
+			: SECCOMP_RET_ERRNO | (strcmp(argv[1], "EPERM") == 0 ? EPERM : ENOSYS));
 	execv(argv[3], argv + 3);
 	perror(argv[3]);
 	return 2;

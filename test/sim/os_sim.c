@@ -392,6 +392,15 @@ bool sea_os_purge(void *base, size_t size)
 	return done;
 }
 
+/* A system that is slow is an old one, too. */
+unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr)
+{
+	unsigned done = 0;
+	while (!sim.purge_ms && done < nr && sea_os_purge(ranges[done].base, ranges[done].size))
+		done++;
+	return done;
+}
+
 bool sea_os_reset(void *base, size_t size)
 {
 	pthread_mutex_lock(&mutex);

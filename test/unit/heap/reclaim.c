@@ -216,15 +216,15 @@ static uint32_t is_alone = 1; /* no other thread runs */
 static char *meanwhile[5000];
 static size_t nr_meanwhile;
 
-size_t __real_sea_pages_purge_range(void *from, void *to);
-size_t __wrap_sea_pages_purge_range(void *from, void *to);
+size_t __real_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until);
+size_t __wrap_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until);
 
-size_t __wrap_sea_pages_purge_range(void *from, void *to)
+size_t __wrap_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until)
 {
-	size_t bytes = __real_sea_pages_purge_range(from, to);
+	size_t bytes = __real_sea_pages_purge_ranges(ranges, nr, until);
 	/* RC4: this thread purges */
 	CHECK(sea_load_relaxed(&is_alone) == 0 || !sea_reclaim_is_sound());
-	for (int i = 0; allocate_while_purging && i < 100 && nr_meanwhile < NR(meanwhile); i++) {
+	for (unsigned i = 0; allocate_while_purging && i < 100 * nr && nr_meanwhile < NR(meanwhile); i++) {
 		meanwhile[nr_meanwhile] = sea_engine_alloc(48);
 		CHECK(meanwhile[nr_meanwhile]);
 		test_fill(meanwhile[nr_meanwhile], 48, nr_meanwhile);

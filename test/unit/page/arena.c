@@ -15,6 +15,12 @@ static struct sea_arena arena;
 static uint64_t touched[PAGES / 64 + 1], hollow[PAGES / 64 + 1], huge[1];
 static char pool_stands_in; /* arena.c only asks whether there is one */
 
+static size_t purge_now(size_t from, size_t to)
+{
+	unsigned nr_emptied = 0;
+	return sea_arena_purge(&arena, from, to, &nr_emptied);
+}
+
 static void reserve(size_t size, size_t align, bool whole)
 {
 	CHECK(sea_arena_reserve(&arena, size, align, whole ? sim.page_size : 0));
@@ -196,7 +202,7 @@ static void touch(size_t from, size_t to, size_t page)
 static void purge(size_t from, size_t to, bool works)
 {
 	size_t want = naive_count(from, to);
-	CHECK_EQ(sea_arena_purge(&arena, from, to), works ? want : 0);
+	CHECK_EQ(purge_now(from, to), works ? want : 0);
 	if (works)
 		memset(naive + from, 0, to - from);
 }
@@ -225,7 +231,7 @@ static void purge_asks_for_touched_pages_only(void)
 {
 	reserve(PAGES * 4096, 1, false);
 	CHECK(sea_arena_commit(&arena, arena.size));
-	CHECK_EQ(sea_arena_purge(&arena, 0, PAGES), 0);
+	CHECK_EQ(purge_now(0, PAGES), 0);
 	CHECK_EQ(sim.nr_calls[SIM_PURGE], 0);
 	touch(10, 20, 4096);
 	touch(90, 91, 4096);
@@ -260,6 +266,29 @@ static void what_lies_close_goes_in_one_call(void)
 }
 
 /* The pages stay touched: they may hold old bytes. */
+/* Rows of several parts lose their memory in one call, 16 at most; no row is purged twice. */
+static void rows_are_emptied_together(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	CHECK(sea_arena_commit(&arena, arena.size));
+	struct sea_arena_part part[2] = {{&arena, 0, PAGES / 2}, {&arena, PAGES / 2, PAGES}};
+	CHECK_EQ(sea_arena_empty(part, 2), 0);
+	sea_arena_touch(&arena, 5, 6, true);
+	CHECK_EQ(sea_arena_empty(part, 2), 0); /* one row */
+	sea_arena_touch(&arena, PAGES / 2, PAGES / 2 + 3, true);
+	sea_arena_touch(&arena, PAGES - 1, PAGES, true);
+	arena.base[5 * 4096] = arena.base[(PAGES - 1) * 4096] = 1;
+	unsigned nr_emptied = sea_arena_empty(part, 2);
+	CHECK_EQ(nr_emptied, 3);
+	CHECK_EQ(sim.purged, 5 * 4096);
+	CHECK_EQ(arena.base[5 * 4096] + arena.base[(PAGES - 1) * 4096], 0);
+	CHECK_EQ(sea_arena_purge(&arena, 0, PAGES / 2, &nr_emptied), 1);
+	CHECK_EQ(sea_arena_purge(&arena, PAGES / 2, PAGES, &nr_emptied), 4);
+	CHECK_EQ(nr_emptied, 0);
+	CHECK_EQ(sim.purged, 5 * 4096);
+	CHECK_EQ(sea_arena_count_touched(&arena, 0, PAGES), 0);
+}
+
 static void purge_can_fail(void)
 {
 	reserve(PAGES * 4096, 1, false);
@@ -300,10 +329,10 @@ static void a_huge_range_is_hollow_until_touched(void)
 	CHECK_EQ(sea_arena_touch(&arena, from + 5, from + 15, true), 10);
 	check_hollow(HUGE_PAGES, HUGE_PAGES - 10, 1);
 	CHECK_EQ(sea_arena_count_touched(&arena, 0, PAGES), 10);
-	CHECK_EQ(sea_arena_purge(&arena, from, from + 100), 10);
+	CHECK_EQ(purge_now(from, from + 100), 10);
 	check_hollow(HUGE_PAGES - 100, HUGE_PAGES - 100, 0);
 	CHECK(!sea_arena_make_huge(&arena, from)); /* pages that it had are still there */
-	CHECK_EQ(sea_arena_purge(&arena, from, from + HUGE_PAGES), 0);
+	CHECK_EQ(purge_now(from, from + HUGE_PAGES), 0);
 	check_hollow(0, 0, 0);
 	CHECK(sea_arena_make_huge(&arena, from + HUGE_PAGES - 1));
 	check_hollow(HUGE_PAGES, HUGE_PAGES, 1);
@@ -328,7 +357,7 @@ static void borders_between_huge_ranges_and_others(void)
 		if (below(&seed, 2))
 			want[i + 1] |= sea_arena_make_huge(&arena, from);
 		else if (want[i + 1]) {
-			sea_arena_purge(&arena, from, from + HUGE_PAGES);
+			purge_now(from, from + HUGE_PAGES);
 			want[i + 1] = false;
 		}
 		for (size_t k = 0; k <= ROW_RANGES; k++)
@@ -345,7 +374,7 @@ static void a_range_in_use_is_not_made_huge(void)
 	size_t from = a_range();
 	CHECK_EQ(sea_arena_make_huge(&arena, 0), from == 0);	     /* begins before the arena, */
 	CHECK_EQ(sea_arena_make_huge(&arena, PAGES - 1), from == 0); /* or ends behind it */
-	sea_arena_purge(&arena, 0, PAGES);
+	purge_now(0, PAGES);
 	CHECK(sea_arena_commit(&arena, PAGES * 4096));
 	touch(from + HUGE_PAGES - 1, from + HUGE_PAGES, 4096);
 	CHECK(!sea_arena_make_huge(&arena, from));
@@ -459,7 +488,7 @@ static const struct test_case cases[] = {
 	PASSES(few_calls_for_much_memory), PASSES(whole_commits_exactly), PASSES(short_of_memory),
 	PASSES(commit_can_fail), PASSES(threads_commit_at_once), PASSES(touched_pages), PASSES(touched_pages_of_16k),
 	PASSES(purge_asks_for_touched_pages_only), PASSES(clearing_skips_what_is_not_touched),
-	PASSES(what_lies_close_goes_in_one_call), PASSES(purge_can_fail),
+	PASSES(rows_are_emptied_together), PASSES(what_lies_close_goes_in_one_call), PASSES(purge_can_fail),
 	PASSES(a_huge_range_is_hollow_until_touched), PASSES(a_range_in_use_is_not_made_huge),
 	PASSES(touch_purge_and_make_huge), PASSES(borders_between_huge_ranges_and_others), PASSES(reserve_can_fail),
 	PASSES(release_can_fail), PASSES(release_can_fail_before_any_commit),
