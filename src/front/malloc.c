@@ -39,7 +39,7 @@ void sea_free_aligned_sized(void *block, size_t align, size_t size)
 	sea_free_sized(block, size);
 }
 
-void *sea_front_calloc_slow(size_t size)
+static SEA_NOINLINE void *calloc_or_fail(size_t size)
 {
 	void *block;
 	do
@@ -48,6 +48,15 @@ void *sea_front_calloc_slow(size_t size)
 	if (unlikely(!block))
 		errno = ENOMEM;
 	return block;
+}
+
+/* What comes from a cache was used before. */
+void *sea_front_calloc_slow(size_t size)
+{
+	void *block = sea_fast_pop(size);
+	if (unlikely(!block))
+		block = sea_fast_pop_more(size);
+	return likely(block) ? memset(block, 0, size) : calloc_or_fail(size);
 }
 
 void *sea_calloc(size_t count, size_t size) { return sea_front_calloc(count, size); }

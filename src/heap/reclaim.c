@@ -42,6 +42,7 @@ struct purge {
 	uint64_t until;	/* the end of the step's time, in us */
 	bool is_late;	/* the time is over */
 	unsigned most;	/* ranges that the step may still purge */
+	unsigned nr_done; /* ranges that it has purged */
 	unsigned nr;
 	struct sea_page_range range[SEA_STEP_CALLS]; /* inside holes, behind their descriptors */
 };
@@ -71,7 +72,8 @@ static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struc
 	}
 	shard->nr_purging++;
 	sea_lock_drop(&shard->lock);
-	size_t bytes = sea_pages_purge_ranges(purge->range, purge->nr, purge->until);
+	size_t bytes = 0;
+	purge->nr_done += sea_pages_purge_ranges(purge->range, purge->nr, purge->until, &bytes);
 	purge->is_late = sea_os_now_us() >= purge->until;
 	sea_lock_take(&shard->lock);
 	SEA_ASSERT(shard->nr_purging > 0); /* RC4 */
@@ -111,7 +113,10 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 struct pass {
 	size_t least;	    /* minimum bytes of a range */
 	uint32_t end;	    /* the zones from this index on are done */
+	unsigned most;	    /* ranges that the next step may purge: as many as the last had time for */
 };
+
+static struct pass new_pass(size_t least) { return (struct pass){least, UINT32_MAX, SEA_STEP_CALLS}; }
 
 /* Finds the next zone that may have ranges for the pass; false if there is none, or no looks are
  * left. */
@@ -132,12 +137,19 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 	return end > 0 && *looks > 0;
 }
 
+/* Ranges that the next step may purge.  A step that runs out of time has held others in vain. */
+static unsigned most_of_next(const struct purge *purge, unsigned most)
+{
+	SEA_ASSERT(most > 0 && purge->nr_done <= most);
+	return purge->is_late ? (unsigned)sea_max(purge->nr_done, 1) : (unsigned)sea_min(2 * most, SEA_STEP_CALLS);
+}
+
 /* One step of a pass.  *bytes: what was purged.  False: the pass is over. */
 static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
 {
 	SEA_ASSERT(!sea_lock_holds_any());
 	unsigned looks = SEA_STEP_LOOKS;
-	struct purge purge = {.least = pass->least, .most = SEA_STEP_CALLS, .until = sea_os_now_us() + SEA_STEP_US};
+	struct purge purge = {.least = pass->least, .most = pass->most, .until = sea_os_now_us() + SEA_STEP_US};
 	*bytes = 0;
 	sea_lock_take(&shard->lock);
 	while (!shard->is_clearing && purge.most > 0 && !purge.is_late && *bytes < SEA_STEP_PAGES * sea_page_size() &&
@@ -147,6 +159,7 @@ static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t
 		if (!*bytes || (purge.most > 0 && !purge.is_late))
 			pass->end = i;
 	}
+	pass->most = most_of_next(&purge, pass->most);
 	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep || shard->is_clearing;
 	sea_shard_drop_lock(shard);
 	return !is_over;
@@ -156,7 +169,7 @@ size_t sea_reclaim_shard(struct sea_shard *shard, size_t keep)
 {
 	size_t bytes = 0, some;
 	bool goes_on;
-	struct pass pass = {sea_page_size(), UINT32_MAX};
+	struct pass pass = new_pass(sea_page_size());
 	do {
 		goes_on = step(shard, &pass, keep, &some);
 		bytes += some;
@@ -242,7 +255,7 @@ void sea_reclaim_in_child(void)
 static void begin(struct sea_round *round, size_t least)
 {
 	round->shard = 0;
-	round->pass = (struct pass){least, UINT32_MAX};
+	round->pass = new_pass(least);
 }
 
 static bool is_over(const struct sea_round *round) { return round->shard >= nr_shards(); }

@@ -502,25 +502,27 @@ static struct sea_arena_part part_of(const struct sea_page_range *range)
 	return (struct sea_arena_part){arena, sea_arena_pfn(arena, range->from), sea_arena_pfn(arena, range->to)};
 }
 
-size_t sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until)
+unsigned sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until, size_t *bytes)
 {
 	struct sea_arena_part part[SEA_STEP_CALLS] = {part_of(&ranges[0])};
-	size_t bytes = 0;
+	unsigned i = 0;
 	SEA_ASSERT(nr > 0 && nr <= SEA_STEP_CALLS);
-	for (unsigned i = 1; i < nr; i++)
-		part[i] = part_of(&ranges[i]);
+	for (unsigned k = 1; k < nr; k++)
+		part[k] = part_of(&ranges[k]);
 	unsigned nr_emptied = sea_arena_empty(part, nr);
-	for (unsigned i = 0; i < nr && (i == 0 || nr_emptied || sea_os_now_us() < until); i++) {
+	for (; i < nr && (i == 0 || nr_emptied || sea_os_now_us() < until); i++) {
 		size_t nr_pages = sea_arena_purge(part[i].arena, part[i].from, part[i].to, &nr_emptied);
 		sea_purge_note_try(nr_pages);
 		sea_pages_note_gone(nr_pages);
 		sea_allowance_note_purged(nr_pages);
-		bytes += nr_pages << sea_page_shift();
+		*bytes += nr_pages << sea_page_shift();
 	}
-	return bytes;
+	return i;
 }
 
 size_t sea_pages_purge_range(void *from, void *to)
 {
-	return sea_pages_purge_ranges(&(struct sea_page_range){from, to}, 1, 0);
+	size_t bytes = 0;
+	sea_pages_purge_ranges(&(struct sea_page_range){from, to}, 1, 0, &bytes);
+	return bytes;
 }

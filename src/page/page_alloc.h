@@ -111,8 +111,8 @@ struct sea_page_range {
 };
 
 /* The same for up to SEA_STEP_CALLS ranges; the first at least, the others while it is not later
- * than `until` (us). */
-size_t sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until);
+ * than `until` (us).  Adds to *bytes what was purged, and returns how many ranges it came to. */
+unsigned sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until, size_t *bytes);
 
 /* Purges free pages until at most `keep` bytes are dirty.  Returns the bytes that were purged.
  * The caller holds no lock. */
