@@ -216,12 +216,12 @@ static uint32_t is_alone = 1; /* no other thread runs */
 static char *meanwhile[5000];
 static size_t nr_meanwhile;
 
-size_t __real_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until);
-size_t __wrap_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until);
+unsigned __real_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until, size_t *bytes);
+unsigned __wrap_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until, size_t *bytes);
 
-size_t __wrap_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until)
+unsigned __wrap_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until, size_t *bytes)
 {
-	size_t bytes = __real_sea_pages_purge_ranges(ranges, nr, until);
+	unsigned nr_done = __real_sea_pages_purge_ranges(ranges, nr, until, bytes);
 	/* RC4: this thread purges */
 	CHECK(sea_load_relaxed(&is_alone) == 0 || !sea_reclaim_is_sound());
 	for (unsigned i = 0; allocate_while_purging && i < 100 * nr && nr_meanwhile < NR(meanwhile); i++) {
@@ -230,7 +230,7 @@ size_t __wrap_sea_pages_purge_ranges(const struct sea_page_range *ranges, unsign
 		test_fill(meanwhile[nr_meanwhile], 48, nr_meanwhile);
 		nr_meanwhile++;
 	}
-	return bytes;
+	return nr_done;
 }
 
 /* What stands in front of the pages is taken before they are free again. */
