@@ -33,8 +33,6 @@
 #define SHORT_RANGES_MS 200
 #define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
-/* Steps that one call makes if other threads had to give up meanwhile. */
-#define STEPS_FOR_OTHERS 8
 
 /* The bounds of a step, and the ranges that it purges in one zone. */
 struct purge {
@@ -212,8 +210,8 @@ static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
 	uint32_t wanted;     /* enum sea_occasion: the reason of another thread that had to give up;
 				atomic */
-	size_t floor;	     /* dirty bytes that the last pass left, if above the high watermark; else 0;
-				atomic */
+	size_t rest_until;   /* if the last pass ended above the high watermark: ordinary calls wait until
+				so many pages were freed; atomic */
 
 	/* For the thread that is running. */
 	struct sea_round {
@@ -237,7 +235,7 @@ void sea_reclaim_in_child(void)
 {
 	sea_store_relaxed(&state.is_running, 0);
 	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
-	sea_store_relaxed(&state.floor, 0);
+	sea_store_relaxed(&state.rest_until, 0);
 	state.rows.shard = state.shorts.shard = NO_PASS; /* RC2: another thread may have been at one */
 	for (unsigned i = 0; i < nr_shards(); i++)
 		nth_shard(i)->nr_purging = nth_shard(i)->is_clearing = 0;
@@ -303,15 +301,15 @@ static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasio
 	return !is_over(&state.shorts);
 }
 
-/* A step for long rows.  True: the pass is not over. */
+/* A step for long rows.  True: there are more, or some went. */
 static bool reclaim_rows(struct sea_watermarks marks)
 {
 	if (is_over(&state.rows))
 		begin(&state.rows, SEA_ZONE_LONG_ROW);
-	while (!is_over(&state.rows))
-		if (go_round(&state.rows, marks.low))
-			break;
-	return !is_over(&state.rows);
+	size_t bytes = 0;
+	while (!bytes && !is_over(&state.rows))
+		bytes = go_round(&state.rows, marks.low);
+	return bytes > 0 || !is_over(&state.rows);
 }
 
 static bool reclaim_metadata(void)
@@ -333,26 +331,25 @@ static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 	    (reclaim_rows(marks) || reclaim_short(marks, occasion)))
 		return true;
 	bool goes_on = reclaim_metadata();
-	size_t left = sea_pages_dirty();
-	sea_store_relaxed(&state.floor, left > marks.high ? left : 0);
+	size_t more = sea_pages_dirty() > marks.high ? SEA_PURGE_RETRY_PAGES : 0;
+	sea_store_relaxed(&state.rest_until, sea_purge_freed() + more);
 	return goes_on;
 }
 
-/* Claim: there is nothing to do.  If a pass ended above the high watermark, ordinary calls wait
- * until more is dirty. */
+/* Claim: there is nothing to do. */
 static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 {
-	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
+	size_t dirty = sea_pages_dirty();
 	if (sea_reclaim_goes_on() && dirty > marks.low)
 		return false;
-	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + SEA_PURGE_RETRY_PAGES * sea_page_size());
+	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && !sea_purge_freed_since(&state.rest_until));
 }
 
-/* A thread that ends or frees much may make no further call, and other threads may not either.  So
- * it waits for its turn. */
+/* A thread that ends may make no further call, and other threads may not either.  So it waits for its
+ * turn. */
 static bool take_turn(enum sea_occasion occasion)
 {
-	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : SEA_STEP_YIELDS;
+	unsigned nr_tries = occasion == SEA_THREAD_ENDS ? SEA_STEP_YIELDS : 1;
 	for (; !sea_swap_if(&state.is_running, 0, 1); sea_os_yield())
 		if (--nr_tries == 0)
 			return false;
@@ -370,11 +367,11 @@ bool sea_reclaim(enum sea_occasion occasion)
 		return occasion != SEA_THREAD_ENDS; /* a thread that frees will call again */
 	}
 	bool goes_on;
-	unsigned nr_steps = STEPS_FOR_OTHERS;
+	uint64_t until = sea_purge_until();
 	do {
 		uint32_t wanted = sea_exchange_acq_rel_mt(&state.wanted, SEA_NOW_AND_THEN);
 		goes_on = reclaim(marks, sea_max(occasion, wanted));
-	} while (goes_on && sea_load_relaxed(&state.wanted) != SEA_NOW_AND_THEN && --nr_steps > 0);
+	} while (sea_purge_has_time(until) && goes_on);
 	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
 	SEA_ASSERT(rounds_are_sound());
 	sea_exchange_acq_rel_mt(&state.is_running, 0);

@@ -24,7 +24,10 @@
 #define PIECE_ORDER ((unsigned)__builtin_ctz(SEA_STEP_PAGES))
 /* After so many useless calls in a row the system has refused.  Fewer may be a part that the
  * program has locked. */
-#define REFUSED_CALLS (4 * SEA_STEP_CALLS)
+#define REFUSED_CALLS (16 * SEA_STEP_CALLS)
+/* A call makes steps for this part of the time since the last one did, and for so long at most. */
+#define STEPS_SHARE 8
+#define STEPS_US (10 * SEA_STEP_US)
 
 struct cursor {
 	size_t arena;	/* index in the list */
@@ -35,7 +38,7 @@ struct cursor {
 static struct {
 	uint32_t is_running;		    /* a thread has the turn; atomic */
 	uint32_t goes_on;		    /* a round has begun; atomic */
-	size_t nr_missed;			    /* steps that threads without the turn left; atomic */
+	uint64_t stepped_us;		    /* the end of the last step; atomic */
 	size_t nr_freed;		    /* pages, ever; atomic */
 	size_t quiet_until;		    /* no purging before nr_freed reaches this; atomic */
 	size_t rest_until;		    /* no new round before nr_freed reaches this; atomic */
@@ -71,8 +74,7 @@ static void pause_for(size_t *until, size_t nr_pages)
 	sea_store_relaxed(until, sea_load_relaxed(&state.nr_freed) + nr_pages);
 }
 
-/* nr_freed may wrap. */
-static bool is_past(const size_t *until)
+bool sea_purge_freed_since(const size_t *until)
 {
 	return (intptr_t)(sea_load_relaxed(&state.nr_freed) - sea_load_relaxed(until)) >= 0;
 }
@@ -100,16 +102,21 @@ void sea_purge_note_rest(size_t nr_pages)
 		pause_for(&state.rest_until, SEA_PURGE_RETRY_PAGES);
 }
 
-bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
+bool sea_purge_may_try(void) { return sea_purge_freed_since(&state.quiet_until); }
 
-bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
+bool sea_purge_may_begin(void) { return sea_purge_may_try() && sea_purge_freed_since(&state.rest_until); }
 
-void sea_purge_note_missed(size_t nr_steps) { sea_add_relaxed_mt(&state.nr_missed, nr_steps); }
-
-size_t sea_purge_take_missed(size_t most)
+uint64_t sea_purge_until(void)
 {
-	size_t missed = sea_load_relaxed(&state.nr_missed), taken = sea_min(missed, most);
-	return taken && sea_swap_if(&state.nr_missed, missed, missed - taken) ? taken : 0;
+	uint64_t now = sea_os_now_us(), last = sea_load_relaxed(&state.stepped_us);
+	return now + (now > last ? sea_min((now - last) / STEPS_SHARE, STEPS_US) : 0);
+}
+
+bool sea_purge_has_time(uint64_t until)
+{
+	uint64_t now = sea_os_now_us();
+	sea_store_relaxed(&state.stepped_us, now);
+	return now < until;
 }
 
 /* --- which ----------------------------------------------------------------------- */
@@ -263,7 +270,6 @@ void sea_purge_in_child(void)
 	put_back();
 	state.is_running = 0;
 	state.goes_on = 0;
-	state.nr_missed = 0;
 }
 
 bool sea_purge_is_sound(void)
