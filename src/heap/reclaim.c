@@ -210,8 +210,8 @@ static struct {
 	uint32_t is_running; /* one thread at a time; atomic */
 	uint32_t wanted;     /* enum sea_occasion: the reason of another thread that had to give up;
 				atomic */
-	size_t rest_until;   /* if the last pass ended above the high watermark: ordinary calls wait until
-				so many pages were freed; atomic */
+	size_t floor;	     /* dirty bytes that the last pass left, if above the high watermark; else 0;
+				atomic */
 
 	/* For the thread that is running. */
 	struct sea_round {
@@ -235,7 +235,7 @@ void sea_reclaim_in_child(void)
 {
 	sea_store_relaxed(&state.is_running, 0);
 	sea_store_relaxed(&state.wanted, SEA_NOW_AND_THEN);
-	sea_store_relaxed(&state.rest_until, 0);
+	sea_store_relaxed(&state.floor, 0);
 	state.rows.shard = state.shorts.shard = NO_PASS; /* RC2: another thread may have been at one */
 	for (unsigned i = 0; i < nr_shards(); i++)
 		nth_shard(i)->nr_purging = nth_shard(i)->is_clearing = 0;
@@ -331,18 +331,19 @@ static bool reclaim(struct sea_watermarks marks, enum sea_occasion occasion)
 	    (reclaim_rows(marks) || reclaim_short(marks, occasion)))
 		return true;
 	bool goes_on = reclaim_metadata();
-	size_t more = sea_pages_dirty() > marks.high ? SEA_PURGE_RETRY_PAGES : 0;
-	sea_store_relaxed(&state.rest_until, sea_purge_freed() + more);
+	size_t left = sea_pages_dirty();
+	sea_store_relaxed(&state.floor, left > marks.high ? left : 0);
 	return goes_on;
 }
 
-/* Claim: there is nothing to do. */
+/* Claim: there is nothing to do.  If a pass ended above the high watermark, ordinary calls wait
+ * until more is dirty. */
 static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 {
-	size_t dirty = sea_pages_dirty();
+	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
 	if (sea_reclaim_goes_on() && dirty > marks.low)
 		return false;
-	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && !sea_purge_freed_since(&state.rest_until));
+	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + SEA_PURGE_RETRY_PAGES * sea_page_size());
 }
 
 /* A thread that ends may make no further call, and other threads may not either.  So it waits for its

@@ -24,10 +24,10 @@
 #define PIECE_ORDER ((unsigned)__builtin_ctz(SEA_STEP_PAGES))
 /* After so many useless calls in a row the system has refused.  Fewer may be a part that the
  * program has locked. */
-#define REFUSED_CALLS (16 * SEA_STEP_CALLS)
+#define REFUSED_CALLS (8 * SEA_STEP_CALLS)
 /* A call makes steps for this part of the time since the last one did, and for so long at most. */
 #define STEPS_SHARE 8
-#define STEPS_US (10 * SEA_STEP_US)
+#define STEPS_US (8 * SEA_STEP_US)
 
 struct cursor {
 	size_t arena;	/* index in the list */
@@ -74,7 +74,8 @@ static void pause_for(size_t *until, size_t nr_pages)
 	sea_store_relaxed(until, sea_load_relaxed(&state.nr_freed) + nr_pages);
 }
 
-bool sea_purge_freed_since(const size_t *until)
+/* nr_freed may wrap. */
+static bool is_past(const size_t *until)
 {
 	return (intptr_t)(sea_load_relaxed(&state.nr_freed) - sea_load_relaxed(until)) >= 0;
 }
@@ -102,9 +103,9 @@ void sea_purge_note_rest(size_t nr_pages)
 		pause_for(&state.rest_until, SEA_PURGE_RETRY_PAGES);
 }
 
-bool sea_purge_may_try(void) { return sea_purge_freed_since(&state.quiet_until); }
+bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
 
-bool sea_purge_may_begin(void) { return sea_purge_may_try() && sea_purge_freed_since(&state.rest_until); }
+bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
 
 uint64_t sea_purge_until(void)
 {

@@ -46,9 +46,6 @@ void sea_purge_note_freed(size_t nr_pages);
 /* The sum of those pages.  It may wrap. */
 size_t sea_purge_freed(void);
 
-/* Claim: so many have been freed ever. */
-bool sea_purge_freed_since(const size_t *until);
-
 /* A range was purged, and so many of its pages lost their memory; 0: the system refused.  Any
  * thread. */
 void sea_purge_note_try(size_t nr_pages);
