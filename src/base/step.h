@@ -2,7 +2,8 @@
 /* step.h - how much one call does for others
  *
  * Work that has no bound is done in steps.  A thread makes one step and goes on with its own; the
- * next thread continues.  A step takes some 100 us, whichever of these bounds it reaches first.
+ * next thread continues.  A step takes 10 to 50 us, whichever of these bounds it reaches first.
+ * Where calls that make steps are rare, one makes several (sea_purge_until() in page/purge.h).
  */
 #ifndef SEA_STEP_H
 #define SEA_STEP_H
@@ -10,14 +11,17 @@
 #include "base/compiler.h"
 
 /* Things looked at, a cache miss each: 20 to 60 ns. */
-#define SEA_STEP_LOOKS 1024
+#define SEA_STEP_LOOKS 64
 /* System calls, 1 to 8 us each. */
-#define SEA_STEP_CALLS 16
-/* Pages purged: 2 MiB of 4 KiB pages, a huge page.  A call takes 0.1 to 0.5 us for each page. */
-#define SEA_STEP_PAGES 512
+#define SEA_STEP_CALLS 4
+/* Ranges whose memory is purged: by one system call where the kernel takes several (page/arena.c),
+ * else by as many calls as there is time for. */
+#define SEA_STEP_RANGES 16
+/* Pages purged: a zone of 4 KiB pages.  A call takes 0.1 to 0.5 us for each page. */
+#define SEA_STEP_PAGES 256
 /* After so long a step makes no further system call.  In a virtual machine that reports each free
  * page to its host, a page takes 30 us. */
-#define SEA_STEP_US 200
+#define SEA_STEP_US 20
 
 /* How often a thread that cannot come again yields while another thread makes its step. */
 #define SEA_STEP_YIELDS 100

@@ -86,7 +86,7 @@ static struct sea_cache *pop(struct sea_cache **list)
 
 /* Steps that the end of a thread makes at most to merge a shard, and to reclaim: 100 ms each, if
  * so much memory is free.  Another thread waits for one step at most. */
-#define MOST_STEPS 1024
+#define MOST_STEPS 4096
 
 /* Looks at all zones that are queued when it begins, and merges those that are worth it.  Round 1
  * covers the zones that the queue has taken, round 2 those that were pushed. */

@@ -33,8 +33,6 @@
 #define SHORT_RANGES_MS 200
 #define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
-/* Steps that one call makes if other threads had to give up meanwhile. */
-#define STEPS_FOR_OTHERS 8
 
 /* The bounds of a step, and the ranges that it purges in one zone. */
 struct purge {
@@ -44,7 +42,7 @@ struct purge {
 	unsigned most;	/* ranges that the step may still purge */
 	unsigned nr_done; /* ranges that it has purged */
 	unsigned nr;
-	struct sea_page_range range[SEA_STEP_CALLS]; /* inside holes, behind their descriptors */
+	struct sea_page_range range[SEA_STEP_RANGES]; /* inside holes, behind their descriptors */
 };
 
 static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void *context)
@@ -64,7 +62,7 @@ static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void
 static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
 {
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
-	SEA_ASSERT(purge->nr > 0 && purge->nr <= SEA_STEP_CALLS);
+	SEA_ASSERT(purge->nr > 0 && purge->nr <= SEA_STEP_RANGES);
 	for (unsigned i = 0; i < purge->nr; i++) {
 		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
 		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
@@ -116,7 +114,7 @@ struct pass {
 	unsigned most;	    /* ranges that the next step may purge: as many as the last had time for */
 };
 
-static struct pass new_pass(size_t least) { return (struct pass){least, UINT32_MAX, SEA_STEP_CALLS}; }
+static struct pass new_pass(size_t least) { return (struct pass){least, UINT32_MAX, SEA_STEP_RANGES}; }
 
 /* Finds the next zone that may have ranges for the pass; false if there is none, or no looks are
  * left. */
@@ -141,7 +139,7 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 static unsigned most_of_next(const struct purge *purge, unsigned most)
 {
 	SEA_ASSERT(most > 0 && purge->nr_done <= most);
-	return purge->is_late ? (unsigned)sea_max(purge->nr_done, 1) : (unsigned)sea_min(2 * most, SEA_STEP_CALLS);
+	return purge->is_late ? (unsigned)sea_max(purge->nr_done, 1) : (unsigned)sea_min(2 * most, SEA_STEP_RANGES);
 }
 
 /* One step of a pass.  *bytes: what was purged.  False: the pass is over. */
@@ -312,15 +310,15 @@ static bool reclaim_short(struct sea_watermarks marks, enum sea_occasion occasio
 	return !is_over(&state.shorts);
 }
 
-/* A step for long rows.  True: the pass is not over. */
+/* A step for long rows.  True: there are more, or some went. */
 static bool reclaim_rows(struct sea_watermarks marks)
 {
 	if (is_over(&state.rows))
 		begin(&state.rows, SEA_ZONE_LONG_ROW);
-	while (!is_over(&state.rows))
-		if (go_round(&state.rows, marks.low))
-			break;
-	return !is_over(&state.rows);
+	size_t bytes = 0;
+	while (!bytes && !is_over(&state.rows))
+		bytes = go_round(&state.rows, marks.low);
+	return bytes > 0 || !is_over(&state.rows);
 }
 
 static bool reclaim_metadata(void)
@@ -357,11 +355,11 @@ static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + SEA_PURGE_RETRY_PAGES * sea_page_size());
 }
 
-/* A thread that ends or frees much may make no further call, and other threads may not either.  So
- * it waits for its turn. */
+/* A thread that ends may make no further call, and other threads may not either.  So it waits for its
+ * turn. */
 static bool take_turn(enum sea_occasion occasion)
 {
-	unsigned nr_tries = occasion == SEA_NOW_AND_THEN ? 1 : SEA_STEP_YIELDS;
+	unsigned nr_tries = occasion == SEA_THREAD_ENDS ? SEA_STEP_YIELDS : 1;
 	for (; !sea_swap_if(&state.is_running, 0, 1); sea_os_yield())
 		if (--nr_tries == 0)
 			return false;
@@ -379,11 +377,11 @@ bool sea_reclaim(enum sea_occasion occasion)
 		return occasion != SEA_THREAD_ENDS; /* a thread that frees will call again */
 	}
 	bool goes_on;
-	unsigned nr_steps = STEPS_FOR_OTHERS;
+	uint64_t until = sea_purge_until();
 	do {
 		uint32_t wanted = sea_exchange_acq_rel_mt(&state.wanted, SEA_NOW_AND_THEN);
 		goes_on = reclaim(marks, sea_max(occasion, wanted));
-	} while (goes_on && sea_load_relaxed(&state.wanted) != SEA_NOW_AND_THEN && --nr_steps > 0);
+	} while (sea_purge_has_time(until) && goes_on);
 	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
 	SEA_ASSERT(rounds_are_sound());
 	sea_exchange_acq_rel_mt(&state.is_running, 0);

@@ -152,7 +152,7 @@ void sea_shard_drop_lock(struct sea_shard *shard)
 		bool is_last = !shard->emptied;
 		sea_lock_drop(&shard->lock);
 		while (nr)
-			sea_pages_free(bases[--nr]);
+			shard->is_apart ? sea_pages_free(bases[--nr]) : sea_pages_give(bases[--nr]);
 		if (is_last)
 			return;
 		sea_lock_take(&shard->lock);

@@ -17,6 +17,7 @@
 #include "base/options.h"
 #include "base/os.h"
 #include "base/page_size.h"
+#include "base/step.h"
 #include "map/map.h"
 
 /* The kernel splits a mapping at each border between huge ranges and others, and a process may
@@ -372,17 +373,15 @@ static size_t purge_map(struct sea_arena *arena, uint64_t *map, size_t from, siz
  * thread of the process; a call for several rows does so once.  Where the hypervisor intercepts
  * the flush of a page, rows of 1 to 32 pages took 28 to 39 us a page, and 0.2 to 3 us by 16 in one
  * call. */
-#define EMPTIED_ROWS 16
-
 unsigned sea_arena_empty(const struct sea_arena_part *parts, unsigned nr)
 {
-	struct sea_os_range row[EMPTIED_ROWS];
+	struct sea_os_range row[SEA_STEP_RANGES];
 	unsigned nr_rows = 0;
 	for (unsigned i = 0; i < nr; i++) {
 		const struct sea_arena_part *part = &parts[i];
 		split_huge(part->arena, part->from, part->to);
 		size_t from = part->from, end;
-		for (; nr_rows < EMPTIED_ROWS && (from = sea_bits_find(part->arena->touched, from, part->to, true)) < part->to;
+		for (; nr_rows < SEA_STEP_RANGES && (from = sea_bits_find(part->arena->touched, from, part->to, true)) < part->to;
 		     from = end) {
 			end = row_end(part->arena->touched, from, part->to);
 			row[nr_rows++] = range_of(part->arena, from, end);

@@ -58,7 +58,8 @@ bool sea_budget_may_park(size_t bytes)
 
 size_t sea_budget_cache_room(void)
 {
-	size_t most = sea_max(sea_pages_in_use() / SEA_BUDGET_CACHES_SHARE, SEA_BUDGET_CACHES_LEAST);
+	size_t least = sea_budget_of_thread(SIZE_MAX) * SEA_BUDGET_THREAD_GROWTH;
+	size_t most = sea_max(sea_pages_in_use() / SEA_BUDGET_CACHES_SHARE, least);
 	return most - sea_min(most, sea_load_relaxed(&sea_budget.cached));
 }
 

@@ -8,7 +8,7 @@
  *                                 watermark, half of that + the allowance
  *    bins of one thread           max(cache, what it held at its peak),        growing a bin
  *                                 8 times the option `cache` at most
- *    bins of all threads, those   max(64 MiB, a quarter of what is in use)     the same
+ *    bins of all threads, those   max(64 times `cache`, a quarter of the use)   the same
  *    of ended threads included
  *    bins of ended threads        the option `cache` each, 16 threads          ending a thread
  *    hollow pages (huge pages)    a 20th of what was written to                making a huge page
@@ -36,11 +36,10 @@
 /* Bins of one thread: at most so many times the option `cache`.  8 MiB serve a batch of 100,000
  * small blocks.  With 16 MiB no workload of the benchmark ran faster. */
 #define SEA_BUDGET_THREAD_GROWTH 8
-/* Bins of all threads: this part of what is in use, at least what 8 threads may hold.  A thread's
- * bins grow while it holds at most this part (at least the option `cache`) more than was live at
- * its peak. */
+/* Bins of all threads: this part of what is in use; at least what as many threads as the factor
+ * above may hold.  A thread's bins grow while it holds at most this part (at least the option
+ * `cache`) more than was live at its peak. */
 #define SEA_BUDGET_CACHES_SHARE 4
-#define SEA_BUDGET_CACHES_LEAST (64 * SEA_MIB)
 /* Bins of ended threads: so many threads.  A thread that did little leaves some 100 KiB. */
 #define SEA_BUDGET_MOST_LEFT 16
 /* Hollow pages: huge pages may add 5 %. */

@@ -211,15 +211,19 @@ static size_t purge_step(size_t want, bool *is_over)
 	return step.nr_pages;
 }
 
-/* Purges until at most `keep` bytes are dirty, or for nr_steps steps.  The thread has the turn and
- * ends it.  Returns the pages that were purged. */
-static size_t purge_some(size_t keep, size_t nr_steps)
+/* Purges until at most `keep` bytes are dirty, or so many pages have been purged; a step whose calls
+ * took all of its time counts a few pages at least.  The thread has the turn and ends it.  Returns
+ * the pages that were purged. */
+static size_t purge_some(size_t keep, size_t most)
 {
-	size_t nr_purged = 0, rest;
+	size_t nr_purged = 0, done = 0, rest;
 	bool is_over = false;
 	sea_budget_measure();
-	while ((rest = excess(keep)) > 0 && !is_over && nr_steps-- > 0)
-		nr_purged += purge_step(rest, &is_over);
+	while ((rest = excess(keep)) > 0 && !is_over && done < most) {
+		size_t nr_pages = purge_step(rest, &is_over);
+		nr_purged += nr_pages;
+		done += sea_max(nr_pages, SEA_STEP_PAGES / SEA_STEP_CALLS);
+	}
 	if (!rest || is_over)
 		release_empty(1, SEA_STEP_PAGES);
 	if (is_over)
@@ -236,12 +240,6 @@ size_t sea_pages_purge_free(size_t keep)
 	return purge_some(keep, SIZE_MAX) << sea_page_shift();
 }
 
-/* Steps for a free of so many touched pages: 5/4 of them, so that more pages go than come. */
-static size_t steps_for(size_t nr_pages) { return 1 + (nr_pages + nr_pages / 4) / SEA_STEP_PAGES; }
-
-/* Steps for other threads that one call makes at most. */
-#define MISSED_STEPS 2
-
 /* Claim: a new round would purge. */
 static bool wants_round(struct sea_watermarks marks)
 {
@@ -255,13 +253,11 @@ bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 		return false;
 	if (!sea_pages_free_dirty() || !sea_purge_may_begin())
 		return false;
-	if (!sea_purge_begin()) {
-		sea_purge_note_missed(steps_for(nr_pages));
+	if (!sea_purge_begin())
 		return true;
-	}
 	if (!sea_purge_goes_on())
 		begin_round();
-	purge_some(marks.low, steps_for(nr_pages) + sea_purge_take_missed(MISSED_STEPS));
+	purge_some(marks.low, 1 + nr_pages + nr_pages / 4); /* more pages go than come; at least a step */
 	return sea_purge_goes_on() || wants_round(marks);
 }
 
@@ -334,13 +330,14 @@ static void keep_watermarks(size_t nr_pages)
 	sea_pages_purge_some(sea_budget_watermarks(), nr_pages);
 }
 
-void sea_pages_free(void *address)
+/* Returns how many of its pages may hold memory. */
+static size_t give_run(void *address)
 {
 	struct sea_run_start run;
 	SEA_CHECK(find_run(address, &run));
 	if (!run.arena->pool) {
 		sea_arenas_free_whole(run.arena);
-		return;
+		return 0;
 	}
 	size_t nr_pages = run.arena->pool->pages[run.pfn].nr_pages;
 	SEA_ASSERT(nr_pages > 0 && run.pfn + nr_pages <= run.arena->pool->nr_pages);
@@ -348,8 +345,17 @@ void sea_pages_free(void *address)
 	sea_add_relaxed_mt(&sea_counted.nr_used, -nr_pages);
 	sea_add_relaxed_mt(&sea_counted.nr_dirty, nr_touched);
 	give_to_pool(run, nr_pages);
-	keep_watermarks(nr_touched);
+	return nr_touched;
 }
+
+void sea_pages_free(void *address)
+{
+	size_t nr_touched = give_run(address);
+	if (nr_touched)
+		keep_watermarks(nr_touched);
+}
+
+void sea_pages_give(void *address) { sea_purge_note_freed(give_run(address)); }
 
 /* Lengthens a run of a pool in place. */
 static bool extend_run(struct sea_run_start run, size_t from, size_t to)
@@ -504,9 +510,9 @@ static struct sea_arena_part part_of(const struct sea_page_range *range)
 
 unsigned sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until, size_t *bytes)
 {
-	struct sea_arena_part part[SEA_STEP_CALLS] = {part_of(&ranges[0])};
+	struct sea_arena_part part[SEA_STEP_RANGES] = {part_of(&ranges[0])};
 	unsigned i = 0;
-	SEA_ASSERT(nr > 0 && nr <= SEA_STEP_CALLS);
+	SEA_ASSERT(nr > 0 && nr <= SEA_STEP_RANGES);
 	for (unsigned k = 1; k < nr; k++)
 		part[k] = part_of(&ranges[k]);
 	unsigned nr_emptied = sea_arena_empty(part, nr);

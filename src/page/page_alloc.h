@@ -33,6 +33,9 @@ void *sea_pages_alloc(size_t size, size_t align, enum sea_touch touch, bool *zer
 /* Frees a run.  May purge and release memory. */
 void sea_pages_free(void *run);
 
+/* The same, but purges nothing: sea_pages_purge_some() follows. */
+void sea_pages_give(void *run);
+
 /* The page record of the run that starts at `address`; NULL if no run does, or if it has an arena
  * of its own.  *size: its bytes; 0 if there is no run. */
 struct page *sea_pages_run(const void *address, size_t *size);
@@ -110,7 +113,7 @@ struct sea_page_range {
 	char *from, *to; /* whole pages inside a run */
 };
 
-/* The same for up to SEA_STEP_CALLS ranges; the first at least, the others while it is not later
+/* The same for up to SEA_STEP_RANGES ranges; the first at least, the others while it is not later
  * than `until` (us).  Adds to *bytes what was purged, and returns how many ranges it came to. */
 unsigned sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr, uint64_t until, size_t *bytes);
 
@@ -119,8 +122,7 @@ unsigned sea_pages_purge_ranges(const struct sea_page_range *ranges, unsigned nr
 size_t sea_pages_purge_free(size_t keep);
 
 /* Purges free pages down to the low watermark, if more than the high one is dirty or a round has
- * begun.  Makes only the steps that a free of so many pages must make.  True: there is more to
- * do. */
+ * begun.  Purges only as much as a free of so many pages must.  True: there is more to do. */
 bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages);
 
 struct sea_page_stats {

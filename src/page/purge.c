@@ -24,7 +24,10 @@
 #define PIECE_ORDER ((unsigned)__builtin_ctz(SEA_STEP_PAGES))
 /* After so many useless calls in a row the system has refused.  Fewer may be a part that the
  * program has locked. */
-#define REFUSED_CALLS (4 * SEA_STEP_CALLS)
+#define REFUSED_CALLS (8 * SEA_STEP_CALLS)
+/* A call makes steps for this part of the time since the last one did, and for so long at most. */
+#define STEPS_SHARE 8
+#define STEPS_US (8 * SEA_STEP_US)
 
 struct cursor {
 	size_t arena;	/* index in the list */
@@ -35,8 +38,7 @@ struct cursor {
 static struct {
 	uint32_t is_running;		    /* a thread has the turn; atomic */
 	uint32_t goes_on;		    /* a round has begun; atomic */
-	/* steps that threads without the turn left; atomic */
-	size_t nr_missed;
+	uint64_t stepped_us; /* the end of the last step; atomic */
 	size_t nr_freed;		    /* pages, ever; atomic */
 	size_t quiet_until;		    /* no purging before nr_freed reaches this; atomic */
 	size_t rest_until;		    /* no new round before nr_freed reaches this; atomic */
@@ -44,10 +46,10 @@ static struct {
 	/* length of the last pause in pages; 0: the last call was useful; the same */
 	size_t pause;
 	size_t nr_round;	    /* pages purged in this round; for the thread with the turn */
-	struct sea_buddy hand[SEA_STEP_CALLS]; /* page lock */
+	struct sea_buddy hand[SEA_STEP_RANGES]; /* page lock */
 	size_t nr_hand;
 	struct cursor cursor;		    /* for the thread with the turn */
-	struct cursor before[SEA_STEP_CALLS];  /* the cursor before each buddy in hand; the same */
+	struct cursor before[SEA_STEP_RANGES];  /* the cursor before each buddy in hand; the same */
 } state;
 
 /* --- when ------------------------------------------------------------------------ */
@@ -105,12 +107,17 @@ bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
 
 bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
 
-void sea_purge_note_missed(size_t nr_steps) { sea_add_relaxed_mt(&state.nr_missed, nr_steps); }
-
-size_t sea_purge_take_missed(size_t most)
+uint64_t sea_purge_until(void)
 {
-	size_t missed = sea_load_relaxed(&state.nr_missed), taken = sea_min(missed, most);
-	return taken && sea_swap_if(&state.nr_missed, missed, missed - taken) ? taken : 0;
+	uint64_t now = sea_os_now_us(), last = sea_load_relaxed(&state.stepped_us);
+	return now + (now > last ? sea_min((now - last) / STEPS_SHARE, STEPS_US) : 0);
+}
+
+bool sea_purge_has_time(uint64_t until)
+{
+	uint64_t now = sea_os_now_us();
+	sea_store_relaxed(&state.stepped_us, now);
+	return now < until;
 }
 
 /* --- which ----------------------------------------------------------------------- */
@@ -181,7 +188,7 @@ static bool next_piece(struct sea_arena *arena, struct sea_buddy *piece, size_t 
 static bool has_room(size_t taken)
 {
 	size_t piece = (size_t)1 << sea_min(state.cursor.order, PIECE_ORDER);
-	return state.nr_hand == 0 || (state.nr_hand < SEA_STEP_CALLS && taken + piece <= SEA_STEP_PAGES);
+	return state.nr_hand == 0 || (state.nr_hand < SEA_STEP_RANGES && taken + piece <= SEA_STEP_PAGES);
 }
 
 /* Takes dirty free buddies in hand.  *is_over: no buddy is left.  Returns how many of their pages
@@ -208,7 +215,7 @@ static size_t collect(size_t want, bool *is_over)
 			/* the rest of the buddy is in smaller buddies until the piece is back */
 			break;
 	}
-	SEA_ASSERT(state.nr_hand <= SEA_STEP_CALLS); /* U3 */
+	SEA_ASSERT(state.nr_hand <= SEA_STEP_RANGES); /* U3 */
 	*is_over = !arena;
 	sea_lock_drop(&sea_arenas.lock);
 	return taken;
@@ -217,7 +224,7 @@ static size_t collect(size_t want, bool *is_over)
 static void put_back(void)
 {
 	sea_lock_take(&sea_arenas.lock);
-	SEA_ASSERT(state.nr_hand <= SEA_STEP_CALLS);
+	SEA_ASSERT(state.nr_hand <= SEA_STEP_RANGES);
 	for (; state.nr_hand; state.nr_hand--) {
 		struct sea_buddy buddy = state.hand[state.nr_hand - 1];
 		sea_buddy_free(buddy.arena->pool, buddy.pfn, 1ull << buddy.order);
@@ -229,7 +236,7 @@ static void put_back(void)
 static size_t purge_hand(bool *is_over)
 {
 	SEA_ASSERT(state.nr_hand > 0);
-	struct sea_arena_part part[SEA_STEP_CALLS] = {{0}};
+	struct sea_arena_part part[SEA_STEP_RANGES] = {{0}};
 	size_t nr_pages = 0;
 	uint64_t until = sea_os_now_us() + SEA_STEP_US;
 	for (size_t i = 0; i < state.nr_hand; i++)
@@ -270,13 +277,12 @@ void sea_purge_in_child(void)
 	put_back();
 	state.is_running = 0;
 	state.goes_on = 0;
-	state.nr_missed = 0;
 }
 
 bool sea_purge_is_sound(void)
 {
 	sea_lock_take(&sea_arenas.lock);
-	bool sound = state.nr_hand <= (sea_load_relaxed(&state.is_running) ? SEA_STEP_CALLS : 0);
+	bool sound = state.nr_hand <= (sea_load_relaxed(&state.is_running) ? SEA_STEP_RANGES : 0);
 	for (size_t i = 0; sound && i < state.nr_hand; i++)
 		sound = sea_load_relaxed(&state.hand[i].arena->pool->pages[state.hand[i].pfn].state) == SEA_PAGE_INSIDE;
 	sea_lock_drop(&sea_arenas.lock);

@@ -17,7 +17,7 @@
 
 /* After a refusal, or a round that purged less, the system is asked again when so many pages have
  * been freed. */
-#define SEA_PURGE_RETRY_PAGES (SEA_STEP_PAGES / 2)
+#define SEA_PURGE_RETRY_PAGES SEA_STEP_PAGES
 
 /* Takes the turn, which one thread has at a time.  False: another thread has it. */
 bool sea_purge_begin(void);
@@ -58,10 +58,12 @@ void sea_purge_note_rest(size_t nr_pages);
 bool sea_purge_may_try(void);
 bool sea_purge_may_begin(void);
 
-/* Steps that a thread could not make since another had the turn.  The thread with the next turn
- * takes up to `most` of them. */
-void sea_purge_note_missed(size_t nr_steps);
-size_t sea_purge_take_missed(size_t most);
+/* A call that makes steps goes on with them until then, in us.  In a teardown such calls follow
+ * each other closely, and each makes one step.  Where they are rare, each makes several. */
+uint64_t sea_purge_until(void);
+
+/* Claim: the time has not come yet.  Call it after each step. */
+bool sea_purge_has_time(uint64_t until);
 
 /* In the child of a fork: frees what other threads had in hand. */
 void sea_purge_in_child(void);
