@@ -34,6 +34,10 @@
 #define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
 
+/* Yields of a thread that frees much while another makes a step.  With 100 two threads that free 512
+ * MiB take three times the CPU time. */
+#define CLEARING_YIELDS 3
+
 /* The bounds of a step, and the ranges that it purges in one zone. */
 struct purge {
 	size_t least;	/* minimum bytes of a range */
@@ -355,11 +359,14 @@ static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + SEA_PURGE_RETRY_PAGES * sea_page_size());
 }
 
-/* A thread that ends may make no further call, and other threads may not either.  So it waits for its
- * turn. */
+/* A thread that ends may make no further call, and other threads may not either.  So it waits for
+ * its turn.  A thread that frees much yields a few times, so that a thread that was interrupted in
+ * its step goes on. */
 static bool take_turn(enum sea_occasion occasion)
 {
-	unsigned nr_tries = occasion == SEA_THREAD_ENDS ? SEA_STEP_YIELDS : 1;
+	static const unsigned tries[] = {
+		[SEA_NOW_AND_THEN] = 1, [SEA_THREAD_CLEARS] = 1 + CLEARING_YIELDS, [SEA_THREAD_ENDS] = 1 + SEA_STEP_YIELDS};
+	unsigned nr_tries = tries[occasion];
 	for (; !sea_swap_if(&state.is_running, 0, 1); sea_os_yield())
 		if (--nr_tries == 0)
 			return false;
