@@ -16,10 +16,10 @@ SEA_INLINE void begin_bundle(struct bundle *bundle, uintptr_t word, const void *
 	__builtin_prefetch(&bundle->zone->pending[word % SEA_ZONE_WORDS], 1);
 }
 
-/* Bundles the chunks by word and prefetches the words.  Chunks of one word may be far apart in the
- * box: another thread may have drawn them class by class.  last: by word, its bundle.  If two words
- * share a place there, the later one has it; further chunks of the other word start a new bundle.
- * Returns the number of bundles. */
+/* Bundles the chunks by word and prefetches the words.  Chunks of one word may be far apart in
+ * the box: another thread may have drawn them class by class.  last: by word, its bundle.  If
+ * two words share a place there, the later one has it; further chunks of the other word start
+ * a new bundle.  Returns the number of bundles. */
 static uint32_t bundle_up(const struct sea_outbox *box, uint32_t nr, struct bundle *bundles)
 {
 	uint8_t last[SEA_OUTBOX_CHUNKS] = {0};

@@ -16,8 +16,8 @@ SEA_NOINLINE void *sea_front_alloc_slow(size_t size);
 
 SEA_INLINE void *sea_front_malloc(size_t size) { return sea_fast_alloc(size, sea_front_alloc_slow); }
 
-/* Zeroed memory of more than SEA_CLEAR_HERE_MAX bytes, or behind the fast path.  Sets errno if out of
- * memory. */
+/* Zeroed memory of more than SEA_CLEAR_HERE_MAX bytes, or behind the fast path.  Sets errno if
+ * out of memory. */
 SEA_NOINLINE void *sea_front_calloc_slow(size_t size);
 
 /* Larger blocks are copied faster by memcpy(), which is a call, and cleared faster by memset(). */

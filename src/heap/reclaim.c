@@ -34,8 +34,8 @@
 #define SHORT_RANGES_OFTEN_MS 10
 #define SHORT_RANGES_BYTES (4 * SEA_MIB)
 
-/* Yields of a thread that frees much while another makes a step.  With 100 two threads that free 512
- * MiB take three times the CPU time. */
+/* Yields of a thread that frees much while another makes a step.  With 100 two threads that
+ * free 512 MiB take three times the CPU time. */
 #define CLEARING_YIELDS 3
 
 /* The bounds of a step, and the ranges that it purges in one zone. */
@@ -115,7 +115,8 @@ static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
 struct pass {
 	size_t least;	    /* minimum bytes of a range */
 	uint32_t end;	    /* the zones from this index on are done */
-	unsigned most;	    /* ranges that the next step may purge: as many as the last had time for */
+	/* ranges that the next step may purge: as many as the last had time for */
+	unsigned most;
 };
 
 static struct pass new_pass(size_t least) { return (struct pass){least, UINT32_MAX, SEA_STEP_RANGES}; }

@@ -479,7 +479,7 @@ static size_t merge_words(struct sea_zone *zone, size_t word, unsigned most)
 	uint32_t nr_freed = 0;
 	if (before)
 		note_holes(zone, first, true);
-	const uint64_t *seam = zone->seam; /* read once: to the compiler each store may change it */
+	const uint64_t *seam = zone->seam; /* read once: a store might change it */
 	for (size_t stop = word + most; end < SEA_ZONE_WORDS; end++) {
 		uint64_t pending = sea_load_ordered(&zone->pending[end]);
 		if (!carry && (!pending || end >= stop))

@@ -239,9 +239,9 @@ SEA_INLINE void sea_zone_send(struct sea_zone *zone, size_t word, uint64_t mask,
 	sea_count_roughly(&zone->nr_pending, nr_granules);
 }
 
-/* The same if the process has one thread.  A signal handler may fork between two of these stores, and
- * its child may send another chunk: so the count and the line's bit come first.  Without the chunk's
- * bit they only make a merge look once more. */
+/* The same if the process has one thread.  A signal handler may fork between two of these
+ * stores, and its child may send another chunk: so the count and the line's bit come first.
+ * Without the chunk's bit they only make a merge look once more. */
 SEA_INLINE void sea_zone_send_alone(struct sea_zone *zone, size_t word, uint64_t mask, unsigned nr_granules)
 {
 	uint64_t before = zone->pending[word];

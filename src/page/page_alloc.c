@@ -211,9 +211,9 @@ static size_t purge_step(size_t want, bool *is_over)
 	return step.nr_pages;
 }
 
-/* Purges until at most `keep` bytes are dirty, or so many pages have been purged; a step whose calls
- * took all of its time counts a few pages at least.  The thread has the turn and ends it.  Returns
- * the pages that were purged. */
+/* Purges until at most `keep` bytes are dirty, or so many pages have been purged; a step whose
+ * calls took all of its time counts a few pages at least.  The thread has the turn and ends it.
+ * Returns the pages that were purged. */
 static size_t purge_some(size_t keep, size_t most)
 {
 	size_t nr_purged = 0, done = 0, rest;
@@ -257,7 +257,8 @@ bool sea_pages_purge_some(struct sea_watermarks marks, size_t nr_pages)
 		return true;
 	if (!sea_purge_goes_on())
 		begin_round();
-	purge_some(marks.low, 1 + nr_pages + nr_pages / 4); /* more pages go than come; at least a step */
+	/* More pages go than come; at least a step. */
+	purge_some(marks.low, 1 + nr_pages + nr_pages / 4);
 	return sea_purge_goes_on() || wants_round(marks);
 }
 

@@ -51,7 +51,7 @@ static struct {
 	struct sea_buddy hand[SEA_STEP_RANGES]; /* page lock */
 	size_t nr_hand;
 	struct cursor cursor;		    /* for the thread with the turn */
-	struct cursor before[SEA_STEP_RANGES];  /* the cursor before each buddy in hand; the same */
+	struct cursor before[SEA_STEP_RANGES]; /* the cursor before each buddy in hand */
 } state;
 
 /* --- when ------------------------------------------------------------------------ */

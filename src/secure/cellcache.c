@@ -16,8 +16,8 @@
 /* Bytes that one refill brings at most, but one cell at least. */
 #define REFILL_BYTES (8 * SEA_KIB)
 
-/* One cell in so many times the option `guard` becomes a block apart, which takes some 10 us with its
- * free: 20,000 cells of some 100 ns each. */
+/* One cell in so many times the option `guard` becomes a block apart, which takes some 10 us
+ * with its free: 20,000 cells of some 100 ns each. */
 #define APART_RARER 4
 
 SEA_THREAD_LOCAL struct sea_cellcache *sea_cellcache_own;

@@ -61,8 +61,8 @@ SEA_INLINE struct sea_cellcache *sea_cellcache_of_thread(void)
 /* Brings cells of a class, of which none is ready.  False: out of memory. */
 bool sea_cellcache_refill(struct sea_cellcache *cache, unsigned class);
 
-/* Claim: the block that a refill is for shall get pages of its own instead.  Chance has chosen it, as
- * rarely as the option `guard` says; guard=1: in each refill. */
+/* Claim: the block that a refill is for shall get pages of its own instead.  Chance has chosen
+ * it, as rarely as the option `guard` says; guard=1: in each refill. */
 bool sea_cellcache_sets_apart(struct sea_cellcache *cache, unsigned class);
 
 /* A cell of the class; NULL: out of memory.  `cache` may be NULL.  Prefetches the next one: chance

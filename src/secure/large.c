@@ -42,8 +42,8 @@
 /* Freed blocks that are kept, and bytes of addresses in them, at most. */
 #define KEPT_MOST 64
 #define KEPT_BYTES (256 * SEA_MIB)
-/* Fill in front of a block that is checked: all that is in front of one without an alignment above a page.
- * To write or to check it takes 60 ns for a page, and a pair with guards 5 us. */
+/* Fill in front of a block that is checked: all that is in front of one without an alignment
+ * above a page.  To write or to check it takes 60 ns for a page, and a pair with guards 5 us. */
 #define FRONT_MOST (4 * SEA_KIB)
 /* Memory that is not known to read as zero is cleared up to this size, and purged above it. */
 #define CLEAR_MOST (256 * SEA_KIB)

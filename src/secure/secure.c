@@ -120,8 +120,8 @@ SEA_INLINE void touch(char *cell, sea_seal *at)
 		sea_machine_touch((uint64_t *)cell);
 }
 
-/* A few small blocks lie as large ones do, so that reads outside of them and after their free end the
- * process, too.  NULL: this is none of them. */
+/* A few small blocks lie as large ones do, so that reads outside of them and after their free
+ * end the process, too.  NULL: this is none of them. */
 static SEA_NOINLINE void *alloc_apart(struct sea_cellcache *cache, unsigned class, size_t align, size_t size,
 				      enum sea_kind kind)
 {

@@ -246,8 +246,8 @@ static void clean(const struct sea_tract *tract, struct sea_slab *slab, unsigned
 		memset(base_of(tract, slab), 0, size_of_slab(tract));
 }
 
-/* The number of the first cell that is handed out: what lies in front of a tract is another's memory, so
- * its first cell only shows whether somebody wrote over the start of the second. */
+/* The number of the first cell that is handed out: what lies in front of a tract is another's
+ * memory, so its first cell only shows whether somebody wrote over the start of the second. */
 static unsigned first_cell(const struct sea_slab *slab) { return slab->number == 0; }
 
 static bool is_all_free(const struct sea_slab *slab) { return slab->nr_free + first_cell(slab) == slab->last + 1u; }
@@ -522,9 +522,10 @@ void sea_slabs_each(unsigned number, void (*visit)(const char *, const struct se
 				visit(base_of(tract, &tract->slab[i]), &tract->slab[i], context);
 }
 
-/* The last word of a slab is the seal of its last cell, or belongs to a rest that is never used and reads
- * as zero: clean() sees to that.  An idle slab is as its last class left it.  Nobody knows what is in
- * memory that had another use, or is being purged.  The lock, or the only thread. */
+/* The last word of a slab is the seal of its last cell, or belongs to a rest that is never
+ * used and reads as zero: clean() sees to that.  An idle slab is as its last class left it.
+ * Nobody knows what is in memory that had another use, or is being purged.  The lock, or the
+ * only thread. */
 static bool end_is_whole(const struct sea_tract *tract, const struct sea_slab *slab)
 {
 	unsigned class = slab->class < SEA_CELL_CLASSES ? slab->class : slab->before;

@@ -109,8 +109,8 @@ SEA_INLINE sea_seal *sea_cell_seal(const char *start, size_t size)
 	return (sea_seal *)(start + size - SEA_SEAL_SIZE);
 }
 
-/* Claim: what lies in front of the slab's first cell was not written to, as far as one can see.  Takes
- * the shard's lock if there are other threads. */
+/* Claim: what lies in front of the slab's first cell was not written to, as far as one can see.
+ * Takes the shard's lock if there are other threads. */
 bool sea_slabs_front_is_whole(const struct sea_tract *tract, const struct sea_slab *slab);
 
 /* Takes up to `nr` cells of a class, chosen by chance.  Returns how many; 0: out of memory. */
