@@ -183,17 +183,37 @@ bool sea_os_sleep(unsigned ms)
 /* C++ registers the destructors of thread-local objects with it.  It calls malloc(). */
 extern int __cxa_thread_atexit_impl(void (*hook)(void *), void *argument, void *in_library) __attribute__((weak));
 
+/* A key calls one hook, and a thread may need two: it has a thread cache and a cell cache. */
+struct exit_key {
+	void (*hook)(void *); /* NULL: not in use; atomic */
+	uint32_t progress;    /* enum; atomic */
+	pthread_key_t key;
+};
+
+enum { NO_KEY, KEY_BEING_MADE, KEY_MADE };
+
+static struct exit_key *key_for(void (*hook)(void *))
+{
+	static struct exit_key keys[2];
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (sea_swap_if(&keys[i].hook, NULL, hook) || sea_load_relaxed(&keys[i].hook) == hook)
+			return &keys[i];
+	return NULL;
+}
+
 /* The process's key for the hook.  False: no key is left. */
 static bool find_exit_key(void (*hook)(void *), pthread_key_t *found)
 {
-	static uint32_t progress; /* 0 no key yet, 1 being made, 2 made */
-	static pthread_key_t key;
-	if (sea_load_acquire(&progress) != 2 && sea_swap_if(&progress, 0, 1))
-		sea_store_release(&progress, pthread_key_create(&key, hook) ? 0 : 2);
-	while (sea_load_acquire(&progress) == 1)
+	struct exit_key *exit_key = key_for(hook);
+	if (!exit_key)
+		return false;
+	uint32_t *progress = &exit_key->progress;
+	if (sea_load_acquire(progress) != KEY_MADE && sea_swap_if(progress, NO_KEY, KEY_BEING_MADE))
+		sea_store_release(progress, pthread_key_create(&exit_key->key, hook) ? NO_KEY : KEY_MADE);
+	while (sea_load_acquire(progress) == KEY_BEING_MADE)
 		sea_os_yield();
-	*found = key;
-	return sea_load_acquire(&progress) == 2;
+	*found = exit_key->key;
+	return sea_load_acquire(progress) == KEY_MADE;
 }
 
 /* There are few keys, and pthread_setspecific() must allocate for most of them. */
