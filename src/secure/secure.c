@@ -33,14 +33,16 @@
 uint32_t sea_secure_state;
 struct sea_secrets sea_secrets;
 
-/* Memory was allocated before the options could be read, so not every block is one of ours. */
-static bool is_mixed;
+/* Memory was allocated before the options could be read, or while another thread read them, so not
+ * every block is one of ours.  Atomic. */
+static uint32_t is_mixed;
 
 /* --- the start ------------------------------------------------------------------------------ */
 
 static void turn_on(void)
 {
-	is_mixed = sea_meta_size() > 0;
+	if (sea_meta_size() > 0)
+		sea_store_relaxed(&is_mixed, 1);
 	sea_secrets = (struct sea_secrets){sea_os_random(), sea_os_random() | 1, sea_os_random() | 1,
 					    sea_seal_mask(sea_os_random())};
 	sea_store_release(&sea_secure_nr_locks, SEA_SECURE_NR_LOCKS);
@@ -65,6 +67,8 @@ bool sea_secure_settle(void)
 {
 	if (sea_load_acquire(&sea_secure_state) == SEA_SECURE_UNKNOWN)
 		sea_front_start();
+	if (unlikely(sea_load_acquire(&sea_secure_state) == SEA_SECURE_UNKNOWN))
+		sea_store_relaxed(&is_mixed, 1); /* what this thread allocates now is not hardened */
 	return sea_secure_is_on();
 }
 
@@ -253,7 +257,7 @@ static SEA_NOINLINE bool free_other(void *block, enum sea_kind kind, size_t told
 	}
 	if (free_large(block, kind, told) || sea_emergency_size(block))
 		return true;
-	if (!is_mixed)
+	if (!sea_load_relaxed(&is_mixed))
 		sea_secure_mistake("free", block);
 	return false;
 }
@@ -336,7 +340,7 @@ static bool find_other(const char *verb, const void *block, struct view *view)
 	view->size = large.size;
 	view->kind = large.kind;
 	view->is_large = large.what == SEA_LARGE_LIVE;
-	if (!view->is_large && !is_mixed && !sea_emergency_size(block))
+	if (!view->is_large && !sea_load_relaxed(&is_mixed) && !sea_emergency_size(block))
 		sea_secure_mistake(verb, block);
 	return view->is_large;
 }
