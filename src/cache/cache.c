@@ -231,6 +231,8 @@ static void send_alone(struct sea_zone *zone, unsigned g, unsigned nr_granules)
 	chunk->mark = sea_link_mark(chunk);
 	sea_shard_send(zone, g / 64, 1ull << g % 64, nr_granules);
 	sea_shard_merge_some(shard);
+	if (!sea_lock_holds_any())
+		sea_reclaim(SEA_NOW_AND_THEN); /* a merge purges nothing */
 }
 
 /* Puts a used chunk into the spill of a full stack.  False: another region has its bucket. */

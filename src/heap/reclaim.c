@@ -144,7 +144,7 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 static unsigned most_of_next(const struct purge *purge, unsigned most)
 {
 	SEA_ASSERT(most > 0 && purge->nr_done <= most);
-	return purge->is_late ? (unsigned)sea_max(purge->nr_done, 1) : (unsigned)sea_min(2 * most, SEA_STEP_RANGES);
+	return purge->is_late ? (unsigned)sea_max(purge->nr_done, 2) : (unsigned)sea_min(2 * most, SEA_STEP_RANGES);
 }
 
 /* One step of a pass.  *bytes: what was purged.  False: the pass is over. */
@@ -357,7 +357,8 @@ static bool is_enough(struct sea_watermarks marks, enum sea_occasion occasion)
 	size_t dirty = sea_pages_dirty(), floor = sea_load_relaxed(&state.floor);
 	if (sea_reclaim_goes_on() && dirty > marks.low)
 		return false;
-	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && floor && dirty < floor + SEA_PURGE_RETRY_PAGES * sea_page_size());
+	bool rests = floor && dirty < floor + SEA_PURGE_RETRY_PAGES * sea_page_size() && sea_pages_free_dirty() <= marks.high;
+	return dirty <= marks.high || (occasion == SEA_NOW_AND_THEN && rests);
 }
 
 /* A thread that ends may make no further call, and other threads may not either.  So it waits for
@@ -389,10 +390,12 @@ bool sea_reclaim(enum sea_occasion occasion)
 	do {
 		uint32_t wanted = sea_exchange_acq_rel_mt(&state.wanted, SEA_NOW_AND_THEN);
 		goes_on = reclaim(marks, sea_max(occasion, wanted));
-	} while (sea_purge_has_time(until) && goes_on);
+	} while (sea_purge_has_time(until) && goes_on && !sea_purge_is_taken());
 	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
 	SEA_ASSERT(rounds_are_sound());
 	sea_exchange_acq_rel_mt(&state.is_running, 0);
+	if (occasion == SEA_THREAD_ENDS && goes_on && sea_purge_is_taken())
+		sea_os_yield(); /* another thread purges free pages; this one will try again */
 	return goes_on;
 }
 

@@ -307,6 +307,16 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 	return true;
 }
 
+static bool has_huge(const struct sea_arena *arena, size_t from, size_t to)
+{
+	if (!arena->huge || from == to)
+		return false;
+	size_t i = huge_index(arena, from), last = huge_index(arena, to - 1);
+	while (i <= last && !is_huge(arena, i))
+		i++;
+	return i <= last;
+}
+
 /* Without this the kernel may fill ranges again that are about to lose memory. */
 static void split_huge(struct sea_arena *arena, size_t from, size_t to)
 {
@@ -377,9 +387,10 @@ unsigned sea_arena_empty(const struct sea_arena_part *parts, unsigned nr)
 {
 	struct sea_os_range row[SEA_STEP_RANGES];
 	unsigned nr_rows = 0;
-	for (unsigned i = 0; i < nr; i++) {
+	for (unsigned i = 0; i < nr && nr_rows < SEA_STEP_RANGES; i++) {
 		const struct sea_arena_part *part = &parts[i];
-		split_huge(part->arena, part->from, part->to);
+		if (has_huge(part->arena, part->from, part->to))
+			break; /* it must be split first, by a call of its own */
 		size_t from = part->from, end;
 		for (; nr_rows < SEA_STEP_RANGES && (from = sea_bits_find(part->arena->touched, from, part->to, true)) < part->to;
 		     from = end) {

@@ -58,6 +58,8 @@ static struct {
 
 bool sea_purge_begin(void) { return sea_swap_if(&state.is_running, 0, 1); }
 
+bool sea_purge_is_taken(void) { return sea_load_relaxed(&state.is_running); }
+
 void sea_purge_end(bool goes_on)
 {
 	SEA_ASSERT(sea_load_relaxed(&state.is_running));

@@ -22,6 +22,9 @@
 /* Takes the turn, which one thread has at a time.  False: another thread has it. */
 bool sea_purge_begin(void);
 
+/* Claim: a thread has the turn. */
+bool sea_purge_is_taken(void);
+
 /* Ends the turn.  `goes_on`: the round is not over. */
 void sea_purge_end(bool goes_on);
 

@@ -213,7 +213,7 @@ size_t sea_engine_trim(size_t keep)
 	if (!sea_secure_is_on())
 		return sea_cache_trim(keep);
 	sea_secure_audit(sea_options.secure_audit);
-	return sea_secure_trim(keep);
+	return sea_secure_trim(keep) + sea_cache_trim(keep); /* blocks from before the mode */
 }
 
 /* Some 100 us: 16 zones of 7 us each. */
