@@ -67,8 +67,9 @@ bool sea_secure_settle(void)
 {
 	if (sea_load_acquire(&sea_secure_state) == SEA_SECURE_UNKNOWN)
 		sea_front_start();
+	/* What this thread allocates now is not hardened. */
 	if (unlikely(sea_load_acquire(&sea_secure_state) == SEA_SECURE_UNKNOWN))
-		sea_store_relaxed(&is_mixed, 1); /* what this thread allocates now is not hardened */
+		sea_store_relaxed(&is_mixed, 1);
 	return sea_secure_is_on();
 }
 
