@@ -28,6 +28,7 @@ UNIT_FLAGS_tsan  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 UNIT_LDFLAGS_account := -Wl,--wrap=sea_zone_count,--wrap=sea_heap_stop
 UNIT_LDFLAGS_cache   := -Wl,--wrap=sea_shard_send
 UNIT_LDFLAGS_outbox  := -Wl,--wrap=sea_shard_send
+UNIT_LDFLAGS_secure  := -Wl,--wrap=sea_os_random
 UNIT_LDFLAGS_reclaim := -Wl,--wrap=sea_pages_purge_ranges
 
 # An array on the stack lies on the stack: gcc 13 and later would put it into memory of the sanitizer's.
@@ -50,8 +51,8 @@ $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/unit/%.o $(UNIT)/$(1)/test/sim/os_sim.o $(UNIT
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) $$(UNIT_LDFLAGS) $$(UNIT_LDFLAGS_$$(@F)) -pthread -o $$@ $$^
-$(UNIT)/$(1)/stress: $(UNIT)/$(1)/src/front/glibc.o
-$(addprefix $(UNIT)/$(1)/,stress soak): $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/stress/%.o $(OS:%=$(UNIT)/$(1)/src/%) \
+$(addprefix $(UNIT)/$(1)/,stress hooks): $(UNIT)/$(1)/src/front/glibc.o
+$(addprefix $(UNIT)/$(1)/,stress soak hooks): $(UNIT)/$(1)/%: $(UNIT)/$(1)/test/stress/%.o $(OS:%=$(UNIT)/$(1)/src/%) \
                 $(patsubst %,$(UNIT)/$(1)/src/%.o,$(filter-out front/glibc,$(UNIT_CORE)))
 	$$(call say,LINK,$$@)
 	$(Q)$(UNIT_CC) $(UNIT_FLAGS_$(1)) -pthread -o $$@ $$^
@@ -72,8 +73,9 @@ check-fault: $(foreach v,plain debug,$(UNIT)/$(v)/front/fault $(UNIT)/$(v)/front
 STRESS_SECONDS ?= 4
 STRESS_THREADS ?= 4
 STRESS_SEED    ?= 1
-check-stress: $(foreach v,plain asan tsan,$(UNIT)/$(v)/stress) ## all calls from many threads, with sanitizers
-	$(Q)for program in $^; do for mode in stats=0 secure; do \
+check-stress: $(foreach v,plain asan tsan,$(UNIT)/$(v)/stress $(UNIT)/$(v)/hooks) ## all calls from many threads, with sanitizers
+	$(Q)for program in $(filter %/hooks,$^); do $(UNIT_ENV) $$program || exit 1; done
+	$(Q)for program in $(filter %/stress,$^); do for mode in stats=0 secure; do \
 		echo "SEAMALLOC_CONF=$$mode $$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED)"; \
 		$(UNIT_ENV) TSAN_OPTIONS="suppressions=test/tsan.supp halt_on_error=1" SEAMALLOC_CONF=$$mode \
 			$$program $(STRESS_THREADS) $(STRESS_SECONDS) $(STRESS_SEED) || exit 1; \

@@ -512,13 +512,13 @@ void sea_secure_audit(size_t most)
 
 /* --- the rest -------------------------------------------------------------------------------- */
 
-size_t sea_secure_trim(size_t keep)
+size_t sea_secure_trim(void)
 {
 	if (sea_cellcache_own)
 		sea_cellcache_empty(sea_cellcache_own, false);
 	sea_cellcache_empty_left();
 	sea_large_trim();
-	return sea_slabs_trim() + sea_pages_purge_free(keep);
+	return sea_slabs_trim();
 }
 
 bool sea_secure_count_tract(const void *run, size_t *used, size_t *free, size_t *purged)

@@ -58,8 +58,9 @@ SEA_COLD _Noreturn void sea_secure_mistake(const char *verb, const void *block);
  * Cost: 10 ns for each small block, until `most` are seen. */
 void sea_secure_audit(size_t most);
 
-/* Purges what is free.  Returns the bytes purged. */
-size_t sea_secure_trim(size_t keep);
+/* Gives free runs back, and purges free cells; free pages are the caller's work.  Returns the
+ * bytes purged. */
+size_t sea_secure_trim(void);
 
 /* What an address is for an account: false if it is in no tract.  *used: bytes in cells that the
  * slabs gave out; *free, *purged: the rest of the tract. */

@@ -673,28 +673,33 @@ bool sea_os_catch_faults(void (*see)(const struct sea_fault *fault))
 
 bool sea_os_catches_faults(void) { return !sim.handles_faults && !sim.is_confined && sim.see_fault; }
 
-static pthread_key_t exit_key;
-static void (*exit_hook)(void *);
-
-static void make_exit_key(void) { pthread_key_create(&exit_key, exit_hook); }
+/* A key for each hook: one for the thread cache, one for the cell cache. */
+static struct {
+	void (*hook)(void *);
+	pthread_key_t key;
+} exits[2];
 
 void sea_os_at_thread_exit(void (*hook)(void *), void *argument)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	size_t i = 0, nr = sizeof(exits) / sizeof(*exits);
 	pthread_mutex_lock(&mutex);
-	exit_hook = hook;
+	while (i < nr && exits[i].hook && exits[i].hook != hook)
+		i++;
+	if (i == nr || (!exits[i].hook && pthread_key_create(&exits[i].key, hook)))
+		abort();
+	exits[i].hook = hook;
 	pthread_mutex_unlock(&mutex);
-	pthread_once(&once, make_exit_key);
-	pthread_setspecific(exit_key, argument);
+	pthread_setspecific(exits[i].key, argument);
 }
 
 void sim_end_thread(void)
 {
-	void *argument = exit_hook ? pthread_getspecific(exit_key) : NULL;
-	if (!argument)
-		return;
-	pthread_setspecific(exit_key, NULL);
-	exit_hook(argument);
+	for (size_t i = 0; i < sizeof(exits) / sizeof(*exits) && exits[i].hook; i++) {
+		void *argument = pthread_getspecific(exits[i].key);
+		pthread_setspecific(exits[i].key, NULL);
+		if (argument)
+			exits[i].hook(argument);
+	}
 }
 
 void sim_forget_reports(void)

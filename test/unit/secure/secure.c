@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "engines/engine.h"
 #include "front/account.h"
+#include "page/budget.h"
 #include "secure/cellcache.h"
 #include "unit.h"
 
@@ -91,7 +92,7 @@ static void any_order(void)
 	CHECK_EQ(stats.live, live);
 	for (size_t i = 0; i < NR(held); i++)
 		CHECK(!held[i].block || sea_secure_free(held[i].block, SEA_KIND_PLAIN, held[i].size));
-	sea_secure_trim(0);
+	sea_secure_trim();
 	CHECK(sea_engine_is_sound());
 }
 
@@ -208,12 +209,52 @@ static void wrong_kind(void)
 	sea_secure_free(alloc(16, 100), SEA_KIND_ARRAY, 100);
 }
 
+/* --- a block that is allocated while the mode is turned on -------------------------------- */
+
+static bool wants_between;
+static void *between;
+
+uint64_t __real_sea_os_random(void);
+uint64_t __wrap_sea_os_random(void);
+
+/* The mode asks for its secrets when it is decided, and before it is on.  What is done here then,
+ * another thread may do. */
+uint64_t __wrap_sea_os_random(void)
+{
+	if (wants_between && !sea_secure_is_on()) {
+		wants_between = false;
+		between = sea_engine_alloc(54);
+	}
+	return __real_sea_os_random();
+}
+
+/* By the door: this thread has no thread cache, whose fast path would free it. */
+static void *free_by_engine(void *block)
+{
+	sea_engine_free(block);
+	return NULL;
+}
+
+static void blocks_from_between(void)
+{
+	wants_between = true;
+	begin();
+	CHECK(sea_secure_is_on() && between && !sea_secure_has(between));
+	unsigned char *hardened = alloc(16, 54);
+	CHECK(sea_secure_has(hardened));
+	run_in_thread(free_by_engine, between);
+	run_in_thread(free_by_engine, hardened);
+	sea_engine_trim(0);
+	CHECK(sea_engine_is_sound() && sea_pages_dirty() == 0);
+}
+
 static const struct test_case cases[] = {
 	PASSES(any_order),
 	PASSES(calls_that_fail),
 	PASSES(other_pages),
 	PASSES(off_by_default),
 	PASSES(blocks_from_before),
+	PASSES(blocks_from_between),
 	PASSES(freed_elsewhere),
 	PASSES(switched_off),
 	ABORTS(overflow_seen_by_audit, "audit of"),
