@@ -3,7 +3,7 @@
  *
  * Work that has no bound is done in steps.  A thread makes one step and goes on with its own; the
  * next thread continues.  A step takes 10 to 50 us, whichever of these bounds it reaches first.
- * Where calls that make steps are rare, one makes several (sea_purge_until() in page/purge.h).
+ * Where calls that make steps are rare, one makes several (heap/reclaim.c).
  */
 #ifndef SEA_STEP_H
 #define SEA_STEP_H
@@ -19,8 +19,8 @@
 #define SEA_STEP_RANGES 16
 /* Pages purged: a zone of 4 KiB pages.  A call takes 0.1 to 0.5 us for each page. */
 #define SEA_STEP_PAGES 256
-/* After so long a step makes no further system call.  In a virtual machine that reports each free
- * page to its host, a page takes 30 us. */
+/* After so long a step makes no further system call.  Under a hypervisor a page may take 30 us
+ * (sea_arena_empty() in page/arena.c). */
 #define SEA_STEP_US 20
 
 /* How often a thread that cannot come again yields while another thread makes its step. */

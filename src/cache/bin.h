@@ -80,7 +80,6 @@ struct sea_cache {
 	/* NULL until the stack is large and scattered */
 	struct sea_spill *spill[SEA_SPILL_CLASSES];
 	struct sea_outbox outbox;
-	uint32_t nr_passed; /* allocations of medium blocks while reclaim has work left */
 };
 
 /* Alignment of a cache.  A thread that has only chunks up to 1792 bytes and sends none

@@ -85,16 +85,6 @@ SEA_INLINE void *alloc_run(size_t size, enum sea_touch touch, bool *zeroed)
 
 static unsigned class_of(size_t size) { return sea_class_for(size ? sea_granules_for(size) : 1); }
 
-/* While reclaim has work left, one allocation of a medium block in so many makes a step.  If
- * caches serve nearly all, refills are too rare for it: 60 a second or fewer. */
-#define PASSED_PER_STEP SEA_OUTBOX_CHUNKS
-
-SEA_COLD static void give_more_back(struct sea_cache *cache)
-{
-	if (cache->nr_passed++ % PASSED_PER_STEP == 0)
-		sea_reclaim(SEA_NOW_AND_THEN);
-}
-
 /* The thread has drawn so many chunks that one allocation is to be guarded.  NULL: not this
  * one. */
 SEA_COLD static void *alloc_guarded(struct sea_cache *cache, size_t size)
@@ -124,8 +114,6 @@ static void *alloc_anew(size_t size, enum sea_touch touch, bool *zeroed)
 	unsigned c = class_of(size);
 	if (unlikely(!cache))
 		return alloc_alone(c, SEA_GRANULE);
-	if (unlikely(sea_reclaim_goes_on()))
-		give_more_back(cache);
 	void *block = sea_cache_pop_bin(cache, c);
 	if (!block && size > SEA_RUN_LEAST && !cache->bin[c].left)
 		return alloc_run(sea_class_size(c), touch, zeroed);

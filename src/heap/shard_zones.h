@@ -15,7 +15,8 @@ bool sea_shard_make_zone(struct sea_shard *shard, unsigned k);
 /* Takes a zone without used chunks out of the shard. */
 void sea_shard_remove_zone(struct sea_shard *shard, struct sea_zone *zone);
 
-/* Drops the lock, then gives the zones that were removed to the page allocator. */
+/* Drops the lock, then gives the zones that were removed to the page allocator.  Those of a heap
+ * object are purged as far as the watermarks say; after the others the caller asks reclaim. */
 void sea_shard_drop_lock(struct sea_shard *shard);
 
 #endif

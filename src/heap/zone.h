@@ -60,7 +60,8 @@ struct sea_zone {
 	 * them; ordered with `lines` */
 	uint64_t pending[SEA_ZONE_WORDS] SEA_LINE_ALIGNED;
 	/* lines of `pending` that may have a bit: any thread sets a line's bit after the
-	 * chunk's bit, the lock's holder takes it before */
+	 * chunk's bit (before it if the process has one thread), the lock's holder takes it
+	 * before */
 	uint64_t lines[SEA_ZONE_LINES / 64] SEA_LINE_ALIGNED;
 	struct sea_shard *shard;	     /* constant while the zone is in use; NULL: spare */
 	/* written by the thread that pushes, later under the shard lock */

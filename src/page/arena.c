@@ -309,12 +309,11 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 
 static bool has_huge(const struct sea_arena *arena, size_t from, size_t to)
 {
-	if (!arena->huge || from == to)
+	SEA_ASSERT(from < to);
+	if (!arena->huge)
 		return false;
-	size_t i = huge_index(arena, from), last = huge_index(arena, to - 1);
-	while (i <= last && !is_huge(arena, i))
-		i++;
-	return i <= last;
+	size_t end = huge_index(arena, to - 1) + 1;
+	return sea_bits_find(arena->huge, huge_index(arena, from), end, true) < end;
 }
 
 /* Without this the kernel may fill ranges again that are about to lose memory. */

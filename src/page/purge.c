@@ -25,11 +25,6 @@
 /* After so many useless calls in a row the system has refused.  Fewer may be a part that the
  * program has locked. */
 #define REFUSED_CALLS (8 * SEA_STEP_CALLS)
-/* A call makes steps for this part of the time since the last one did, and for so long at most.  A
- * light load after a swing of 100 MiB may make a slow call in 50 ms: with 160 us 33 to 39 % of it
- * were left after 4 s, with 400 us 9 to 12 %, with 800 us 6 to 8 %. */
-#define STEPS_SHARE 8
-#define STEPS_US (30 * SEA_STEP_US)
 
 struct cursor {
 	size_t arena;	/* index in the list */
@@ -40,7 +35,6 @@ struct cursor {
 static struct {
 	uint32_t is_running;		    /* a thread has the turn; atomic */
 	uint32_t goes_on;		    /* a round has begun; atomic */
-	uint64_t stepped_us; /* the end of the last step; atomic */
 	size_t nr_freed;		    /* pages, ever; atomic */
 	size_t quiet_until;		    /* no purging before nr_freed reaches this; atomic */
 	size_t rest_until;		    /* no new round before nr_freed reaches this; atomic */
@@ -110,19 +104,6 @@ void sea_purge_note_rest(size_t nr_pages)
 bool sea_purge_may_try(void) { return is_past(&state.quiet_until); }
 
 bool sea_purge_may_begin(void) { return sea_purge_may_try() && is_past(&state.rest_until); }
-
-uint64_t sea_purge_until(void)
-{
-	uint64_t now = sea_os_now_us(), last = sea_load_relaxed(&state.stepped_us);
-	return now + (now > last ? sea_min((now - last) / STEPS_SHARE, STEPS_US) : 0);
-}
-
-bool sea_purge_has_time(uint64_t until)
-{
-	uint64_t now = sea_os_now_us();
-	sea_store_relaxed(&state.stepped_us, now);
-	return now < until;
-}
 
 /* --- which ----------------------------------------------------------------------- */
 

@@ -61,13 +61,6 @@ void sea_purge_note_rest(size_t nr_pages);
 bool sea_purge_may_try(void);
 bool sea_purge_may_begin(void);
 
-/* A call that makes steps goes on with them until then, in us.  In a teardown such calls follow
- * each other closely, and each makes one step.  Where they are rare, each makes several. */
-uint64_t sea_purge_until(void);
-
-/* Claim: the time has not come yet.  Call it after each step. */
-bool sea_purge_has_time(uint64_t until);
-
 /* In the child of a fork: frees what other threads had in hand. */
 void sea_purge_in_child(void);
 
