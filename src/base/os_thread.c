@@ -186,7 +186,7 @@ extern int __cxa_thread_atexit_impl(void (*hook)(void *), void *argument, void *
 /* A key calls one hook, and a thread may need two: it has a thread cache and a cell cache. */
 struct exit_key {
 	void (*hook)(void *); /* NULL: not in use; atomic */
-	uint32_t progress;    /* enum; atomic */
+	uint32_t progress;    /* NO_KEY, KEY_BEING_MADE or KEY_MADE; atomic */
 	pthread_key_t key;
 };
 
