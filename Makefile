@@ -237,7 +237,7 @@ check-engines: all ## the same on the two textbook engines
 	$(call where,python3,test/run-tests --quick --engine freelist --engine watermark)
 
 # Tests of the commands, and those of the benchmarks.
-COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats status.bats messages.bats use.bats link.bats install.bats)
+COMMAND_TESTS := $(addprefix test/scripts/,compare.bats demo.bats run.bats setup.bats status.bats messages.bats use.bats link.bats install.bats check-all.bats)
 DEB_TESTS     := test/scripts/deb.bats
 BENCH_TESTS   := $(filter-out $(COMMAND_TESTS) $(DEB_TESTS),$(wildcard test/scripts/*.bats))
 
