@@ -38,7 +38,7 @@ BESIDE  := $(foreach r,segment message,$(call room,$(r)))
 CACHED  := $(foreach r,heap cache engines/seam,$(call room,$(r)))
 SELDOM  := $(foreach r,guard secure named heaps,$(call room,$(r)))
 FRONT   := $(call room,front)
-NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl constructor)
+NAMES   := $(patsubst %,preload/%.o,interpose cxx prctl madvise constructor)
 # What only the dynamic libraries have.
 DYNAMIC := $(patsubst %,preload/%.o,dlopen jemalloc mallctl ctl_tree)
 

@@ -32,6 +32,9 @@
 #ifndef SYS_process_madvise /* glibc before 2.33 */
 #define SYS_process_madvise 440
 #endif
+#ifndef MADV_GUARD_INSTALL /* glibc before 2.41 */
+#define MADV_GUARD_INSTALL 102
+#endif
 #ifndef MREMAP_DONTUNMAP /* glibc before 2.32 */
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -343,6 +346,13 @@ bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 	SEA_ASSERT(is_whole_pages(base, size));
 	int advice = huge == SEA_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
 	return huge == SEA_HUGE_AUTO || (may_ask() && advise(base, size, advice));
+}
+
+long sea_os_madvise(void *base, size_t size, int advice) { return SEA_CALL(SYS_madvise, base, size, advice); }
+
+bool sea_os_is_lasting(int advice)
+{
+	return advice == MADV_DONTFORK || advice == MADV_WIPEONFORK || advice == MADV_GUARD_INSTALL;
 }
 
 bool sea_os_is_guest(void) { return sea_machine_is_guest(); }

@@ -101,6 +101,13 @@ bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge);
 /* Claim: the system is the guest of a hypervisor, as far as the processor says so (x86). */
 bool sea_os_is_guest(void);
 
+/* madvise() for the program.  Returns 0, or a negative error number. */
+long sea_os_madvise(void *base, size_t size, int advice);
+
+/* Claim: after this advice the memory is not what a block's is: a child does not see it, or an
+ * access ends in a signal. */
+bool sea_os_is_lasting(int advice);
+
 /* prctl() for the program.  Returns its result; negative: an error number.  A process that is
  * about to be confined to some system calls calls it.  From then on we make only the calls that
  * memory needs (mmap, munmap, mprotect, mremap, madvise with MADV_DONTNEED, futex), and

@@ -31,7 +31,7 @@ static bool is_granted(struct sea_parked *parked, size_t size)
 bool sea_parked_put(struct sea_parked *parked, void *start, struct page *run, size_t size)
 {
 	SEA_ASSERT(start && size > 0);
-	if (parked->start || !run)
+	if (parked->start || !run || unlikely(sea_load_relaxed(&run->is_advised)))
 		return false;
 	if (!is_granted(parked, size))
 		return false;

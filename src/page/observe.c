@@ -54,6 +54,16 @@ enum sea_at sea_pages_at(const void *address, void **base, size_t *size)
 	return SEA_AT_RUN;
 }
 
+void sea_pages_note_advice(const void *address)
+{
+	const struct sea_arena *arena = sea_pagemap_arena(address);
+	if (!arena || !arena->pool)
+		return;
+	pfn_t head = run_of(arena->pool, sea_arena_pfn(arena, address));
+	if (head != SEA_NO_PFN)
+		sea_store_relaxed(&arena->pool->pages[head].is_advised, 1);
+}
+
 void sea_pages_stats(struct sea_page_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));

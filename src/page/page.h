@@ -28,7 +28,10 @@ struct page {
 	uint32_t nr_pages; /* SEA_PAGE_RUN, SEA_PAGE_PARKED: length of the run */
 	/* enum sea_page_state; atomic: other threads read it while it changes */
 	uint8_t state;
-	uint8_t order;	   /* SEA_PAGE_FREE */
+	union {
+		uint8_t order;	    /* SEA_PAGE_FREE */
+		uint8_t is_advised; /* SEA_PAGE_RUN: sea_pages_note_advice(); atomic */
+	};
 } SEA_PACKED_BY_TWO;
 _Static_assert(sizeof(struct page) == 6, "6 bytes a page: 0.15 % of the arena");
 

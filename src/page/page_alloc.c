@@ -114,6 +114,7 @@ static bool take_from_pools(size_t nr_pages, size_t align_pages, struct sea_run_
 		if (run->pfn == SEA_NO_PFN)
 			continue;
 		run->arena->pool->pages[run->pfn].nr_pages = (uint32_t)nr_pages;
+		sea_store_relaxed(&run->arena->pool->pages[run->pfn].is_advised, 0);
 		sea_store_release(&run->arena->pool->pages[run->pfn].state, SEA_PAGE_RUN);
 		break;
 	}
@@ -331,6 +332,14 @@ static void keep_watermarks(size_t nr_pages)
 	sea_pages_purge_some(sea_budget_watermarks(), nr_pages);
 }
 
+/* Ends what the program has told the system of pages that leave a run. */
+static void end_advice(struct sea_run_start run, size_t from, size_t to)
+{
+	SEA_ASSERT(from < to);
+	if (unlikely(sea_load_relaxed(&run.arena->pool->pages[run.pfn].is_advised)))
+		sea_arena_renew(run.arena, run.pfn + from, run.pfn + to);
+}
+
 /* Returns how many of its pages may hold memory. */
 static size_t give_run(void *address)
 {
@@ -342,6 +351,7 @@ static size_t give_run(void *address)
 	}
 	size_t nr_pages = run.arena->pool->pages[run.pfn].nr_pages;
 	SEA_ASSERT(nr_pages > 0 && run.pfn + nr_pages <= run.arena->pool->nr_pages);
+	end_advice(run, 0, nr_pages);
 	size_t nr_touched = sea_arena_count_touched(run.arena, run.pfn, run.pfn + nr_pages);
 	sea_add_relaxed_mt(&sea_counted.nr_used, -nr_pages);
 	sea_add_relaxed_mt(&sea_counted.nr_dirty, nr_touched);
@@ -384,6 +394,7 @@ static void shrink_run(struct sea_run_start run, size_t from, size_t to)
 {
 	SEA_ASSERT(to > 0 && to < from && run.arena->pool->pages[run.pfn].nr_pages == from);
 	pfn_t tail = run.pfn + (pfn_t)to;
+	end_advice(run, to, from);
 	run.arena->pool->pages[run.pfn].nr_pages = (uint32_t)to;
 	sea_add_relaxed_mt(&sea_counted.nr_used, -(from - to));
 	size_t nr_touched = sea_arena_count_touched(run.arena, tail, run.pfn + from);

@@ -69,6 +69,11 @@ enum sea_at {
 };
 enum sea_at sea_pages_at(const void *address, void **base, size_t *size);
 
+/* The program gives the system advice about memory at `address`, which is not to outlive its run:
+ * when the run is freed, its pages lose their memory and the advice.  Takes no lock.  Ignores
+ * addresses in no run, and whole arenas, whose mappings end with them. */
+void sea_pages_note_advice(const void *address);
+
 /* Makes the run `size` bytes long in place, shorter or longer.  False: it cannot. */
 bool sea_pages_resize(void *run, size_t size);
 

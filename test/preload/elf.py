@@ -17,7 +17,7 @@ STANDARD = """
     mallopt
 """.split()
 LIBC = """
-    prctl dlopen
+    prctl madvise dlopen
     __libc_malloc __libc_calloc __libc_realloc __libc_free __libc_memalign __libc_valloc __libc_pvalloc
     __libc_reallocarray __libc_cfree __libc_mallinfo __libc_mallopt __posix_memalign
 """.split()

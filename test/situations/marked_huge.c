@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { NR_ARRAYS = 12, ARRAY = 8 * 1024 * 1024, PAGE = 4096, NR_BLOCKS = 90, BLOCK = 1000000 };
+#define GUARD_INSTALL 102 /* MADV_GUARD_INSTALL: Linux 6.13, glibc 2.41 */
+
+enum { NR_ARRAYS = 12, ARRAY = 8 * 1024 * 1024, GUARDED = 3 * 1024 * 1024, PAGE = 4096, NR_BLOCKS = 90, BLOCK = 1000000 };
 
 /* Bytes that may become resident where a page in each of 90 blocks is touched. */
 #define MAX_GROWTH (40 * MiB)
@@ -99,6 +101,20 @@ static void child_sees_blocks(int advice)
 	CHECK_EQ(status, 0);
 }
 
+/* Reading or writing a page with a guard ends in SIGSEGV. */
+static void guarded(void)
+{
+	char *array = malloc(GUARDED);
+	CHECK(array != NULL);
+	memset(array, 1, GUARDED);
+	char *page = (char *)(((uintptr_t)array + GUARDED / 2) & ~(uintptr_t)(PAGE - 1));
+	if (madvise(page, PAGE, GUARD_INSTALL) != 0)
+		test_skip("the kernel does not know this advice");
+	free(array);
+	CHECK((array = malloc(GUARDED)) != NULL);
+	memset(array, 2, GUARDED);
+}
+
 static void not_for_children(void) { child_sees_blocks(MADV_DONTFORK); }
 static void wiped_in_children(void) { child_sees_blocks(MADV_WIPEONFORK); }
 
@@ -107,6 +123,7 @@ static const struct test_case cases[] = {
 	{.name = "MADV_HUGEPAGE does not outlive the block", .run = huge, .seconds = 60},
 	{.name = "MADV_DONTFORK does not outlive the block", .run = not_for_children, .seconds = 60},
 	{.name = "MADV_WIPEONFORK does not outlive the block", .run = wiped_in_children, .seconds = 60},
+	{.name = "MADV_GUARD_INSTALL does not outlive the block", .run = guarded, .seconds = 60},
 };
 
 HARNESS_MAIN(cases)

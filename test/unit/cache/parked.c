@@ -37,6 +37,15 @@ static void what_was_put_is_taken(void)
 	CHECK(sea_pages_are_sound());
 }
 
+static void a_run_with_advice_is_not_parked(void)
+{
+	void *run = run_of(MiB);
+	sea_pages_note_advice(run);
+	CHECK(!put(&parked, run));
+	sea_pages_free(run);
+	CHECK(sea_pages_are_sound());
+}
+
 static void there_is_room_for_one(void)
 {
 	void *first = run_of(MiB), *second = run_of(MiB);
@@ -132,7 +141,8 @@ static void what_nobody_wants_goes(void)
 }
 
 static const struct test_case cases[] = {
-	PASSES(what_was_put_is_taken), PASSES(there_is_room_for_one), PASSES(it_fits_or_it_goes),
+	PASSES(what_was_put_is_taken), PASSES(a_run_with_advice_is_not_parked),
+	PASSES(there_is_room_for_one), PASSES(it_fits_or_it_goes),
 	PASSES(the_limit_is_common), PASSES(a_parked_run_counts_as_dirty), PASSES(it_asks_again_after_a_tick), PASSES(runs_with_an_arena_of_their_own_are_not_kept), PASSES(what_nobody_wants_goes),
 };
 

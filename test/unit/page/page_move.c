@@ -253,6 +253,36 @@ static void long_runs_are_renewed(void)
 	CHECK(sea_pages_are_sound());
 }
 
+static const struct page *page_of(void *run)
+{
+	size_t size;
+	return sea_pages_run(run, &size);
+}
+
+/* Advice that changes what memory is ends with the run, or with the part that leaves it. */
+static void noted_advice_ends_with_the_run(void)
+{
+	char *run = make(64 * KiB, 1), *beside = make(64 * KiB, 1);
+	fill(run, 64 * KiB);
+	sea_pages_note_advice(run + 20 * KiB);
+	CHECK(page_of(run)->is_advised && !page_of(beside)->is_advised);
+	size_t resets = sim.nr_calls[SIM_RESET];
+	CHECK(sea_pages_resize(run, 32 * KiB));
+	CHECK_EQ(sim.nr_calls[SIM_RESET], resets + 1);
+	CHECK_EQ(sea_pages_free_dirty(), 0);
+	sea_pages_free(run);
+	CHECK_EQ(sim.nr_calls[SIM_RESET], resets + 2);
+	CHECK_EQ(sea_pages_free_dirty(), 0);
+	char *again = make(64 * KiB, 1);
+	CHECK(again == run && !page_of(again)->is_advised);
+	sea_pages_free(again);
+	sea_pages_note_advice(again); /* in no run */
+	sea_pages_note_advice(&again);
+	sea_pages_note_advice(NULL);
+	CHECK(sim_is_committed(run, 64 * KiB));
+	CHECK(sea_pages_are_sound());
+}
+
 /* Renewed pages that cannot be committed again serve nobody before they are. */
 static void a_renewal_that_fails(void)
 {
@@ -294,6 +324,7 @@ static const struct test_case cases[] = {
 	PASSES(a_whole_arena_is_entered_once),
 	PASSES(a_refusal_leaves_nothing),
 	PASSES(long_runs_are_renewed),
+	PASSES(noted_advice_ends_with_the_run),
 	PASSES(a_renewal_that_fails),
 	PASSES(a_reset_that_fails),
 };
