@@ -68,6 +68,9 @@ static const char *no_such(pid_t pid)
 
 static const char *not_permitted(const struct process *process)
 {
+	if (geteuid() == 0)
+		return text("process %d is protected: this system does not let even root look into it",
+			    (int)process->pid);
 	return text("process %d belongs to user %u, or is protected: only that user, or root, may look into it",
 		    (int)process->pid, (unsigned)process->uid);
 }

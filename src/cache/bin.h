@@ -76,6 +76,7 @@ struct sea_cache {
 	/* chunks until the thread asks for a guarded block; below 1: at the next chance */
 	int64_t to_guard;
 	struct sea_bin bin[SEA_NR_CLASSES];
+	uint64_t looked_ms; /* the start of the last look */
 	uint32_t look_next; /* the class at which a look continues; 0: no look is in progress */
 	/* NULL until the stack is large and scattered */
 	struct sea_spill *spill[SEA_SPILL_CLASSES];

@@ -5,13 +5,14 @@
  *                       --> else a batch from the shard: the last piece becomes the fresh run,
  *                           the other pieces go on the stack
  *
- * If the thread has drawn more than its budget since the last look, a refill first looks over all
- * bins.  A bin that has not changed since the last look is emptied.  The counts of all bins
- * (growth.c) are halved.
+ * If the thread has drawn more than its budget since the last look, or that was long ago, a refill
+ * first looks over all bins.  A bin that has not changed since the last look is emptied.  The
+ * counts of all bins (growth.c) are halved.
  */
 #include "base/step.h"
 #include "cache/bin.h"
 
+#include "base/os.h"
 #include "heap/reclaim.h"
 #include "cache/send.h"
 
@@ -22,7 +23,8 @@
 #define LARGEST_BATCH_BYTES (32 * SEA_KIB)
 /* Live bytes are measured once in so many refills (650 instructions, 40 for each refill). */
 #define REFILLS_PER_SAMPLE 16
-
+/* A thread that draws little looks at this interval. */
+#define LOOK_MS 500
 
 /* The low bits of the number of chunks that the stack and the spill can still take. */
 static uint16_t room_in(const struct sea_cache *cache, unsigned c)
@@ -46,15 +48,21 @@ static bool look_at(struct sea_cache *cache, unsigned c, size_t *most)
 	return false;
 }
 
+static void begin_look(struct sea_cache *cache, uint64_t now_ms)
+{
+	SEA_ASSERT(!cache->look_next);
+	sea_usage_age(&cache->usage);
+	sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
+	cache->looked_ms = now_ms;
+	cache->look_next = 1;
+}
+
 /* A step; the next refills continue the look. */
 static void look_over(struct sea_cache *cache)
 {
 	size_t most = SEA_STEP_LOOKS;
-	if (!cache->look_next) {
-		sea_usage_age(&cache->usage);
-		sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
-		cache->look_next = 1;
-	}
+	if (!cache->look_next)
+		begin_look(cache, sea_os_now_ms());
 	while (cache->look_next < SEA_NR_CLASSES && !look_at(cache, cache->look_next, &most))
 		cache->look_next++;
 	sea_send_outbox(cache);
@@ -94,6 +102,17 @@ static void before_refill(struct sea_cache *cache)
 		look_over(cache);
 }
 
+/* What a refill does once in REFILLS_PER_SAMPLE. */
+static void look_round(struct sea_cache *cache)
+{
+	uint64_t now = sea_os_now_ms();
+	sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
+	sea_parked_tick(&cache->parked);
+	if (!cache->look_next && now - cache->looked_ms >= LOOK_MS)
+		begin_look(cache, now);
+	sea_reclaim(SEA_NOW_AND_THEN);
+}
+
 static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_t nr_chunks, size_t size)
 {
 	uint32_t earned = (uint32_t)sea_min(nr_chunks, bin->left);
@@ -104,9 +123,7 @@ static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_
 	bin->drawn = (uint16_t)sea_min(bin->drawn + nr_chunks, SEA_BIN_DRAWN_MOST) & SEA_BIN_DRAWN_MOST;
 	sea_usage_draw(&cache->usage, nr_chunks * size);
 	if (cache->usage.nr_refills++ % REFILLS_PER_SAMPLE == 0) {
-		sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
-		sea_parked_tick(&cache->parked);
-		sea_reclaim(SEA_NOW_AND_THEN);
+		look_round(cache);
 	} else if (unlikely(sea_reclaim_goes_on())) {
 		/* a step: there may be no other slow path for long */
 		sea_reclaim(SEA_NOW_AND_THEN);

@@ -232,6 +232,30 @@ static void what_is_not_used_goes_at_a_look(void)
 	CHECK(sea_zone_of(block) && sea_bit_test(sea_zone_of(block)->pending, sea_granule_of(block)));
 }
 
+/* Claim: the idle bin holds chunks after the refills of two looks, `ms` milliseconds apart. */
+static bool stays_with_looks_after(struct sea_cache *cache, unsigned idle, unsigned ms)
+{
+	enum { PER_SAMPLE = 16 };
+	sea_cache_free(alloc(sea_class_size(idle)));
+	CHECK(sea_bin_has_any(cache, idle));
+	for (unsigned i = 0; i < 2 * PER_SAMPLE + 2; i++) {
+		if (i % PER_SAMPLE == 0)
+			sim.now_ms += ms;
+		refill_and_drop(cache, sea_class_for(sea_granules_for(8 * SEA_KIB)));
+	}
+	return sea_bin_has_any(cache, idle);
+}
+
+/* The thread draws much less than its budget. */
+static void time_brings_a_look(void)
+{
+	struct sea_cache *cache = empty_cache();
+	CHECK(stays_with_looks_after(cache, 640 / 16, 0));
+	CHECK(stays_with_looks_after(cache, 640 / 16, 200));
+	CHECK(!stays_with_looks_after(cache, 640 / 16, 500));
+	CHECK(sea_engine_is_sound());
+}
+
 /* What a bin has counted is halved. */
 static void counts_fade_at_a_look(void)
 {
@@ -274,6 +298,7 @@ static const struct test_case cases[] = {
 	PASSES(unspilling_brings_64_by_address),
 	PASSES(a_refill_answers_what_had_left),
 	PASSES(what_is_not_used_goes_at_a_look),
+	PASSES(time_brings_a_look),
 	PASSES(counts_fade_at_a_look),
 	PASSES(no_memory_for_a_refill),
 };
