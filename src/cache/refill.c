@@ -23,7 +23,8 @@
 #define LARGEST_BATCH_BYTES (32 * SEA_KIB)
 /* Live bytes are measured once in so many refills (650 instructions, 40 for each refill). */
 #define REFILLS_PER_SAMPLE 16
-/* A thread that draws little looks at this interval. */
+/* A thread that draws little looks at this interval.  A light load after a swing of 100 MiB kept
+ * more than 10 % of it in 2 of 8 runs without, in none of 8 with. */
 #define LOOK_MS 500
 
 /* The low bits of the number of chunks that the stack and the spill can still take. */

@@ -38,84 +38,74 @@
  * threads that free 512 MiB each takes 13.6 s of CPU time, with 3 6.5 s (three runs each). */
 #define CLEARING_YIELDS 3
 
-/* A call makes steps for this part of the time since the last step, and for so long at most.  In a
- * teardown such calls follow each other closely, and each makes one step.  In a light load after a
- * swing of 100 MiB a slow call may come in 50 ms: with 160 us 33 to 39 % of the swing were left
- * after 4 s, with 400 us 9 to 12 %, with 600 us 7 to 13 % (two to five runs each). */
-#define STEPS_SHARE 8
-#define STEPS_US (30 * SEA_STEP_US)
-
-/* The bounds of a step, and the ranges that it purges in one zone. */
+/* The bounds of a step, and the ranges that it has in hand. */
 struct purge {
 	size_t least;	/* minimum bytes of a range */
-	uint64_t until;	/* the end of the step's time, in us */
-	bool is_late;	/* the time is over */
-	unsigned most;	/* ranges that the step may still purge */
-	unsigned nr_done; /* ranges that it has purged */
+	unsigned most;	/* ranges */
+	bool is_full;	/* a range found no room */
 	unsigned nr;
+	size_t nr_pages; /* in the ranges */
 	struct sea_page_range range[SEA_STEP_RANGES]; /* inside holes, behind their descriptors */
+	struct sea_zone *zone[SEA_STEP_RANGES];	      /* in which they lie, zone by zone */
 };
 
 static void note_pages(const struct sea_zone *zone, size_t from, size_t to, void *context)
 {
 	struct purge *purge = context;
 	char *first = sea_zone_address(zone, from), *last = sea_zone_address(zone, to);
+	size_t nr_pages = (size_t)(last - first) / sea_page_size();
 	SEA_ASSERT(first < last && ((uintptr_t)first | (uintptr_t)last) % sea_page_size() == 0);
-	if ((size_t)(last - first) < purge->least || purge->nr == purge->most)
+	if ((size_t)(last - first) < purge->least)
 		return;
 	if (!sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE) && !sea_pages_count_touched(first, last))
 		return;
-	purge->range[purge->nr].from = first;
-	purge->range[purge->nr++].to = last;
+	if (purge->nr == purge->most || (purge->nr && purge->nr_pages + nr_pages > SEA_STEP_PAGES)) {
+		purge->is_full = true;
+		return;
+	}
+	purge->nr_pages += nr_pages;
+	purge->range[purge->nr++] = (struct sea_page_range){first, last};
 }
 
-/* Holds the ranges as used chunks, and drops the lock for the system calls. */
-static size_t purge_ranges(struct sea_shard *shard, struct sea_zone *zone, struct purge *purge)
+/* Takes ranges of a zone in hand, as used chunks. */
+static void hold_ranges(struct sea_zone *zone, struct purge *purge)
 {
-	SEA_ASSERT(sea_lock_is_held(&shard->lock) && zone->shard == shard);
-	SEA_ASSERT(purge->nr > 0 && purge->nr <= SEA_STEP_RANGES);
-	for (unsigned i = 0; i < purge->nr; i++) {
+	unsigned i = purge->nr;
+	SEA_ASSERT(sea_lock_is_held(&zone->shard->lock));
+	sea_zone_walk_idle(zone, note_pages, purge);
+	for (; i < purge->nr; i++) {
 		size_t granules = (size_t)(purge->range[i].to - purge->range[i].from) / SEA_GRANULE;
 		struct sea_hole *hole = (struct sea_hole *)sea_zone_hole_of(zone, purge->range[i].from);
 		sea_zone_hold(zone, hole, purge->range[i].from, (unsigned)granules, 1);
+		purge->zone[i] = zone;
 	}
-	shard->nr_purging++;
-	sea_lock_drop(&shard->lock);
-	size_t bytes = 0;
-	purge->nr_done += sea_pages_purge_ranges(purge->range, purge->nr, purge->until, &bytes);
-	purge->is_late = sea_os_now_us() >= purge->until;
-	sea_lock_take(&shard->lock);
-	SEA_ASSERT(shard->nr_purging > 0); /* RC4 */
-	shard->nr_purging--;
+}
+
+/* Only a pass for long rows needs to know which rows are left.  After another pass the zone's
+ * bound is too high at worst, and the next pass for long rows looks once in vain. */
+static void measure(struct sea_shard *shard, struct sea_zone *zone, const struct purge *purge)
+{
+	if (!zone->shard || purge->least < SEA_ZONE_LONG_ROW)
+		return;
+	sea_zone_measure_idle(zone);
+	if (!sea_zone_may_have_row(zone))
+		sea_bittree_remove(&shard->rows, zone->index);
+}
+
+/* Frees the ranges in hand. */
+static void let_go(struct sea_shard *shard, struct purge *purge)
+{
+	SEA_ASSERT(sea_lock_is_held(&shard->lock) && purge->nr <= SEA_STEP_RANGES);
 	for (unsigned i = 0; i < purge->nr; i++) {
+		struct sea_zone *zone = purge->zone[i];
 		unsigned g = sea_granule_of(purge->range[i].from);
 		sea_zone_mark(zone, g);
 		sea_zone_send_held(zone, g / 64, 1ull << g % 64);
+		if (i + 1 < purge->nr && purge->zone[i + 1] == zone)
+			continue;
+		sea_shard_merge_zone(shard, zone, SEA_ZONE_WORDS);
+		measure(shard, zone, purge);
 	}
-	sea_shard_merge_zone(shard, zone, SEA_ZONE_WORDS);
-	return bytes;
-}
-
-/* Purges ranges of the zone at index i, within the step's bounds.  Only a pass for long rows needs
- * to know which rows are left.  After another pass the zone's bound is too high at worst, and the
- * next pass for long rows looks once in vain. */
-static size_t purge_at(struct sea_shard *shard, uint32_t i, struct purge *purge)
-{
-	struct sea_zone *zone = shard->zones[i];
-	size_t bytes = 0;
-	SEA_ASSERT(sea_lock_is_held(&shard->lock) && i < shard->nr_zones);
-	purge->nr = 0;
-	sea_zone_walk_idle(zone, note_pages, purge);
-	if (purge->nr)
-		bytes = purge_ranges(shard, zone, purge);
-	SEA_ASSERT(purge->nr <= purge->most);
-	purge->most -= purge->nr;
-	if (zone->shard && purge->least >= SEA_ZONE_LONG_ROW) {
-		sea_zone_measure_idle(zone);
-		if (!sea_zone_may_have_row(zone))
-			sea_bittree_remove(&shard->rows, zone->index);
-	}
-	return bytes;
 }
 
 /* A pass over a shard's zones, from the last to the first. */
@@ -147,30 +137,57 @@ static bool next_zone(const struct sea_shard *shard, struct pass *pass, unsigned
 	return end > 0 && *looks > 0;
 }
 
-/* Ranges that the next step may purge.  A step that runs out of time has held others in vain.  Two
- * at least: the program may have locked the first. */
-static unsigned most_of_next(const struct purge *purge, unsigned most)
+/* Takes ranges of the next zones of the pass in hand. */
+static void collect(struct sea_shard *shard, struct pass *pass, size_t keep, struct purge *purge)
 {
-	SEA_ASSERT(most > 0 && purge->nr_done <= most);
-	return purge->is_late ? (unsigned)sea_max(purge->nr_done, 2) : (unsigned)sea_min(2 * most, SEA_STEP_RANGES);
+	unsigned looks = SEA_STEP_LOOKS;
+	SEA_ASSERT(sea_lock_is_held(&shard->lock) && purge->nr == 0);
+	while (!purge->is_full && sea_pages_dirty() > keep + purge->nr_pages * sea_page_size() &&
+	       next_zone(shard, pass, &looks)) {
+		struct sea_zone *zone = shard->zones[pass->end - 1];
+		unsigned before = purge->nr;
+		hold_ranges(zone, purge);
+		if (purge->nr == before)
+			measure(shard, zone, purge);
+		if (!purge->is_full)
+			pass->end--;
+	}
+}
+
+/* Purges what is in hand, without the lock, and frees it.  Returns the bytes that were purged. */
+static size_t purge_hand(struct sea_shard *shard, struct pass *pass, struct purge *purge)
+{
+	size_t bytes = 0;
+	shard->nr_purging++;
+	sea_lock_drop(&shard->lock);
+	uint64_t until = sea_os_now_us() + SEA_STEP_US;
+	unsigned nr_done = sea_pages_purge_ranges(purge->range, purge->nr, until, &bytes);
+	sea_lock_take(&shard->lock);
+	SEA_ASSERT(shard->nr_purging > 0); /* RC4 */
+	shard->nr_purging--;
+	/* A step that runs out of time has held others in vain.  Two at least: the program may
+	 * have locked the first. */
+	bool is_late = nr_done < purge->nr;
+	pass->most = (unsigned)(is_late ? sea_max(nr_done, 2) : sea_min(2 * pass->most, SEA_STEP_RANGES));
+	if (is_late && bytes)
+		pass->end = purge->zone[nr_done]->index + 1;
+	else if (purge->is_full && !bytes)
+		pass->end--; /* the zone cannot be purged */
+	let_go(shard, purge);
+	return bytes;
 }
 
 /* One step of a pass.  *bytes: what was purged.  False: the pass is over. */
 static bool step(struct sea_shard *shard, struct pass *pass, size_t keep, size_t *bytes)
 {
 	SEA_ASSERT(!sea_lock_holds_any());
-	unsigned looks = SEA_STEP_LOOKS;
-	struct purge purge = {.least = pass->least, .most = pass->most, .until = sea_os_now_us() + SEA_STEP_US};
+	struct purge purge = {.least = pass->least, .most = pass->most};
 	*bytes = 0;
 	sea_lock_take(&shard->lock);
-	while (!shard->is_clearing && purge.most > 0 && !purge.is_late && *bytes < SEA_STEP_PAGES * sea_page_size() &&
-	       sea_pages_dirty() > keep && next_zone(shard, pass, &looks)) {
-		uint32_t i = pass->end - 1;
-		*bytes += purge_at(shard, i, &purge);
-		if (!*bytes || (purge.most > 0 && !purge.is_late))
-			pass->end = i;
-	}
-	pass->most = most_of_next(&purge, pass->most);
+	if (!shard->is_clearing)
+		collect(shard, pass, keep, &purge);
+	if (purge.nr)
+		*bytes = purge_hand(shard, pass, &purge);
 	bool is_over = pass->end == 0 || sea_pages_dirty() <= keep || shard->is_clearing;
 	sea_shard_drop_lock(shard);
 	return !is_over;
@@ -239,7 +256,6 @@ static struct {
 		struct pass pass;
 		unsigned shard; /* the shard at which the pass is; past the last one: no pass */
 	} rows, shorts;
-	uint64_t stepped_us; /* the end of the last step */
 	uint64_t short_ms;   /* start of the last pass for short rows */
 	size_t short_freed;  /* pages freed before that start */
 	size_t short_left;   /* bytes that the pass may still purge */
@@ -384,20 +400,6 @@ static bool take_turn(enum sea_occasion occasion)
 	return true;
 }
 
-/* When a call that begins now makes no further step, in us. */
-static uint64_t end_of_steps(void)
-{
-	uint64_t now = sea_os_now_us(), since = now - sea_min(state.stepped_us, now);
-	return now + sea_min(since / STEPS_SHARE, STEPS_US);
-}
-
-/* A step has ended.  Claim: there may be another one. */
-static bool may_go_on(uint64_t until)
-{
-	state.stepped_us = sea_os_now_us();
-	return state.stepped_us < until && !sea_purge_is_taken();
-}
-
 bool sea_reclaim(enum sea_occasion occasion)
 {
 	struct sea_watermarks marks = sea_budget_watermarks();
@@ -408,12 +410,8 @@ bool sea_reclaim(enum sea_occasion occasion)
 			sea_store_relaxed(&state.wanted, occasion);
 		return occasion != SEA_THREAD_ENDS; /* a thread that frees will call again */
 	}
-	bool goes_on;
-	uint64_t until = end_of_steps();
-	do {
-		uint32_t wanted = sea_exchange_acq_rel_mt(&state.wanted, SEA_NOW_AND_THEN);
-		goes_on = reclaim(marks, sea_max(occasion, wanted));
-	} while (may_go_on(until) && goes_on);
+	uint32_t wanted = sea_exchange_acq_rel_mt(&state.wanted, SEA_NOW_AND_THEN);
+	bool goes_on = reclaim(marks, sea_max(occasion, wanted));
 	sea_store_relaxed(&sea_reclaim_under_way, goes_on);
 	SEA_ASSERT(rounds_are_sound());
 	sea_exchange_acq_rel_mt(&state.is_running, 0);

@@ -396,6 +396,7 @@ bool sea_os_purge(void *base, size_t size)
 unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr)
 {
 	unsigned done = 0;
+	sim.nr_purge_many++;
 	while (!sim.purge_ms && done < nr && sea_os_purge(ranges[done].base, ranges[done].size))
 		done++;
 	return done;

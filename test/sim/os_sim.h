@@ -40,6 +40,7 @@ struct sim {
 	uint64_t huge_ms;      /* that each huge page takes */
 	bool is_guest;         /* of a hypervisor */
 	uint64_t purge_ms;     /* that each purge takes */
+	size_t nr_purge_many;  /* calls that purged several ranges */
 	bool is_secure;
 	bool refuse_threads;	      /* the system starts none */
 	bool refuse_sleep;	      /* the system lets no thread sleep */

@@ -9,6 +9,7 @@
 #include "cache/cache.h"
 #include "engines/engine.h"
 #include "base/options.h"
+#include "base/step.h"
 #include "page/page_alloc.h"
 #include "base/upward.h"
 #include "unit.h"
@@ -156,6 +157,32 @@ static void many_small_ranges_slowly(void)
 {
 	sim.purge_ms = 1;
 	many_small_ranges();
+}
+
+/* A range in each of 100 zones goes by a few calls of the system. */
+static void ranges_of_many_zones_at_once(void)
+{
+	enum { ROW = 8 }; /* 24,000 bytes */
+	fill(NR_BLOCKS, 3000);
+	struct sea_stats stats;
+	sea_account(&stats);
+	CHECK(stats.nr_zones >= 100);
+	sea_engine_trim(0);
+	size_t in_zone = NR_BLOCKS / stats.nr_zones;
+	for (size_t i = 0; i < NR_BLOCKS; i++) {
+		if (i % in_zone >= ROW)
+			continue;
+		sea_engine_free(blocks[i]);
+		blocks[i] = NULL;
+	}
+	sea_cache_merge_all();
+	size_t many = sim.nr_purge_many, purged = sim.purged;
+	sea_engine_trim(0);
+	CHECK(sim.purged - purged >= stats.nr_zones * 4 * sea_page_size());
+	CHECK(sim.nr_purge_many - many >= stats.nr_zones / SEA_STEP_RANGES);
+	CHECK_AT_MOST(sim.nr_purge_many - many, 8);
+	check_blocks(NR_BLOCKS);
+	free_rest(NR_BLOCKS);
 }
 
 static void with_pages_of(size_t page)
@@ -347,6 +374,7 @@ static const struct test_case cases[] = {
 	PASSES(trim_reaches_into_zones), PASSES(trim_counts_what_has_gone), PASSES(untouched_pages_stay_untouched),
 	PASSES(reclaim_stops_below_the_watermark), PASSES(a_pass_for_short_rows_is_bounded),
 	PASSES(much_stays_below_a_high_watermark),
+	PASSES(ranges_of_many_zones_at_once),
 	PASSES(many_small_ranges), PASSES(many_small_ranges_slowly), PASSES(pages_of_16k), PASSES(pages_of_64k), PASSES(nothing_can_be_purged),
 	PASSES(a_purge_may_fail), PASSES(metadata_of_spare_zones),
 	PASSES(allocating_while_pages_are_purged), PASSES(while_others_allocate), PASSES(unsound_shards_are_noticed),
