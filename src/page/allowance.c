@@ -12,8 +12,11 @@
 #include "base/os.h"
 #include "base/page_size.h"
 
-/* Swings slower than this do not count: 2,500 faults, some 10 MiB, are 3 % of this time. */
+/* Swings slower than this do not count: SOME_FAULTS, 10 MiB, are 3 % of this time. */
 #define RECURS_MS 250
+/* Faults are measured each time so many have come.  So it counts how soon they begin to follow, and
+ * not how long all of a swing takes. */
+#define SOME_FAULTS 2500
 /* On a slow or throttled machine a fault takes up to SLOW_FAULT_US.  The times here grow by that
  * for each page that was faulted in meanwhile, but at most by RECURS_MS.  Without that limit,
  * 30 swings of 100 MiB were one period of 76 s, and their allowance lasted through a light
@@ -67,8 +70,8 @@ static struct {
 	uint32_t nr_ends;	      /* ends of work in a row; atomic, not exact */
 	uint64_t end_ms;	      /* time of the last one; the same */
 	uint32_t is_measuring;	      /* a thread is measuring; atomic */
-	/* pages at the last measurement; for the measuring thread */
-	size_t seen_faulted, seen_purged;
+	size_t seen_faulted;	      /* pages at the last measurement; atomic */
+	size_t seen_purged;	      /* the same; for the measuring thread */
 	size_t missing;		      /* purged pages that were not faulted in again; the same */
 	size_t window_refaults;	      /* pages in this window; the same */
 	uint64_t window_ms;	      /* the window's start; the same */
@@ -87,7 +90,12 @@ void sea_allowance_note_use(size_t in_use, size_t beyond)
 		sea_store_relaxed(&state.period.most_beyond, beyond);
 }
 
-void sea_allowance_note_faulted(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_faulted, nr_pages); }
+void sea_allowance_note_faulted(size_t nr_pages)
+{
+	sea_add_relaxed_mt(&state.nr_faulted, nr_pages);
+	if (unlikely(sea_load_relaxed(&state.nr_faulted) - sea_load_relaxed(&state.seen_faulted) >= SOME_FAULTS))
+		sea_allowance_measure();
+}
 
 void sea_allowance_note_purged(size_t nr_pages) { sea_add_relaxed_mt(&state.nr_purged, nr_pages); }
 
@@ -160,7 +168,7 @@ static size_t count_refaults(bool is_soon)
 	SEA_ASSERT(refaults <= missing);
 	SEA_ASSERT(faulted >= state.seen_faulted && purged >= state.seen_purged);
 	state.missing = missing - refaults;
-	state.seen_faulted = faulted;
+	sea_store_relaxed(&state.seen_faulted, faulted);
 	state.seen_purged = purged;
 	return refaults;
 }

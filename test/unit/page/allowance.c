@@ -66,6 +66,30 @@ static void late_refaults_do_not(void)
 	CHECK_EQ(sea_allowance(0, 0), 0);
 }
 
+/* 100 MiB are purged, and faulted in again, a MiB each `ms`.  Nobody purges or asks meanwhile. */
+static size_t allowed_after_faults_each(uint64_t ms)
+{
+	sea_allowance_note_use(100 * MiB, 0);
+	sea_allowance_reset();
+	sea_allowance_measure();
+	sea_allowance_note_purged(PAGES(100 * MiB));
+	sea_allowance_measure();
+	for (int i = 0; i < 100; i++) {
+		sim.now_ms += ms;
+		sea_allowance_note_faulted(PAGES(MiB));
+	}
+	sea_allowance_measure();
+	return sea_allowance(0, 0);
+}
+
+/* Faults that begin soon count, however long all of them take. */
+static void a_long_swing_that_begins_soon(void)
+{
+	start();
+	CHECK_EQ(allowed_after_faults_each(12), 50 * MiB);
+	CHECK_EQ(allowed_after_faults_each(300), 0);
+}
+
 /* Not more pages can be refaults than were purged. */
 static void not_more_than_was_purged(void)
 {
@@ -301,6 +325,7 @@ static void silence_halves_it(void)
 
 static const struct test_case cases[] = {
 	PASSES(growth_does_not_raise_it), PASSES(refaults_raise_it), PASSES(refaults_that_cost_little_do_not), PASSES(late_refaults_do_not),
+	PASSES(a_long_swing_that_begins_soon),
 	PASSES(not_more_than_was_purged), PASSES(it_is_gone_after_a_period_without_use), PASSES(it_can_be_reset),
 	PASSES(it_stays_while_it_is_made_use_of), PASSES(what_is_new_is_not_judged),
 	PASSES(nothing_counts_that_was_before_a_reset), PASSES(ends_in_a_row_are_no_end),
