@@ -2,8 +2,10 @@
 /* madvise.c - what a program says of a block ends with the block (names only)
  *
  * Programs keep secrets or buffers of a device from their children by MADV_WIPEONFORK and
- * MADV_DONTFORK.  Nothing tells us afterwards which pages have such advice.  Without this the next
- * block in that memory would be missing in a child.
+ * MADV_DONTFORK, and set traps by MADV_GUARD_INSTALL.  Nothing tells us afterwards which pages have
+ * such advice.  Without this the next block in that memory would be cleared or missing in a child,
+ * or would trap.  A block that shares a zone with others has the advice until the zone is empty
+ * (docs/design.md).
  */
 #include <errno.h>
 

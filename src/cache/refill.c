@@ -5,9 +5,9 @@
  *                       --> else a batch from the shard: the last piece becomes the fresh run,
  *                           the other pieces go on the stack
  *
- * If the thread has drawn more than its budget since the last look, or that was long ago, a refill
- * first looks over all bins.  A bin that has not changed since the last look is emptied.  The
- * counts of all bins (growth.c) are halved.
+ * If the thread has drawn more than its budget since the last look, or if that was long ago, a
+ * refill looks over all bins; each 16th refill asks for the time.  A bin that has not changed since
+ * the last look is emptied.  The counts of all bins (growth.c) are halved.
  */
 #include "base/step.h"
 #include "cache/bin.h"

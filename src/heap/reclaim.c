@@ -142,8 +142,7 @@ static void collect(struct sea_shard *shard, struct pass *pass, size_t keep, str
 {
 	unsigned looks = SEA_STEP_LOOKS;
 	SEA_ASSERT(sea_lock_is_held(&shard->lock) && purge->nr == 0);
-	while (!purge->is_full && sea_pages_dirty() > keep + purge->nr_pages * sea_page_size() &&
-	       next_zone(shard, pass, &looks)) {
+	while (!purge->is_full && sea_pages_dirty() > keep && next_zone(shard, pass, &looks)) {
 		struct sea_zone *zone = shard->zones[pass->end - 1];
 		unsigned before = purge->nr;
 		hold_ranges(zone, purge);
@@ -169,10 +168,12 @@ static size_t purge_hand(struct sea_shard *shard, struct pass *pass, struct purg
 	 * have locked the first. */
 	bool is_late = nr_done < purge->nr;
 	pass->most = (unsigned)(is_late ? sea_max(nr_done, 2) : sea_min(2 * pass->most, SEA_STEP_RANGES));
-	if (is_late && bytes)
-		pass->end = purge->zone[nr_done]->index + 1;
-	else if (purge->is_full && !bytes)
-		pass->end--; /* the zone cannot be purged */
+	/* The pass goes on with the first zone that is not done, but not with the zone of the
+	 * first range if nothing of it could be purged. */
+	if (is_late)
+		pass->end = purge->zone[nr_done]->index + (bytes || purge->zone[nr_done] != purge->zone[0]);
+	else if (purge->is_full && !bytes && pass->end == purge->zone[0]->index + 1)
+		pass->end--;
 	let_go(shard, purge);
 	return bytes;
 }

@@ -48,6 +48,7 @@ static bool enter(struct sea_arena *arena, char *base, size_t size, size_t block
 	arena->base = base;
 	arena->size = size;
 	arena->block_size = block;
+	sea_store_relaxed(&arena->is_advised, 0);
 	sea_store_relaxed(&arena->committed, block);
 	sea_pagemap_set_arena(base, shown, arena);
 	return true;
@@ -425,10 +426,15 @@ void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to)
 		return;
 	char *base = arena->base + (from << sea_page_shift());
 	size_t size = (to - from) << sea_page_shift();
+	split_huge(arena, from, to);
 	if (!sea_os_reset(base, size))
 		return;
 	sea_os_advise_huge(base, size, first_advice(false));
 	clear_bits(arena->touched, from, to);
+	if (arena->hollow) {
+		sea_add_relaxed_mt(&nr_hollow, -sea_bits_count(arena->hollow, from, to));
+		clear_bits(arena->hollow, from, to);
+	}
 	if (arena->lent)
 		forget_lent(arena, from, to);
 	if (!sea_os_commit(base, size))
@@ -451,6 +457,17 @@ static void cut_whole(struct sea_arena *arena, size_t block)
 	sea_span_cut(arena->base, size, to);
 }
 
+/* The end of the block leaves it. */
+static void empty_tail(struct sea_arena *arena, size_t from)
+{
+	size_t committed = sea_load_relaxed(&arena->committed);
+	SEA_ASSERT(from < committed);
+	if (sea_load_relaxed(&arena->is_advised) && sea_os_reset(arena->base + from, committed - from))
+		sea_store_relaxed(&arena->committed, from);
+	else
+		sea_os_purge(arena->base + from, arena->block_size - from);
+}
+
 bool sea_arena_resize_whole(struct sea_arena *arena, size_t size)
 {
 	SEA_ASSERT(!arena->pool && arena->block_size > 0);
@@ -458,7 +475,7 @@ bool sea_arena_resize_whole(struct sea_arena *arena, size_t size)
 	if (size > arena->size || !sea_arena_commit(arena, size))
 		return false;
 	if (size < arena->block_size)
-		sea_os_purge(arena->base + size, arena->block_size - size);
+		empty_tail(arena, size);
 	arena->block_size = size;
 	cut_whole(arena, size);
 	SEA_ASSERT(arena->block_size <= sea_load_relaxed(&arena->committed)); /* A2 */

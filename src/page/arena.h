@@ -37,6 +37,7 @@ struct sea_arena {
 	char *meta;	    /* whole pages with the pool and the bitmaps; meta_size bytes */
 	size_t meta_size;
 	size_t block_size;  /* whole arena: bytes of its only block, from base; 0: regular arena */
+	uint32_t is_advised; /* whole arena: sea_pages_note_advice(); atomic */
 	struct sea_arena *next; /* page lock: list of arenas, or of spare structs */
 };
 
@@ -101,9 +102,9 @@ unsigned sea_arena_empty(const struct sea_arena_part *parts, unsigned nr);
  * rows that sea_arena_empty() has emptied and that were not counted yet; none is purged again. */
 size_t sea_arena_purge(struct sea_arena *arena, size_t from, size_t to, unsigned *nr_emptied);
 
-/* Makes pages [from, to) of a regular arena like new.  Their owner has emptied them.  Undoes what
- * the program has asked the system for them, and the kernel joins their mapping with its
- * neighbours. */
+/* Makes pages [from, to) of a regular arena like new: they lose their memory.  Undoes what the
+ * program has asked the system for them, and the kernel joins their mapping with its neighbours.
+ * The caller owns them. */
 void sea_arena_renew(struct sea_arena *arena, size_t from, size_t to);
 
 /* Resizes the only block of a whole arena in place to `size` bytes, whole pages.  False: it

@@ -10,6 +10,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/lock.h"
 #include "map/map.h"
 #include "page/allowance.h"
 #include "page/arenas.h"
@@ -28,10 +29,10 @@ static pfn_t run_of(const struct sea_pool *pool, pfn_t pfn)
 }
 
 /* The page map has only the first slot of a whole arena. */
-static const struct sea_arena *arena_around(const void *address)
+static struct sea_arena *arena_around(const void *address)
 {
 	struct sea_region region;
-	const struct sea_arena *arena = sea_pagemap_arena(address);
+	struct sea_arena *arena = sea_pagemap_arena(address);
 	bool is_inside = !arena && sea_region_find(address, &region) && region.kind == SEA_REGION_WHOLE;
 	return is_inside ? sea_pagemap_arena(region.base) : arena;
 }
@@ -54,14 +55,29 @@ enum sea_at sea_pages_at(const void *address, void **base, size_t *size)
 	return SEA_AT_RUN;
 }
 
+/* In a signal handler the thread may hold the lock of the region map. */
 void sea_pages_note_advice(const void *address)
 {
-	const struct sea_arena *arena = sea_pagemap_arena(address);
-	if (!arena || !arena->pool)
+	bool may_ask = !sea_lock_holds_any();
+	struct sea_arena *arena = may_ask ? arena_around(address) : sea_pagemap_arena(address);
+	if (!arena)
 		return;
+	if (!arena->pool) {
+		sea_store_relaxed(&arena->is_advised, 1);
+		return;
+	}
 	pfn_t head = run_of(arena->pool, sea_arena_pfn(arena, address));
 	if (head != SEA_NO_PFN)
 		sea_store_relaxed(&arena->pool->pages[head].is_advised, 1);
+}
+
+bool sea_pages_is_advised(const void *run)
+{
+	const struct sea_arena *arena = sea_pagemap_arena(run);
+	SEA_ASSERT(arena);
+	if (!arena->pool)
+		return sea_load_relaxed(&arena->is_advised);
+	return sea_load_relaxed(&arena->pool->pages[sea_arena_pfn(arena, run)].is_advised);
 }
 
 void sea_pages_stats(struct sea_page_stats *stats)

@@ -448,6 +448,7 @@ static char *move_pages(struct sea_run_start old, size_t bytes, size_t size)
 		return NULL;
 	enum sea_moved moved = sea_os_move(from, whole->base, bytes);
 	if (likely(moved == SEA_MOVED)) {
+		sea_store_relaxed(&whole->is_advised, sea_pages_is_advised(from));
 		renew_run(old);
 		return whole->base;
 	}

@@ -70,9 +70,12 @@ enum sea_at {
 enum sea_at sea_pages_at(const void *address, void **base, size_t *size);
 
 /* The program gives the system advice about memory at `address`, which is not to outlive its run:
- * when the run is freed, its pages lose their memory and the advice.  Takes no lock.  Ignores
- * addresses in no run, and whole arenas, whose mappings end with them. */
+ * pages that leave the run lose their memory and the advice.  If the system refuses, they keep it.
+ * Ignores addresses in no run.  A signal handler may call it. */
 void sea_pages_note_advice(const void *address);
+
+/* Claim: advice was noted for the run. */
+bool sea_pages_is_advised(const void *run);
 
 /* Makes the run `size` bytes long in place, shorter or longer.  False: it cannot. */
 bool sea_pages_resize(void *run, size_t size);

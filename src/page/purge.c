@@ -24,7 +24,7 @@
 #define PIECE_ORDER ((unsigned)__builtin_ctz(SEA_STEP_PAGES))
 /* After so many useless calls in a row the system has refused.  Fewer may be a part that the
  * program has locked. */
-#define REFUSED_CALLS (8 * SEA_STEP_CALLS)
+#define REFUSED_CALLS (2 * SEA_STEP_RANGES)
 
 struct cursor {
 	size_t arena;	/* index in the list */

@@ -527,7 +527,7 @@ static void give_up(bool all)
 		lock();
 		taken = (all || has_too_much()) && take_oldest(&gone);
 		unlock();
-		if (taken && (all || !let_wait(&gone)))
+		if (taken && (all || sea_pages_is_advised(gone.run) || !let_wait(&gone)))
 			drop_run(&gone);
 	} while (taken);
 }
@@ -631,7 +631,7 @@ bool sea_large_resize(void *block, size_t size)
 	struct large *large = find_live(block);
 	size_t before = large->size, guard_size = large->is_guarded ? sea_page_size() : 0;
 	char *end = large->data + sea_round_up((size_t)(large->block - large->data) + size, sea_page_size());
-	if (end > run_end(large) - guard_size || !move_end(large, end))
+	if (end > run_end(large) - guard_size || sea_pages_is_advised(large->run) || !move_end(large, end))
 		return false;
 	large->is_changing = true;
 	sea_before_a_signal();

@@ -83,6 +83,27 @@ static void huge(void)
 	grows_by_little(MADV_HUGEPAGE);
 }
 
+/* A long block loses its end, with the advice, and gets it again. */
+static void shrunk_and_grown(void)
+{
+	enum { LONG = 200 << 20, SHORT = 150 << 20, AT = 180 << 20 };
+	int status = 0;
+	char *block = malloc(LONG);
+	CHECK(block != NULL);
+	char *page = (char *)(((uintptr_t)block + AT) & ~(uintptr_t)(PAGE - 1));
+	if (madvise(page, 16 * PAGE, MADV_DONTFORK) != 0)
+		test_skip("the kernel does not know this advice");
+	CHECK((block = realloc(block, SHORT)) != NULL);
+	CHECK((block = realloc(block, LONG)) != NULL);
+	memset(block + AT - MiB, 3, 2 * MiB);
+	pid_t child = fork();
+	CHECK(child >= 0);
+	if (child == 0)
+		_exit(((volatile char *)block)[AT] != 3);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
 /* A child reads what its parent wrote before the fork. */
 static void child_sees_blocks(int advice)
 {
@@ -123,6 +144,7 @@ static const struct test_case cases[] = {
 	{.name = "MADV_HUGEPAGE does not outlive the block", .run = huge, .seconds = 60},
 	{.name = "MADV_DONTFORK does not outlive the block", .run = not_for_children, .seconds = 60},
 	{.name = "MADV_WIPEONFORK does not outlive the block", .run = wiped_in_children, .seconds = 60},
+	{.name = "advice about an end that was cut off", .run = shrunk_and_grown, .seconds = 60},
 	{.name = "MADV_GUARD_INSTALL does not outlive the block", .run = guarded, .seconds = 60},
 };
 

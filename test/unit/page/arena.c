@@ -341,6 +341,21 @@ static void a_huge_range_is_hollow_until_touched(void)
 	CHECK_EQ(sim.huge, 0);
 }
 
+/* A renewal ends huge ranges, and hollow pages. */
+static void a_huge_range_is_renewed(void)
+{
+	reserve(PAGES * 4096, 1, false);
+	arena.pool = (struct sea_pool *)&arena; /* a regular arena; nobody looks into its pool */
+	size_t from = a_range();
+	CHECK(sea_arena_make_huge(&arena, from));
+	CHECK_EQ(sea_arena_touch(&arena, from, from + 10, true), 10);
+	sea_arena_renew(&arena, from + 100, from + 200);
+	check_hollow(HUGE_PAGES - 100, HUGE_PAGES - 110, 0);
+	sea_arena_renew(&arena, from, from + HUGE_PAGES);
+	check_hollow(0, 0, 0);
+	CHECK(sea_arena_make_huge(&arena, from));
+}
+
 #define ROW_RANGES 9
 
 /* Each range in turn is made huge or loses that at random; the borders are those of the row. */
@@ -489,7 +504,7 @@ static const struct test_case cases[] = {
 	PASSES(commit_can_fail), PASSES(threads_commit_at_once), PASSES(touched_pages), PASSES(touched_pages_of_16k),
 	PASSES(purge_asks_for_touched_pages_only), PASSES(clearing_skips_what_is_not_touched),
 	PASSES(rows_are_emptied_together), PASSES(what_lies_close_goes_in_one_call), PASSES(purge_can_fail),
-	PASSES(a_huge_range_is_hollow_until_touched), PASSES(a_range_in_use_is_not_made_huge),
+	PASSES(a_huge_range_is_hollow_until_touched), PASSES(a_huge_range_is_renewed), PASSES(a_range_in_use_is_not_made_huge),
 	PASSES(touch_purge_and_make_huge), PASSES(borders_between_huge_ranges_and_others), PASSES(reserve_can_fail),
 	PASSES(release_can_fail), PASSES(release_can_fail_before_any_commit),
 };

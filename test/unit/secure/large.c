@@ -32,6 +32,23 @@ static void lives_and_goes(void)
 	CHECK(sea_large_is_sound() && sea_pages_are_sound() && sea_map_is_sound());
 }
 
+/* Blocks that are freed serve others later; the memory of one with advice does not. */
+static void advice_ends_with_the_block(void)
+{
+	for (int i = 0; i < 300; i++) {
+		char *block = block_of(400000);
+		void *base;
+		size_t size;
+		CHECK_EQ(sea_pages_at(block, &base, &size), SEA_AT_RUN);
+		CHECK(!sea_pages_is_advised(base));
+		sea_pages_note_advice(block + 200000);
+		CHECK(sea_pages_is_advised(base));
+		CHECK(!sea_large_resize(block, 300000));
+		sea_large_free(block);
+	}
+	CHECK(sea_large_is_sound());
+}
+
 static void reads_as_zero(void)
 {
 	for (int i = 0; i < 200; i++) {
@@ -132,6 +149,7 @@ static void freed(void)
 
 static const struct test_case cases[] = {
 	PASSES(lives_and_goes),
+	PASSES(advice_ends_with_the_block),
 	PASSES(reads_as_zero),
 	PASSES(alignments),
 	PASSES(grows_in_place),
