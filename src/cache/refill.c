@@ -6,8 +6,8 @@
  *                           the other pieces go on the stack
  *
  * If the thread has drawn more than its budget since the last look, or if that was long ago, a
- * refill looks over all bins; each 16th refill asks for the time.  A bin that has not changed since
- * the last look is emptied.  The counts of all bins (growth.c) are halved.
+ * refill looks over all bins; each 16th refill asks for the time.  A bin that has not changed
+ * since the last look is emptied.  The counts of all bins (growth.c) are halved.
  */
 #include "base/step.h"
 #include "cache/bin.h"
