@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* madvise.c - what a program says of a block ends with the block (names only)
+/* madvise.c - advice about a block ends with the block (names only)
  *
  * Programs keep secrets or buffers of a device from their children by MADV_WIPEONFORK and
  * MADV_DONTFORK, and set traps by MADV_GUARD_INSTALL.  Nothing tells us afterwards which pages have

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* prctl.c - a process that is about to be confined (names only)
  *
- * The one name of the C library beside those of the heap: a sandbox of system calls, which
- * nothing in the process can see afterwards, begins with this call (or follows it: what loads a
- * filter gives up new privileges first).  Some sandboxes kill for a call that they do not know.
+ * A sandbox of system calls begins with this call, or follows it: what loads a filter gives up new
+ * privileges first.  Nothing in the process can see the sandbox afterwards.  Some sandboxes kill
+ * for a call that they do not know.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -104,8 +104,8 @@ bool sea_os_is_guest(void);
 /* madvise() for the program.  Returns 0, or a negative error number. */
 long sea_os_madvise(void *base, size_t size, int advice);
 
-/* Claim: after this advice the memory is not what a block's is: a child does not see it, or an
- * access ends in a signal. */
+/* Claim: the advice changes the memory until the program takes it back: a child does not see the
+ * memory, or an access ends in a signal. */
 bool sea_os_is_lasting(int advice);
 
 /* prctl() for the program.  Returns its result; negative: an error number.  A process that is

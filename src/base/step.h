@@ -16,7 +16,7 @@
 #define SEA_STEP_CALLS 4
 /* Ranges whose memory is purged: by one system call where the kernel takes several (page/arena.c),
  * else by as many calls as there is time for.  Two threads that free 512 MiB in random order: a
- * free takes 3.0 us with 32, 3.4 with 16 (means of four runs). */
+ * free takes 2.9 to 3.1 us with 32, 3.2 to 3.6 with 16 (four runs each). */
 #define SEA_STEP_RANGES 32
 /* Pages purged: a zone of 4 KiB pages.  A call takes 0.1 to 0.5 us for each page. */
 #define SEA_STEP_PAGES 256

@@ -103,14 +103,15 @@ static void before_refill(struct sea_cache *cache)
 		look_over(cache);
 }
 
-/* What a refill does once in REFILLS_PER_SAMPLE. */
-static void look_round(struct sea_cache *cache)
+/* What a refill does once in REFILLS_PER_SAMPLE.  The beginning of a look is a sample, too. */
+static void take_sample(struct sea_cache *cache)
 {
 	uint64_t now = sea_os_now_ms();
-	sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
-	sea_parked_tick(&cache->parked);
 	if (!cache->look_next && now - cache->looked_ms >= LOOK_MS)
 		begin_look(cache, now);
+	else
+		sea_usage_sample(&cache->usage, sea_cache_bytes(cache));
+	sea_parked_tick(&cache->parked);
 	sea_reclaim(SEA_NOW_AND_THEN);
 }
 
@@ -124,7 +125,7 @@ static void account_refill(struct sea_cache *cache, struct sea_bin *bin, uint32_
 	bin->drawn = (uint16_t)sea_min(bin->drawn + nr_chunks, SEA_BIN_DRAWN_MOST) & SEA_BIN_DRAWN_MOST;
 	sea_usage_draw(&cache->usage, nr_chunks * size);
 	if (cache->usage.nr_refills++ % REFILLS_PER_SAMPLE == 0) {
-		look_round(cache);
+		take_sample(cache);
 	} else if (unlikely(sea_reclaim_goes_on())) {
 		/* a step: there may be no other slow path for long */
 		sea_reclaim(SEA_NOW_AND_THEN);

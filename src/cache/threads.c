@@ -230,12 +230,12 @@ struct sea_cache *sea_threads_enter(void)
 		cache->waits_below = SEA_WAITS_BELOW;
 		cache->shard = join();
 		cache->clock = sea_os_thread_clock();
-		cache->looked_ms = sea_os_now_ms();
 		link_cache(cache);
 	}
 	sea_lock_drop(&threads.lock);
 	if (!cache)
 		return NULL;
+	cache->looked_ms = sea_os_now_ms();
 	sea_own.cache = cache;
 	sea_threads_resume();
 	SEA_LEAVES_HERE();

@@ -12,10 +12,10 @@
 #include "base/os.h"
 #include "base/page_size.h"
 
-/* Swings slower than this do not count: SOME_FAULTS, 10 MiB, are 3 % of this time. */
+/* Swings slower than this do not count.  The faults of 10 MiB are 3 % of this time. */
 #define RECURS_MS 250
-/* Faults are measured each time so many have come.  So it counts how soon they begin to follow,
- * and not how long all of a swing takes. */
+/* Refaults are counted each time so many faults have come, 10 MiB.  So a swing counts if its
+ * faults begin soon, however long all of them take. */
 #define SOME_FAULTS 2500
 /* On a slow or throttled machine a fault takes up to SLOW_FAULT_US.  The times here grow by that
  * for each page that was faulted in meanwhile, but at most by RECURS_MS.  Without that limit,

@@ -457,7 +457,7 @@ static void cut_whole(struct sea_arena *arena, size_t block)
 	sea_span_cut(arena->base, size, to);
 }
 
-/* The end of the block leaves it. */
+/* Takes the memory of the block's end, from offset `from` on. */
 static void empty_tail(struct sea_arena *arena, size_t from)
 {
 	size_t committed = sea_load_relaxed(&arena->committed);

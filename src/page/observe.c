@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* observe.c - questions about runs: what lies at an address, how much there is, is it sound?
+/* observe.c - questions about runs: what lies at an address, how much there is, is it sound?  And
+ * where the program has given advice.
  *
  * The counts are atomic; what follows the list of arenas takes the page lock.  In the child of a
  * fork pages are counted again.

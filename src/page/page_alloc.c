@@ -430,8 +430,11 @@ bool sea_pages_resize(void *address, size_t size)
  * kernel has split; that is undone. */
 static void renew_run(struct sea_run_start run)
 {
-	if (run.arena->pool)
-		sea_arena_renew(run.arena, run.pfn, run.pfn + run.arena->pool->pages[run.pfn].nr_pages);
+	if (!run.arena->pool)
+		return;
+	struct page *page = &run.arena->pool->pages[run.pfn];
+	sea_arena_renew(run.arena, run.pfn, run.pfn + page->nr_pages);
+	sea_store_relaxed(&page->is_advised, 0); /* what is to be freed has no advice any more */
 }
 
 /* Moves the first `bytes` of a run to a whole arena with room for twice `size`: a block that grew
