@@ -24,6 +24,7 @@ BARE bool sea_os_advise_huge(void *base, size_t size, enum sea_huge huge)
 	return huge == SEA_HUGE_AUTO;
 }
 BARE unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr) { return (void)ranges, (void)nr, 0; }
+BARE void sea_os_populate(void *base, size_t size) { (void)base, (void)size; }
 BARE bool sea_os_is_guest(void) { return false; }
 BARE enum sea_moved sea_os_move(void *from, void *to, size_t size)
 {

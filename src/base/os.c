@@ -35,6 +35,9 @@
 #ifndef MADV_GUARD_INSTALL /* glibc before 2.41 */
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_WRITE /* glibc before 2.35 */
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MREMAP_DONTUNMAP /* glibc before 2.32 */
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -44,6 +47,8 @@
 /* From this Linux on, process_madvise() frees the memory of several ranges of the own process, and
  * flushes the TLB once. */
 #define PURGES_MANY 0x61000
+/* From this Linux on, madvise() gives memory to a range. */
+#define POPULATES 0x50e00
 /* The own process, in place of a descriptor. */
 #define SELF (-10000)
 /* /proc/self/status has 1.5 KiB; more if the process is in hundreds of groups. */
@@ -243,12 +248,12 @@ static SEA_NOINLINE bool is_filtered(void)
 	return !memmem(text, bytes, none, sizeof(none) - 1);
 }
 
-/* Claim: the system may be asked to purge several ranges at once.  Looks for a filter the first
- * time. */
-static bool may_purge_many(uint32_t *verdict)
+/* Claim: the system may be asked for what it has since version `least`.  Looks for a filter the
+ * first time. */
+static bool may_ask_for(uint32_t *verdict, uint32_t least)
 {
 	if (unlikely(!sea_load_relaxed(verdict)))
-		sea_store_relaxed(verdict, sea_os_kernel() >= PURGES_MANY && !is_filtered() ? MAY_ASK : MAY_NOT);
+		sea_store_relaxed(verdict, sea_os_kernel() >= least && !is_filtered() ? MAY_ASK : MAY_NOT);
 	return sea_load_relaxed(verdict) == MAY_ASK && may_ask();
 }
 
@@ -268,12 +273,20 @@ unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr)
 {
 	static uint32_t verdict; /* 0, MAY_ASK or MAY_NOT; atomic */
 	SEA_ASSERT(nr > 0);
-	if (!may_purge_many(&verdict) || !dontneed_zeroes(ranges[0].base, ranges[0].size))
+	if (!may_ask_for(&verdict, PURGES_MANY) || !dontneed_zeroes(ranges[0].base, ranges[0].size))
 		return 0;
 	long bytes = SEA_CALL(SYS_process_madvise, SELF, ranges, nr, MADV_DONTNEED, 0);
 	if (bytes == -ENOSYS || bytes == -EPERM || bytes == -EBADF)
 		sea_store_relaxed(&verdict, MAY_NOT);
 	return count_purged(ranges, nr, bytes);
+}
+
+void sea_os_populate(void *base, size_t size)
+{
+	static uint32_t verdict; /* 0, MAY_ASK or MAY_NOT; atomic */
+	SEA_ASSERT(is_whole_pages(base, size) && size > 0);
+	if (may_ask_for(&verdict, POPULATES) && SEA_CALL(SYS_madvise, base, size, MADV_POPULATE_WRITE) == -EINVAL)
+		sea_store_relaxed(&verdict, MAY_NOT);
 }
 
 bool sea_os_reset(void *base, size_t size)

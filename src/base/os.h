@@ -79,6 +79,10 @@ struct sea_os_range {
  * system has no such call.  The caller then purges the others one by one. */
 unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr);
 
+/* Gives memory to the pages of a committed range that have none, by one system call.  Does nothing
+ * if the system has no such call, or may not be asked. */
+void sea_os_populate(void *base, size_t size);
+
 /* Makes a range of ours reserved address space again.  Frees its memory and undoes what the
  * program has asked the system for it. */
 bool sea_os_reset(void *base, size_t size);

@@ -253,22 +253,17 @@ static struct sea_hole *find_hole(struct sea_shard *shard, size_t nr_granules, u
 	return hole;
 }
 
-static struct sea_piece carve_from(struct sea_shard *shard, struct sea_hole *hole, unsigned k, unsigned max)
-{
-	if (!hole)
-		return (struct sea_piece){NULL, 0};
-	unsigned count = (unsigned)sea_min(hole->nr_granules / k, max);
-	struct sea_zone *zone = sea_zone_of(hole);
-	SEA_ASSERT(zone && zone->shard == shard && count > 0);
-	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	return (struct sea_piece){sea_zone_carve(zone, hole, (char *)hole, k, count), count};
-}
-
 /* Adds a piece from a listed hole.  True: the batch is complete, or no hole fits. */
 static bool add_from_listed(struct sea_shard *shard, struct sea_hole *hole, unsigned k, struct sea_batch *batch)
 {
-	struct sea_piece piece = carve_from(shard, hole, k, batch->want - batch->nr_chunks);
-	return !piece.count || sea_batch_add(batch, piece);
+	if (!hole)
+		return true;
+	unsigned count = (unsigned)sea_min(hole->nr_granules / k, batch->want - batch->nr_chunks);
+	struct sea_zone *zone = sea_zone_of(hole);
+	SEA_ASSERT(zone && zone->shard == shard && count > 0);
+	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
+	bool is_fresh = sea_zone_carve(zone, hole, (char *)hole, k, count);
+	return sea_batch_add(batch, (struct sea_piece){(char *)hole, count}, is_fresh);
 }
 
 /* Fills the batch from free chunks.  True: it has at least one.  Small chunks come from a listed
@@ -375,7 +370,8 @@ static struct sea_piece carve_aligned(struct sea_shard *shard, unsigned k, unsig
 	unsigned count = k % align ? 1 : (unsigned)sea_min(room / k, max);
 	SEA_ASSERT(zone->shard == shard && room >= k);
 	shard->zone_hint[zone->index] = SEA_HINT_UNKNOWN;
-	return (struct sea_piece){sea_zone_carve(zone, hole, at, k, count), count};
+	sea_zone_carve(zone, hole, at, k, count);
+	return (struct sea_piece){at, count};
 }
 
 static bool fill_aligned(struct sea_shard *shard, unsigned k, unsigned want, unsigned align, struct sea_batch *batch)

@@ -57,18 +57,20 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 	return end;
 }
 
-static SEA_NOINLINE void touch_anew(const struct sea_zone *zone, size_t from, size_t to, size_t k)
+static SEA_NOINLINE bool touch_anew(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
-	sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to), k * SEA_GRANULE <= sea_page_size());
+	bool surely = k * SEA_GRANULE <= sea_page_size();
+	return sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to), surely) && surely;
 }
 
 /* Prepares granules [from, to) for writing, in chunks of k.  The caller writes to parts of each
  * chunk, in any order.  Mostly there is nothing to do, so it has no stack frame: its only call is
- * its last step, and it is not inline. */
-static SEA_NOINLINE void touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
+ * its last step, and it is not inline.  True: pages have no memory, and all will be written to. */
+static SEA_NOINLINE bool touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
-	if (unlikely(!sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
-		touch_anew(zone, from, to, k);
+	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))
+		return false;
+	return touch_anew(zone, from, to, k);
 }
 
 static void set_start(struct sea_zone *zone, size_t word, size_t start)
@@ -290,8 +292,8 @@ SEA_INLINE bool take_in_stripe(struct sea_zone *zone, unsigned stripe, unsigned 
 			if (!count)
 				continue;
 			split_hole(zone, from, to, at, k, count);
-			touch(zone, at, at + (size_t)k * count, k);
-			if (sea_batch_add(batch, (struct sea_piece){sea_zone_address(zone, at), count}))
+			bool is_fresh = touch(zone, at, at + (size_t)k * count, k);
+			if (sea_batch_add(batch, (struct sea_piece){sea_zone_address(zone, at), count}, is_fresh))
 				return true;
 		}
 	}
@@ -368,11 +370,10 @@ void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsig
 	split_hole(zone, from, to, g, k, count);
 }
 
-char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
+bool sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count)
 {
 	sea_zone_hold(zone, hole, at, k, count);
-	touch(zone, sea_granule_of(at), sea_granule_of(at) + (size_t)k * count, k);
-	return at;
+	return touch(zone, sea_granule_of(at), sea_granule_of(at) + (size_t)k * count, k);
 }
 
 void sea_zone_mark(struct sea_zone *zone, unsigned g)

@@ -117,6 +117,8 @@ struct sea_piece {
 struct sea_batch {
 	uint32_t want;	/* chunks that are asked for */
 	uint32_t nr_pieces, nr_chunks;
+	/* pages of the last piece have no memory, and each will be written to */
+	bool is_fresh;
 	struct sea_piece piece[SEA_BATCH_PIECES];
 };
 
@@ -128,14 +130,16 @@ SEA_INLINE void sea_batch_begin(struct sea_batch *batch, unsigned want)
 {
 	batch->want = want;
 	batch->nr_pieces = batch->nr_chunks = 0;
+	batch->is_fresh = false;
 }
 
 /* True: the batch is complete. */
-SEA_INLINE bool sea_batch_add(struct sea_batch *batch, struct sea_piece piece)
+SEA_INLINE bool sea_batch_add(struct sea_batch *batch, struct sea_piece piece, bool is_fresh)
 {
 	SEA_ASSERT(piece.count > 0 && batch->nr_pieces < SEA_BATCH_PIECES);
 	batch->piece[batch->nr_pieces++] = piece;
 	batch->nr_chunks += piece.count;
+	batch->is_fresh = is_fresh;
 	return batch->nr_chunks >= batch->want || piece.count >= SEA_LONG_PIECE || batch->nr_pieces == SEA_BATCH_PIECES;
 }
 
@@ -172,8 +176,8 @@ struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsig
 					unsigned *stripe, unsigned *work);
 
 /* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.
- * The hole must be long enough.  Returns `at`. */
-char *sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
+ * The hole must be long enough.  True: the batch that they are in is fresh. */
+bool sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
 
 /* The same, but the caller will not write to the chunks: their pages are not touched. */
 void sea_zone_hold(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);

@@ -132,31 +132,37 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end)
 
 /* --- which pages hold memory ------------------------------------------------------ */
 
+static uint64_t hollow_of(const struct sea_arena *arena, size_t word, uint64_t pages)
+{
+	return arena->hollow ? sea_load_relaxed(&arena->hollow[word]) & pages : 0;
+}
+
 /* The owner of these pages writes to them: they are not hollow any more. */
 static void fill_hollow(struct sea_arena *arena, size_t word, uint64_t pages)
 {
-	uint64_t filled = arena->hollow ? sea_load_relaxed(&arena->hollow[word]) & pages : 0;
+	uint64_t filled = hollow_of(arena, word, pages);
 	if (!filled)
 		return;
 	uint64_t old = sea_fetch_and_relaxed(&arena->hollow[word], ~filled);
 	sea_add_relaxed_mt(&nr_hollow, -(size_t)sea_count_bits(old & filled));
 }
 
-size_t sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely)
+struct sea_fresh sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely)
 {
 	SEA_ASSERT(from <= to && to <= arena->size >> sea_page_shift());
-	size_t nr_fresh = 0;
+	struct sea_fresh result = {0};
 	for (size_t w = from / 64; arena->touched && w * 64 < to; w++) {
 		uint64_t mask = sea_mask_in_word(w, from, to);
 		uint64_t fresh = mask & ~sea_load_relaxed(&arena->touched[w]);
 		if (!fresh)
 			continue;
 		sea_or_release(&arena->touched[w], fresh);
+		result.nr += sea_count_bits(fresh);
+		result.nr_empty += sea_count_bits(fresh & ~hollow_of(arena, w, fresh));
 		if (surely)
 			fill_hollow(arena, w, fresh);
-		nr_fresh += sea_count_bits(fresh);
 	}
-	return nr_fresh;
+	return result;
 }
 
 /* The other pages stay without memory. */
@@ -207,7 +213,7 @@ static size_t huge_pages(void) { return sea_huge_size() >> sea_page_shift(); }
 
 size_t sea_huge_size(void) { return (size_t)1 << huge_shift(); }
 
-void sea_arena_set_hollow(size_t nr_pages) { sea_store_relaxed(&nr_hollow, nr_pages); }
+void sea_arena_set_nr_hollow(size_t nr_pages) { sea_store_relaxed(&nr_hollow, nr_pages); }
 
 size_t sea_arena_hollow(void) { return sea_load_relaxed(&nr_hollow) << sea_page_shift(); }
 
@@ -224,8 +230,7 @@ static size_t huge_index(const struct sea_arena *arena, size_t pfn)
 	return (((uintptr_t)arena->base >> sea_page_shift()) % huge_pages() + pfn) / huge_pages();
 }
 
-/* Marks pages as hollow, except those that another thread has touched meanwhile. */
-static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
+void sea_arena_set_hollow(struct sea_arena *arena, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
 	sea_add_relaxed_mt(&nr_hollow, to - from);
@@ -304,7 +309,7 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 		return false;
 	}
 	SEA_ASSERT(sea_load_acquire(&arena->committed) >= to << sea_page_shift()); /* A2 */
-	set_hollow(arena, from, to);
+	sea_arena_set_hollow(arena, from, to);
 	return true;
 }
 

@@ -44,6 +44,8 @@
 #define SEA_BUDGET_MOST_LEFT 16
 /* Hollow pages: huge pages may add 5 %. */
 #define SEA_BUDGET_HOLLOW_SHARE 20
+/* Hollow pages with those that are populated ahead: 1 %. */
+#define SEA_BUDGET_AHEAD_SHARE 100
 
 /* Purging begins when more than `high` bytes are dirty, and stops at `low`. */
 struct sea_watermarks {
@@ -95,6 +97,13 @@ SEA_INLINE bool sea_budget_may_leave(size_t bytes, size_t nr_left, size_t most)
 SEA_INLINE bool sea_budget_may_hollow(size_t hollow, size_t huge, size_t written)
 {
 	return hollow + huge <= written / SEA_BUDGET_HOLLOW_SHARE;
+}
+
+/* Bytes that may be populated before a chunk lies in them. */
+SEA_INLINE size_t sea_budget_ahead_room(size_t hollow, size_t written)
+{
+	size_t most = written / SEA_BUDGET_AHEAD_SHARE;
+	return most - sea_min(most, hollow);
 }
 
 /* Counts refaults.  Call it before memory is purged. */

@@ -24,6 +24,7 @@
 #include "page/buddy.h"
 #include "page/huge.h"
 #include "page/limit.h"
+#include "page/populate.h"
 #include "page/purge.h"
 #include "page/allowance.h"
 #include "page/budget.h"
@@ -137,14 +138,23 @@ static bool take_run(size_t nr_pages, size_t align_pages, struct sea_run_start *
 	return take_from_pools(nr_pages, align_pages, run);
 }
 
-static void touch_pages(struct sea_arena *arena, size_t from, size_t to, bool surely)
+/* Returns how many of the pages have no memory. */
+static size_t touch_pages(struct sea_arena *arena, size_t from, size_t to, bool surely)
 {
-	size_t nr_fresh = sea_arena_touch(arena, from, to, surely);
-	if (!nr_fresh)
-		return;
-	sea_allowance_note_faulted(nr_fresh);
+	struct sea_fresh fresh = sea_arena_touch(arena, from, to, surely);
+	if (!fresh.nr)
+		return 0;
+	sea_allowance_note_faulted(fresh.nr);
 	if (surely)
-		sea_add_relaxed_mt(&sea_counted.nr_written, nr_fresh);
+		sea_add_relaxed_mt(&sea_counted.nr_written, fresh.nr);
+	return fresh.nr_empty;
+}
+
+/* The program may write to all pages of a run now. */
+static void hand_out(struct sea_arena *arena, pfn_t pfn, size_t nr_pages)
+{
+	touch_pages(arena, pfn, pfn + nr_pages, false);
+	sea_arena_lend(arena, pfn, pfn + nr_pages);
 }
 
 static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *zeroed)
@@ -164,8 +174,7 @@ static void *alloc_run(size_t size, size_t align, enum sea_touch touch, bool *ze
 	if (touch == SEA_TOUCH_CLEAR)
 		nr_touched -= sea_arena_clear(run.arena, run.pfn, run.pfn + nr_pages);
 	if (touch == SEA_TOUCH_NOW || touch == SEA_TOUCH_CLEAR) {
-		touch_pages(run.arena, run.pfn, run.pfn + nr_pages, false);
-		sea_arena_lend(run.arena, run.pfn, run.pfn + nr_pages);
+		hand_out(run.arena, run.pfn, nr_pages);
 	} else if (touch == SEA_TOUCH_DENSE) {
 		sea_huge_consider(run.arena, run.pfn);
 	}
@@ -467,8 +476,14 @@ static char *move_pages(struct sea_run_start old, size_t bytes, size_t size)
 static char *copy_run(const char *from, size_t bytes, size_t size)
 {
 	struct sea_arena *whole = wants_whole(size, 1) ? sea_arenas_make_whole(size, 1, 2 * size) : NULL;
-	char *to = whole ? whole->base : sea_pages_alloc(size, 1, SEA_TOUCH_NOW, NULL);
-	return to ? memcpy(to, from, bytes) : NULL;
+	char *to = whole ? whole->base : sea_pages_alloc(size, 1, SEA_TOUCH_LATER, NULL);
+	if (!to)
+		return NULL;
+	sea_pages_fill(to, from, bytes);
+	struct sea_arena *arena = sea_pagemap_arena(to);
+	if (arena->pool)
+		hand_out(arena, sea_arena_pfn(arena, to), to_pages(size));
+	return to;
 }
 
 void *sea_pages_move(void *address, size_t size)
@@ -487,12 +502,12 @@ void *sea_pages_move(void *address, size_t size)
 	return to;
 }
 
-void sea_pages_touch(const void *from, const void *to, bool surely)
+size_t sea_pages_touch(const void *from, const void *to, bool surely)
 {
 	SEA_ASSERT(from < to);
 	struct sea_arena *arena = sea_pagemap_arena(from);
 	SEA_ASSERT(arena && arena->pool);
-	touch_pages(arena, sea_arena_pfn(arena, from), sea_arena_pfn(arena, (const char *)to - 1) + 1, surely);
+	return touch_pages(arena, sea_arena_pfn(arena, from), sea_arena_pfn(arena, (const char *)to - 1) + 1, surely);
 }
 
 struct sea_touched sea_pages_touched(const void *run)

@@ -85,8 +85,9 @@ bool sea_pages_resize(void *run, size_t size);
 void *sea_pages_move(void *run, size_t size);
 
 /* The bytes [from, to) of a run of SEA_TOUCH_LATER or SEA_TOUCH_DENSE may be written from now on.
- * `surely`: something in each of their pages will be. */
-void sea_pages_touch(const void *from, const void *to, bool surely);
+ * `surely`: something in each of their pages will be.  Returns how many of the pages have no
+ * memory. */
+size_t sea_pages_touch(const void *from, const void *to, bool surely);
 
 /* The page allocator's record of the touched pages of a run, for frequent questions.  Valid as
  * long as the run; not for runs with an arena of their own. */

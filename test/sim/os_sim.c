@@ -392,6 +392,14 @@ bool sea_os_purge(void *base, size_t size)
 	return done;
 }
 
+void sea_os_populate(void *base, size_t size)
+{
+	pthread_mutex_lock(&mutex);
+	expect_committed("populate: not committed", base, size);
+	sim.populated += size;
+	pthread_mutex_unlock(&mutex);
+}
+
 /* A system that is slow is an old one, too. */
 unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr)
 {

@@ -77,7 +77,7 @@ struct sim {
 	void (*see_fault)(const struct sea_fault *fault); /* NULL: nobody asked for faults */
 	void (*thread_body)(void); /* of the last thread that was started */
 	unsigned nr_threads_started;
-	size_t reserved, committed, purged; /* bytes */
+	size_t reserved, committed, purged, populated; /* bytes */
 	size_t huge;			    /* bytes for which huge pages are wanted */
 	size_t nr_calls[SIM_NR_CALLS + 1];  /* by kind; the last is their sum */
 	size_t nr_failed;		    /* calls that were made to fail */

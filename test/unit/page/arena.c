@@ -326,7 +326,7 @@ static void a_huge_range_is_hollow_until_touched(void)
 	check_committed((from + HUGE_PAGES) * 4096);
 	check_hollow(HUGE_PAGES, HUGE_PAGES, 1);
 	CHECK(!sea_arena_make_huge(&arena, from));
-	CHECK_EQ(sea_arena_touch(&arena, from + 5, from + 15, true), 10);
+	CHECK_EQ(sea_arena_touch(&arena, from + 5, from + 15, true).nr, 10);
 	check_hollow(HUGE_PAGES, HUGE_PAGES - 10, 1);
 	CHECK_EQ(sea_arena_count_touched(&arena, 0, PAGES), 10);
 	CHECK_EQ(purge_now(from, from + 100), 10);
@@ -348,7 +348,7 @@ static void a_huge_range_is_renewed(void)
 	arena.pool = (struct sea_pool *)&arena; /* a regular arena; nobody looks into its pool */
 	size_t from = a_range();
 	CHECK(sea_arena_make_huge(&arena, from));
-	CHECK_EQ(sea_arena_touch(&arena, from, from + 10, true), 10);
+	CHECK_EQ(sea_arena_touch(&arena, from, from + 10, true).nr, 10);
 	sea_arena_renew(&arena, from + 100, from + 200);
 	check_hollow(HUGE_PAGES - 100, HUGE_PAGES - 110, 0);
 	sea_arena_renew(&arena, from, from + HUGE_PAGES);
