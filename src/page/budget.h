@@ -11,7 +11,8 @@
  *    bins of all threads, those   max(64 times `cache`, a quarter of the use)   the same
  *    of ended threads included
  *    bins of ended threads        the option `cache` each, 16 threads          ending a thread
- *    hollow pages (huge pages)    a 20th of what was written to                making a huge page
+ *    hollow pages                 a 20th of what was written to                making a huge page
+ *                                 a 100th                                      populating ahead
  *
  * The allowance (allowance.h) is for pages that are purged and faulted in again soon.  It is 0 in
  * a program whose memory use does not swing.  At first it is at most max(48 MiB, half of the
