@@ -248,13 +248,16 @@ static SEA_NOINLINE bool is_filtered(void)
 	return !memmem(text, bytes, none, sizeof(none) - 1);
 }
 
-/* Claim: the system may be asked for what it has since version `least`.  Looks for a filter the
- * first time. */
-static bool may_ask_for(uint32_t *verdict, uint32_t least)
+/* Claim: the system may be asked for what it has only since version `least`.  Looks for a filter
+ * the first time. */
+static bool may_ask_for(uint32_t least)
 {
-	if (unlikely(!sea_load_relaxed(verdict)))
-		sea_store_relaxed(verdict, sea_os_kernel() >= least && !is_filtered() ? MAY_ASK : MAY_NOT);
-	return sea_load_relaxed(verdict) == MAY_ASK && may_ask();
+	static uint32_t verdict; /* 0, MAY_ASK or MAY_NOT; atomic */
+	if (sea_os_kernel() < least)
+		return false;
+	if (unlikely(!sea_load_relaxed(&verdict)))
+		sea_store_relaxed(&verdict, is_filtered() ? MAY_NOT : MAY_ASK);
+	return sea_load_relaxed(&verdict) == MAY_ASK && may_ask();
 }
 
 _Static_assert(sizeof(struct sea_os_range) == sizeof(struct iovec), "the kernel's layout");
@@ -271,22 +274,22 @@ static unsigned count_purged(const struct sea_os_range *ranges, unsigned nr, lon
 
 unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr)
 {
-	static uint32_t verdict; /* 0, MAY_ASK or MAY_NOT; atomic */
+	static uint32_t is_refused; /* atomic */
 	SEA_ASSERT(nr > 0);
-	if (!may_ask_for(&verdict, PURGES_MANY) || !dontneed_zeroes(ranges[0].base, ranges[0].size))
+	if (sea_load_relaxed(&is_refused) || !may_ask_for(PURGES_MANY) ||
+	    !dontneed_zeroes(ranges[0].base, ranges[0].size))
 		return 0;
 	long bytes = SEA_CALL(SYS_process_madvise, SELF, ranges, nr, MADV_DONTNEED, 0);
 	if (bytes == -ENOSYS || bytes == -EPERM || bytes == -EBADF)
-		sea_store_relaxed(&verdict, MAY_NOT);
+		sea_store_relaxed(&is_refused, 1);
 	return count_purged(ranges, nr, bytes);
 }
 
 void sea_os_populate(void *base, size_t size)
 {
-	static uint32_t verdict; /* 0, MAY_ASK or MAY_NOT; atomic */
 	SEA_ASSERT(is_whole_pages(base, size) && size > 0);
-	if (may_ask_for(&verdict, POPULATES) && SEA_CALL(SYS_madvise, base, size, MADV_POPULATE_WRITE) == -EINVAL)
-		sea_store_relaxed(&verdict, MAY_NOT);
+	if (may_ask_for(POPULATES))
+		advise(base, size, MADV_POPULATE_WRITE);
 }
 
 bool sea_os_reset(void *base, size_t size)

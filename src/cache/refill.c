@@ -15,7 +15,7 @@
 #include "base/os.h"
 #include "heap/reclaim.h"
 #include "cache/send.h"
-#include "page/populate.h"
+#include "page/page_alloc.h"
 
 /* A refill brings a quarter of what the class has drawn so far, so that no more than that lies
  * unused; within these bounds, and at least one chunk. */
@@ -96,10 +96,11 @@ static uint32_t next_batch(const struct sea_bin *bin, size_t size)
 	return (uint32_t)sea_max(sea_min(share, LARGEST_BATCH_BYTES / size), 1);
 }
 
-/* Fresh memory that is populated at once: at most this part of what the class has drawn. */
+/* Fresh memory that is populated before it is handed out: at most this part of what the class has
+ * drawn. */
 #define POPULATE_SHARE 32
 
-/* The chunks of the last piece are handed out one by one from its start on. */
+/* The chunks of the fresh run are handed out one by one from its start on. */
 static void populate(const struct sea_bin *bin, const struct sea_batch *batch, size_t size)
 {
 	const struct sea_piece *last = &batch->piece[batch->nr_pieces - 1];
@@ -173,9 +174,9 @@ bool sea_bin_refill(struct sea_cache *cache, unsigned c)
 		return false;
 	account_refill(cache, bin, batch.nr_chunks, size);
 	cache->to_guard -= batch.nr_chunks;
+	adopt(cache, c, &batch);
 	if (unlikely(batch.is_fresh))
 		populate(bin, &batch, size);
-	adopt(cache, c, &batch);
 	SEA_ASSERT(sea_bins_seem_sound(cache));
 	return true;
 }

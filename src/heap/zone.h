@@ -176,7 +176,7 @@ struct sea_piece sea_zone_sweep_aligned(struct sea_zone *zone, unsigned k, unsig
 					unsigned *stripe, unsigned *work);
 
 /* Takes `count` chunks of k granules out of a hole of this zone, from address `at` on.
- * The hole must be long enough.  True: the batch that they are in is fresh. */
+ * The hole must be long enough.  True: they are fresh (struct sea_batch). */
 bool sea_zone_carve(struct sea_zone *zone, struct sea_hole *hole, char *at, unsigned k, unsigned count);
 
 /* The same, but the caller will not write to the chunks: their pages are not touched. */

@@ -42,9 +42,8 @@
 /* A program that starts threads and waits for their end again and again has more work.  After so
  * many ends, each within RECURS_MS of the last, the allowance is not reset. */
 #define ENDS_IN_A_ROW 4
-/* What is kept plus what is in use may exceed the peak by this part of the peak, as far as it is
- * outside zones.  Otherwise free pages in the wrong places would be purged and other pages faulted
- * in, again and again. */
+/* What is kept plus what is in use may exceed the peak by this part of the peak.  Otherwise free
+ * pages in the wrong places would be purged and other pages faulted in, again and again. */
 #define SLACK_SHARE 4
 
 static struct {
@@ -186,12 +185,18 @@ static size_t close_window(uint64_t now)
 	return refaults >= length_ms * COSTLY_PAGES_PER_MS ? refaults : 0;
 }
 
-static size_t bound(void)
+/* What is in use and what is kept may come to so many bytes. */
+static size_t most_together(void)
 {
 	size_t peak = sea_load_relaxed(&state.peak);
+	return peak + peak / SLACK_SHARE;
+}
+
+static size_t bound(void)
+{
 	if (sea_load_relaxed(&state.is_proven))
-		return peak + peak / SLACK_SHARE;
-	return sea_max(peak / FIRST_SHARE, FIRST_MIN);
+		return most_together();
+	return sea_max(sea_load_relaxed(&state.peak) / FIRST_SHARE, FIRST_MIN);
 }
 
 static void start_anew(void)
@@ -243,13 +248,12 @@ void sea_allowance_reset(void)
 		sea_store_relaxed(&state.is_reset, 1);
 }
 
-size_t sea_allowance(size_t in_use, size_t free_dirty)
+size_t sea_allowance(size_t in_use)
 {
 	if (sea_load_relaxed(&state.is_reset))
 		return 0;
-	size_t peak = sea_load_relaxed(&state.peak);
-	size_t slack = sea_min(peak / SLACK_SHARE, free_dirty);
-	return sea_min(sea_load_relaxed(&state.allowed), peak - sea_min(peak, in_use) + slack);
+	size_t most = most_together();
+	return sea_min(sea_load_relaxed(&state.allowed), most - sea_min(most, in_use));
 }
 
 size_t sea_allowance_nr_refaults(void) { return sea_load_relaxed(&state.nr_refaults); }

@@ -42,9 +42,9 @@ void sea_allowance_reset(void);
 /* In the child of a fork no other thread measures. */
 void sea_allowance_in_child(void);
 
-/* The allowance in bytes, for so many bytes in use and so many dirty bytes in free pages outside
- * zones.  The allowance plus the bytes in use exceed the recent peak by a quarter at most. */
-size_t sea_allowance(size_t in_use, size_t free_dirty);
+/* The allowance in bytes, for so many bytes in use.  Together they exceed the recent peak by a
+ * quarter at most. */
+size_t sea_allowance(size_t in_use);
 
 /* Refaulted pages, ever. */
 size_t sea_allowance_nr_refaults(void);

@@ -213,7 +213,7 @@ static size_t huge_pages(void) { return sea_huge_size() >> sea_page_shift(); }
 
 size_t sea_huge_size(void) { return (size_t)1 << huge_shift(); }
 
-void sea_arena_set_nr_hollow(size_t nr_pages) { sea_store_relaxed(&nr_hollow, nr_pages); }
+void sea_arena_set_hollow(size_t nr_pages) { sea_store_relaxed(&nr_hollow, nr_pages); }
 
 size_t sea_arena_hollow(void) { return sea_load_relaxed(&nr_hollow) << sea_page_shift(); }
 
@@ -230,7 +230,8 @@ static size_t huge_index(const struct sea_arena *arena, size_t pfn)
 	return (((uintptr_t)arena->base >> sea_page_shift()) % huge_pages() + pfn) / huge_pages();
 }
 
-void sea_arena_set_hollow(struct sea_arena *arena, size_t from, size_t to)
+/* Marks pages as hollow, except those that another thread has touched meanwhile. */
+static void set_hollow(struct sea_arena *arena, size_t from, size_t to)
 {
 	SEA_ASSERT(from < to && to <= arena->size >> sea_page_shift());
 	sea_add_relaxed_mt(&nr_hollow, to - from);
@@ -309,7 +310,7 @@ bool sea_arena_make_huge(struct sea_arena *arena, size_t pfn)
 		return false;
 	}
 	SEA_ASSERT(sea_load_acquire(&arena->committed) >= to << sea_page_shift()); /* A2 */
-	sea_arena_set_hollow(arena, from, to);
+	set_hollow(arena, from, to);
 	return true;
 }
 

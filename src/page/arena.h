@@ -10,7 +10,7 @@
  * nor a strict overcommit policy counts it.
  *
  * A huge range gets all its memory when its first page is written to.  The pages that come with it
- * are hollow until they are surely written to.  So are pages that were populated (populate.h).
+ * are hollow until they are surely written to.
  */
 #ifndef SEA_ARENA_H
 #define SEA_ARENA_H
@@ -26,8 +26,8 @@ struct sea_arena {
 	size_t committed;   /* bytes from base; atomic; shrinks only in a whole arena */
 	uint32_t has_gaps;  /* some pages below `committed` may be only reserved; atomic */
 	uint64_t *touched;  /* bit per page: may have memory and old bytes; atomic.  NULL: whole */
-	/* bit per page: may have memory, as part of a huge page or since it was populated, without
-	 * having been written to; touched pages may have the bit too; atomic.  NULL: whole */
+	/* bit per page: may have memory as part of a huge page, without having been written to;
+	 * touched pages may have the bit too; atomic.  NULL: whole */
 	uint64_t *hollow;
 	uint64_t *huge;	    /* bit per range of a huge page: we made it huge; atomic */
 	/* bit per range of a huge page: was in a run for which a program may have called
@@ -59,15 +59,12 @@ bool sea_arena_commit(struct sea_arena *arena, size_t end);
 /* Pages that were not touched before. */
 struct sea_fresh {
 	size_t nr;	 /* all of them */
-	size_t nr_empty; /* those without memory */
+	size_t nr_empty; /* those that are not hollow */
 };
 
 /* Marks pages [from, to) as touched.  Hollow pages stay hollow unless they will `surely` be
  * written to.  Any thread. */
 struct sea_fresh sea_arena_touch(struct sea_arena *arena, size_t from, size_t to, bool surely);
-
-/* Marks pages as hollow, except those that another thread has touched meanwhile. */
-void sea_arena_set_hollow(struct sea_arena *arena, size_t from, size_t to);
 
 /* Clears the touched pages of [from, to), which are the caller's.  Returns how many. */
 size_t sea_arena_clear(const struct sea_arena *arena, size_t from, size_t to);
@@ -90,7 +87,7 @@ size_t sea_huge_size(void);
 size_t sea_arena_hollow(void);
 
 /* In the child of a fork: sets their number. */
-void sea_arena_set_nr_hollow(size_t nr_pages);
+void sea_arena_set_hollow(size_t nr_pages);
 
 /* Borders between huge ranges and others: each adds a mapping. */
 size_t sea_arena_borders(const struct sea_arena *arena);

@@ -24,7 +24,7 @@ static size_t beyond_base(size_t in_use)
 /* If dirty_max is 0, the user wants no dirty pages to stay. */
 static size_t allowance(size_t in_use)
 {
-	return sea_options.dirty_max ? sea_allowance(in_use, sea_pages_free_dirty()) : 0;
+	return sea_options.dirty_max ? sea_allowance(in_use) : 0;
 }
 
 static struct sea_watermarks watermarks_for(size_t in_use)

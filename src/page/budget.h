@@ -11,8 +11,7 @@
  *    bins of all threads, those   max(64 times `cache`, a quarter of the use)   the same
  *    of ended threads included
  *    bins of ended threads        the option `cache` each, 16 threads          ending a thread
- *    hollow pages                 a 20th of what was written to                making a huge page
- *                                 a 100th                                      populating ahead
+ *    hollow pages (huge pages)    a 20th of what was written to                making a huge page
  *
  * The allowance (allowance.h) is for pages that are purged and faulted in again soon.  It is 0 in
  * a program whose memory use does not swing.  At first it is at most max(48 MiB, half of the
@@ -45,8 +44,6 @@
 #define SEA_BUDGET_MOST_LEFT 16
 /* Hollow pages: huge pages may add 5 %. */
 #define SEA_BUDGET_HOLLOW_SHARE 20
-/* Hollow pages with those that are populated ahead: 1 %. */
-#define SEA_BUDGET_AHEAD_SHARE 100
 
 /* Purging begins when more than `high` bytes are dirty, and stops at `low`. */
 struct sea_watermarks {
@@ -98,13 +95,6 @@ SEA_INLINE bool sea_budget_may_leave(size_t bytes, size_t nr_left, size_t most)
 SEA_INLINE bool sea_budget_may_hollow(size_t hollow, size_t huge, size_t written)
 {
 	return hollow + huge <= written / SEA_BUDGET_HOLLOW_SHARE;
-}
-
-/* Bytes that may be populated before a chunk lies in them. */
-SEA_INLINE size_t sea_budget_ahead_room(size_t hollow, size_t written)
-{
-	size_t most = written / SEA_BUDGET_AHEAD_SHARE;
-	return most - sea_min(most, hollow);
 }
 
 /* Counts refaults.  Call it before memory is purged. */

@@ -148,7 +148,7 @@ void sea_pages_in_child(void)
 		count_pages(arena, &used, &dirty);
 		hollow += sea_bits_count(arena->hollow, 0, arena->pool->nr_pages);
 	}
-	sea_arena_set_nr_hollow(hollow);
+	sea_arena_set_hollow(hollow);
 	sea_counted.nr_used = used;
 	sea_counted.nr_dirty = dirty;
 }

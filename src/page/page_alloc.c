@@ -24,7 +24,6 @@
 #include "page/buddy.h"
 #include "page/huge.h"
 #include "page/limit.h"
-#include "page/populate.h"
 #include "page/purge.h"
 #include "page/allowance.h"
 #include "page/budget.h"
@@ -473,14 +472,28 @@ static char *move_pages(struct sea_run_start old, size_t bytes, size_t size)
 	return NULL;
 }
 
+/* What is copied at once: the kernel's zeros stay in the processor's cache meanwhile. */
+#define PIECE (64 * SEA_KIB)
+
+/* Copies bytes to the start of a run that is not touched yet, and touches them. */
+static void fill_run(const struct sea_arena *arena, char *to, const char *from, size_t bytes)
+{
+	for (size_t done = 0, piece; done < bytes; done += piece) {
+		piece = sea_min(bytes - done, PIECE);
+		if (!arena->pool || sea_pages_touch(to + done, to + done + piece, false) > 1)
+			sea_pages_populate(to + done, to + done + piece, bytes);
+		memcpy(to + done, from + done, piece);
+	}
+}
+
 static char *copy_run(const char *from, size_t bytes, size_t size)
 {
 	struct sea_arena *whole = wants_whole(size, 1) ? sea_arenas_make_whole(size, 1, 2 * size) : NULL;
 	char *to = whole ? whole->base : sea_pages_alloc(size, 1, SEA_TOUCH_LATER, NULL);
 	if (!to)
 		return NULL;
-	sea_pages_fill(to, from, bytes);
 	struct sea_arena *arena = sea_pagemap_arena(to);
+	fill_run(arena, to, from, bytes);
 	if (arena->pool)
 		hand_out(arena, sea_arena_pfn(arena, to), to_pages(size));
 	return to;
@@ -508,6 +521,16 @@ size_t sea_pages_touch(const void *from, const void *to, bool surely)
 	struct sea_arena *arena = sea_pagemap_arena(from);
 	SEA_ASSERT(arena && arena->pool);
 	return touch_pages(arena, sea_arena_pfn(arena, from), sea_arena_pfn(arena, (const char *)to - 1) + 1, surely);
+}
+
+void sea_pages_populate(const char *from, const char *to, size_t most)
+{
+	SEA_ASSERT(from < to);
+	size_t page = sea_page_size();
+	uintptr_t first = sea_round_down((uintptr_t)from, page), end = sea_round_up((uintptr_t)to, page);
+	size_t bytes = sea_min(end - first, sea_round_down(most, page));
+	if (bytes > page)
+		sea_os_populate((void *)first, bytes);
 }
 
 struct sea_touched sea_pages_touched(const void *run)

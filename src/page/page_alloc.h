@@ -89,6 +89,16 @@ void *sea_pages_move(void *run, size_t size);
  * memory. */
 size_t sea_pages_touch(const void *from, const void *to, bool surely);
 
+/* Gives memory to the pages of [from, to) of a run by one system call, `most` bytes from the first
+ * page on.  The caller owns the bytes, and will write to each of these pages.  For one page it
+ * does nothing: a page fault costs no more.  The caller holds no lock.
+ *
+ *                   page by page      8 pages by one call
+ *    a processor    1.5 us a page     1.1 to 1.4
+ *    a guest whose hypervisor intercepts page faults and first accesses
+ *                   17.7              11 */
+void sea_pages_populate(const char *from, const char *to, size_t most);
+
 /* The page allocator's record of the touched pages of a run, for frequent questions.  Valid as
  * long as the run; not for runs with an arena of their own. */
 struct sea_touched {
