@@ -472,14 +472,12 @@ static char *move_pages(struct sea_run_start old, size_t bytes, size_t size)
 	return NULL;
 }
 
-/* What is copied at once: the kernel's zeros stay in the processor's cache meanwhile. */
-#define PIECE (64 * SEA_KIB)
-
-/* Copies bytes to the start of a run that is not touched yet, and touches them. */
+/* Copies bytes to the start of a run that is not touched yet, and touches them.  A piece is copied
+ * while the kernel's zeros are in the processor's cache. */
 static void fill_run(const struct sea_arena *arena, char *to, const char *from, size_t bytes)
 {
 	for (size_t done = 0, piece; done < bytes; done += piece) {
-		piece = sea_min(bytes - done, PIECE);
+		piece = sea_min(bytes - done, (size_t)SEA_STEP_PAGES << sea_page_shift());
 		if (!arena->pool || sea_pages_touch(to + done, to + done + piece, false) > 1)
 			sea_pages_populate(to + done, to + done + piece, bytes);
 		memcpy(to + done, from + done, piece);
