@@ -51,8 +51,9 @@
 #define POPULATES 0x50e00
 /* The own process, in place of a descriptor. */
 #define SELF (-10000)
-/* /proc/self/status has 1.5 KiB; more if the process is in hundreds of groups. */
-#define STATUS_ROOM 4096
+/* /proc/self/status has 1.5 KiB; more if the process is in hundreds of groups.  It is read in
+ * pieces: a coroutine may have little stack. */
+#define STATUS_ROOM 512
 enum { MAY_ASK = 1, MAY_NOT };
 /* An address so close to the stack pointer counts as "on the stack". */
 #define STACK_REACH (8 * SEA_MIB)
@@ -244,8 +245,12 @@ static SEA_NOINLINE bool is_filtered(void)
 {
 	static const char none[] = "\nSeccomp:\t0\n";
 	char text[STATUS_ROOM];
-	size_t bytes = sea_os_read_file("/proc/self/status", 0, text, sizeof(text));
-	return !memmem(text, bytes, none, sizeof(none) - 1);
+	size_t bytes, wanted = sizeof(none) - 1;
+	for (size_t from = 0;
+	     (bytes = sea_os_read_file("/proc/self/status", from, text, sizeof(text))) >= wanted; from += bytes - wanted + 1)
+		if (memmem(text, bytes, none, wanted))
+			return false;
+	return true;
 }
 
 /* Claim: the system may be asked for what it has only since version `least`.  Looks for a filter
@@ -287,9 +292,13 @@ unsigned sea_os_purge_many(const struct sea_os_range *ranges, unsigned nr)
 
 void sea_os_populate(void *base, size_t size)
 {
+	static uint32_t is_refused; /* atomic */
 	SEA_ASSERT(is_whole_pages(base, size) && size > 0);
-	if (may_ask_for(POPULATES))
-		advise(base, size, MADV_POPULATE_WRITE);
+	if (sea_load_relaxed(&is_refused) || !may_ask_for(POPULATES))
+		return;
+	long error = SEA_CALL(SYS_madvise, base, size, MADV_POPULATE_WRITE);
+	if (error == -EINVAL || error == -EPERM || error == -ENOSYS)
+		sea_store_relaxed(&is_refused, 1);
 }
 
 bool sea_os_reset(void *base, size_t size)

@@ -60,12 +60,13 @@ static size_t hole_end(const struct sea_zone *zone, size_t g)
 static SEA_NOINLINE bool touch_anew(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
 	bool surely = k * SEA_GRANULE <= sea_page_size();
-	return sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to), surely) && surely;
+	return sea_pages_touch(sea_zone_address(zone, from), sea_zone_address(zone, to), surely) > 1 && surely;
 }
 
 /* Prepares granules [from, to) for writing, in chunks of k.  The caller writes to parts of each
  * chunk, in any order.  Mostly there is nothing to do, so it has no stack frame: its only call is
- * its last step, and it is not inline.  True: pages have no memory, and all will be written to. */
+ * its last step, and it is not inline.  True: two pages or more
+ * have no memory, and all will be written to. */
 static SEA_NOINLINE bool touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
 	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))

@@ -477,7 +477,7 @@ static char *move_pages(struct sea_run_start old, size_t bytes, size_t size)
 static void fill_run(const struct sea_arena *arena, char *to, const char *from, size_t bytes)
 {
 	for (size_t done = 0, piece; done < bytes; done += piece) {
-		piece = sea_min(bytes - done, (size_t)SEA_STEP_PAGES << sea_page_shift());
+		piece = sea_min(bytes - done, SEA_SLOT_SIZE);
 		if (!arena->pool || sea_pages_touch(to + done, to + done + piece, false) > 1)
 			sea_pages_populate(to + done, to + done + piece, bytes);
 		memcpy(to + done, from + done, piece);

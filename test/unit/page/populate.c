@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* populate.c - which pages get memory by one call: parts of runs, runs that move */
-#include "base/step.h"
 #include "page/page_alloc.h"
 #include "unit.h"
 
 #define PAGE 4096
-#define PIECE (SEA_STEP_PAGES * PAGE)
+#define PIECE MiB
 
 /* --- what is about to be written to --------------------------------------------------------- */
 
@@ -54,7 +53,7 @@ static void check(const char *at, size_t bytes)
 		CHECK_EQ(at[i], (char)(i * 7 + i / 4096));
 }
 
-/* A piece of 256 pages that has memory but for one page is not populated. */
+/* A piece of a MiB that has memory but for one page is not populated. */
 static void runs_that_move_to_used_memory(void)
 {
 	char *used = sea_pages_alloc(4 * PIECE, 1, SEA_TOUCH_LATER, NULL);
@@ -67,7 +66,7 @@ static void runs_that_move_to_used_memory(void)
 	CHECK(sea_pages_move(run, 4 * PIECE) == used);
 	check(used, 4 * PIECE - PAGE);
 	CHECK_EQ(sim.populated, 2 * PIECE - PAGE);
-	CHECK_EQ(sea_pages_count_touched(used, used + 4 * PIECE), 4 * SEA_STEP_PAGES);
+	CHECK_EQ(sea_pages_count_touched(used, used + 4 * PIECE), 4 * PIECE / PAGE);
 	CHECK(sea_pages_are_sound());
 }
 
