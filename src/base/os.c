@@ -245,11 +245,13 @@ static SEA_NOINLINE bool is_filtered(void)
 {
 	static const char none[] = "\nSeccomp:\t0\n";
 	char text[STATUS_ROOM];
-	size_t bytes, wanted = sizeof(none) - 1;
-	for (size_t from = 0;
-	     (bytes = sea_os_read_file("/proc/self/status", from, text, sizeof(text))) >= wanted; from += bytes - wanted + 1)
+	size_t from = 0, bytes, wanted = sizeof(none) - 1;
+	while ((bytes = sea_os_read_file("/proc/self/status", from, text, sizeof(text))) >= wanted) {
 		if (memmem(text, bytes, none, wanted))
 			return false;
+		/* the line may lie across the border of two pieces */
+		from += bytes - (wanted - 1);
+	}
 	return true;
 }
 

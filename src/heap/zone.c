@@ -65,8 +65,8 @@ static SEA_NOINLINE bool touch_anew(const struct sea_zone *zone, size_t from, si
 
 /* Prepares granules [from, to) for writing, in chunks of k.  The caller writes to parts of each
  * chunk, in any order.  Mostly there is nothing to do, so it has no stack frame: its only call is
- * its last step, and it is not inline.  True: two pages or more
- * have no memory, and all will be written to. */
+ * its last step, and it is not inline.  True: two pages or more had no memory, and each of them
+ * will be written to. */
 static SEA_NOINLINE bool touch(const struct sea_zone *zone, size_t from, size_t to, size_t k)
 {
 	if (likely(sea_pages_are_touched(&zone->touched, from * SEA_GRANULE, to * SEA_GRANULE)))

@@ -117,7 +117,7 @@ struct sea_piece {
 struct sea_batch {
 	uint32_t want;	/* chunks that are asked for */
 	uint32_t nr_pieces, nr_chunks;
-	/* two pages of the last piece or more have no memory, and each will be written to */
+	/* two or more pages of the last piece have no memory, and each will be written to */
 	bool is_fresh;
 	struct sea_piece piece[SEA_BATCH_PIECES];
 };

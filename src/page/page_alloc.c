@@ -137,7 +137,7 @@ static bool take_run(size_t nr_pages, size_t align_pages, struct sea_run_start *
 	return take_from_pools(nr_pages, align_pages, run);
 }
 
-/* Returns how many of the pages have no memory. */
+/* Returns how many pages came into use that have no memory. */
 static size_t touch_pages(struct sea_arena *arena, size_t from, size_t to, bool surely)
 {
 	struct sea_fresh fresh = sea_arena_touch(arena, from, to, surely);
@@ -479,7 +479,7 @@ static void fill_run(const struct sea_arena *arena, char *to, const char *from, 
 	for (size_t done = 0, piece; done < bytes; done += piece) {
 		piece = sea_min(bytes - done, SEA_SLOT_SIZE);
 		if (!arena->pool || sea_pages_touch(to + done, to + done + piece, false) > 1)
-			sea_pages_populate(to + done, to + done + piece, bytes);
+			sea_pages_populate(to + done, to + done + piece, piece);
 		memcpy(to + done, from + done, piece);
 	}
 }

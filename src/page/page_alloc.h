@@ -85,18 +85,18 @@ bool sea_pages_resize(void *run, size_t size);
 void *sea_pages_move(void *run, size_t size);
 
 /* The bytes [from, to) of a run of SEA_TOUCH_LATER or SEA_TOUCH_DENSE may be written from now on.
- * `surely`: something in each of their pages will be.  Returns how many of the pages have no
- * memory. */
+ * `surely`: something in each of their pages will be.  Returns how many of the pages were not
+ * touched before and have no memory. */
 size_t sea_pages_touch(const void *from, const void *to, bool surely);
 
 /* Gives memory to the pages of [from, to) of a run by one system call, `most` bytes from the first
  * page on.  The caller owns the bytes, and will write to each of these pages.  For one page it
- * does nothing: a page fault costs no more.  The caller holds no lock.
+ * does nothing: a page fault costs no more.  The caller holds no shard's lock.
  *
- *                   page by page      8 pages by one call
- *    a processor    1.5 us a page     1.1 to 1.4
- *    a guest whose hypervisor intercepts page faults and first accesses
- *                   17.7              11 */
+ *                                        page by page     by one call
+ *    one virtual machine                 1.5 us a page    1.4 by 8 pages, 1.3 by 32
+ *    one whose hypervisor intercepts     17.7             11 by 16, with the first access
+ *    page faults and first accesses */
 void sea_pages_populate(const char *from, const char *to, size_t most);
 
 /* The page allocator's record of the touched pages of a run, for frequent questions.  Valid as

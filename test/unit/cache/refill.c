@@ -84,6 +84,51 @@ static void large_chunks_come_one_by_one(void)
 		CHECK_EQ(refill_and_drop(cache, c), 1);
 }
 
+/* --- what is populated ------------------------------------------------------------------- */
+
+/* Up to a 32nd of what the class has drawn; nothing before that is two pages. */
+static void fresh_runs_are_populated(void)
+{
+	struct sea_cache *cache = empty_cache();
+	size_t most = 0;
+	for (int i = 0; i < 60; i++) {
+		size_t before = sim.populated;
+		refill_and_drop(cache, C);
+		CHECK_AT_MOST(sim.populated - before, cache->bin[C].drawn * SIZE / 32);
+		most = sea_max(most, sim.populated - before);
+	}
+	CHECK_AT_MOST(6 * sim.page_size, most);
+}
+
+/* Memory that has been used is there. */
+static void used_memory_is_not_populated(void)
+{
+	enum { NR = 20000 };
+	static char *blocks[NR];
+	size_t populated = 0;
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < NR; i++)
+			blocks[i] = alloc(SIZE);
+		CHECK(round || sim.populated > 0);
+		populated = round ? populated : sim.populated;
+		for (size_t i = 0; i < NR; i++)
+			sea_cache_free(blocks[i]);
+		sea_cache_merge_all();
+	}
+	CHECK_EQ(sim.purged, 0);
+	CHECK_EQ(sim.populated, populated);
+}
+
+/* A chunk above a page may be written to here and there. */
+static void large_chunks_are_not_populated(void)
+{
+	struct sea_cache *cache = empty_cache();
+	unsigned c = sea_class_for((unsigned)(3 * sim.page_size / 16));
+	for (int i = 0; i < 100; i++)
+		refill_and_drop(cache, c);
+	CHECK_EQ(sim.populated, 0);
+}
+
 /* --- where they go --------------------------------------------------------------------------- */
 
 enum { NR_BROKEN = 640 };
@@ -293,6 +338,9 @@ static const struct test_case cases[] = {
 	PASSES(the_first_batch_is_128_bytes),
 	PASSES(batches_grow_with_what_was_drawn),
 	PASSES(large_chunks_come_one_by_one),
+	PASSES(fresh_runs_are_populated),
+	PASSES(used_memory_is_not_populated),
+	PASSES(large_chunks_are_not_populated),
 	PASSES(pieces_are_adopted),
 	PASSES(aligned_chunks_come_on_top),
 	PASSES(unspilling_brings_64_by_address),
